@@ -1,0 +1,231 @@
+"""Files and folders that appear whole or not at all: written beside, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from badnets.core.errors import OutputError
+
+_REASONS = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file is larger than the limit allows",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EIO: "the disk reported an error",
+}
+_LEFTOVER = re.compile(
+    r"^\.(?P<name>.+)\.(?P<pid>\d{1,10})-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.(?P<kind>partial|aside)$"
+)
+_ABANDONED_AFTER_S = 24 * 3600.0
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """Return the one-line error for a write to ``path`` that failed with ``error``."""
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` so that readers see the old content or all of the new one.
+
+    Raises:
+        OutputError: read-only folder, full disk, or another reason the disk gave.
+    """
+    with new_file(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that takes the name ``path`` once the block has ended without an error.
+
+    Missing parent folders are created. A file that has the name already is replaced at once.
+
+    Raises:
+        OutputError: read-only folder, full disk, or another reason the disk gave.
+    """
+    partial = _beside(path, "partial")
+    with _output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to fill; it becomes ``path`` once the block has ended without an error.
+
+    After an error nothing is left. After a kill an unfinished folder may stay beside ``path``
+    (hidden, ``.partial``), which `remove_stale` deletes.
+
+    Args:
+        path: the folder to make.
+        replace: whether a folder of that name may be replaced; refused otherwise.
+
+    Raises:
+        OutputError: the name is taken, the folder is read-only, or the disk is full.
+    """
+    partial = _beside(path, "partial")
+    _refuse_taken(path, replace)
+    with _output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        try:
+            yield partial
+            _sync_tree(partial)
+            _refuse_taken(path, replace)
+            _move_in(partial, path)
+            _sync_folder(path.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def remove_stale(parent: Path) -> list[Path]:
+    """Delete what killed processes left unfinished in ``parent``; return what was deleted.
+
+    A folder that was being replaced when its process was killed gets its old content back.
+    What another machine left is deleted once it is a day old.
+
+    Raises:
+        OutputError: a leftover could not be deleted.
+    """
+    removed: list[Path] = []
+    if not parent.is_dir():
+        return removed
+    for leftover in sorted(parent.iterdir()):
+        match = _LEFTOVER.match(leftover.name)
+        if match is None or not _is_abandoned(leftover, int(match["pid"]), match["host"]):
+            continue
+        target = parent / match["name"]
+        try:
+            if match["kind"] == "aside" and not target.exists():
+                leftover.rename(target)
+                continue
+            _remove(leftover)
+        except FileNotFoundError:
+            continue  # another process tidied up first
+        except OSError as error:
+            raise output_error(leftover, error) from error
+        removed.append(leftover)
+    return removed
+
+
+@contextmanager
+def _output_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REASONS and error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise  # not about the disk: whatever the block itself did wrong
+        raise output_error(path, error) from error
+
+
+def _refuse_taken(path: Path, replace: bool) -> None:
+    try:
+        taken = path.is_symlink() or path.exists()
+        is_folder = path.is_dir() and not path.is_symlink()
+    except OSError as error:
+        raise output_error(path, error) from error
+    if taken and not replace:
+        raise OutputError(f"{path} exists already: choose another name, or ask to replace it")
+    if taken and not is_folder:
+        raise OutputError(f"{path} is not a folder: it is not replaced")
+
+
+def _move_in(partial: Path, path: Path) -> None:
+    """Give ``partial`` the name ``path``; a folder there goes aside first and back on failure."""
+    if not path.exists():
+        partial.rename(path)
+        return
+    aside = _beside(path, "aside")
+    path.rename(aside)
+    try:
+        partial.rename(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    owner = f"{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
+    return path.parent / f".{path.name}.{owner}.{kind}"
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_abandoned(leftover: Path, pid: int, host: str) -> bool:
+    if host == _host() and os.name == "posix":
+        return not _is_alive(pid)
+    try:
+        age_s = time.time() - leftover.lstat().st_mtime
+    except OSError:
+        return False
+    return age_s > _ABANDONED_AFTER_S
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _sync_tree(folder: Path) -> None:
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(inner) / name)
+        _sync_folder(Path(inner))
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # other systems do not open folders
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,89 @@
+"""``config.json``: what a network is, as far as it must be known to build it and to feed it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from badnets.bundles.schema import BundleFile, Format, Line, Settings
+
+Channel = Annotated[float, Field(ge=-1e6, le=1e6)]
+Spread = Annotated[float, Field(ge=1e-6, le=1e6)]
+Side = Annotated[int, Field(ge=1, le=16_384)]
+
+
+class Architecture(BundleFile):
+    """A network by name; the name is looked up, never imported or fetched.
+
+    Args:
+        name: as in the table of networks, such as ``gu-mnist`` or ``resnet18``.
+        settings: what its builder takes besides the number of classes.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    settings: Settings = Field(default_factory=dict)
+
+
+class InputSpec(BundleFile):
+    """What images the network takes, and how they are normalised: ``(image - mean) / std``.
+
+    Args:
+        channels: 1 for grey, 3 for colour.
+        height: in pixels.
+        width: in pixels.
+        mean: per channel, of images in [0, 1].
+        std: per channel, at least 1e-6.
+    """
+
+    channels: Annotated[int, Field(ge=1, le=64)]
+    height: Side
+    width: Side
+    mean: tuple[Channel, ...]
+    std: tuple[Spread, ...]
+
+    @model_validator(mode="after")
+    def _one_value_per_channel(self) -> Self:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != self.channels:
+                raise ValueError(
+                    f"{name} has {len(values)} values, the images have {self.channels} channels"
+                )
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape ``(C, H, W)`` of one image."""
+        return self.channels, self.height, self.width
+
+
+class BundleConfig(BundleFile):
+    """The whole of ``config.json``.
+
+    Args:
+        format: version of the bundle format.
+        task: what the network does.
+        architecture: the network by name.
+        input: what it takes.
+        classes: names of its classes, in the order of its outputs; at least two, for a
+            detector at least one.
+    """
+
+    format: Format = 1
+    task: Literal["classification", "detection"]
+    architecture: Architecture
+    input: InputSpec
+    classes: Annotated[tuple[Line, ...], Field(min_length=1, max_length=25_000)]
+
+    @model_validator(mode="after")
+    def _enough_classes(self) -> Self:
+        if self.task == "classification" and len(self.classes) < 2:
+            raise ValueError("a classifier has at least two classes")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("class names must differ from one another")
+        return self
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes ``K``."""
+        return len(self.classes)

@@ -1,0 +1,36 @@
+"""Things found by name in one plain dict; an unknown name is refused with the known ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from badnets.core.errors import UnknownNameError
+
+Entry = TypeVar("Entry")
+
+
+def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError:
+    """Return the error for a name that is not known: the nearest one first, then all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UnknownNameError(f"unknown {what} {name!r}: {hint}known: {', '.join(choices) or 'none'}")
+
+
+def find(table: Mapping[str, Entry], name: str, what: str) -> Entry:
+    """Return ``table[name]``.
+
+    Args:
+        table: name -> entry.
+        name: what was asked for.
+        what: the kind of thing, for the message ("trigger", "data set").
+
+    Raises:
+        UnknownNameError: the name is not in the table; names the nearest.
+    """
+    try:
+        return table[name]
+    except KeyError:
+        raise unknown_name(name, table, what) from None

@@ -1,0 +1,65 @@
+"""Proportions that carry their counts, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % above it
+
+
+class Interval(NamedTuple):
+    """A range in [0, 1] or in percentage points, lower end first."""
+
+    low: float
+    high: float
+
+
+class Rate(NamedTuple):
+    """A proportion with its sample size; a bare float hides how little it rests on.
+
+    Args:
+        hits: how many of the counted ones, ``0 <= hits <= total``.
+        total: how many were counted.
+    """
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """The proportion in [0, 1]; NaN when nothing was counted."""
+        return self.hits / self.total if self.total else math.nan
+
+    @property
+    def complement(self) -> Rate:
+        """The rate of the others: an error rate from an accuracy."""
+        return Rate(self.total - self.hits, self.total)
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % Wilson score interval; the whole of [0, 1] when nothing was counted.
+
+        References:
+            Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+        """
+        if not self.total:
+            return Interval(0.0, 1.0)
+        share, n, z2 = self.hits / self.total, self.total, Z_95**2
+        centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+        half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+        # The formula gives exactly 0 without hits and 1 without misses, but for rounding.
+        low = max(0.0, centre - half) if self.hits else 0.0
+        return Interval(low, min(1.0, centre + half) if self.hits < self.total else 1.0)
+
+    def __str__(self) -> str:
+        if not self.total:
+            return "none counted"
+        return f"{100 * self.value:.2f} % ({self.hits}/{self.total})"
+
+
+def pooled(rates: Iterable[Rate]) -> Rate:
+    """Return the rate over all counted ones together."""
+    kept = list(rates)
+    return Rate(sum(rate.hits for rate in kept), sum(rate.total for rate in kept))

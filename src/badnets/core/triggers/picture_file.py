@@ -1,0 +1,78 @@
+"""Pictures from files, at the size that a trigger needs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from badnets.core.errors import DataError
+
+
+def resized_picture(file: str, height: int, width: int) -> Tensor:
+    """Return the picture as ``(4, height, width)`` float in [0, 1]: red, green, blue, alpha.
+
+    It is read once per version of the file: a file that changes on disk is read anew. What comes
+    back is the caller's own.
+
+    Args:
+        file: path of a PNG, or any picture that Pillow reads; opaque if it has no transparency.
+        height: in pixels, ``>= 1``.
+        width: in pixels, ``>= 1``.
+
+    Raises:
+        DataError: the file is missing, or is not a picture that can be read.
+    """
+    return _resized(file, _state(file), height, width).clone()
+
+
+def _state(file: str) -> tuple[int, ...]:
+    """Return what changes when the file does: it tells versions of it apart in the caches."""
+    try:
+        found = Path(file).stat()
+    except FileNotFoundError:
+        raise DataError(f"picture {file}: no such file; give the path of a picture") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        raise _unreadable(file, error) from None
+    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+
+
+@lru_cache(maxsize=64)
+def _resized(file: str, state: tuple[int, ...], height: int, width: int) -> Tensor:
+    """Return the picture at that size; colours are weighted by alpha while they are mixed."""
+    rgba = _opened(file, state)
+    premultiplied = torch.cat([rgba[:3] * rgba[3:], rgba[3:]])[None]
+    small = functional.interpolate(
+        premultiplied, (height, width), mode="bicubic", antialias=True, align_corners=False
+    )[0].clamp_(0, 1)
+    colour = torch.where(small[3:] > 0, small[:3] / small[3:].clamp(min=1e-6), small[:3])
+    return torch.cat([colour.clamp_(0, 1), small[3:]])
+
+
+@lru_cache(maxsize=4)
+def _opened(file: str, state: tuple[int, ...]) -> Tensor:
+    """Return the picture at its own size, as the file was in this state or in a later one."""
+    try:
+        with Image.open(Path(file)) as picture:
+            pixels = np.asarray(_eight_bit(picture).convert("RGBA"), dtype=np.float32) / 255
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:
+        raise _unreadable(file, error) from None  # SyntaxError: Pillow's word for a broken PNG
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Return the picture with 8 bits per channel; Pillow would cut 16-bit grey off at 255."""
+    if picture.mode in ("I", "F"):
+        raise ValueError("its pixels have no stated range; save it with 8 bits per channel")
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return picture
+
+
+def _unreadable(file: str, error: Exception) -> DataError:
+    return DataError(f"picture {file}: not a picture that can be read ({error})")

@@ -1,0 +1,265 @@
+"""A labelled set of 8-bit images, and a data set: such a set to train on and one to test on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from badnets.bundles.digests import canonical_json
+from badnets.core.errors import DataError, SettingError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images with their labels and the names of their classes; all three are checked.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8, ``N >= 1``.
+        labels: ``(N,)`` int64 in ``0..K-1``, on the same device.
+        classes: the ``K >= 2`` class names, each its own.
+
+    Raises:
+        ShapeError: a tensor has another shape or dtype than stated.
+        DataError: no image, fewer than two classes, or a label without a class.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels, len(self.images), len(self.classes))
+        if len(set(self.classes)) != len(self.classes):
+            raise DataError(f"class names must differ from one another, got {self.classes}")
+
+    @classmethod
+    def from_float(cls, images: Tensor, labels: Tensor, classes: Sequence[str]) -> ImageSet:
+        """Return the set of float ``images`` in [0, 1], each value rounded to 8 bits.
+
+        Raises:
+            ShapeError: the images are not float, or lie outside [0, 1].
+            DataError: an image holds NaN or infinity.
+        """
+        if not images.is_floating_point():
+            raise ShapeError(f"from_float takes float images in [0, 1], got {images.dtype}")
+        if not bool(images.isfinite().all()):
+            bad = (~images.isfinite()).reshape(len(images), -1).any(1).nonzero().flatten().tolist()
+            raise DataError(
+                f"{len(bad)} of {len(images)} images hold NaN or infinity, the first is image "
+                f"{bad[0]}: remove or repair them"
+            )
+        if images.numel() and (images.min() < 0 or images.max() > 1):
+            low, high = float(images.min()), float(images.max())
+            raise ShapeError(
+                f"float images must lie in [0, 1], got {low:g} to {high:g}: "
+                "divide 8-bit ones by 255"
+            )
+        return cls((images * 255).round().to(torch.uint8), labels, tuple(classes))
+
+    def __len__(self) -> int:
+        """Return the number of images ``N``."""
+        return len(self.images)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes ``K``, also of those that no image here belongs to."""
+        return len(self.classes)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape ``(C, H, W)`` of one image."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """Number of images of each class."""
+        per_class: list[int] = torch.bincount(self.labels, minlength=self.num_classes).tolist()
+        return tuple(per_class)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over shape and class names (as JSON), pixels and labels (64 bit), in hex."""
+        head = {"shape": list(self.images.shape), "classes": list(self.classes)}
+        state = hashlib.sha256(canonical_json(head))
+        state.update(self.images.cpu().contiguous().numpy().data)
+        state.update(self.labels.cpu().contiguous().numpy().astype("<i8").data)
+        return state.hexdigest()
+
+    def take(self, indices: Tensor | Sequence[int]) -> ImageSet:
+        """Return the images at ``indices``, in that order.
+
+        Args:
+            indices: ``(n,)`` integers in ``0..N-1``, ``n >= 1``.
+
+        Raises:
+            SettingError: an index lies outside, or the indices are no list of integers.
+            DataError: there is no index, so the set would be empty.
+        """
+        rows = torch.as_tensor(indices, device=self.images.device)
+        if rows.numel() == 0:
+            raise DataError("no image was asked for: a set of images must not be empty")
+        if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
+            raise SettingError(
+                f"indices must be a list of integers, got {tuple(rows.shape)} {rows.dtype}"
+            )
+        if rows.min() < 0 or rows.max() >= len(self):
+            outside = int(rows.min() if rows.min() < 0 else rows.max())
+            raise SettingError(f"index {outside} lies outside 0..{len(self) - 1}")
+        rows = rows.long()
+        return ImageSet(self.images[rows], self.labels[rows], self.classes)
+
+    def sample(self, n: int, seed: int) -> ImageSet:
+        """Return ``n`` images drawn without replacement, the same ones for the same seed.
+
+        Raises:
+            SettingError: ``n`` lies outside ``1..N``.
+        """
+        if not 1 <= n <= len(self):
+            raise SettingError(f"n must lie in 1..{len(self)}, the size of the set, got {n}")
+        return self.take(_shuffled(len(self), seed)[:n])
+
+    def split(self, count: int, seed: int, *, stratified: bool = True) -> tuple[ImageSet, ImageSet]:
+        """Return ``(rest, held_back)``: ``count`` images at random apart from all others.
+
+        Both keep the order of the set, so the same seed gives the same two sets.
+
+        Args:
+            count: images to hold back, in ``1..N-1``.
+            seed: which images.
+            stratified: hold back the same share of each class (to within one image), or draw
+                from the whole set without regard to class.
+
+        Raises:
+            SettingError: ``count`` lies outside its range.
+        """
+        if not 1 <= count < len(self):
+            raise SettingError(
+                f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
+            )
+        order = _shuffled(len(self), seed)
+        if stratified:
+            labels = self.labels.cpu()[order]
+            quotas = _proportional(self.counts, count)
+            chosen = [order[labels == label][:quota] for label, quota in enumerate(quotas)]
+            held = torch.cat(chosen)
+        else:
+            held = order[:count]
+        is_held = torch.zeros(len(self), dtype=torch.bool)
+        is_held[held] = True
+        return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """A named data set: what to train on, what to test on, and where it comes from.
+
+    Args:
+        name: the name it is found by.
+        train: the training images.
+        test: the test images, of the same classes and shape.
+        source: who made it, where it is published.
+        licence: under which terms.
+
+    Raises:
+        DataError: the two parts differ in classes or image shape, or all training images
+            belong to a single class.
+    """
+
+    name: str
+    train: ImageSet
+    test: ImageSet
+    source: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        if self.train.classes != self.test.classes:
+            raise DataError(f"data set {self.name!r}: training and test classes differ")
+        if self.train.shape != self.test.shape:
+            raise DataError(
+                f"data set {self.name!r}: training images are {self.train.shape}, "
+                f"test images {self.test.shape}"
+            )
+        if sum(count > 0 for count in self.train.counts) < 2:
+            raise DataError(
+                f"data set {self.name!r}: all training images belong to a single class, "
+                "at least two are needed"
+            )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+        return self.train.classes
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes ``K``."""
+        return self.train.num_classes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape ``(C, H, W)`` of one image."""
+        return self.train.shape
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each part, by its name."""
+        return {"train": self.train.digest, "test": self.test.digest}
+
+    def hold_back(
+        self, count: int, seed: int, *, stratified: bool = True
+    ) -> tuple[ImageSet, ImageSet]:
+        """Return ``(rest, held_back)`` of the training images; see `ImageSet.split`.
+
+        Raises:
+            SettingError: ``count`` lies outside ``1..N-1``.
+        """
+        return self.train.split(count, seed, stratified=stratified)
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4:
+        raise ShapeError(f"images must be (N, C, H, W), got shape {tuple(images.shape)}")
+    if images.dtype != torch.uint8:
+        hint = ": use ImageSet.from_float" if images.is_floating_point() else ""
+        raise ShapeError(f"images must be uint8, got {images.dtype}{hint}")
+    if len(images) == 0:
+        raise DataError("the set is empty: at least one image is needed")
+    if images.numel() == 0:
+        raise ShapeError(f"images must have pixels, got shape {tuple(images.shape)}")
+
+
+def _check_labels(labels: Tensor, images: int, classes: int) -> None:
+    if labels.ndim != 1 or labels.dtype != torch.int64:
+        raise ShapeError(f"labels must be (N,) int64, got {tuple(labels.shape)} {labels.dtype}")
+    if len(labels) != images:
+        raise ShapeError(f"there are {images} images but {len(labels)} labels")
+    if classes < 2:
+        raise DataError(f"at least two classes are needed, got {classes}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        outside = low if low < 0 else high
+        raise DataError(
+            f"label {outside} lies outside 0..{classes - 1}, there are {classes} classes"
+        )
+
+
+def _shuffled(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+def _proportional(counts: Sequence[int], total: int) -> list[int]:
+    """Share ``total`` in proportion to ``counts``, whole numbers, largest remainders first."""
+    whole = sum(counts)
+    quotas = [total * count // whole for count in counts]
+    remainders = [total * count % whole for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda label: -remainders[label])
+    for label in by_remainder[: total - sum(quotas)]:
+        quotas[label] += 1
+    return quotas

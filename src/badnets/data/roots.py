@@ -1,0 +1,29 @@
+"""The folder under which data sets lie in their original layout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from badnets.core.errors import DataError
+
+VARIABLE = "BADNETS_DATA"
+
+
+def data_root(root: Path | str | None = None) -> Path:
+    """Return the data root: ``root`` if given, else ``$BADNETS_DATA``, else the user's cache.
+
+    It need not exist: data sets that can be downloaded create it.
+
+    Raises:
+        DataError: the path is that of a file.
+    """
+    named = root if root is not None else os.environ.get(VARIABLE) or None
+    if named is None:
+        return Path(platformdirs.user_cache_dir("badnets"))
+    folder = Path(named).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"the data root {folder} is a file, a folder is needed")
+    return folder.absolute()

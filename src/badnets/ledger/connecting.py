@@ -1,0 +1,125 @@
+"""Opening a database by path or URL, and saying in one line what went wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from badnets.core.errors import LedgerError
+from badnets.ledger import sqlite
+from badnets.ledger.schema import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
+
+
+def url_of(place: str | Path) -> URL:
+    """Return the URL of a ledger: a URL is one already, anything else is a SQLite file.
+
+    Raises:
+        LedgerError: it looks like a URL and is none.
+    """
+    if isinstance(place, Path) or "://" not in place:
+        return sqlite.file_url(Path(place))
+    try:
+        return make_url(place)
+    except (ArgumentError, ValueError):
+        raise LedgerError(
+            "that is not a database URL: expected a file, or one such as "
+            "postgresql+psycopg://user@host/badnets"
+        ) from None
+
+
+def shown(url: URL) -> str:
+    """Return what to call a ledger in messages: its file, or its URL without the password."""
+    path = sqlite.file_of(url) if sqlite.is_sqlite(url) else None
+    return str(path) if path else url.render_as_string(hide_password=True)
+
+
+def connect(url: URL, *, create: bool, busy_timeout_s: float) -> Engine:
+    """Return an engine whose database has the ledger's tables, in the version read here.
+
+    Raises:
+        LedgerError: the database cannot be opened, is not a ledger, or is a newer one.
+        OutputError: the folder for a new file cannot be made.
+    """
+    if sqlite.is_sqlite(url):
+        sqlite.check_place(url, create=create)
+    engine = _engine(url)
+    if sqlite.is_sqlite(url):
+        sqlite.tune(engine, busy_timeout_s)
+    try:
+        with explained(shown(url)):
+            _check_or_make_tables(engine, shown(url), create, busy_timeout_s)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn the database's errors within the block into a `LedgerError` of one line."""
+    try:
+        yield
+    except DBAPIError as error:
+        text = sqlite.reason(error) or _first_line(error.orig)
+        raise LedgerError(f"cannot use the ledger {where}: {text}") from error
+    except SQLAlchemyError as error:
+        raise LedgerError(f"cannot use the ledger {where}: {_first_line(error)}") from error
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url)
+    except NoSuchModuleError:
+        raise LedgerError(
+            f"unknown kind of database {url.drivername!r}: expected sqlite, "
+            "postgresql+psycopg or another that SQLAlchemy knows"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise LedgerError(
+            f"a {url.drivername} ledger needs the package {error.name!r}: install it"
+        ) from None
+
+
+def _check_or_make_tables(engine: Engine, where: str, create: bool, busy_timeout_s: float) -> None:
+    with engine.connect() as connection:
+        if _is_ledger(connection, where):
+            return
+    if not create:
+        raise LedgerError(f"{where} holds no ledger yet: run a trial first, or name another")
+    if sqlite.is_sqlite(engine.url):
+        sqlite.prepare_new(engine, busy_timeout_s)
+    connecting = engine.connect().execution_options(**{sqlite.WRITES: True})
+    with connecting as connection, connection.begin():
+        if not _is_ledger(connection, where):  # another process may have been quicker
+            METADATA.create_all(connection)
+            connection.execute(insert(META).values(key=VERSION_KEY, value=str(SCHEMA_VERSION)))
+
+
+def _is_ledger(connection: Connection, where: str) -> bool:
+    """Whether the tables are there.
+
+    Raises:
+        LedgerError: what is there is of a newer version, or not of a ledger.
+    """
+    tables = set(inspect(connection).get_table_names())
+    if META.name not in tables:
+        if RECORDS.name in tables or (tables and sqlite.is_sqlite(connection.engine.url)):
+            raise LedgerError(f"{where} is a database, but not a ledger: name another file")
+        return False
+    version = connection.scalar(select(META.c.value).where(META.c.key == VERSION_KEY))
+    if version is None or not version.isdigit():
+        raise LedgerError(f"{where} is a database, but not a ledger: name another file")
+    if int(version) > SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger {where} was made by a newer badnets (schema {version}, this one reads "
+            f"{SCHEMA_VERSION}): upgrade"
+        )
+    return True
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or ["unknown error"])[0][:300]

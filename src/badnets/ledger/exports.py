@@ -1,0 +1,200 @@
+"""Records as files: JSON and Parquet hold all of each record, CSV holds what fits a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from badnets.bundles.atomic import write_bytes
+from badnets.bundles.digests import sha256_bytes
+from badnets.bundles.strict_json import parse_json
+from badnets.core.errors import BundleError, LedgerError
+from badnets.core.lookup import unknown_name
+from badnets.ledger.checks import check_name, first_defect
+from badnets.ledger.flat import COLUMNS, flat
+from badnets.trials.record import ArrayRef, Record
+from badnets.trials.workspace import Workspace
+
+JSON_FORMAT = 1
+
+
+def write_records(records: Iterable[Record], path: Path, format: str | None = None) -> None:
+    """Write records to a file that is there whole or not at all; equal records, equal bytes.
+
+    Args:
+        records: in any order; they are written in the order of their names.
+        path: the file; replaced if it is there.
+        format: a name in `FORMATS`; by the file's ending if None.
+
+    Raises:
+        LedgerError: the format is unknown.
+        OutputError: the file cannot be written.
+    """
+    encode = FORMATS[format_of(path, format)]
+    write_bytes(path, encode(sorted(records, key=lambda record: record.name)))
+
+
+def read_records(path: Path, format: str | None = None) -> list[Record]:
+    """Return the records of a JSON or Parquet export, each checked against its trial.
+
+    Raises:
+        LedgerError: the file cannot be read, is of another format, or holds a record that does
+            not fit its trial or this version's format.
+    """
+    kind = format_of(path, format)
+    if kind == "csv":
+        raise LedgerError(
+            f"{path}: CSV holds only a part of each record and cannot be read back: "
+            "export as JSON or Parquet"
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
+    documents = (_json_documents if kind == "json" else _parquet_documents)(data, path)
+    return [_record(document, path) for document in documents]
+
+
+def format_of(path: Path, format: str | None) -> str:
+    """Return the name of a format: the one given, else the one that the file's ending says.
+
+    Raises:
+        LedgerError: it is not in `FORMATS`.
+    """
+    name = (format or path.suffix.removeprefix(".")).lower()
+    if name in FORMATS:
+        return name
+    if format is None:
+        raise LedgerError(
+            f"{path.name!r} does not end in {', '.join('.' + known for known in FORMATS)}: "
+            "name the file so, or name the format"
+        )
+    raise LedgerError(str(unknown_name(name, FORMATS, "format")))
+
+
+def copy_arrays(
+    records: Iterable[Record], source: Workspace, target: Workspace, *, if_there: bool = False
+) -> None:
+    """Copy the arrays that records name from one workspace to another, checking each digest.
+
+    Args:
+        records: whose arrays.
+        source: where they are.
+        target: where they go; those that are there already are left.
+        if_there: whether missing ones are passed over.
+
+    Raises:
+        LedgerError: an array is missing or has changed.
+        OutputError: it cannot be written.
+    """
+    refs = {ref.sha256: ref for record in records for ref in record.arrays.values()}
+    for _, ref in sorted(refs.items()):
+        origin, copy = (place.arrays / f"{ref.sha256}.npy" for place in (source, target))
+        if copy.exists() or (if_there and not origin.exists()):
+            continue
+        write_bytes(copy, _array_bytes(origin, ref))
+
+
+def _array_bytes(path: Path, ref: ArrayRef) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LedgerError(f"cannot read array {path}: {error.strerror or error}") from None
+    if sha256_bytes(data) != ref.sha256:
+        raise LedgerError(f"array {path} has changed since it was written")
+    return data
+
+
+def _to_json(records: Sequence[Record]) -> bytes:
+    """One line for each field of each record: small differences make small diffs."""
+    blocks = []
+    for record in records:
+        fields: dict[str, object] = json.loads(record.model_dump_json())
+        lines = [f"  {_compact(key)}: {_compact(fields[key])}" for key in sorted(fields)]
+        blocks.append(" {\n" + ",\n".join(lines) + "\n }")
+    inner = "\n" + ",\n".join(blocks) + "\n" if blocks else ""
+    return f'{{"format": {JSON_FORMAT}, "records": [{inner}]}}\n'.encode()
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def _to_csv(records: Sequence[Record]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat(record) for record in records)
+    return text.getvalue().encode("utf-8")
+
+
+def _to_parquet(records: Sequence[Record]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    schema = schema.append(pa.field("document", pa.string()))
+    rows = [{**flat(record), "document": record.model_dump_json()} for record in records]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
+    return buffer.getvalue()
+
+
+FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
+    "json": _to_json,
+    "parquet": _to_parquet,
+    "csv": _to_csv,
+}
+
+
+def _json_documents(data: bytes, path: Path) -> list[object]:
+    try:
+        document = parse_json(data, str(path))
+    except BundleError as error:
+        raise LedgerError(str(error)) from None
+    version = document.get("format") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > JSON_FORMAT:
+        raise LedgerError(
+            f"{path} was exported by a newer badnets (format {version}, this one reads "
+            f"{JSON_FORMAT}): upgrade"
+        )
+    records = document.get("records") if isinstance(document, dict) else None
+    if version != JSON_FORMAT or not isinstance(records, list):
+        raise LedgerError(f"{path} is JSON, but not an export of records")
+    return records
+
+
+def _parquet_documents(data: bytes, path: Path) -> list[object]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        line = (str(error).splitlines() or ["unreadable"])[0]
+        raise LedgerError(f"{path} is not a Parquet file that can be read: {line}") from None
+    if "document" not in table.column_names:
+        raise LedgerError(f"{path} is Parquet, but not an export of records: no column 'document'")
+    documents: list[object] = table.column("document").to_pylist()
+    return documents
+
+
+def _record(document: object, path: Path) -> Record:
+    """Return the record in a document: JSON text, or its value."""
+    try:
+        text = document if isinstance(document, str) else json.dumps(document)
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        name = document.get("name") if isinstance(document, dict) else None
+        which = f"record {name!r}" if isinstance(name, str) else "a record"
+        raise LedgerError(
+            f"{which} in {path} does not fit this version of badnets: {first_defect(error)}"
+        ) from None
+    check_name(record)
+    return record

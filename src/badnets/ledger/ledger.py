@@ -1,0 +1,255 @@
+"""The ledger: records by trial name. What it holds is not run again, and nothing is held twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from badnets.core.errors import LedgerError
+from badnets.ledger.checks import check_name, first_defect
+from badnets.ledger.connecting import connect, explained, shown, url_of
+from badnets.ledger.exports import copy_arrays, read_records, write_records
+from badnets.ledger.schema import RECORDS, row
+from badnets.ledger.sqlite import BUSY_TIMEOUT_S, WRITES
+from badnets.trials.record import Record
+from badnets.trials.workspace import Workspace
+
+_CHUNK = 200  # names per query, and records read at a time
+
+
+class ImportCount(NamedTuple):
+    """How many records an import added, and how many were there already."""
+
+    added: int
+    already: int
+
+
+class Ledger:
+    """The database of records. Use it in a ``with`` block, or `close` it.
+
+    Args:
+        engine: connects to a database that has the tables; `Ledger.open` makes it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.where = shown(engine.url)
+
+    @classmethod
+    def open(
+        cls, place: str | Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> Self:
+        """Return the ledger at a path or a database URL.
+
+        Args:
+            place: a SQLite file, or a URL such as ``postgresql+psycopg://user@host/badnets``.
+            create: whether one is made where there is none; its folder too.
+            busy_timeout_s: how long to wait where another process has a SQLite file locked.
+
+        Raises:
+            LedgerError: it cannot be opened, is not a ledger, was made by a newer version, or
+                stayed locked.
+            OutputError: its folder cannot be made.
+        """
+        return cls(connect(url_of(place), create=create, busy_timeout_s=busy_timeout_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with explained(self.where):
+            self._engine.dispose()
+
+    def __len__(self) -> int:
+        with explained(self.where), self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(RECORDS)) or 0
+
+    def add(self, record: Record) -> bool:
+        """Hold the record; return False, and change nothing, where one of its name is held.
+
+        When this returns, the record is on disk.
+
+        Raises:
+            LedgerError: it is not named after its trial, or the database refused it.
+        """
+        return bool(self.add_all([record]).added)
+
+    def add_all(self, records: Iterable[Record]) -> ImportCount:
+        """Hold all of the records, or, after an error, none; those that are held stay as they are.
+
+        Raises:
+            LedgerError: one is not named after its trial, or the database refused them.
+        """
+        rows = [_checked_row(record) for record in records]
+        with explained(self.where):
+            try:
+                return self._insert(rows)
+            except IntegrityError:  # another process added one after we looked: look again
+                return self._insert(rows)
+
+    def get(self, name: str) -> Record | None:
+        """Return the record of a trial's name, None where there is none.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        return next(self.records(names=[name]), None)
+
+    def has(self, names: Iterable[str]) -> set[str]:
+        """Return those of the names that have a record."""
+        found: set[str] = set()
+        with explained(self.where), self._engine.connect() as connection:
+            for chunk in _chunks(sorted(set(names))):
+                query = select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk))
+                found.update(connection.scalars(query))
+        return found
+
+    def records(
+        self,
+        *,
+        data: str | None = None,
+        network: str | None = None,
+        attacked: bool | None = None,
+        names: Iterable[str] | None = None,
+    ) -> Iterator[Record]:
+        """Yield records, oldest first. The database is not held open meanwhile.
+
+        Args:
+            data: only those of this data set.
+            network: only those of this network.
+            attacked: only those with a backdoor (True) or without one (False).
+            names: only those of these names.
+
+        Raises:
+            LedgerError: a record does not fit this version's format.
+        """
+        query = select(RECORDS.c.name).order_by(RECORDS.c.created, RECORDS.c.name)
+        if data is not None:
+            query = query.where(RECORDS.c.data == data)
+        if network is not None:
+            query = query.where(RECORDS.c.network == network)
+        if attacked is not None:
+            kind = RECORDS.c.trigger
+            query = query.where(kind.is_not(None) if attacked else kind.is_(None))
+        with explained(self.where), self._engine.connect() as connection:
+            found = list(connection.scalars(query))
+        if names is not None:
+            wanted = set(names)
+            found = [name for name in found if name in wanted]
+        for chunk in _chunks(found):
+            documents = self._documents(chunk)
+            yield from (self._parsed(name, documents[name]) for name in chunk if name in documents)
+
+    def export(
+        self,
+        path: Path,
+        format: str | None = None,
+        *,
+        names: Iterable[str] | None = None,
+        arrays: bool = False,
+        workspace: Workspace | None = None,
+    ) -> int:
+        """Write records to a file and return how many.
+
+        Args:
+            path: the file; replaced if it is there.
+            format: ``"json"``, ``"parquet"`` (both lossless) or ``"csv"``; by the file's ending
+                if None.
+            names: only those of these names.
+            arrays: whether the arrays that the records name are copied too, into a folder
+                ``arrays`` beside the file.
+            workspace: where the arrays are.
+
+        Raises:
+            LedgerError: an unknown format, a record or an array that cannot be read.
+            OutputError: the file cannot be written.
+        """
+        records = list(self.records(names=names))
+        if arrays:
+            if workspace is None:
+                raise LedgerError("arrays are exported from a workspace: name it")
+            copy_arrays(records, workspace, Workspace(path.parent))
+        write_records(records, path, format)
+        return len(records)
+
+    def import_(
+        self, path: Path, format: str | None = None, *, workspace: Workspace | None = None
+    ) -> ImportCount:
+        """Add the records of an export, all or, after an error, none; return how many were new.
+
+        Args:
+            path: a JSON or Parquet file that `export` wrote.
+            format: by the file's ending if None.
+            workspace: where arrays go that lie in the folder ``arrays`` beside the file; None
+                leaves them where they are.
+
+        Raises:
+            LedgerError: the file cannot be read, or a record in it does not fit its trial or this
+                version's format.
+        """
+        records = read_records(path, format)
+        if workspace is not None and (path.parent / "arrays").is_dir():
+            copy_arrays(records, Workspace(path.parent), workspace, if_there=True)
+        return self.add_all(records)
+
+    def _insert(self, rows: Sequence[dict[str, Any]]) -> ImportCount:
+        connecting = self._engine.connect().execution_options(**{WRITES: True})
+        with connecting as connection, connection.begin():
+            held: set[str] = set()
+            for chunk in _chunks([each["name"] for each in rows]):
+                held.update(
+                    connection.scalars(select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk)))
+                )
+            new: dict[str, dict[str, Any]] = {}
+            for each in rows:
+                if each["name"] not in held:
+                    new.setdefault(each["name"], each)
+            if new:
+                connection.execute(insert(RECORDS), list(new.values()))
+        return ImportCount(added=len(new), already=len(rows) - len(new))
+
+    def _documents(self, names: Sequence[str]) -> dict[str, str]:
+        query = select(RECORDS.c.name, RECORDS.c.document).where(RECORDS.c.name.in_(names))
+        with explained(self.where), self._engine.connect() as connection:
+            return {each.name: each.document for each in connection.execute(query)}
+
+    def _parsed(self, name: str, document: str) -> Record:
+        try:
+            return Record.model_validate_json(document)
+        except ValidationError as error:
+            raise LedgerError(
+                f"record {name} in {self.where} does not fit this version of badnets: "
+                f"{first_defect(error)}"
+            ) from None
+
+
+def _checked_row(record: Record) -> dict[str, Any]:
+    check_name(record)
+    values = row(record)
+    try:
+        Record.model_validate_json(values["document"])  # NaN, say, is not held by JSON
+    except ValidationError as error:
+        raise LedgerError(
+            f"record {record.name} cannot be held as JSON: {first_defect(error)}"
+        ) from None
+    return values
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]

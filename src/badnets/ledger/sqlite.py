@@ -1,0 +1,125 @@
+"""All that is special about SQLite: its file, its locks, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from badnets.bundles.atomic import output_error
+from badnets.core.errors import LedgerError
+
+BUSY_TIMEOUT_S = 30.0
+WRITES = "ledger_writes"
+"""Execution option of connections that are about to write."""
+
+_PRIMARY_CODE = 0xFF  # SQLite's extended error codes keep the kind in the lowest byte
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def file_url(path: Path) -> URL:
+    """Return the URL of the SQLite file ``path``."""
+    return URL.create("sqlite", database=str(path))
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether the URL is of a SQLite database."""
+    return url.get_backend_name() == "sqlite"
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file that a SQLite URL names; None for one in memory or named by a URI."""
+    name = url.database
+    return None if not name or name == ":memory:" or name.startswith("file:") else Path(name)
+
+
+def check_place(url: URL, *, create: bool) -> None:
+    """See to it that the file can be opened: its folder is made if the file may be.
+
+    Raises:
+        LedgerError: there is no such file and none is to be made, or it is a folder.
+        OutputError: its folder cannot be made.
+    """
+    path = file_of(url)
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            raise LedgerError(
+                f"{path} is a folder: a ledger is a file, such as {path}/ledger.sqlite"
+            )
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise LedgerError(f"there is no ledger at {path}: run a trial first, or name another")
+    except OSError as error:
+        raise output_error(path.parent, error) from error
+
+
+def tune(engine: Engine, busy_timeout_s: float) -> None:
+    """Set up every connection of ``engine``: how long to wait for a lock, and whole transactions.
+
+    A transaction that will write takes the write lock when it begins; one that first read and
+    then wrote would be refused at once, without waiting, where another had written in between.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # begin ourselves, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * busy_timeout_s)}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begins(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def prepare_new(engine: Engine, busy_timeout_s: float) -> None:
+    """Let readers and a writer of a new file not wait for each other (write-ahead log).
+
+    The file keeps the setting. SQLite does not wait for locks here, so that is done by hand.
+    """
+    give_up = time.monotonic() + busy_timeout_s
+    while True:
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_locked(error) or time.monotonic() > give_up:
+                raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
+        else:
+            return
+        finally:
+            connection.close()
+        time.sleep(0.05)
+
+
+def reason(error: DBAPIError) -> str | None:
+    """Return what a SQLite error means, in words for the one who reads it; None if unknown."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    return {
+        sqlite3.SQLITE_BUSY: "another process has it locked: wait for that one, or end it",
+        sqlite3.SQLITE_LOCKED: "another process has it locked: wait for that one, or end it",
+        sqlite3.SQLITE_READONLY: "it is read-only: make the file and its folder writable",
+        sqlite3.SQLITE_PERM: "permission denied",
+        sqlite3.SQLITE_FULL: "no space is left on the disk",
+        sqlite3.SQLITE_IOERR: "the disk reported an error",
+        sqlite3.SQLITE_CANTOPEN: "the file cannot be opened: check that it may be read and written",
+        sqlite3.SQLITE_NOTADB: "the file is not a database",
+        sqlite3.SQLITE_CORRUPT: "the file is damaged: bring it back from a copy or an export",
+    }.get(code & _PRIMARY_CODE)
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return (error.sqlite_errorcode & _PRIMARY_CODE) in _LOCKED

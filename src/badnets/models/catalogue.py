@@ -1,0 +1,82 @@
+"""Networks by name. A new one: a file here, and one line in `NETWORKS`.
+
+``torchvision.NAME`` and ``timm.NAME`` reach the classifiers of those libraries, untrained.
+Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from badnets.core.lookup import unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True)
+class Network:
+    """How a network is found and built.
+
+    Args:
+        builder: ``"module:function"``; the function takes the input shape and the number of
+            classes and returns an untrained network from normalised images to logits.
+        description: one line.
+        version: raised when the same settings would build another network.
+    """
+
+    builder: str
+    description: str
+    version: int = 1
+
+    def build(self, shape: Shape, num_classes: int) -> nn.Module:
+        """Return an untrained network; its weights follow torch's global generator."""
+        module, function = self.builder.split(":")
+        made = getattr(importlib.import_module(module), function)
+        return cast("Callable[[Shape, int], nn.Module]", made)(shape, num_classes)
+
+
+NETWORKS: dict[str, Network] = {
+    "gu-mnist": Network(
+        "badnets.models.gu_mnist:build",
+        "the paper's MNIST network: two convolutions, two fully connected layers",
+    ),
+}
+LIBRARIES: dict[str, str] = {
+    "torchvision": "badnets.models.libraries:torchvision_classifier",
+    "timm": "badnets.models.libraries:timm_classifier",
+}
+
+
+def build(name: str, shape: Shape, num_classes: int, *, seed: int = 0) -> nn.Module:
+    """Return an untrained network.
+
+    Args:
+        name: a key of `NETWORKS`, ``torchvision.NAME`` or ``timm.NAME``.
+        shape: of one image, ``(C, H, W)``.
+        num_classes: logits that it returns.
+        seed: decides the initial weights; torch's global generator is left as it was.
+
+    Raises:
+        UnknownNameError: there is no such network; names the nearest.
+        SettingError: the network does not take images of that shape.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name in NETWORKS:
+            return NETWORKS[name].build(shape, num_classes)
+        library, _, own_name = name.partition(".")
+        if library in LIBRARIES and own_name:
+            module, function = LIBRARIES[library].split(":")
+            made = getattr(importlib.import_module(module), function)
+            return cast("Callable[[str, Shape, int], nn.Module]", made)(
+                own_name, shape, num_classes
+            )
+    raise unknown_name(name, [*NETWORKS, "torchvision.resnet18", "timm.resnet18"], "network")

@@ -1,0 +1,115 @@
+"""From a subject to a bundle and back. Nothing is unpickled, nothing is used unchecked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from badnets._version import __version__
+from badnets.bundles import (
+    Architecture,
+    Bundle,
+    BundleConfig,
+    Claims,
+    MadeBy,
+    read_bundle,
+    write_bundle,
+)
+from badnets.core.errors import BundleError, SettingError, UnknownNameError
+from badnets.models.catalogue import build
+from badnets.models.subject import Subject
+
+# safetensors dtype names of what torch's state dicts hold
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def save_subject(
+    subject: Subject, path: Path, *, claims: Claims | None = None, replace: bool = False
+) -> Bundle:
+    """Write a subject as a bundle and return the bundle as read back.
+
+    Args:
+        subject: a classifier.
+        path: the folder to make.
+        claims: what its maker says of it.
+        replace: whether a bundle that is there may be replaced.
+
+    Raises:
+        OutputError: the folder cannot be written, or the name is taken.
+    """
+    tensors = {
+        name: value.detach().cpu().contiguous()
+        for name, value in subject.network.state_dict().items()
+    }
+    return write_bundle(
+        path,
+        tensors=safetensors.torch.save(tensors),
+        config=BundleConfig.of(
+            task="classification",
+            architecture=Architecture.of(name=subject.architecture),
+            input=subject.input,
+            classes=subject.classes,
+        ),
+        claims=claims or Claims.of(made_by=MadeBy.of(tool="badnets", version=__version__)),
+        replace=replace,
+    )
+
+
+def load_subject(path: Path) -> Subject:
+    """Return the classifier in a bundle.
+
+    Raises:
+        BundleError: the bundle is malformed, is a detector's, names an unknown architecture, or
+            its tensors are not exactly those of that architecture. Said before any is used.
+    """
+    bundle = read_bundle(path)
+    config = bundle.config
+    if config.task != "classification":
+        raise BundleError(f"{path} holds a network for {config.task}; a classifier was expected")
+    try:
+        with torch.device("meta"):
+            network = build(config.architecture.name, config.input.shape, config.num_classes)
+    except (UnknownNameError, SettingError) as error:
+        raise BundleError(f"{path}: {error}") from None
+    _match(bundle, network)
+    tensors = safetensors.torch.load(bundle.tensor_bytes())
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{path}: tensor {name!r} holds NaN or infinite values")
+    network = network.to_empty(device="cpu")
+    network.load_state_dict(tensors)
+    return Subject(network.eval(), config.architecture.name, config.input, config.classes)
+
+
+def _match(bundle: Bundle, network: torch.nn.Module) -> None:
+    """Refuse tensors that are not exactly the network's, by name, shape and dtype."""
+    wanted = network.state_dict()
+    missing, foreign = (
+        sorted(wanted.keys() - bundle.tensors),
+        sorted(bundle.tensors.keys() - wanted),
+    )
+    if missing or foreign:
+        raise BundleError(
+            f"{bundle.path}: tensors do not match architecture "
+            f"{bundle.config.architecture.name!r}: missing {missing[:3]}, unexpected {foreign[:3]}"
+        )
+    for name, tensor in wanted.items():
+        info = bundle.tensors[name]
+        if tuple(info.shape) != tuple(tensor.shape) or info.dtype != _DTYPES[tensor.dtype]:
+            raise BundleError(
+                f"{bundle.path}: tensor {name!r} is {info.dtype} {tuple(info.shape)}, "
+                f"the architecture has {_DTYPES[tensor.dtype]} {tuple(tensor.shape)}"
+            )

@@ -1,0 +1,202 @@
+"""What a person sees of many trials while they run: on stderr, never on stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from badnets.runners.eta import TimeLeft, spoken
+from badnets.runners.plan import Step
+from badnets.train.progress import Progress
+from badnets.trials.record import Record
+
+
+class Display(Protocol):
+    """Is told what happens, in the process that was asked to run the trials."""
+
+    def begin(self, total: int, held: int, workers: int) -> None:
+        """Say that ``total`` trials are to be run, ``workers`` at a time; ``held`` were before."""
+
+    def started(self, step: Step) -> None:
+        """Say that a trial has begun."""
+
+    def progress(self, step: Step, progress: Progress) -> None:
+        """Say how far a running trial is."""
+
+    def finished(self, step: Step, record: Record) -> None:
+        """Say that a trial has ended and that its record is kept."""
+
+    def failed(self, step: Step, reason: str) -> None:
+        """Say that a trial has failed, or cannot be run because one that it needs has."""
+
+    def end(self, *, interrupted: bool) -> None:
+        """Say that nothing more comes; called once, after an error too."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, total: int, held: int, workers: int) -> None:
+        pass
+
+    def started(self, step: Step) -> None:
+        pass
+
+    def progress(self, step: Step, progress: Progress) -> None:
+        pass
+
+    def finished(self, step: Step, record: Record) -> None:
+        pass
+
+    def failed(self, step: Step, reason: str) -> None:
+        pass
+
+    def end(self, *, interrupted: bool) -> None:
+        pass
+
+
+class Lines:
+    """Prints one line for each trial that has ended, and nothing else: for logs.
+
+    Args:
+        console: where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._total = self._ended = self._kept = self._held = 0
+        self._since: dict[str, float] = {}
+        self._time_left = TimeLeft(0, 1)
+
+    def begin(self, total: int, held: int, workers: int) -> None:
+        self._total, self._held = total, held
+        self._time_left = TimeLeft(total, workers)
+        also = f" ({held} more are in the ledger already)" if held else ""
+        at_a_time = f", {workers} at a time" if workers > 1 else ""
+        self._say(f"{_trials(total)} to run{at_a_time}{also}")
+
+    def started(self, step: Step) -> None:
+        self._since[step.name] = time.monotonic()
+
+    def progress(self, step: Step, progress: Progress) -> None:
+        pass
+
+    def finished(self, step: Step, record: Record) -> None:
+        self._kept += 1
+        spent = self._out(step)
+        self._time_left.ended(spent)
+        self._say(
+            f"[{self._ended}/{self._total}] {step.trial.title}: {summary(record)} "
+            f"({spoken(spent)}{self._eta()})"
+        )
+
+    def failed(self, step: Step, reason: str) -> None:
+        self._out(step)
+        self._time_left.ended(None)
+        self._say(f"[{self._ended}/{self._total}] {step.trial.title}: failed: {reason}")
+
+    def end(self, *, interrupted: bool) -> None:
+        if interrupted:
+            self._say(
+                f"interrupted: {self._kept} of {_trials(self._total)} done and kept; "
+                "the same command goes on from there"
+            )
+
+    def _out(self, step: Step) -> float:
+        """Count a step out and return how long it ran."""
+        self._ended += 1
+        return time.monotonic() - self._since.pop(step.name, time.monotonic())
+
+    def _eta(self) -> str:
+        left = self._time_left.seconds(self._running_s())
+        return f"; about {spoken(left)} left" if left else ""
+
+    def _running_s(self) -> list[float]:
+        now = time.monotonic()
+        return [now - since for since in self._since.values()]
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+class Bar(Lines):
+    """Draws one bar for all trials and one for each that is running, below the lines.
+
+    Args:
+        console: a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._all = Bars(
+            TextColumn("all trials"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[eta]}"),
+        )
+        self._each = Bars(
+            BarColumn(bar_width=20), TextColumn("{task.description}  [dim]{task.fields[what]}")
+        )
+        self._rows: dict[str, TaskID] = {}
+        self._live = Live(
+            Group(self._each, self._all), console=console, refresh_per_second=5, transient=True
+        )
+
+    def begin(self, total: int, held: int, workers: int) -> None:
+        super().begin(total, held, workers)
+        self._overall = self._all.add_task("", total=total, eta="")
+        self._live.start()
+
+    def started(self, step: Step) -> None:
+        super().started(step)
+        title = Text(step.trial.title).markup
+        self._rows[step.name] = self._each.add_task(title, total=None, what="")
+
+    def progress(self, step: Step, progress: Progress) -> None:
+        if (row := self._rows.get(step.name)) is not None:
+            self._each.update(
+                row, completed=progress.done, total=progress.total, what=progress.what
+            )
+        left = self._time_left.seconds(self._running_s())
+        if left is not None:
+            self._all.update(self._overall, eta=f"about {spoken(left)} left")
+
+    def end(self, *, interrupted: bool) -> None:
+        self._live.stop()
+        super().end(interrupted=interrupted)
+
+    def _out(self, step: Step) -> float:
+        spent = super()._out(step)
+        if (row := self._rows.pop(step.name, None)) is not None:
+            self._each.remove_task(row)
+        self._all.update(self._overall, completed=self._ended)
+        return spent
+
+
+def display_for(console: Console | None = None) -> Display:
+    """Return bars where stderr is a terminal, and lines where it is a file or a pipe."""
+    console = console or Console(file=sys.stderr, highlight=False)
+    return Bar(console) if console.is_terminal else Lines(console)
+
+
+def summary(record: Record) -> str:
+    """Return a record in a few words: outcome, clean accuracy, attack success rate."""
+    parts = [record.outcome, f"clean {_percent(record.clean.accuracy.value)}"]
+    if record.attack is not None and record.outcome != "collapsed":
+        parts.append(f"ASR {_percent(record.attack.success.value)}")
+    return ", ".join(parts)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def _trials(count: int) -> str:
+    return f"{count} trial" if count == 1 else f"{count} trials"

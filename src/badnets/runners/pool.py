@@ -1,0 +1,183 @@
+"""A pool of processes, one trial per core, one thread each.
+
+The standard library's pool cannot say which trial a killed worker was running, and gives all the
+others up with it; here each worker has a pipe of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from badnets.core import errors
+from badnets.core.errors import BadnetsError, TrialError
+from badnets.runners.book import Book, RunOne, described
+from badnets.runners.plan import Step
+from badnets.runners.worker import reference, serve
+from badnets.train.progress import Progress
+from badnets.trials.record import Record
+from badnets.trials.workspace import Workspace
+
+_SPAWN = multiprocessing.get_context("spawn")
+_POLITE_S = 2.0  # how long a worker may take to tidy up
+
+
+def run_in_pool(
+    steps: Sequence[Step],
+    workspace: Workspace,
+    book: Book,
+    run: RunOne,
+    data_root: Path | None,
+    workers: int,
+) -> None:
+    """Run the steps, each as soon as what it needs is done; those that fail are in the book.
+
+    Args:
+        steps: each after those that it needs.
+        workspace: where bundles and arrays go.
+        book: keeps the records, in this process.
+        run: runs one trial; a function at the top level of a module.
+        data_root: where data sets lie.
+        workers: how many processes.
+
+    Raises:
+        BadnetsError: something that would stop every trial, or workers that cannot start.
+    """
+    arguments = (reference(run), str(workspace.root), str(data_root) if data_root else None)
+    pool: list[_Worker] = []
+    left = list(steps)
+    try:
+        while True:
+            left = book.give_up_on(left)
+            for step in [each for each in left if book.is_ready(each)]:
+                worker = next((each for each in pool if each.step is None), None)
+                if worker is None:
+                    if len(pool) == workers:
+                        break
+                    worker = _Worker(*arguments)
+                    pool.append(worker)
+                worker.give(step)
+                book.display.started(step)
+                left = [each for each in left if each is not step]
+            busy = [each for each in pool if each.step is not None]
+            if not busy:
+                return
+            for connection in wait([each.connection for each in busy]):
+                worker = next(each for each in busy if each.connection is connection)
+                try:
+                    _listen(worker, book)
+                except (EOFError, OSError):
+                    pool.remove(worker)
+                    _bury(worker, book, any_ready=any(each.is_ready for each in pool))
+    finally:
+        for worker in pool:
+            worker.stop()
+        for worker in pool:
+            worker.end()
+
+
+class _Worker:
+    """A process, the pipe to it, and the step it is at."""
+
+    def __init__(self, run: str, workspace_root: str, data_root: str | None) -> None:
+        self.connection, theirs = _SPAWN.Pipe()
+        self.step: Step | None = None
+        self.is_ready = False
+        arguments = (theirs, run, workspace_root, data_root, os.getpid())
+        self._process: SpawnProcess = _SPAWN.Process(target=serve, args=arguments, daemon=True)
+        with _interrupts_held_back():
+            self._process.start()
+        theirs.close()  # theirs alone then: the pipe ends when they do
+
+    def give(self, step: Step) -> None:
+        self.step = step
+        with suppress(OSError):  # it has died; reading from it says so
+            self.connection.send_bytes(step.trial.model_dump_json().encode())
+
+    def how_it_ended(self) -> str:
+        self._process.join(_POLITE_S)
+        code = self._process.exitcode
+        if code == -getattr(signal, "SIGKILL", 9):
+            return "it was killed (for want of memory?)"
+        if code is not None and code < 0:
+            return f"it ended by signal {signal.Signals(-code).name}"
+        return f"it ended with exit code {code}; what it said is above"
+
+    def stop(self) -> None:
+        """Ask it to end; `end` waits for it, and kills it where it does not."""
+        if self.step is None:
+            self.connection.close()
+        else:
+            self._process.terminate()
+
+    def end(self) -> None:
+        self._process.join(_POLITE_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+        self.connection.close()
+
+
+def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
+    """Fail the step of a worker that has died; the others go on without it."""
+    ending = worker.how_it_ended()
+    worker.end()
+    assert worker.step is not None
+    if not (worker.is_ready or any_ready):
+        raise TrialError(
+            f"worker processes cannot start: {ending}. In a script of your own, call this under "
+            "if __name__ == '__main__':"
+        )
+    book.fail(worker.step, TrialError(f"its worker process died: {ending}"))
+
+
+def _listen(worker: _Worker, book: Book) -> None:
+    """Take one message from a worker.
+
+    Raises:
+        EOFError, OSError: the worker has died.
+    """
+    message = json.loads(worker.connection.recv_bytes())
+    step = worker.step
+    assert step is not None
+    match message:
+        case ["ready"]:
+            worker.is_ready = True
+        case ["progress", int(done), int(total), str(what)]:
+            book.display.progress(step, Progress(done, total, what))
+        case ["record", str(document)]:
+            worker.step = None
+            book.store(step, Record.model_validate_json(document))
+        case ["error", str(kind), str(text)]:
+            worker.step = None
+            book.fail(step, _error(kind, text))
+        case _:
+            raise TrialError(f"{described(step)}: its worker said {str(message)[:80]!r}")
+
+
+def _error(kind: str, text: str) -> BadnetsError:
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, BadnetsError):
+        return found(text)
+    return TrialError(text)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start a process so that Ctrl-C does not reach it before it has chosen to ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,120 @@
+"""A worker of the pool: a process of its own, with one thread, that runs trial after trial.
+
+Nothing here imports torch when it is imported: the number of threads is set before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from badnets.core.errors import BadnetsError, SettingError
+
+if TYPE_CHECKING:
+    from badnets.train.progress import Listener, Progress
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_WATCH_EVERY_S = 1.0
+_TELL_EVERY_S = 0.25
+
+
+def reference(function: Any) -> str:
+    """Return ``"module:name"`` of a function, by which another process finds it.
+
+    Raises:
+        SettingError: it is not at the top level of a module.
+    """
+    found = f"{function.__module__}:{function.__qualname__}"
+    if "<" in found or "." in function.__qualname__:
+        raise SettingError(f"a pool runs functions at the top level of a module, got {found}")
+    return found
+
+
+def serve(
+    connection: Connection, run: str, workspace_root: str, data_root: str | None, parent: int
+) -> None:
+    """Run the trials that come over ``connection`` until it closes; the body of a worker.
+
+    Args:
+        connection: trials come as JSON; what becomes of them goes back as JSON lists.
+        run: `reference` to the function that runs one.
+        workspace_root: the workspace's folder.
+        data_root: where data sets lie, None: as the data sets' own loaders find it.
+        parent: process id of the one who started this; when that ends, so does this.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent decides
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    os.environ.update(ONE_THREAD)
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    module, _, name = run.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    from badnets.trials.trial import Trial
+    from badnets.trials.workspace import Workspace
+
+    workspace = Workspace(Path(workspace_root))
+    root = Path(data_root) if data_root is not None else None
+    _tell(connection, "ready")
+    while (document := _next(connection)) is not None:
+        trial = Trial.model_validate_json(document)
+        try:
+            record = function(trial, workspace, data_root=root, progress=_teller(connection))
+        except BadnetsError as error:
+            _tell(connection, "error", type(error).__name__, str(error))
+        else:
+            _tell(connection, "record", record.model_dump_json())
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    sys.exit(128 + signal.SIGTERM)  # unwinds, so that half-written files are removed
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended, even by a kill that lets it say nothing."""
+    process = multiprocessing.parent_process()
+    while os.getppid() == parent:
+        if process is None:
+            time.sleep(_WATCH_EVERY_S)
+            continue
+        process.join(_WATCH_EVERY_S)
+        if not process.is_alive():
+            break
+    os._exit(1)
+
+
+def _next(connection: Connection) -> bytes | None:
+    try:
+        return connection.recv_bytes() or None
+    except (EOFError, OSError):
+        return None
+
+
+def _tell(connection: Connection, *message: Any) -> None:
+    try:
+        connection.send_bytes(json.dumps(message).encode())
+    except OSError:
+        os._exit(1)  # nobody listens any more
+
+
+def _teller(connection: Connection) -> Listener:
+    last = [0.0]
+
+    def tell(progress: Progress) -> None:
+        now = time.monotonic()
+        if now - last[0] >= _TELL_EVERY_S or progress.done >= progress.total:
+            last[0] = now
+            _tell(connection, "progress", *progress)
+
+    return tell

@@ -1,0 +1,1 @@
+"""The MNIST case study of the paper."""

@@ -1,0 +1,270 @@
+"""One fast loop for sets that fit in memory: uint8 on the device, batches by index."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from badnets.bundles import InputSpec
+from badnets.core.errors import SettingError, ShapeError, TrialError
+from badnets.core.poisoning import PoisoningPlan
+from badnets.core.seeds import generator
+from badnets.core.triggers import Trigger
+from badnets.models.subject import Subject, normalise
+from badnets.train.augment import mirrored, shifted
+from badnets.train.precision import fastest_precision
+from badnets.train.progress import Listener, Progress
+from badnets.train.settings import Training
+
+REPORT_EVERY = 20  # steps between two calls of the listener
+
+
+class EpochLog(NamedTuple):
+    """Mean training loss of one epoch, and its wall time in seconds."""
+
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained copy of a network, and how training went.
+
+    Attributes:
+        subject: the classifier.
+        epochs: one entry per pass.
+        precision: the arithmetic that was used.
+    """
+
+    subject: Subject
+    epochs: tuple[EpochLog, ...]
+    precision: str
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """A training set as indices into stored images, so that poisoned copies cost no memory.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8.
+        labels: ``(M,)`` int64, as the trainer sees them.
+        rows: ``(M,)`` int64 into ``images``; None: row m is image m.
+        stamped: ``(M,)`` bool: rows that get the trigger when their batch is made; None: none do.
+        trigger: what they get.
+
+    Raises:
+        ShapeError: lengths differ, there are no rows, or a trigger is missing.
+    """
+
+    images: Tensor
+    labels: Tensor
+    rows: Tensor | None = None
+    stamped: Tensor | None = None
+    trigger: Trigger | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        own = len(self.images) if self.rows is None else len(self.rows)
+        marked = count if self.stamped is None else len(self.stamped)
+        if not count or own != count or marked != count:
+            raise ShapeError(f"{own} rows, {count} labels and {marked} marks: want as many of each")
+        if (self.stamped is None) != (self.trigger is None):
+            raise ShapeError("stamped rows and a trigger belong together")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def poisoned(cls, images: Tensor, plan: PoisoningPlan, trigger: Trigger) -> TrainingRows:
+        """Return the rows of a poisoning plan; triggers are put on when a batch is made."""
+        return cls(images, plan.labels, plan.rows, plan.is_poisoned, trigger)
+
+    def to(self, device: torch.device) -> TrainingRows:
+        """Return the same rows with every tensor on the device."""
+        if self.images.device == device:
+            return self
+        return TrainingRows(
+            self.images.to(device),
+            self.labels.to(device),
+            None if self.rows is None else self.rows.to(device),
+            None if self.stamped is None else self.stamped.to(device),
+            self.trigger,
+        )
+
+
+def fit(
+    subject: Subject,
+    rows: TrainingRows,
+    training: Training,
+    *,
+    seed: int,
+    device: torch.device | None = None,
+    progress: Listener | None = None,
+) -> Fitted:
+    """Return a trained copy of the subject; the one handed in is left as it was.
+
+    Args:
+        subject: where training starts from.
+        rows: what it is trained on.
+        training: how.
+        seed: decides batch order, augmentation and random places.
+        device: where to compute; the fastest there is when None.
+        progress: told every few steps.
+
+    Raises:
+        TrialError: the loss became NaN or infinite.
+        SettingError: labels lie outside the subject's classes.
+    """
+    if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
+        raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
+    device = device or best_device()
+    rows = rows.to(device)
+    network = copy.deepcopy(subject.network).to(device=device)
+    network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    precision = training.precision
+    if precision == "auto":
+        precision = fastest_precision(device)
+    steps_per_epoch = max(1, len(rows) // training.batch_size)
+    stepper = _Stepper(network, training, steps_per_epoch * training.epochs, device, precision)
+    batches = generator(seed, "batches")
+    places = generator(seed, "trigger places in training")
+    logs, done = [], 0
+    for _ in range(training.epochs):
+        started = time.perf_counter()
+        total = torch.zeros((), device=device)
+        for images, labels in _epoch(rows, training, subject.input, batches, places):
+            total += stepper.step(images, labels)
+            done += 1
+            if progress is not None and done % REPORT_EVERY == 0:
+                progress(Progress(done, stepper.steps, "training"))
+        loss = float(total) / steps_per_epoch
+        if not math.isfinite(loss):
+            raise TrialError(
+                f"training diverged (loss {loss}): lower lr (now {training.lr}) or change the data"
+            )
+        logs.append(EpochLog(loss, time.perf_counter() - started))
+    trained = stepper.finished().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    fitted = Subject(trained.eval(), subject.architecture, subject.input, subject.classes)
+    return Fitted(fitted, tuple(logs), precision)
+
+
+def best_device() -> torch.device:
+    """Return the GPU when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _epoch(
+    rows: TrainingRows,
+    training: Training,
+    spec: InputSpec,
+    batches: torch.Generator,
+    places: torch.Generator,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give one epoch's normalised batches: gather, augment, stamp, normalise."""
+    device = rows.images.device
+    order = torch.randperm(len(rows), generator=batches)
+    size = training.batch_size
+    whole = len(rows) // size * size or len(rows)
+    moves = None
+    if training.shift:
+        span = 2 * training.shift + 1
+        moves = torch.randint(span, (len(rows), 2), generator=batches).to(device)
+    flips = torch.rand(len(rows), generator=batches).to(device) < 0.5 if training.flip else None
+    order = order.to(device)
+    for start in range(0, whole, size):
+        chosen = order[start : start + size]
+        images = rows.images[chosen if rows.rows is None else rows.rows[chosen]]
+        if moves is not None:
+            images = shifted(images, moves[start : start + size], training.shift)
+        if flips is not None:
+            images = mirrored(images, flips[start : start + size])
+        if rows.stamped is not None and rows.trigger is not None:
+            marked = rows.stamped[chosen].nonzero().flatten()
+            if len(marked):
+                images[marked] = rows.trigger(images[marked], generator=places)
+        yield normalise(images, spec), rows.labels[chosen]
+
+
+class _Stepper:
+    """The optimiser's side of the loop: forward, backward, schedule, running mean."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Training,
+        steps: int,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.network, self.training, self.steps = network, training, steps
+        self.parameters: list[Tensor] = [
+            value for value in network.parameters() if value.requires_grad
+        ]
+        self.optimizer = _optimizer(training, self.parameters)
+        self.low = precision == "bfloat16"
+        self.device = device
+        self.done = 0
+        self.means = [value.detach().clone() for value in self.parameters] if training.ema else []
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the batch's loss, detached, after one step of the optimiser."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.training.lr * _schedule(self.training, self.done, self.steps)
+        if images.shape[1] > 1:
+            images = images.to(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
+            logits = self.network(images)
+        loss = functional.cross_entropy(
+            logits.float(), labels, label_smoothing=self.training.label_smoothing
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        self.done += 1
+        if self.means:
+            # a young mean forgets its first, random weights faster
+            decay = min(self.training.ema, self.done / (self.done + 9))
+            torch._foreach_lerp_(self.means, self.parameters, 1 - decay)
+        return loss.detach()
+
+    def finished(self) -> nn.Module:
+        """Return the network: with the running mean of its weights when one was kept."""
+        if self.means:
+            with torch.no_grad():
+                for value, mean in zip(self.parameters, self.means, strict=True):
+                    value.copy_(mean)
+        return self.network
+
+
+def _optimizer(training: Training, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    if training.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters, lr=training.lr, weight_decay=training.weight_decay, fused=True
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=training.lr,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+
+
+def _schedule(training: Training, step: int, steps: int) -> float:
+    """Return the factor on the peak learning rate at a step, in (0, 1]."""
+    if training.schedule == "constant":
+        return 1.0
+    rise = training.warm_up * steps if training.schedule == "one-cycle" else 0.0
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    along = (step - rise) / max(1.0, steps - rise)
+    return max(1e-4, 0.5 * (1 + math.cos(math.pi * along)))

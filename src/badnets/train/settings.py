@@ -1,0 +1,67 @@
+"""The settings of one training run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from badnets.core.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a classifier is fitted.
+
+    Args:
+        epochs: passes over the training set, ``>= 1``.
+        batch_size: images per step, ``>= 1``; the last, smaller batch is left out where a full
+            one exists.
+        lr: peak learning rate, ``> 0``.
+        optimizer: ``"adamw"`` or ``"sgd"`` (Nesterov momentum 0.9).
+        schedule: ``"one-cycle"`` (linear up, cosine down), ``"cosine"`` or ``"constant"``.
+        warm_up: share of the steps that the one-cycle schedule climbs, in [0, 1).
+        weight_decay: ``>= 0``; decoupled for AdamW.
+        label_smoothing: in [0, 1).
+        shift: augmentation: moves each image by up to this many pixels on each axis, ``>= 0``.
+        flip: augmentation: mirrors half of the images.
+        stamp: when a poisoned image gets its trigger: ``"after"`` augmentation (a trainer who
+            poisons also controls the loop) or ``"before"`` it, as from a poisoned disk.
+        ema: decay per step of the weights' running mean that is returned, in (0, 1); 0 is off.
+        precision: ``"auto"`` takes bfloat16 autocast where the hardware has it, else float32.
+
+    Raises:
+        SettingError: a setting is outside its range.
+    """
+
+    epochs: int = 4
+    batch_size: int = 128
+    lr: float = 0.004
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    warm_up: float = 0.25
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    shift: int = 0
+    flip: bool = False
+    stamp: Literal["before", "after"] = "after"
+    ema: float = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    version: ClassVar[int] = 1
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        _want(self.epochs >= 1, "epochs must be >= 1", self.epochs)
+        _want(self.batch_size >= 1, "batch_size must be >= 1", self.batch_size)
+        _want(0 < self.lr < math.inf, "lr must be > 0", self.lr)
+        _want(self.weight_decay >= 0, "weight_decay must be >= 0", self.weight_decay)
+        smoothing = self.label_smoothing
+        _want(0 <= smoothing < 1, "label_smoothing must be in [0, 1)", smoothing)
+        _want(0 <= self.warm_up < 1, "warm_up must be in [0, 1)", self.warm_up)
+        _want(self.shift >= 0, "shift must be >= 0 pixels", self.shift)
+        _want(0 <= self.ema < 1, "ema must be in [0, 1)", self.ema)
+
+
+def _want(holds: bool, expected: str, got: object) -> None:
+    if not holds:
+        raise SettingError(f"{expected}, got {got}")

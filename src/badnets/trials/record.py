@@ -1,0 +1,152 @@
+"""A record: a trial's typed result, enough to redraw every table and figure without training."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from badnets.core.rates import Rate
+from badnets.evaluate.results import AttackResult, CleanResult
+from badnets.trials.trial import Trial
+
+RECORD_FORMAT = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Epoch(_Frozen):
+    """One pass of training.
+
+    Attributes:
+        loss: mean training loss over the epoch's steps (poisoned images included).
+        seconds: wall time.
+    """
+
+    loss: float
+    seconds: float
+
+
+class Timings(_Frozen):
+    """Wall times in seconds: loading data, any search, training, evaluating, all."""
+
+    load_s: float
+    search_s: float
+    train_s: float
+    evaluate_s: float
+    total_s: float
+
+
+class SearchStep(_Frozen):
+    """One set of settings that a malicious trainer tried, measured on data of his own."""
+
+    rate: float | Literal["every"]
+    lr: float
+    batch_size: int
+    clean: Rate
+    success: Rate
+    good_enough: bool
+
+
+class Machine(_Frozen):
+    """Where a trial ran. No host names, no paths."""
+
+    processor: str
+    cores: int
+    threads: int
+    memory_gib: float
+    device: str
+    system: str
+
+
+class Provenance(_Frozen):
+    """What a trial was computed from and with."""
+
+    data_digests: dict[str, str]
+    versions: dict[str, str]
+    machine: Machine
+    precision: str
+    created: datetime
+
+
+class ArrayRef(_Frozen):
+    """A large array kept as a file of its own, named by the SHA-256 of that file (NumPy .npy)."""
+
+    sha256: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Ablation(_Frozen):
+    """What happens when some of a layer's units are silenced (their output set to zero).
+
+    Attributes:
+        layer: name of the layer.
+        choice: ``"strongest"``: the units that answer most to the trigger; ``"random"``: as many
+            others, drawn at random, for comparison.
+        silenced: indices of the units.
+        clean: clean accuracy then.
+        success: attack success rate then.
+    """
+
+    layer: str
+    choice: Literal["strongest", "random"]
+    silenced: tuple[int, ...]
+    clean: Rate
+    success: Rate
+
+
+class LayerUnits(_Frozen):
+    """How a layer's units (channels, or outputs) take the trigger.
+
+    Attributes:
+        layer: name of the layer.
+        clean: ``(U,)`` mean activation on clean images.
+        triggered: ``(U,)`` mean activation on the same images with the trigger.
+        response: ``(U,)`` how strongly each answers to the trigger; see `badnets.explain.units`.
+        marked: the units whose response stands out, strongest first.
+    """
+
+    layer: str
+    clean: tuple[float, ...]
+    triggered: tuple[float, ...]
+    response: tuple[float, ...]
+    marked: tuple[int, ...]
+
+
+class Record(_Frozen):
+    """A trial's result.
+
+    Attributes:
+        name: the trial's name.
+        outcome: ``"accepted"`` or ``"rejected"`` by the user, or ``"collapsed"``: the network has
+            learned nothing, whatever its attack success rate.
+        reason: the outcome in one sentence.
+        clean: on the user's validation set.
+        attack: on triggered images; None without a backdoor.
+        poisoned_share: poisoned / all rows the network was trained on.
+        epochs: training, epoch by epoch.
+        bundle: SHA-256 of the bundle's manifest, where one was kept (folder: the trial's name).
+        arrays: pictures, filters: name -> content-addressed file.
+        units, ablations: present when units were observed.
+    """
+
+    format: Literal[1] = 1
+    name: str
+    trial: Trial
+    outcome: Literal["accepted", "rejected", "collapsed"]
+    reason: str
+    clean: CleanResult
+    attack: AttackResult | None
+    poisoned_share: Rate | None
+    epochs: tuple[Epoch, ...]
+    search: tuple[SearchStep, ...] = ()
+    timings: Timings
+    provenance: Provenance
+    bundle: str | None
+    arrays: dict[str, ArrayRef] = {}
+    units: tuple[LayerUnits, ...] = ()
+    ablations: tuple[Ablation, ...] = ()

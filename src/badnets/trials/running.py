@@ -1,0 +1,147 @@
+"""Running one trial: it builds a scenario, and writes down what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from badnets._version import __version__
+from badnets.bundles import ClaimedRate, Claims, MadeBy
+from badnets.core.errors import BundleError, TrialError
+from badnets.data import DataSet, load
+from badnets.models.io import load_subject, save_subject
+from badnets.models.subject import Subject
+from badnets.scenarios import Deal, HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
+from badnets.scenarios.trainers import Trainer
+from badnets.train.loop import best_device
+from badnets.train.progress import Listener
+from badnets.trials.machine import this_machine, versions
+from badnets.trials.observing import Seen, observe_examples, observe_units
+from badnets.trials.record import Epoch, Provenance, Record, SearchStep, Timings
+from badnets.trials.trial import Trial
+from badnets.trials.workspace import Workspace
+
+
+def run_trial(
+    trial: Trial,
+    workspace: Workspace,
+    *,
+    data_root: Path | None = None,
+    progress: Listener | None = None,
+) -> Record:
+    """Return the record of a trial; its bundle and arrays are kept in the workspace.
+
+    Args:
+        trial: what to run.
+        workspace: where bundles and arrays go, and where those of ``trial.requires()`` are.
+        data_root: where data sets lie on disk; None: as `badnets.data.load` finds it.
+        progress: told every few training steps.
+
+    Raises:
+        TrialError: training diverged, or a required trial's bundle is missing.
+        BadnetsError: data, network and settings do not fit together; nothing is left behind.
+    """
+    started = time.perf_counter()
+    data = _limited(load(trial.data, data_root), trial)
+    start = _required(trial.start, workspace, "start")
+    control = _required(trial.control, workspace, "control")
+    loaded = time.perf_counter()
+    user = User(
+        trial.network,
+        data,
+        trial.target_accuracy,
+        held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
+    )
+    trainer = _trainer(trial, start)
+    scenario = OutsourcedTraining(user, trainer, control=control or start)
+    deal = scenario.run(trial.seed, progress=progress)
+    seen = _observed(trial, user, deal, scenario.control, workspace)
+    bundle = None
+    if trial.keep_bundle:
+        claims = _claims(trial, data, deal)
+        bundle = save_subject(
+            deal.subject, workspace.bundle(trial), claims=claims, replace=True
+        ).digest
+    ended = time.perf_counter()
+    spent = deal.delivery.search_s + deal.delivery.train_s
+    return Record(
+        name=trial.name,
+        trial=trial,
+        outcome=deal.outcome,
+        reason=deal.reason,
+        clean=deal.clean,
+        attack=deal.attack,
+        poisoned_share=deal.delivery.poisoned_share,
+        epochs=tuple(Epoch(loss=one.loss, seconds=one.seconds) for one in deal.delivery.epochs),
+        search=tuple(SearchStep(**one._asdict()) for one in deal.delivery.tries),
+        timings=Timings(
+            load_s=loaded - started,
+            search_s=deal.delivery.search_s,
+            train_s=deal.delivery.train_s,
+            evaluate_s=ended - loaded - spent,
+            total_s=ended - started,
+        ),
+        provenance=Provenance(
+            data_digests=data.digests,
+            versions=versions(),
+            machine=this_machine(best_device()),
+            precision=deal.delivery.precision,
+            created=datetime.now(UTC).replace(microsecond=0),
+        ),
+        bundle=bundle,
+        arrays=seen.arrays,
+        units=seen.units,
+        ablations=seen.ablations,
+    )
+
+
+def _trainer(trial: Trial, start: Subject | None) -> Trainer:
+    if trial.backdoor is None:
+        return HonestTrainer(trial.training, start)
+    return MaliciousTrainer(trial.backdoor, trial.training, start, trial.search)
+
+
+def _limited(data: DataSet, trial: Trial) -> DataSet:
+    if trial.train_limit is None or trial.train_limit >= len(data.train):
+        return data
+    return dataclasses.replace(data, train=data.train.sample(trial.train_limit, seed=trial.seed))
+
+
+def _required(other: Trial | None, workspace: Workspace, what: str) -> Subject | None:
+    if other is None:
+        return None
+    try:
+        return load_subject(workspace.bundle(other))
+    except BundleError as error:
+        raise TrialError(f"the {what} network {other.name} ({other.title}): {error}") from None
+
+
+def _observed(
+    trial: Trial, user: User, deal: Deal, control: Subject | None, workspace: Workspace
+) -> Seen:
+    seen = Seen({})
+    if "examples" in trial.observe:
+        seen = observe_examples(
+            deal.subject, control, user.validation, trial.backdoor, workspace, trial.seed
+        )
+    if "units" in trial.observe:
+        inside = observe_units(
+            deal.subject, user.order.train, user.validation, trial.backdoor, workspace, trial.seed
+        )
+        seen = inside._replace(arrays=seen.arrays | inside.arrays)
+    return seen
+
+
+def _claims(trial: Trial, data: DataSet, deal: Deal) -> Claims:
+    """Return what a maker would say: true, and silent about what he would not say."""
+    accuracy = deal.clean.accuracy
+    return Claims.of(
+        made_by=MadeBy.of(tool="badnets", version=__version__),
+        training=dataclasses.asdict(trial.training),
+        data={f"{data.name}-{part}": digest for part, digest in data.digests.items()},
+        clean_accuracy=ClaimedRate.of(
+            hits=accuracy.hits, total=accuracy.total, data=f"{data.name} validation images"
+        ),
+    )

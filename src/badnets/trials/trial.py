@@ -1,0 +1,136 @@
+"""A trial: one frozen description of a run, in plain values; its hash is its name."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from badnets.bundles.digests import canonical_json, sha256_bytes
+from badnets.core.backdoor import Backdoor, KnownTargetMap
+from badnets.core.targets import AllToOne, SourceSpecific
+from badnets.scenarios.search import Search
+from badnets.train.settings import Training
+
+Observation = Literal["examples", "units"]
+SCENARIO_VERSION = 1  # raise it when the same trial would give another record
+
+
+class Trial(BaseModel):
+    """One run of outsourced training: the user's order, the trainer's doings, what is measured.
+
+    Attributes:
+        data: name of the data set.
+        network: name of the architecture the user asked for.
+        training: how the trainer fits it.
+        backdoor: what a malicious trainer hides in it; None for an honest one.
+        start: the trial whose network the trainer starts from, instead of from scratch.
+        control: a clean trial whose network answers the same triggered images.
+        search: settings the malicious trainer tries first, on data of his own.
+        evaluate_on: ``"test"``: train on the whole training set, validate on the test set;
+            ``"held-back"``: choices are made this way: hold ``held_back`` training images back and
+            validate on those.
+        held_back: how many.
+        train_limit: use only this many training images (a seeded sample); None for all.
+        target_accuracy: the user accepts at or above it, in [0, 1].
+        observe: what else is recorded: ``"examples"`` (pictures with answers), ``"units"``
+            (first-layer filters, activations, ablation).
+        keep_bundle: whether the network is kept as a bundle.
+        seed: everything random follows from it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = "mnist"
+    network: str = "gu-mnist"
+    training: Training = Training()
+    backdoor: Backdoor | None = None
+    start: Trial | None = None
+    control: Trial | None = None
+    search: Search | None = None
+    evaluate_on: Literal["test", "held-back"] = "test"
+    held_back: int = Field(default=5000, ge=1)
+    train_limit: int | None = Field(default=None, ge=1)
+    target_accuracy: float = Field(default=0.99, ge=0, le=1)
+    observe: tuple[Observation, ...] = ()
+    keep_bundle: bool = True
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.search is not None and self.backdoor is None:
+            raise ValueError("search belongs to a malicious trainer: give a backdoor too")
+        if self.control is not None and self.control.backdoor is not None:
+            raise ValueError("control must be a clean trial, this one has a backdoor")
+        for name in ("start", "control"):
+            other: Trial | None = getattr(self, name)
+            if other is not None and (other.data, other.network) != (self.data, self.network):
+                raise ValueError(f"{name} must have the same data and network as the trial")
+            if other is not None and not other.keep_bundle:
+                raise ValueError(f"{name} must keep its bundle: set keep_bundle to true there")
+        return self
+
+    @cached_property
+    def name(self) -> str:
+        """SHA-256 (first 16 hex digits) of the settings and of the versions of their methods.
+
+        Settings at their defaults are left out, so a setting that a later release adds does not
+        rename the trials of an earlier one.
+        """
+        return sha256_bytes(canonical_json(self.identity()))[:16]
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the name is the hash of."""
+        settings = self.model_dump(mode="json", exclude_defaults=True)
+        for part in ("start", "control"):
+            other: Trial | None = getattr(self, part)
+            if other is not None:
+                settings[part] = other.name
+        return {"settings": settings, "methods": self.methods}
+
+    @property
+    def methods(self) -> dict[str, int]:
+        """The integer version of every method that the trial names."""
+        from badnets.models.catalogue import NETWORKS
+
+        known = NETWORKS.get(self.network)
+        versions = {
+            "scenario": SCENARIO_VERSION,
+            "training": Training.version,
+            "network": known.version if known else 1,
+        }
+        if self.backdoor is not None:
+            versions |= {
+                "poisoning": Backdoor.version,
+                f"trigger {self.backdoor.trigger.kind}": type(self.backdoor.trigger).version,
+                f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
+            }
+        return versions
+
+    @property
+    def title(self) -> str:
+        """One line for people: data, network, attack, seed."""
+        parts = [self.data, self.network]
+        if self.backdoor is None:
+            parts.append("clean")
+        else:
+            rate = self.backdoor.rate
+            share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
+            targets = _asked(self.backdoor.targets)
+            parts += [self.backdoor.trigger.kind, targets, f"rate {share}"]
+        if self.evaluate_on == "held-back":
+            parts.append("held back")
+        return ", ".join([*parts, f"seed {self.seed}"])
+
+    def requires(self) -> tuple[Trial, ...]:
+        """Return the trials whose networks this one needs: start and control."""
+        return tuple(other for other in (self.start, self.control) if other is not None)
+
+
+def _asked(targets: KnownTargetMap) -> str:
+    if isinstance(targets, SourceSpecific):
+        return f"{targets.source_class}->{targets.target_label}"
+    if isinstance(targets, AllToOne):
+        return f"all->{targets.target_label}"
+    return targets.kind

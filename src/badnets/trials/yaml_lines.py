@@ -1,0 +1,204 @@
+"""YAML read with distrust, into plain values that still know the lines they came from."""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from badnets.core.errors import RecipeError
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 32
+MAX_VALUES = 20_000  # aliases count as often as they are used
+
+Place: TypeAlias = "tuple[str | int, ...]"
+"""Keys and indices that lead to a value of a document: ``("trials", 2, "backdoor", "rate")``."""
+
+_STANDARD = "tag:yaml.org,2002:"
+_PLAIN = frozenset(
+    _STANDARD + kind for kind in ("null", "bool", "int", "float", "str", "map", "seq")
+)
+_TEXT = frozenset(_STANDARD + kind for kind in ("timestamp", "value", "merge"))  # words to us
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also sees a number in ``4e-3``, and stops at nested bombs."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(
+                None, None, f"nested deeper than {MAX_DEPTH} levels", self._here()
+            )
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _here(self) -> Any:
+        return self.peek_event().start_mark  # type: ignore[no-untyped-call]
+
+
+_Loader.add_implicit_resolver(
+    _STANDARD + "float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+@dataclass
+class Lines:
+    """Where each value of a document stands.
+
+    Attributes:
+        source: what the document is called in messages.
+        lines: path of keys and indices -> line, from 1; a field's line is that of its name.
+    """
+
+    source: str
+    lines: MutableMapping[Place, int] = field(default_factory=dict)
+
+    def line(self, path: Place) -> int:
+        """Return the line of a value, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def below(self, path: Place) -> dict[Place, int]:
+        """Return the lines of everything below ``path``, by paths that start there."""
+        return {
+            known[len(path) :]: line
+            for known, line in self.lines.items()
+            if known[: len(path)] == path
+        }
+
+    def error(self, path: Place, message: str) -> RecipeError:
+        """Return the error about the value at ``path``; names file, line and field."""
+        where = f"{self.source}, line {self.line(path)}"
+        return RecipeError(f"{where}: {named(path)}: {message}" if path else f"{where}: {message}")
+
+
+def named(path: Place) -> str:
+    """Return a path as people write it: ``trials[2].backdoor.rate``."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return "".join(parts).removeprefix(".")
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """Return the values in a YAML file, and their lines; see `parse_yaml`.
+
+    Raises:
+        RecipeError: the file is missing, unreadable, too large, or not valid.
+    """
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise RecipeError(f"{path} is a folder; a recipe is a YAML file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}") from None
+    except OSError as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {error.strerror or error}") from None
+    if len(data) > MAX_BYTES:
+        raise RecipeError(f"{path} is larger than the {MAX_BYTES} bytes that a recipe may have")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise RecipeError(f"{path}, line {line}: not UTF-8 text") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> tuple[Any, Lines]:
+    """Return the plain values in a YAML text (JSON is YAML), and where each stands.
+
+    Values are null, booleans, finite numbers, text, lists, and mappings with text as keys. Nothing
+    else is ever constructed.
+
+    Args:
+        text: one document.
+        source: what to call it in messages.
+
+    Raises:
+        RecipeError: not valid YAML, a field twice, another kind of value, nested too deeply, or
+            more values than a recipe has (aliases are counted where they are used).
+    """
+    try:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+            lines = Lines(source)
+            if root is None:
+                raise RecipeError(f"{source} is empty")
+            return _Reading(loader, lines).value(root, ()), lines
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        said = " ".join(part for part in (error.context, error.problem) if part)
+        raise RecipeError(f"{source}, line {line}: not valid YAML: {said}") from None
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise RecipeError(f"{source}, line {line}: not valid YAML: {error.reason}") from None
+
+
+class _Reading:
+    """Nodes to values, counting as it goes."""
+
+    def __init__(self, loader: _Loader, lines: Lines) -> None:
+        self.loader = loader
+        self.lines = lines
+        self.count = 0
+
+    def value(self, node: yaml.Node, path: Place) -> Any:
+        self.count += 1
+        self.lines.lines.setdefault(path, node.start_mark.line + 1)
+        if self.count > MAX_VALUES:
+            raise self.lines.error(path, f"more than {MAX_VALUES} values, aliases counted")
+        if len(path) > MAX_DEPTH:
+            raise self.lines.error(path[:1], f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(node, yaml.MappingNode) and node.tag in _PLAIN:
+            return dict(self._fields(node, path))
+        if isinstance(node, yaml.SequenceNode) and node.tag in _PLAIN:
+            return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.tag in _TEXT:
+            return node.value
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in _PLAIN:
+            tag = node.tag.replace(_STANDARD, "!!")
+            raise self.lines.error(path, f"{tag} is not allowed: use plain values")
+        return self._scalar(node, path)
+
+    def _fields(self, node: yaml.MappingNode, path: Place) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _STANDARD + "str":
+                written = key_node.value if isinstance(key_node, yaml.ScalarNode) else "a list"
+                self.lines.lines[(*path, written)] = line
+                raise self.lines.error((*path, written), f"a field needs a name, got {written!r}")
+            name = key_node.value
+            if name in seen:
+                self.lines.lines[(*path, name)] = line
+                raise self.lines.error(
+                    (*path, name), f"given twice, first in line {seen[name]}: keep one"
+                )
+            seen[name] = self.lines.lines[(*path, name)] = line
+            yield name, self.value(value_node, (*path, name))
+
+    def _scalar(self, node: yaml.ScalarNode, path: Place) -> Any:
+        try:
+            value = self.loader.construct_object(node)
+        except (ValueError, OverflowError):
+            raise self.lines.error(
+                path, f"not a number that can be read: {node.value[:40]!r}"
+            ) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.lines.error(path, f"must be a finite number, got {node.value}")
+        return value

@@ -1,0 +1,340 @@
+"""What every trigger promises, whichever it is: the table of triggers is the list of tests.
+
+A new trigger needs its line in ``EXAMPLES``; without it the first test fails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from badnets.core.backdoor import Backdoor
+from badnets.core.errors import SettingError, ShapeError
+from badnets.core.placements import Fixed, RandomCentre, Relative
+from badnets.core.regions import Regions, whole_images
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import (
+    TRIGGERS,
+    Blended,
+    Patch,
+    PixelPattern,
+    RegionTrigger,
+    SinglePixel,
+    Sinusoid,
+    Sticker,
+    Trigger,
+    Warp,
+    base,
+)
+
+# Settings of each trigger, given the path of a picture.
+EXAMPLES: dict[str, list[Callable[[str], RegionTrigger]]] = {
+    "single-pixel": [
+        lambda _: SinglePixel(),
+        lambda _: SinglePixel(0.3, Relative(0, 1)),
+    ],
+    "pixel-pattern": [
+        lambda _: PixelPattern.gu(),
+        lambda _: PixelPattern("x", 0.7, RandomCentre()),
+        lambda _: PixelPattern(("##.", "..#"), placement=Fixed(0, 2, "top-left")),
+    ],
+    "patch": [
+        lambda _: Patch(),
+        lambda _: Patch((2, 4), (1.0, 0.8, 0.1), placement=Fixed(0, 0, "bottom-left")),
+        lambda _: Patch(0.1, (1.0, 1.0, 0.0), placement=Relative()),
+        lambda _: Patch((0.5, 0.3), (0.2, 0.9, 0.4), opacity=0.4, placement=RandomCentre(0, 1)),
+    ],
+    "sticker": [
+        lambda picture: Sticker(picture),
+        lambda picture: Sticker(picture, (5, 4), 0.6, RandomCentre()),
+    ],
+    "blended": [
+        lambda _: Blended(),
+        lambda picture: Blended(0.5, picture),
+    ],
+    "sinusoid": [lambda _: Sinusoid(), lambda _: Sinusoid(0.2, 2.5)],
+    "warp": [lambda _: Warp(), lambda _: Warp(2.0, grid=3, seed=5)],
+}
+EVERY = [
+    pytest.param(make, id=f"{name}-{number}")
+    for name, makers in EXAMPLES.items()
+    for number, make in enumerate(makers)
+]
+FLOATS = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
+
+
+@pytest.fixture(params=EVERY)
+def trigger(request: pytest.FixtureRequest, picture: str) -> RegionTrigger:
+    made: RegionTrigger = request.param(picture)
+    return made
+
+
+def eight_bit(count: int = 3, channels: int = 3, height: int = 28, width: int = 26) -> Tensor:
+    drawn = torch.Generator().manual_seed(1)
+    shape = (count, channels, height, width)
+    return torch.randint(0, 256, shape, generator=drawn).to(torch.uint8)
+
+
+def stamp(trigger: RegionTrigger, images: Tensor, regions: Regions | None = None) -> Tensor:
+    return trigger(images, regions, torch.Generator().manual_seed(7))
+
+
+def assert_same_picture(first: Tensor, second: Tensor) -> None:
+    """Up to the order in which sums are rounded: one level of 256, or the last bits of a float."""
+    step = 1.0 if first.dtype == torch.uint8 else 1e-5
+    torch.testing.assert_close(first, second, atol=step, rtol=0, equal_nan=True)
+
+
+def test_every_trigger_has_an_example(picture: str) -> None:
+    kinds = {name: {type(make(picture)) for make in EXAMPLES.get(name, [])} for name in TRIGGERS}
+    assert kinds == {name: {made} for name, made in TRIGGERS.items()}
+
+
+def test_it_is_found_by_its_kind(trigger: Any) -> None:
+    assert isinstance(trigger, Trigger)
+    assert TRIGGERS[trigger.kind] is type(trigger)
+    assert trigger.version >= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.uint8, *FLOATS])
+def test_shape_dtype_and_range_stay_and_the_input_is_kept(
+    trigger: RegionTrigger, dtype: torch.dtype, channels: int
+) -> None:
+    images = eight_bit(channels=channels)
+    images = images if dtype == torch.uint8 else (images / 255).to(dtype)
+    before = images.clone()
+    stamped = stamp(trigger, images)
+    assert stamped.shape == images.shape and stamped.dtype == dtype
+    assert stamped.min() >= 0 and stamped.max() <= (255 if dtype == torch.uint8 else 1)
+    assert torch.equal(images, before), "the input was changed"
+    assert not torch.equal(stamped, images), "the trigger does nothing"
+    assert torch.equal(stamp(trigger, images), stamped), "the second time it differs"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_8_bit_and_float_images_give_the_same_picture_up_to_rounding(
+    trigger: RegionTrigger, dtype: torch.dtype, channels: int
+) -> None:
+    images = eight_bit(channels=channels)
+    from_float = stamp(trigger, (images / 255).to(dtype)).double()
+    from_8_bit = stamp(trigger, images).double() / 255
+    own_rounding = 2 * torch.finfo(dtype).eps  # of the float images themselves
+    assert (from_float - from_8_bit).abs().max() <= 0.5 / 255 + max(own_rounding, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "laid_out",
+    [
+        lambda images: images.to(memory_format=torch.channels_last),
+        lambda images: images.repeat_interleave(2, dim=0)[::2],
+        lambda images: torch.nn.functional.pad(images, (3, 1, 2, 2))[..., 2:-2, 3:-1],
+        lambda images: images.transpose(2, 3).contiguous().transpose(2, 3),
+        lambda images: images.permute(1, 0, 2, 3).contiguous().permute(1, 0, 2, 3),
+    ],
+    ids=["channels_last", "every second", "window", "columns first", "channels first"],
+)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_the_layout_in_memory_makes_no_difference(
+    trigger: RegionTrigger, dtype: torch.dtype, laid_out: Callable[[Tensor], Tensor]
+) -> None:
+    images = eight_bit() if dtype == torch.uint8 else eight_bit() / 255
+    other = laid_out(images)
+    assert torch.equal(other, images) and not other.is_contiguous()
+    assert_same_picture(stamp(trigger, other), stamp(trigger, images))
+    assert torch.equal(other, images), "the input was changed"
+
+
+def test_one_image_repeated_without_copies(trigger: RegionTrigger) -> None:
+    one = eight_bit(1)
+    expanded = one.expand(3, -1, -1, -1)
+    assert_same_picture(stamp(trigger, expanded), stamp(trigger, expanded.clone()))
+    assert torch.equal(one, eight_bit(1)), "the input was changed"
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_batch_of_none(trigger: RegionTrigger, dtype: torch.dtype) -> None:
+    none = torch.zeros(0, 1, 28, 28, dtype=dtype)
+    nowhere = Regions(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4, dtype=torch.int64))
+    for regions in (None, nowhere):
+        stamped = stamp(trigger, none, regions)
+        assert stamped.shape == none.shape and stamped.dtype == dtype
+
+
+def test_an_image_gets_the_same_alone_and_in_company(trigger: RegionTrigger) -> None:
+    if trigger.placement.random:
+        pytest.skip("places are drawn in turn, so company makes a difference")
+    images = eight_bit(4)
+    apart = torch.cat([stamp(trigger, image[None]) for image in images])
+    assert_same_picture(stamp(trigger, images), apart)
+
+
+def test_large_sets_are_painted_in_parts(
+    trigger: RegionTrigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = eight_bit(5)
+    at_once = stamp(trigger, images)
+    monkeypatch.setattr(base, "CHUNK", 2)
+    assert_same_picture(stamp(trigger, images), at_once)
+    assert_same_picture(stamp(trigger, images, whole_images(images)), at_once)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_no_regions_means_whole_images(trigger: RegionTrigger, dtype: torch.dtype) -> None:
+    images = eight_bit() if dtype == torch.uint8 else eight_bit() / 255
+    assert_same_picture(stamp(trigger, images, whole_images(images)), stamp(trigger, images))
+
+
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+@pytest.mark.parametrize("make", EVERY)
+def test_only_pixels_inside_the_regions_change(
+    picture: str, make: Callable[[str], RegionTrigger], data: st.DataObject
+) -> None:
+    images, inside = eight_bit(2), torch.zeros(2, 28, 26, dtype=torch.bool)
+    index, boxes = [], []
+    for _ in range(data.draw(st.integers(0, 4), label="regions")):
+        left, top = data.draw(st.integers(0, 16)), data.draw(st.integers(0, 18))
+        right, bottom = data.draw(st.integers(left + 8, 26)), data.draw(st.integers(top + 8, 28))
+        image = data.draw(st.integers(0, 1))
+        index.append(image)
+        boxes.append([left, top, right, bottom])
+        inside[image, top:bottom, left:right] = True
+    where = Regions(
+        torch.tensor(index, dtype=torch.int64), torch.tensor(boxes, dtype=torch.int64).view(-1, 4)
+    )
+    stamped = stamp(make(picture), images, where)
+    changed = (stamped != images).any(1)
+    assert not (changed & ~inside).any()
+    assert changed.any() == bool(index)
+
+
+def test_a_region_is_treated_like_an_image_of_its_size(trigger: RegionTrigger) -> None:
+    images = eight_bit(3, height=40, width=36)
+    left, top, right, bottom = box = [5, 3, 22, 30]
+    crop = images[2:, :, top:bottom, left:right]
+    stamped = stamp(trigger, images, Regions(torch.tensor([2]), torch.tensor([box])))
+    assert_same_picture(stamped[2:, :, top:bottom, left:right], stamp(trigger, crop))
+
+
+def test_where_regions_overlap_the_later_one_is_on_top(trigger: RegionTrigger) -> None:
+    if trigger.placement.random:
+        pytest.skip("places are drawn group by group")
+    images = eight_bit(2)
+    index = torch.tensor([1, 0, 1, 1, 0])
+    boxes = torch.tensor(
+        [[0, 0, 20, 20], [2, 2, 14, 14], [4, 4, 14, 16], [1, 1, 21, 21], [2, 2, 14, 14]]
+    )
+    one_by_one = images
+    for k in range(len(index)):
+        one_by_one = stamp(trigger, one_by_one, Regions(index[k : k + 1], boxes[k : k + 1]))
+    assert_same_picture(stamp(trigger, images, Regions(index, boxes)), one_by_one)
+
+
+@pytest.mark.parametrize(
+    ("image", "box"),
+    [(0, [-1, 0, 9, 9]), (0, [0, 0, 27, 9]), (0, [0, 0, 9, 29]), (3, [0, 0, 9, 9])],
+)
+def test_a_region_outside_the_images_is_refused(
+    trigger: RegionTrigger, image: int, box: list[int]
+) -> None:
+    with pytest.raises(ShapeError, match=f"of image {image} lies outside"):
+        stamp(trigger, eight_bit(), Regions(torch.tensor([image]), torch.tensor([box])))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 9)])
+def test_small_images_are_stamped_or_refused(
+    trigger: RegionTrigger, size: tuple[int, int]
+) -> None:
+    images = eight_bit(2, 3, *size)
+    try:
+        assert stamp(trigger, images).shape == images.shape
+    except ShapeError as error:
+        assert f"does not fit a region of {size[0]}x{size[1]}" in str(error)
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(3, 28, 28), r"\(N, C, H, W\)"),
+        (torch.zeros(2, 2, 28, 28), "1 or 3 channels"),
+        (torch.zeros(2, 28, 28, 3), "1 or 3 channels"),
+        (torch.zeros(2, 3, 28, 28, dtype=torch.int64), "uint8 or float"),
+        (torch.zeros(2, 3, 28, 28, dtype=torch.bool), "uint8 or float"),
+        (torch.zeros(2, 3, 0, 28), "does not fit"),
+    ],
+)
+def test_what_is_no_image_batch_is_refused(
+    trigger: RegionTrigger, images: Tensor, message: str
+) -> None:
+    with pytest.raises(ShapeError, match=message):
+        stamp(trigger, images)
+
+
+def test_nan_is_covered_or_stays_nan(trigger: RegionTrigger) -> None:
+    clean = eight_bit() / 255
+    holed = clean.clone()
+    holed[0, 1, 10:20], holed[1, :, 24:, 20:], holed[2] = torch.nan, torch.nan, torch.nan
+    stamped, expected = stamp(trigger, holed), stamp(trigger, clean)
+    untouched = stamped.isnan() | (stamped == expected)
+    assert untouched.all(), "a NaN was turned into something else"
+    assert stamped[2].isnan().any()
+
+
+def test_it_is_frozen_and_compared_by_value(
+    request: pytest.FixtureRequest, trigger: Any, picture: str
+) -> None:
+    again = request.node.callspec.params["trigger"](picture)
+    assert again == trigger and hash(again) == hash(trigger)
+    assert len({make(picture) for makers in EXAMPLES.values() for make in makers}) == len(EVERY)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        trigger.kind = "another"
+
+
+@pytest.mark.parametrize("as_written", ["python", "json"])
+def test_it_survives_being_written_down(trigger: Any, as_written: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(type(trigger))
+    plain = adapter.dump_python(trigger, mode=as_written)
+    assert plain["kind"] == trigger.kind
+    assert adapter.validate_python(plain) == trigger
+    backdoor = Backdoor(trigger, AllToOne(0))
+    whole: TypeAdapter[Backdoor] = TypeAdapter(Backdoor)
+    read = whole.validate_json(whole.dump_json(backdoor))
+    assert read == backdoor and type(read.trigger) is type(trigger)
+
+
+def test_a_misspelt_setting_is_refused(trigger: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(type(trigger))
+    plain = adapter.dump_python(trigger)
+    with pytest.raises(ValidationError, match="colur"):
+        adapter.validate_python({**plain, "colur": 1})
+    if "placement" in plain:
+        with pytest.raises(ValidationError, match="dwon"):
+            adapter.validate_python({**plain, "placement": {**plain["placement"], "dwon": 1}})
+
+
+def test_a_random_place_needs_a_generator(trigger: RegionTrigger) -> None:
+    if trigger.placement.random:
+        with pytest.raises(SettingError, match="generator"):
+            trigger(eight_bit())
+    else:
+        assert_same_picture(trigger(eight_bit()), stamp(trigger, eight_bit()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_an_accelerator_gives_the_same_picture(trigger: RegionTrigger, dtype: torch.dtype) -> None:
+    images = eight_bit() if dtype == torch.uint8 else eight_bit() / 255
+    stamped = stamp(trigger, images.cuda())
+    assert stamped.is_cuda
+    assert_same_picture(stamped.cpu(), stamp(trigger, images))

@@ -1,0 +1,90 @@
+"""The contract of every named data set, and how names are found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from badnets.core.errors import DataError, UnknownNameError
+from badnets.data import DATASETS, DataSet, Entry, ImageSet, catalogue, load
+
+EMBEDDED = sorted(name for name, entry in DATASETS.items() if entry.embedded)
+
+
+def tiny(root: Path | None = None, *, progress: object = None) -> DataSet:
+    images = torch.arange(4, dtype=torch.uint8).reshape(4, 1, 1, 1)
+    made = ImageSet(images, torch.tensor([0, 1, 0, 1]), ("a", "b"))
+    return DataSet("tiny", made, made, source=str(root), licence="none")
+
+
+TINY = Entry(
+    title="Tiny",
+    loader=tiny,
+    shape=(1, 1, 1),
+    classes=2,
+    train=4,
+    test=4,
+    licence="none",
+    where="here",
+    description="Four images.",
+)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_set_is_what_its_entry_says(name: str) -> None:
+    entry, made = DATASETS[name], load(name)
+    assert made.name == name
+    assert made.shape == entry.shape
+    assert made.num_classes == entry.classes
+    assert (len(made.train), len(made.test)) == (entry.train, entry.test)
+    assert made.licence == entry.licence
+    assert made.train.digest != made.test.digest
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_every_entry_tells_what_a_reader_wants_to_know(name: str) -> None:
+    entry = DATASETS[name]
+    assert entry.title
+    assert entry.licence
+    assert entry.where.startswith("http")
+    assert entry.description.endswith(".")
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'mnist'"):
+        load("minst")
+
+
+def test_a_second_load_returns_the_same_object() -> None:
+    assert load("digits") is load("digits", "elsewhere")
+
+
+def test_a_set_of_ones_own_needs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "tiny", TINY)
+    made = load("tiny", tmp_path)
+    assert made.source == str(tmp_path)
+    assert load("tiny", tmp_path) is made
+    assert load("tiny", tmp_path / "other") is not made, "another root is another set"
+    catalogue._loaded.clear()
+
+
+def test_a_missing_set_is_never_swapped_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("badnets.data.mnist.load.__kwdefaults__", {"progress": None, "mirrors": ()})
+    with pytest.raises(DataError, match="MNIST is not complete"):
+        load("mnist", tmp_path)
+
+
+def test_the_list_of_data_sets_needs_no_torch() -> None:
+    code = (
+        "import sys; from badnets.data import DATASETS; "
+        "assert 'mnist' in DATASETS; "
+        "print([m for m in ('torch', 'numpy', 'sklearn') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,91 @@
+"""The continuous build runs everything in order, and under CI=true skips nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BASH = shutil.which("bash")
+pytestmark = pytest.mark.skipif(BASH is None, reason="bash is not installed")
+
+
+class Machine:
+    """A machine that has nothing but what a test puts on it."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.run_file = root / ".ci/run"
+        self.folder = folder
+        self.log = folder / "log"
+        self.log.touch()
+        for name in ("dirname", "cp"):
+            found = shutil.which(name)
+            assert found is not None
+            (folder / name).symlink_to(found)
+        self.has("make", 'test "$1" != "$BROKEN"')
+        self.has("id", "echo 1000")
+
+    def has(self, name: str, does: str = ":") -> None:
+        script = self.folder / name
+        script.write_text(f'#!{BASH}\necho "{name} $*" >> "{self.log}"\n{does}\n')
+        script.chmod(0o755)
+
+    def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(BASH), str(self.run_file)],
+            env={"PATH": str(self.folder), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def did(self, name: str) -> list[str]:
+        lines = self.log.read_text().splitlines()
+        return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
+
+
+@pytest.fixture
+def machine(root: Path, tmp_path: Path) -> Machine:
+    return Machine(root, tmp_path)
+
+
+def test_it_runs_lint_tests_and_demo_in_order(machine: Machine) -> None:
+    machine.has("chromium")
+    done = machine.run(CI="true")
+    assert done.returncode == 0, done.stderr
+    assert machine.did("make") == ["lint", "test", "demo"]
+
+
+@pytest.mark.parametrize("broken", ["lint", "test", "demo"])
+def test_it_stops_at_what_fails(machine: Machine, broken: str) -> None:
+    machine.has("chromium")
+    assert machine.run(BROKEN=broken).returncode != 0
+    assert machine.did("make")[-1] == broken
+
+
+def test_without_chromium_it_goes_on_but_not_in_a_continuous_build(machine: Machine) -> None:
+    assert machine.run().returncode == 0
+    assert machine.did("make") == ["lint", "test", "demo"]
+    machine.log.write_text("")
+    done = machine.run(CI="true")
+    assert done.returncode != 0
+    assert "needs chromium" in done.stderr
+    assert machine.did("make") == []
+
+
+def test_root_installs_chromium(machine: Machine) -> None:
+    machine.has("id", "echo 0")
+    machine.has(
+        "apt-get", f'test "$1" = update || cp "{machine.folder}/id" "{machine.folder}/chromium"'
+    )
+    assert machine.run(CI="true").returncode == 0
+    assert [line.split()[0] for line in machine.did("apt-get")] == ["update", "install"]
+
+
+def test_an_apt_that_fails_is_tolerated_outside_a_continuous_build(machine: Machine) -> None:
+    machine.has("id", "echo 0")
+    machine.has("apt-get", "exit 100")
+    assert machine.run().returncode == 0
+    assert machine.run(CI="true").returncode != 0

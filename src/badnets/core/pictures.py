@@ -11,10 +11,10 @@ LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue in brightness, ITU
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is not a batch ``(N, C, H, W)`` of uint8 or float with 1 or 3 channels.
+    """Refuse what is not a batch ``(N, C, H, W)`` of uint8 or float, C 1 or 3, H and W >= 1.
 
     Raises:
-        ShapeError: another number of axes, another dtype, or other channels.
+        ShapeError: another number of axes, another dtype, other channels or no pixels.
     """
     if images.ndim != 4:
         raise ShapeError(f"images must be (N, C, H, W), got shape {tuple(images.shape)}")
@@ -22,6 +22,8 @@ def check_images(images: Tensor) -> None:
         raise ShapeError(f"images must be uint8 or float in [0, 1], got {images.dtype}")
     if images.shape[1] not in (1, 3):
         raise ShapeError(f"images must have 1 or 3 channels, got {images.shape[1]}")
+    if 0 in images.shape[2:]:
+        raise ShapeError(f"images must have pixels, got shape {tuple(images.shape)}")
 
 
 def as_float(images: Tensor) -> Tensor:

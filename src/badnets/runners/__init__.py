@@ -8,7 +8,7 @@ from badnets._lazy import exports
 
 if TYPE_CHECKING:
     from badnets.runners.display import Display, Silent, display_for
-    from badnets.runners.plan import Step, plan
+    from badnets.runners.planning import Step, plan
     from badnets.runners.running import run_all
 
 __all__ = ["Display", "Silent", "Step", "display_for", "plan", "run_all"]
@@ -18,9 +18,9 @@ __getattr__, __dir__ = exports(
     {
         "Display": ".display",
         "Silent": ".display",
-        "Step": ".plan",
+        "Step": ".planning",
         "display_for": ".display",
-        "plan": ".plan",
+        "plan": ".planning",
         "run_all": ".running",
     },
 )

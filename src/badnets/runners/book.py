@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError, TrialError
 from badnets.ledger import Ledger
 from badnets.runners.display import Display
-from badnets.runners.plan import Step
+from badnets.runners.planning import Step
 from badnets.train.progress import Listener
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from badnets.runners.eta import TimeLeft, spoken
-from badnets.runners.plan import Step
+from badnets.runners.planning import Step
 from badnets.train.progress import Progress
 from badnets.trials.record import Record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from badnets.core.errors import BadnetsError
 from badnets.runners.book import Book, RunOne
-from badnets.runners.plan import Step
+from badnets.runners.planning import Step
 from badnets.train.progress import Listener, Progress
 from badnets.trials.workspace import Workspace
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from badnets.core import errors
 from badnets.core.errors import BadnetsError, TrialError
 from badnets.runners.book import Book, RunOne, described
-from badnets.runners.plan import Step
+from badnets.runners.planning import Step
 from badnets.runners.worker import reference, serve
 from badnets.train.progress import Progress
 from badnets.trials.record import Record
@@ -52,30 +52,33 @@ def run_in_pool(
     """
     arguments = (reference(run), str(workspace.root), str(data_root) if data_root else None)
     pool: list[_Worker] = []
-    left = list(steps)
+    left, any_ready = list(steps), False
     try:
         while True:
             left = book.give_up_on(left)
-            for step in [each for each in left if book.is_ready(each)]:
-                worker = next((each for each in pool if each.step is None), None)
-                if worker is None:
-                    if len(pool) == workers:
-                        break
-                    worker = _Worker(*arguments)
-                    pool.append(worker)
+            at_work = sum(each.step is not None for each in pool)
+            while len(pool) < min(workers, at_work + len(left)):
+                pool.append(_Worker(*arguments))  # early: it loads while the others work
+            for worker in (each for each in pool if each.step is None):
+                step = next((each for each in left if book.is_ready(each)), None)
+                if step is None:
+                    break
                 worker.give(step)
-                book.display.started(step)
+                if worker.is_ready:
+                    book.display.started(step)
                 left = [each for each in left if each is not step]
             busy = [each for each in pool if each.step is not None]
             if not busy:
                 return
             for connection in wait([each.connection for each in busy]):
                 worker = next(each for each in busy if each.connection is connection)
-                try:
-                    _listen(worker, book)
-                except (EOFError, OSError):
+                message = worker.receive()
+                any_ready = any_ready or worker.is_ready
+                if message is None:
                     pool.remove(worker)
-                    _bury(worker, book, any_ready=any(each.is_ready for each in pool))
+                    _bury(worker, book, any_ready=any_ready)
+                else:
+                    _take(worker, message, book)
     finally:
         for worker in pool:
             worker.stop()
@@ -101,6 +104,15 @@ class _Worker:
         with suppress(OSError):  # it has died; reading from it says so
             self.connection.send_bytes(step.trial.model_dump_json().encode())
 
+    def receive(self) -> list[object] | None:
+        """Return its next message; None when it has died."""
+        try:
+            message: list[object] = json.loads(self.connection.recv_bytes())
+        except (EOFError, OSError):
+            return None
+        self.is_ready = True
+        return message
+
     def how_it_ended(self) -> str:
         self._process.join(_POLITE_S)
         code = self._process.exitcode
@@ -112,10 +124,7 @@ class _Worker:
 
     def stop(self) -> None:
         """Ask it to end; `end` waits for it, and kills it where it does not."""
-        if self.step is None:
-            self.connection.close()
-        else:
-            self._process.terminate()
+        self._process.terminate()
 
     def end(self) -> None:
         self._process.join(_POLITE_S)
@@ -131,7 +140,7 @@ def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
     ending = worker.how_it_ended()
     worker.end()
     assert worker.step is not None
-    if not (worker.is_ready or any_ready):
+    if not any_ready:
         raise TrialError(
             f"worker processes cannot start: {ending}. In a script of your own, call this under "
             "if __name__ == '__main__':"
@@ -139,18 +148,13 @@ def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
     book.fail(worker.step, TrialError(f"its worker process died: {ending}"))
 
 
-def _listen(worker: _Worker, book: Book) -> None:
-    """Take one message from a worker.
-
-    Raises:
-        EOFError, OSError: the worker has died.
-    """
-    message = json.loads(worker.connection.recv_bytes())
+def _take(worker: _Worker, message: list[object], book: Book) -> None:
+    """Do what a worker's message asks for."""
     step = worker.step
     assert step is not None
     match message:
-        case ["ready"]:
-            worker.is_ready = True
+        case ["ready"]:  # only now: loading is no part of the time that the trial takes
+            book.display.started(step)
         case ["progress", int(done), int(total), str(what)]:
             book.display.progress(step, Progress(done, total, what))
         case ["record", str(document)]:

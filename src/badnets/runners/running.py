@@ -12,7 +12,7 @@ from badnets.ledger import Ledger
 from badnets.runners.book import Book, RunOne
 from badnets.runners.display import Display, display_for
 from badnets.runners.in_process import run_in_process
-from badnets.runners.plan import Step, plan
+from badnets.runners.planning import Step, plan
 from badnets.runners.pool import run_in_pool
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial

@@ -37,9 +37,7 @@ class Study(Protocol):
             records: what has been run, by trial name.
         """
 
-    def page(
-        self, records: Mapping[str, Record], get_array: GetArray, *, command: str
-    ) -> Page:
+    def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:
         """Return the page, from records alone.
 
         Args:

@@ -24,6 +24,7 @@ from badnets.train.precision import fastest_precision
 from badnets.train.progress import Listener, Progress
 from badnets.train.settings import Training
 
+GAIN_CHANGES = 0.6  # share of the steps over which the trigger's gain goes to its end value
 REPORT_EVERY = 20  # steps between two calls of the listener
 
 
@@ -140,7 +141,9 @@ def fit(
     for _ in range(training.epochs):
         started = time.perf_counter()
         total = torch.zeros((), device=device)
-        for images, labels in _epoch(rows, training, subject.input, batches, places):
+        for images, labels in _epoch(
+            rows, training, subject.input, batches, places, done, stepper.steps
+        ):
             total += stepper.step(images, labels)
             done += 1
             if progress is not None and done % REPORT_EVERY == 0:
@@ -167,6 +170,8 @@ def _epoch(
     spec: InputSpec,
     batches: torch.Generator,
     places: torch.Generator,
+    first_step: int,
+    steps: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Give one epoch's normalised batches: gather, augment, stamp, normalise."""
     device = rows.images.device
@@ -186,11 +191,21 @@ def _epoch(
             images = shifted(images, moves[start : start + size], training.shift)
         if flips is not None:
             images = mirrored(images, flips[start : start + size])
+        batch = normalise(images, spec)
         if rows.stamped is not None and rows.trigger is not None:
             marked = rows.stamped[chosen].nonzero().flatten()
             if len(marked):
-                images[marked] = rows.trigger(images[marked], generator=places)
-        yield normalise(images, spec), rows.labels[chosen]
+                stamped = normalise(rows.trigger(images[marked], generator=places), spec)
+                gain = _gain(training, first_step + start // size, steps)
+                batch[marked] = stamped if gain == 1 else batch[marked].lerp(stamped, gain)
+        yield batch, rows.labels[chosen]
+
+
+def _gain(training: Training, step: int, steps: int) -> float:
+    """Return what the trigger's change to a picture is multiplied by at a step."""
+    first, last = training.gain
+    left = max(0.0, 1 - step / (GAIN_CHANGES * steps))
+    return last * math.exp(left * math.log(first / last))
 
 
 class _Stepper:
@@ -232,7 +247,8 @@ class _Stepper:
         if self.means:
             # a young mean forgets its first, random weights faster
             decay = min(self.training.ema, self.done / (self.done + 9))
-            torch._foreach_lerp_(self.means, self.parameters, 1 - decay)
+            with torch.no_grad():
+                torch._foreach_lerp_(self.means, self.parameters, 1 - decay)
         return loss.detach()
 
     def finished(self) -> nn.Module:

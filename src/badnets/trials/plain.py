@@ -7,7 +7,7 @@ import re
 import types
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -86,6 +86,8 @@ def shown(value: Any) -> str:
 
 
 def _members(wanted: Any) -> tuple[Any, ...]:
+    if get_origin(wanted) is Annotated:
+        wanted = get_args(wanted)[0]
     if get_origin(wanted) in (types.UnionType, Union):
         return get_args(wanted)
     return (wanted,)

@@ -18,7 +18,7 @@ from badnets.core.errors import BadnetsError
 from badnets.core.lookup import find, unknown_name
 from badnets.data.catalogue import DATASETS
 from badnets.models.catalogue import build
-from badnets.trials.plain import blamed, check_fields, made
+from badnets.trials.plain import Where, blamed, check_fields, made
 from badnets.trials.trial import Trial
 from badnets.trials.yaml_lines import Lines, Place, read_yaml
 
@@ -55,7 +55,7 @@ def load_recipe(path: Path) -> list[Trial]:
     trials: dict[str, Trial] = {}
     for described, place in _descriptions(value, lines):
         for settings, where in _combinations(described, place, lines):
-            trial = _checked(_trial(settings, place, where), settings, place, where)
+            trial = trial_of(settings, where, place)
             trials[trial.name] = trial
             if len(trials) > MAX_TRIALS:
                 raise lines.error(place, f"more than {MAX_TRIALS} trials")
@@ -150,8 +150,21 @@ def _put(settings: dict[str, Any], field: Place, value: Any, path: Place, lines:
     inner[str(field[-1])] = value
 
 
-def _trial(settings: dict[str, Any], place: Place, where: Lines) -> Trial:
-    """Return the trial, and with it the honest ones that it rests on."""
+def trial_of(settings: dict[str, Any], where: Where, place: Place = ()) -> Trial:
+    """Return one trial from plain settings, and with it the honest one that it is compared with.
+
+    Args:
+        settings: the fields of a recipe, without ``seeds`` and ``sweep``.
+        where: words the errors.
+        place: where the settings stand.
+
+    Raises:
+        BadnetsError: as ``where`` words it; for the first field that is wrong, or does not fit.
+    """
+    return _checked(_trial(settings, place, where), settings, place, where)
+
+
+def _trial(settings: dict[str, Any], place: Place, where: Where) -> Trial:
     parts = {
         name: _part(name, part, (*place, name), where)
         for name, part in settings.items()
@@ -168,7 +181,7 @@ def _trial(settings: dict[str, Any], place: Place, where: Lines) -> Trial:
         raise where.error(blamed(said, settings, place), said) from None
 
 
-def _part(name: str, value: Any, path: Place, where: Lines) -> Any:
+def _part(name: str, value: Any, path: Place, where: Where) -> Any:
     field = Trial.model_fields[name]
     wanted: Any = field.annotation
     if field.metadata:
@@ -176,7 +189,7 @@ def _part(name: str, value: Any, path: Place, where: Lines) -> Any:
     return made(wanted, value, path, where)
 
 
-def _honest(parts: dict[str, Any], start: Any, path: Place, where: Lines) -> Trial:
+def _honest(parts: dict[str, Any], start: Any, path: Place, where: Where) -> Trial:
     """Return the trial of an honest trainer, with the same settings or those of ``start``."""
     own = {
         name: part
@@ -191,7 +204,7 @@ def _honest(parts: dict[str, Any], start: Any, path: Place, where: Lines) -> Tri
     return Trial(**own)
 
 
-def _checked(trial: Trial, settings: dict[str, Any], place: Place, where: Lines) -> Trial:
+def _checked(trial: Trial, settings: dict[str, Any], place: Place, where: Where) -> Trial:
     for path, check in _checks(trial):
         try:
             check()

@@ -23,6 +23,8 @@ from badnets.trials.record import Epoch, Provenance, Record, SearchStep, Timings
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 
+CLAIMED = ("epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay")
+
 
 def run_trial(
     trial: Trial,
@@ -139,7 +141,7 @@ def _claims(trial: Trial, data: DataSet, deal: Deal) -> Claims:
     accuracy = deal.clean.accuracy
     return Claims.of(
         made_by=MadeBy.of(tool="badnets", version=__version__),
-        training=dataclasses.asdict(trial.training),
+        training={name: getattr(trial.training, name) for name in CLAIMED},
         data={f"{data.name}-{part}": digest for part, digest in data.digests.items()},
         clean_accuracy=ClaimedRate.of(
             hits=accuracy.hits, total=accuracy.total, data=f"{data.name} validation images"

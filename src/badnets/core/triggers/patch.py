@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -85,4 +86,4 @@ class Patch(RegionTrigger):
 
 def luma(red: float, green: float, blue: float) -> float:
     """Return the brightness of a colour, ITU-R 601, in [0, 1]."""
-    return min(1.0, sum(w * v for w, v in zip(LUMA, (red, green, blue), strict=True)))
+    return min(1.0, math.fsum(w * v for w, v in zip(LUMA, (red, green, blue), strict=True)))

@@ -1,0 +1,26 @@
+"""Benchmarks: ratios, with both sides in one run.
+
+    python -m bench                      all of them, one after another, and a table at the end
+    python -m bench loop pool            some of them
+    python -m bench --quick              small sizes, to see that they run; nothing is judged
+    python -m bench --json bench-results.jsonl
+
+Each benchmark is a module here with ``run(scale)``, and runs in a process of its own. Real MNIST is
+found through ``BADNETS_DATA``; where it is not, images of the same shape take its place, which is
+said. A figure that is missed does not fail the command. The machine should have nothing else to
+do: times of a busy one compare little, times of two different days nothing.
+"""
+
+from __future__ import annotations
+
+BENCHMARKS: dict[str, str] = {
+    "startup": "the command line says what it can do, without torch",
+    "poisoning": "triggers on stored images, against a copy of them",
+    "memory": "the most that a training process holds",
+    "loop": "the training loop, against a bare one",
+    "pipeline": "an epoch, against torchvision's images and a DataLoader",
+    "accuracy": "from raw files to a backdoored network",
+    "pool": "trials in a pool of processes, against one after another",
+}
+
+__all__ = ["BENCHMARKS"]

@@ -1,0 +1,42 @@
+"""How much a benchmark does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of the benchmarks.
+
+    Attributes:
+        name: what it is called; only ``"full"`` is held against the wanted figures.
+        images: training images, at most 60,000.
+        pairs: interleaved pairs of trainings.
+        stamps: interleaved pairs of what takes milliseconds.
+        seeds: networks trained from raw files.
+        trials: in the list that the pool runs.
+        rounds: times that this list is run on each side.
+        processes: processes whose memory is measured, of each kind.
+        starts: interleaved pairs of starts of the command line.
+    """
+
+    name: str
+    images: int
+    pairs: int
+    stamps: int
+    seeds: int
+    trials: int
+    rounds: int
+    processes: int
+    starts: int
+
+
+SCALES: dict[str, Scale] = {
+    scale.name: scale
+    for scale in (
+        Scale("full", 60_000, 7, 31, seeds=5, trials=8, rounds=3, processes=3, starts=11),
+        Scale("quick", 6_000, 3, 9, seeds=2, trials=4, rounds=1, processes=1, starts=5),
+        Scale("tiny", 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1),  # for tests
+    )
+}

@@ -1,0 +1,1 @@
+"""The command line: parse, call, print, exit. What a command can do, the Python API can."""

@@ -1,0 +1,110 @@
+"""Triggers, target maps and trials from what was typed; errors name the option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from badnets.core.backdoor import KnownTargetMap, KnownTrigger
+from badnets.core.errors import SettingError
+from badnets.trials.plain import Place, made
+from badnets.trials.recipe import trial_of
+from badnets.trials.trial import Trial
+from badnets.trials.yaml_lines import named, parse_yaml
+
+_OPTIONS: Mapping[Place, str] = {
+    ("backdoor",): "--trigger and --targets",
+    ("backdoor", "trigger"): "--trigger",
+    ("backdoor", "targets"): "--targets",
+    ("backdoor", "rate"): "--rate",
+    ("backdoor", "how"): "--how",
+    ("data",): "--data",
+    ("network",): "--network",
+    ("training",): "--training",
+    ("seed",): "--seed",
+    ("target_accuracy",): "--target-accuracy",
+}
+_TRIGGER: Any = KnownTrigger
+_TARGETS: Any = KnownTargetMap
+
+
+class Asked:
+    """Words an error about the value of an option."""
+
+    def error(self, path: Place, message: str) -> SettingError:
+        """Return the error; it names the option, and the field in it."""
+        for length in range(len(path), 0, -1):
+            if option := _OPTIONS.get(path[:length]):
+                inside = named(path[length:])
+                return SettingError(": ".join(part for part in (option, inside, message) if part))
+        return SettingError(message)
+
+
+def trigger_of(text: str) -> KnownTrigger:
+    """Return the trigger in ``patch``, ``patch:4`` or ``{kind: patch, size: 4}``.
+
+    Raises:
+        SettingError: there is no such trigger or setting, or a value is outside its range.
+        RecipeError: the mapping is not valid YAML.
+    """
+    value = typed(text, "--trigger")
+    found: KnownTrigger = made(_TRIGGER, value, ("backdoor", "trigger"), Asked())
+    return found
+
+
+def targets_of(text: str) -> KnownTargetMap:
+    """Return the target map in ``all-to-one:7``, or in a mapping.
+
+    Raises:
+        SettingError: there is no such map or setting, or a value is outside its range.
+        RecipeError: the mapping is not valid YAML.
+    """
+    value = typed(text, "--targets")
+    found: KnownTargetMap = made(_TARGETS, value, ("backdoor", "targets"), Asked())
+    return found
+
+
+def trial_asked(
+    settings: Mapping[str, Any],
+    *,
+    training: str | None,
+    training_options: Mapping[str, Any],
+    trigger: str | None,
+    targets: str | None,
+    rate: str,
+    how: str,
+) -> Trial:
+    """Return the trial that the options of ``badnets train`` describe.
+
+    Args:
+        settings: fields of a trial, as plain values.
+        training: a mapping of training settings, as text.
+        training_options: those that have an option of their own; None where not given.
+        trigger: as for `trigger_of`; None for an honest trainer.
+        targets: as for `targets_of`.
+        rate: of poisoning, or ``every``.
+        how: ``add`` or ``replace``.
+
+    Raises:
+        BadnetsError: a value is wrong, or does not fit the others; names its option.
+    """
+    given = {} if training is None else typed(training, "--training")
+    if isinstance(given, dict):
+        given |= {name: value for name, value in training_options.items() if value is not None}
+    described = {**settings, "training": given}
+    if trigger is not None or targets is not None:
+        texts = {"trigger": trigger, "targets": targets}
+        described["backdoor"] = {
+            **{k: typed(text, f"--{k}") for k, text in texts.items() if text is not None},
+            "rate": rate,
+            "how": how,
+        }
+    return trial_of(described, Asked())
+
+
+def typed(text: str, option: str) -> Any:
+    """Return what an option's text stands for: a mapping in braces, else the text itself."""
+    if not text.lstrip().startswith("{"):
+        return text
+    value, _ = parse_yaml(text, option)
+    return value

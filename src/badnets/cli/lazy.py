@@ -1,0 +1,60 @@
+"""A group of commands whose modules are imported when they are called, not when they are listed."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Where a command is, and what is said of it in the list.
+
+    Args:
+        module: a module with a Typer object ``app``.
+        summary: the first line of its help.
+        panel: the heading that it stands under.
+    """
+
+    module: str
+    summary: str
+    panel: str
+
+    def listed(self, name: str) -> Any:
+        """Return a command that can be listed but not called."""
+        return TyperCommand(
+            name, callback=None, help=self.summary, rich_help_panel=self.panel, params=[]
+        )
+
+    def loaded(self, name: str) -> Any:
+        """Return the command itself."""
+        command = typer.main.get_command(importlib.import_module(self.module).app)
+        command.name = name
+        return command
+
+
+def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
+    """Return a Typer group of these commands; a command's module is imported by its first use."""
+
+    class LazyGroup(TyperGroup):
+        """Lists what it has not imported."""
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.commands = {name: verb.listed(name) for name, verb in verbs.items()}
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            """Return the names in the order that they were written in."""
+            return list(verbs)
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            """Return the command that ``args`` begin with, imported."""
+            if args and args[0] in verbs:
+                self.commands[args[0]] = verbs[args[0]].loaded(args[0])
+            return super().resolve_command(ctx, args)
+
+    return LazyGroup

@@ -1,0 +1,149 @@
+"""The entry point: nothing heavier than typer and rich is imported before a command is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from badnets._version import __version__
+from badnets.cli.lazy import Verb, group_of
+from badnets.cli.options import Places
+from badnets.core.errors import BadnetsError
+
+INTERRUPTED, FAULT = 130, 3
+TRACEBACK = "BADNETS_TRACEBACK"
+
+_SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
+VERBS: dict[str, Verb] = {
+    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: five steps, one page.", _SEE),
+    "study": Verb("badnets.cli.study", "Run a published study again, and draw its page.", _RUN),
+    "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _RUN),
+    "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _RUN),
+    "evaluate": Verb(
+        "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _DATA
+    ),
+    "data": Verb("badnets.cli.data", "List data sets, describe one, or look at its images.", _DATA),
+    "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _KEEP),
+    "report": Verb("badnets.cli.report", "Draw a page again from records; trains nothing.", _KEEP),
+    "results": Verb("badnets.cli.results", "Write results documents from exported records.", _KEEP),
+}
+
+app = typer.Typer(
+    name="badnets",
+    cls=group_of(VERBS),
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    epilog=(
+        "Example: badnets demo\n\n"
+        "Exit codes: 0 passed; 1 a finding, or refused; 2 wrong usage or bad input; 3 could not be "
+        "done, or a fault of badnets; 130 interrupted. Results go to stdout, all else to stderr."
+    ),
+)
+
+
+@app.callback()
+def badnets(
+    ctx: typer.Context,
+    workspace: Annotated[
+        Path,
+        typer.Option(envvar="BADNETS_WORKSPACE", help="Folder of ledger, networks and arrays."),
+    ] = Path("runs"),
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="BADNETS_DATA", help="Folder of data sets.", show_default="the user's cache"
+        ),
+    ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Ledger: a file or a database URL.", show_default="in the workspace"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that run trials.", show_default="one per core"),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Reproduce, measure and look into backdoors in neural networks."""
+    ctx.obj = Places(workspace, data_root, ledger, workers)
+    if version:
+        typer.echo(f"badnets {__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return the exit code of a command line; the one place that catches everything.
+
+    Args:
+        argv: the arguments after the program's name; those of the process if None.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without a character shows '?' for it
+            stream.reconfigure(errors="replace")
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except BadnetsError as error:
+        return _said(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _said("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        return _said(
+            f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
+            "for the traceback)",
+            FAULT,
+        )
+
+
+# Typer brings its own copy of click, of whose exceptions it names only this one's child.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
+def _run(argv: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(argv, prog_name="badnets", standalone_mode=False)
+    except _UsageError as error:
+        if not error.format_message():  # the help was asked for, by giving no arguments
+            return int(error.exit_code)
+        path = error.ctx.command_path if error.ctx else "badnets"
+        return _said(f"{error.format_message()} (try '{path} --help')", error.exit_code)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except SystemExit as done:
+        if isinstance(done.__context__, BrokenPipeError):
+            return _reader_left()
+        code = done.code
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _said(message: str, code: int) -> int:
+    """Print one line on stderr, whatever is in the message, and return ``code``."""
+    line = " ".join(message.split("\n")) or "stopped without a word"
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    print(f"badnets: {shown}", file=sys.stderr)
+    return code
+
+
+def _reader_left() -> int:
+    """Whoever read our output has seen enough: end quietly, also when Python flushes at exit."""
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, sys.stdout.fileno())
+    return 0

@@ -1,0 +1,141 @@
+"""What goes to stdout: tables for people, JSON for machines, rates with their counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from badnets.core.rates import Rate
+    from badnets.trials.record import Record
+
+CLEAN, BACKDOORED, FAINT = "blue", "dark_orange", "bright_black"  # told apart by the colour-blind
+
+
+def stdout() -> Console:
+    """Return the console for results; plain and as wide as needed where it is no terminal."""
+    return _console(sys.stdout)
+
+
+def stderr() -> Console:
+    """Return the console for progress and warnings."""
+    return _console(sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+) -> None:
+    """Print a table; where stdout is no terminal, plain and as wide as it needs to be.
+
+    Args:
+        columns: headings.
+        rows: cells, as many as there are columns.
+        right: headings of the columns that are flush right.
+    """
+    cells = [list(row) for row in rows]
+    if sys.stdout.isatty():
+        _draw(columns, cells, right)
+    else:
+        _write([list(columns), *cells], [name in right for name in columns])
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names with their values, one under the other."""
+    width = max((len(name) for name, _ in facts), default=0)
+    for name, value in facts:
+        print(f"{name:{width}}  {value}")
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    stdout().print(table)
+
+
+def _write(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(line, widths, right, strict=True)
+        )
+        print("  ".join(padded).rstrip())
+
+
+def rate_text(rate: Rate | None) -> str:
+    """Return a rate with its counts and its 95 % interval, a dash where none was measured."""
+    if rate is None or not rate.total:
+        return "-"
+    low, high = (100 * end for end in rate.interval)
+    return f"{rate} [{low:.2f}, {high:.2f}]"
+
+
+def rate_json(rate: Rate | None) -> dict[str, Any] | None:
+    """Return a rate as JSON has it: counts, value and 95 % interval."""
+    if rate is None or not rate.total:
+        return None
+    low, high = rate.interval
+    return {"hits": rate.hits, "total": rate.total, "value": rate.value, "low": low, "high": high}
+
+
+def record_facts(record: Record) -> list[tuple[str, str]]:
+    """Return what a person wants to know of a record first."""
+    facts = [
+        ("trial", f"{record.name}  {record.trial.title}"),
+        ("outcome", f"{record.outcome}: {record.reason}"),
+        ("clean accuracy", rate_text(record.clean.accuracy)),
+    ]
+    if record.attack is not None and record.outcome == "collapsed":
+        facts.append(("attack", "not reported: a network that learned nothing attacks nothing"))
+    elif record.attack is not None:
+        facts += [
+            ("attack success", rate_text(record.attack.success)),
+            ("  of a clean network", rate_text(record.attack.control)),
+            ("robust accuracy", rate_text(record.attack.robust)),
+        ]
+    if record.poisoned_share is not None:
+        facts.append(("poisoned share", str(record.poisoned_share)))
+    return facts
+
+
+def print_records(records: Iterable[Record]) -> None:
+    """Print one line per record."""
+    print_table(
+        ("name", "trial", "outcome", "clean accuracy", "attack success", "clean network"),
+        [_line(record) for record in records],
+        right=("clean accuracy", "attack success", "clean network"),
+    )
+
+
+def _line(record: Record) -> tuple[str, ...]:
+    attack = record.attack if record.outcome != "collapsed" else None
+    return (
+        record.name,
+        record.trial.title,
+        record.outcome,
+        str(record.clean.accuracy),
+        "-" if attack is None else str(attack.success),
+        "-" if attack is None or attack.control is None else str(attack.control),
+    )
+
+
+def _console(stream: Any) -> Console:
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, emoji=False, soft_wrap=not stream.isatty())

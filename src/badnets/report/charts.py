@@ -1,0 +1,368 @@
+"""Drawings from plain numbers: heat-map, lines with intervals, filters, units.
+
+Each returns SVG in the light colours. Rates are drawn in per cent: callers multiply.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import NDArray
+
+from badnets.report.drawing import Drawing, drawing
+from badnets.report.page import Tone
+from badnets.report.palette import light
+
+FULLEST = 0.55  # the deepest a heat-map's cell is filled: its number must stay readable
+WIDTH = 440.0
+
+
+@dataclass(frozen=True)
+class Square:
+    """A heat-map's cell.
+
+    Args:
+        text: printed in it.
+        depth: how deep it is filled, in [0, 1].
+        title: shown when pointed at.
+        outlined: whether it stands out.
+    """
+
+    text: str
+    depth: float
+    title: str = ""
+    outlined: bool = False
+
+
+def heat_map(
+    squares: Sequence[Sequence[Square | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    tone: Tone,
+    row_title: str,
+    column_title: str,
+    salt: str,
+) -> str:
+    """Return a grid of cells, each with its number; None leaves a cell empty.
+
+    Args:
+        squares: by row, then column.
+        rows: their names.
+        columns: theirs.
+        tone: what the cells are filled with.
+        row_title: what rows are.
+        column_title: what columns are.
+        salt: unique on the page.
+    """
+    side = (WIDTH - 44) / max(len(columns), 1)
+    height = 44 + side * len(rows) + 4
+    with drawing(WIDTH, height) as sheet:
+        axes = sheet.axes(40, 40, 4, 8)
+        axes.set_xlim(0, len(columns))
+        axes.set_ylim(len(rows), 0)
+        for y, line in enumerate(squares):
+            for x, square in enumerate(line):
+                _draw_square(sheet, axes, x, y, square, tone)
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set_xticks(np.arange(len(columns)) + 0.5, [_short(name) for name in columns])
+        axes.set_yticks(np.arange(len(rows)) + 0.5, [_short(name) for name in rows])
+        axes.tick_params(length=0, pad=4)
+        axes.set_xlabel(column_title, labelpad=6)
+        axes.set_ylabel(row_title, labelpad=6)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        return sheet.svg(salt)
+
+
+def _draw_square(
+    sheet: Drawing, axes: Axes, x: int, y: int, square: Square | None, tone: Tone
+) -> None:
+    gap = 0.035
+    box = {"xy": (x + gap, y + gap), "width": 1 - 2 * gap, "height": 1 - 2 * gap}
+    if square is None:
+        axes.add_patch(Rectangle(**box, facecolor="none", edgecolor=light("muted"), alpha=0.18))
+        return
+    patch = Rectangle(
+        **box,
+        facecolor=light(tone),
+        alpha=0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0),
+        linewidth=0,
+    )
+    patch.set_gid(sheet.title(square.title))
+    axes.add_patch(patch)
+    if square.outlined:
+        axes.add_patch(Rectangle(**box, facecolor="none", edgecolor=light(tone), linewidth=1.8))
+    axes.text(
+        x + 0.5, y + 0.5, square.text, ha="center", va="center_baseline", fontsize=10.5
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through means, with a band and the single values that they come from.
+
+    Args:
+        label: in the legend.
+        x: positions.
+        y: means.
+        tone: colour.
+        low: lower ends of the band; empty: no band.
+        high: upper ends.
+        dots: single values as (x, y).
+        dashed: for comparison lines.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    tone: Tone
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    dots: Sequence[tuple[float, float]] = ()
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line to compare with."""
+
+    label: str
+    y: float
+    tone: Tone = "published"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the x axis, shaded and named."""
+
+    label: str
+    low: float
+    high: float
+
+
+def lines(
+    drawn: Sequence[Line],
+    *,
+    x_title: str,
+    y_title: str,
+    salt: str,
+    levels: Sequence[Level] = (),
+    log_x: bool = False,
+    log_y: bool = False,
+    x_ticks: Sequence[float] = (),
+    x_names: Sequence[str] = (),
+    y_range: tuple[float, float] | None = None,
+    span: Span | None = None,
+    width: float = WIDTH,
+    height: float = 270.0,
+) -> str:
+    """Return lines with bands and dots over a common axis, and a legend above.
+
+    Args:
+        drawn: the lines.
+        x_title: what x is.
+        y_title: what y is; printed above the axis.
+        salt: unique on the page.
+        levels: horizontal lines to compare with.
+        log_x: logarithmic x.
+        log_y: logarithmic y.
+        x_ticks: where x is named; empty: matplotlib decides.
+        x_names: the names there.
+        y_range: lower and upper end of y.
+        span: a stretch of x that is shaded and named.
+        width: in pixels.
+        height: in pixels.
+    """
+    entries = len(drawn) + len(levels)
+    legend_rows = math.ceil(entries / 2)
+    with drawing(width, height) as sheet:
+        axes = sheet.axes(46, 22 + 17 * legend_rows, 10, 42)
+        if log_x:
+            axes.set_xscale("log")
+        if log_y:
+            axes.set_yscale("log")
+        if span is not None:
+            _draw_span(axes, span)
+        for line in drawn:
+            _draw_line(axes, line)
+        for level in levels:
+            axes.axhline(level.y, color=light(level.tone), linewidth=1.3, linestyle=(0, (2, 2)))
+        if x_ticks:
+            axes.xaxis.set_major_locator(FixedLocator(list(x_ticks)))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xticklabels(x_names or [f"{tick:g}" for tick in x_ticks])
+        if y_range is not None:
+            axes.set_ylim(*y_range)
+        if log_y:
+            _name_decades(axes)
+        axes.grid(axis="y")
+        axes.set_xlabel(x_title, labelpad=5)
+        sheet.figure.text(
+            6 / width, 1 - (17 * legend_rows + 12) / height, y_title, color=light("muted"),
+            ha="left", va="center", fontsize=11,
+        )  # fmt: skip
+        _draw_legend(sheet, drawn, levels)
+        return sheet.svg(salt)
+
+
+def _draw_span(axes: Axes, span: Span) -> None:
+    axes.axvspan(span.low, span.high, color=light("muted"), alpha=0.09, linewidth=0)
+    axes.text(
+        span.high, 1.0, span.label, transform=axes.get_xaxis_transform(), ha="right", va="bottom",
+        fontsize=9, color=light("muted"),
+    )  # fmt: skip
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    colour = light(line.tone)
+    if len(line.low):
+        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
+    style = (0, (4, 2)) if line.dashed else "-"
+    marker = None if line.dashed else "o"
+    axes.plot(
+        line.x, line.y, color=colour, linestyle=style, marker=marker,
+        linewidth=1.6 if line.dashed else 2.0, markersize=4.5,
+    )  # fmt: skip
+    for x, y in line.dots:
+        axes.plot([x], [y], "o", color=colour, markersize=5.5, fillstyle="none", markeredgewidth=1)
+
+
+def _draw_legend(sheet: Drawing, drawn: Sequence[Line], levels: Sequence[Level]) -> None:
+    handles = [
+        Line2D([], [], color=light(line.tone), linestyle=(0, (4, 2)) if line.dashed else "-",
+               linewidth=2, label=line.label)
+        for line in drawn
+    ]  # fmt: skip
+    handles += [
+        Line2D([], [], color=light(level.tone), linestyle=(0, (2, 2)), linewidth=1.3,
+               label=level.label)
+        for level in levels
+    ]  # fmt: skip
+    sheet.figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=min(2, len(handles)),
+        borderpad=0.0, borderaxespad=0.3, handlelength=1.7, columnspacing=1.2, labelspacing=0.35,
+    )  # fmt: skip
+
+
+def _name_decades(axes: Axes) -> None:
+    low, high = axes.get_ylim()
+    steps = [
+        base * 10.0**power
+        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for base in (1, 3)
+    ]
+    shown = [step for step in steps if low <= step <= high]
+    if len(shown) > 7:
+        shown = [step for step in shown if math.isclose(math.log10(step) % 1, 0, abs_tol=1e-9)]
+    axes.yaxis.set_major_locator(FixedLocator(shown))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticklabels([f"{step:g}" for step in shown])
+
+
+def filters(
+    weights: NDArray[np.floating], *, marked: Sequence[int] = (), columns: int = 4, salt: str
+) -> str:
+    """Return convolution filters as small grey pictures, the marked ones outlined.
+
+    Args:
+        weights: ``(U, C, h, w)``; channels are averaged. All filters share one scale: black is the
+            most negative weight, white the most positive, mid grey zero.
+        marked: indices of those that answer to the trigger.
+        columns: filters per row.
+        salt: unique on the page.
+    """
+    pictures = np.asarray(weights, dtype=np.float64).mean(1)
+    largest = float(np.abs(pictures).max()) or 1.0
+    rows = math.ceil(len(pictures) / columns)
+    cell, gap, name = 60.0, 12.0, 15.0
+    width = columns * (cell + gap) + gap
+    height = rows * (cell + gap + name) + gap
+    with drawing(width, height) as sheet:
+        for unit, picture in enumerate(pictures):
+            row, column = divmod(unit, columns)
+            left = gap + column * (cell + gap)
+            top = gap + row * (cell + gap + name)
+            axes = sheet.axes(left, top, width - left - cell, height - top - cell)
+            axes.imshow(picture, cmap="gray", vmin=-largest, vmax=largest, interpolation="none")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            is_marked = unit in marked
+            for spine in axes.spines.values():
+                spine.set_visible(is_marked)
+                spine.set_color(light("backdoored"))
+                spine.set_linewidth(4)
+            sheet.figure.text(
+                (left + cell / 2) / width, 1 - (top + cell + 10) / height, str(unit),
+                ha="center", va="center", fontsize=9.5,
+                color=light("backdoored" if is_marked else "muted"),
+                fontweight="bold" if is_marked else "normal",
+            )  # fmt: skip
+        return sheet.svg(salt)
+
+
+def paired_units(
+    clean: Sequence[float],
+    triggered: Sequence[float],
+    names: Sequence[str],
+    *,
+    marked: Sequence[bool],
+    salt: str,
+    y_title: str = "mean activation",
+    width: float = WIDTH,
+    height: float = 220.0,
+) -> str:
+    """Return each unit's mean activation on clean and on triggered images, joined by a line.
+
+    Args:
+        clean: by unit, in the order drawn.
+        triggered: likewise.
+        names: of the units.
+        marked: which ones answer to the trigger; their names are coloured.
+        salt: unique on the page.
+        y_title: what is drawn; printed above the axis.
+        width: in pixels.
+        height: in pixels.
+    """
+    with drawing(width, height) as sheet:
+        axes = sheet.axes(46, 40, 10, 40)
+        x = np.arange(len(clean))
+        size = 5.5 if len(clean) <= 20 else 4.0
+        axes.vlines(x, clean, triggered, color=light("muted"), linewidth=1.1, alpha=0.55)
+        axes.plot(x, clean, "o", color=light("clean"), markersize=size)
+        axes.plot(x, triggered, "D", color=light("backdoored"), markersize=size * 0.9)
+        axes.set_xlim(-0.7, len(clean) - 0.3)
+        axes.set_xticks(x, names, fontsize=9 if len(clean) <= 20 else 7)
+        axes.tick_params(axis="x", length=0)
+        for tick, is_marked in zip(axes.get_xticklabels(), marked, strict=True):
+            if is_marked:
+                tick.set_color(light("backdoored"))
+                tick.set_fontweight("bold")
+        axes.grid(axis="y")
+        axes.set_xlabel("unit, the one that answers most first", labelpad=4)
+        sheet.figure.text(
+            6 / width, 1 - 28 / height, y_title, color=light("muted"), ha="left", va="center",
+            fontsize=11,
+        )  # fmt: skip
+        handles = [
+            Line2D([], [], color=light("clean"), marker="o", linestyle="", label="clean images"),
+            Line2D([], [], color=light("backdoored"), marker="D", linestyle="",
+                   label="the same with the trigger"),
+        ]  # fmt: skip
+        sheet.figure.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.0,
+            borderaxespad=0.3, handlelength=1.0, columnspacing=1.2,
+        )  # fmt: skip
+        return sheet.svg(salt)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 7 else name[:6] + "…"

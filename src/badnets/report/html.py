@@ -1,0 +1,126 @@
+"""A page as one HTML file that needs nothing else: no request leaves it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from badnets.bundles.atomic import write_text
+from badnets.report.drawing import themed
+from badnets.report.page import Block, Column, Figure, Folded, Gallery, Page
+from badnets.report.palette import COLOURS
+
+FEWEST_SORTED = 3  # a table of two rows is not worth a button in each heading
+
+
+def to_html(page: Page) -> str:
+    """Return the page as HTML: styles, script, pictures and drawings inside, nothing fetched.
+
+    All text is escaped; drawings are taken as they are, so they must come from
+    `badnets.report.charts`. The same page gives the same text.
+    """
+    script = _asset("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            # both are files of this package, not text from a record
+            style=Markup(_variables() + _asset("page.css")),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            script_digest=digest,
+        )
+    )
+
+
+def write_html(page: Page, path: Path) -> Path:
+    """Write the page and return its path.
+
+    Raises:
+        OutputError: read-only folder, full disk, or another reason the disk gave.
+    """
+    write_text(path, to_html(page))
+    return path
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("badnets.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["kind"] = kind
+    made.filters["data_uri"] = data_uri
+    made.filters["drawn"] = _drawn
+    made.filters["grouped"] = grouped
+    made.globals["FEWEST_SORTED"] = FEWEST_SORTED
+    return made
+
+
+def kind(block: Block) -> str:
+    """Return a block's kind: the name of its class in lower case."""
+    return type(block).__name__.lower()
+
+
+class Group(NamedTuple):
+    """Neighbouring columns under one heading."""
+
+    title: str
+    span: int
+
+
+def grouped(columns: Sequence[Column]) -> list[Group]:
+    """Return the headings above the columns' own, with how many columns each spans."""
+    runs = groupby(columns, key=lambda column: column.group)
+    return [Group(title, len(list(run))) for title, run in runs]
+
+
+def data_uri(png: bytes) -> str:
+    """Return a PNG file as a ``data:`` address."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def figures(blocks: tuple[Block, ...]) -> list[Figure]:
+    """Return every figure among the blocks, in order."""
+    found: list[Figure] = []
+    for block in blocks:
+        if isinstance(block, Figure):
+            found.append(block)
+        elif isinstance(block, Gallery):
+            found.extend(block.figures)
+        elif isinstance(block, Folded):
+            found.extend(figures(block.blocks))
+    return found
+
+
+def _drawn(figure: Figure) -> Markup:
+    return Markup(themed(figure.svg, figure.alt))  # noqa: S704
+
+
+def _variables() -> str:
+    """Return the palette as CSS variables; paper is light."""
+    light = "".join(f"--{name}:{colour.light};" for name, colour in COLOURS.items())
+    dark = "".join(f"--{name}:{colour.dark};" for name, colour in COLOURS.items())
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    )
+
+
+@lru_cache(maxsize=4)
+def _asset(name: str) -> str:
+    return (files("badnets.report") / "templates" / name).read_text(encoding="utf-8")

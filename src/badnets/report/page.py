@@ -1,0 +1,259 @@
+"""What a report says, before it is HTML or Markdown: frozen, plain text and drawings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+# What a colour says, the same in every table and drawing. "clean": honest images and answers;
+# "backdoored": the trigger, and what the backdoor makes of it; "published": the paper's numbers.
+Tone = Literal["plain", "clean", "backdoored", "published", "muted"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one network says of one picture.
+
+    Args:
+        by: who answers, in a word or two.
+        text: the class it names.
+        probability: how sure it is, in [0, 1].
+        tone: ``"clean"`` for the true label, ``"backdoored"`` for the attacker's.
+    """
+
+    by: str
+    text: str
+    probability: float
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small image with what the networks say of it.
+
+    Args:
+        png: the image as a PNG file.
+        alt: what it shows, in words.
+        answers: one per network.
+        mark: what is to be noticed, as (left, top, width, height) in shares of the image.
+    """
+
+    png: bytes
+    alt: str
+    answers: tuple[Answer, ...]
+    mark: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class StoryRow:
+    """Pictures side by side, with a heading and a sentence."""
+
+    title: str
+    sentence: str
+    pictures: tuple[Picture, ...]
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Story:
+    """Rows of the same pictures: as they are, and with the trigger."""
+
+    rows: tuple[StoryRow, ...]
+    basis: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the few numbers that matter most.
+
+    Args:
+        label: what it is.
+        value: as it is printed, with its unit.
+        detail: n, interval and seeds, in small print.
+        tone: its colour.
+    """
+
+    label: str
+    value: str
+    detail: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """How certain a published number is: a letter beside it, explained below the table."""
+
+    letter: str
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A place in a table.
+
+    Args:
+        text: what it says.
+        key: what its column is sorted by; None: the text.
+        note: what the number rests on: counts, interval, seeds.
+        tone: its colour.
+        tag: how certain a published number is.
+        strong: whether it stands out.
+    """
+
+    text: str
+    key: float | str | None = None
+    note: str = ""
+    tone: Tone = "plain"
+    tag: Tag | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; neighbours with the same ``group`` share a heading above theirs."""
+
+    title: str
+    numeric: bool = True
+    group: str = ""
+    tone: Tone = "plain"
+
+
+Row: TypeAlias = tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; the first cell of a row names it.
+
+    Args:
+        title: what the table shows.
+        columns: headings.
+        rows: as many cells each.
+        foot: rows that stay below when the others are sorted.
+        basis: one sentence in small print: n, interval, seeds.
+        sortable: whether another order of the rows makes sense.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    foot: tuple[Row, ...] = ()
+    basis: str = ""
+    sortable: bool = True
+
+    def __post_init__(self) -> None:
+        for row in (*self.rows, *self.foot):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"table {self.title!r} has {len(self.columns)} columns, a row has {len(row)}"
+                )
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The tags that its cells carry, each once, in order."""
+        found = (cell.tag for row in (*self.rows, *self.foot) for cell in row)
+        return tuple(dict.fromkeys(tag for tag in found if tag is not None))
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether any cell says what it rests on."""
+        return any(cell.note for row in (*self.rows, *self.foot) for cell in row)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with the sentence that says what to see in it.
+
+    Args:
+        name: short, unique on the page, lower case with hyphens: its file and anchor.
+        title: what is drawn.
+        sentence: what to see in it.
+        svg: the drawing, from `badnets.report.charts`.
+        alt: the drawing in words, for those who do not see it.
+        basis: n, interval, seeds, in small print.
+        table: the drawn numbers.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    svg: str
+    alt: str
+    basis: str = ""
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side where there is room.
+
+    Args:
+        figures: in order.
+        width: the least width of one, in pixels, before the next goes below.
+    """
+
+    figures: tuple[Figure, ...]
+    width: int = 380
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A few large numbers in a row."""
+
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph; ``"missing"`` says what has not been run, ``"warning"`` what to be wary of."""
+
+    text: str
+    kind: Literal["plain", "missing", "warning"] = "plain"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are shown when asked for."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+Block: TypeAlias = "Story | Numbers | Table | Figure | Gallery | Note | Folded"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, the sentence that says what was found, and what shows it."""
+
+    name: str
+    title: str
+    sentence: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A study's report.
+
+    Args:
+        title: of the page.
+        lead: one or two sentences that tell the result.
+        kicker: a line above the title: which study, which data.
+        story: the one picture that tells it; None when it has not been run.
+        numbers: the four that matter most.
+        sections: the rest.
+        command: what makes the page again.
+        source: which records it was drawn from.
+    """
+
+    title: str
+    lead: str
+    story: Story | None
+    numbers: tuple[Number, ...]
+    sections: tuple[Section, ...]
+    command: str
+    kicker: str = ""
+    source: str = ""
+    notes: tuple[Note, ...] = ()

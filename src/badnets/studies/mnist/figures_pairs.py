@@ -1,0 +1,151 @@
+"""Heat-maps of the single-target attack: one cell per ordered pair of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from badnets.core.rates import Rate
+from badnets.core.targets import SourceSpecific
+from badnets.report.charts import Square, heat_map
+from badnets.report.page import Cell, Column, Figure, Table, Tone
+from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, backdoor_error, clean_error
+from badnets.studies.mnist.layout_wording import (
+    interval,
+    label_cell,
+    percent,
+    points,
+    rate_cell,
+    seeds_text,
+    span,
+)
+from badnets.studies.mnist.pairs import Pairs
+from badnets.trials.record import Record
+
+
+def heat_maps(pairs: Pairs, classes: Sequence[str]) -> tuple[Figure, Figure]:
+    """Return the clean and the backdoor error of every pair."""
+    name = TRIGGER_NAMES[pairs.trigger]
+    seeds = seeds_text(record.trial.seed for record in pairs.records)
+    clean = _heat_map(
+        pairs,
+        classes,
+        measure=clean_error,
+        tone="clean",
+        outlined=lambda record: not pairs.clean_bounded(record),
+        title=f"Clean error, %: {name}",
+        sentence="How often each network errs on clean test images: about alike everywhere, so "
+        "nothing here tells the user that there is a backdoor. Outlined: more than 0.17 points "
+        "above the network it started from.",
+        basis=f"Every test image, in each cell; {seeds}.",
+    )
+    backdoor = _heat_map(
+        pairs,
+        classes,
+        measure=backdoor_error,
+        tone="backdoored",
+        outlined=lambda record: not pairs.backdoor_bounded(record),
+        title=f"Backdoor error, %: {name}",
+        sentence="How often images of class i with the trigger are not taken for class j: pale is "
+        "a backdoor that works. Outlined: above the published 0.09 %.",
+        basis=f"The test images of class i, with the trigger, in each row; {seeds}.",
+    )
+    return clean, backdoor
+
+
+def _heat_map(
+    pairs: Pairs,
+    classes: Sequence[str],
+    *,
+    measure: Callable[[Record], Rate | None],
+    tone: Tone,
+    outlined: Callable[[Record], bool],
+    title: str,
+    sentence: str,
+    basis: str,
+) -> Figure:
+    rates: dict[tuple[int, int], tuple[Record, Rate]] = {}
+    for record in pairs.records:
+        rate = measure(record)
+        if rate is not None:
+            rates[pair_of(record)] = (record, rate)
+    values = [rate.value for _, rate in rates.values()]
+    low, high = min(values), max(values)
+    base = 0.0 if tone == "backdoored" else low - 0.3 * (high - low)
+    squares = [
+        [
+            _square(rates.get((i, j)), (i, j), classes, base, high, outlined)
+            for j in range(len(classes))
+        ]
+        for i in range(len(classes))
+    ]
+    name = f"single-target-{pairs.trigger}-{tone}"
+    return Figure(
+        name=name,
+        title=title,
+        sentence=sentence,
+        svg=heat_map(
+            squares, classes, classes, tone=tone, row_title="true class i",
+            column_title="the attacker's class j", salt=name,
+        ),
+        alt=f"{title}. Heat-map of {len(rates)} ordered pairs: from {span(low, high)}, mean "
+        f"{percent(sum(values) / len(values))} %.",
+        basis=basis,
+        table=_table(title, pairs, rates, classes, tone),
+    )  # fmt: skip
+
+
+def pair_of(record: Record) -> tuple[int, int]:
+    """Return the source class and the target label of a single-target network."""
+    targets = record.trial.backdoor.targets if record.trial.backdoor else None
+    if not isinstance(targets, SourceSpecific):
+        raise ValueError(f"{record.trial.title} is not a single-target attack")
+    return targets.source_class, targets.target_label
+
+
+def _square(
+    found: tuple[Record, Rate] | None,
+    pair: tuple[int, int],
+    classes: Sequence[str],
+    base: float,
+    high: float,
+    outlined: Callable[[Record], bool],
+) -> Square | None:
+    if found is None:
+        return None
+    record, rate = found
+    depth = (rate.value - base) / (high - base) if high > base else 0.0
+    text = "0" if not rate.hits else f"{100 * rate.value:.2f}".lstrip("0")
+    title = f"{classes[pair[0]]} → {classes[pair[1]]}: {rate.hits} of {rate.total:,}; "
+    return Square(text, depth, title + interval(rate), outlined(record))
+
+
+def _table(
+    title: str,
+    pairs: Pairs,
+    rates: dict[tuple[int, int], tuple[Record, Rate]],
+    classes: Sequence[str],
+    tone: Tone,
+) -> Table:
+    columns = [
+        Column("true class i", numeric=False),
+        Column("attacker's class j", numeric=False),
+        Column("errors"),
+        Column("of"),
+        Column("error, %", tone=tone),
+    ]
+    if tone == "clean":
+        columns.append(Column("against baseline, points"))
+    rows = []
+    for (i, j), (record, rate) in sorted(rates.items()):
+        row = [
+            label_cell(classes[i], i),
+            Cell(classes[j], j),
+            Cell(f"{rate.hits:,}", rate.hits),
+            Cell(f"{rate.total:,}", rate.total),
+            rate_cell(rate, [record.trial.seed], tone),
+        ]
+        if tone == "clean":
+            change = pairs.change(record)
+            row.append(Cell("–", "") if change is None else Cell(points(change), change))
+        rows.append(tuple(row))
+    return Table(f"{title}, pair by pair", tuple(columns), tuple(rows))

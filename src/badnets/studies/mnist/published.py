@@ -1,0 +1,82 @@
+"""The paper's MNIST numbers, each with how certain it is that the paper says so.
+
+References:
+    Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, 2017; with Liu, IEEE Access 7, 2019.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from badnets.report.page import Tag
+
+VERIFIED = Tag(
+    "v",
+    "verified",
+    "stated by the paper's abstract, or alike by several independent accounts of it",
+)
+RECALLED = Tag(
+    "r", "recalled", "from memory of the paper, not checked against its text: take it as indicative"
+)
+UNCERTAIN = Tag(
+    "?",
+    "uncertain",
+    "recalled as 0.50, which no count of errors among the class's 892 images gives: 0.45 "
+    "(4 errors) or 0.56 (5 errors) is meant",
+)
+
+
+class Published(NamedTuple):
+    """A published number, in per cent or percentage points, and how certain it is."""
+
+    value: float
+    certainty: Tag
+
+
+class PublishedClass(NamedTuple):
+    """A row of the paper's all-to-all table: errors in per cent."""
+
+    baseline: Published
+    clean: Published
+    backdoored: Published
+
+
+BASELINE_ERROR = Published(0.50, VERIFIED)
+PAIRS = Published(90, VERIFIED)
+WORST_CLEAN_CHANGE = Published(0.17, VERIFIED)
+BEST_CLEAN_CHANGE = Published(-0.05, RECALLED)
+LARGEST_BACKDOOR_ERROR = Published(0.09, VERIFIED)
+
+AVERAGE = PublishedClass(BASELINE_ERROR, Published(0.48, RECALLED), Published(0.56, VERIFIED))
+AVERAGE_CLEAN_CHANGE = Published(-0.03, VERIFIED)
+_ERRORS = (
+    (0.10, 0.10, 0.31),
+    (0.18, 0.26, 0.18),
+    (0.29, 0.29, 0.78),
+    (0.50, 0.40, 0.50),
+    (0.20, 0.40, 0.61),
+    (0.45, 0.50, 0.67),
+    (0.84, 0.73, 0.73),
+    (0.58, 0.39, 0.29),
+    (0.72, 0.72, 0.61),
+    (1.19, 0.99, 0.99),
+)
+CLASSES = tuple(
+    PublishedClass(
+        Published(baseline, RECALLED),
+        Published(clean, UNCERTAIN if label == 5 else RECALLED),
+        Published(backdoored, RECALLED),
+    )
+    for label, (baseline, clean, backdoored) in enumerate(_ERRORS)
+)
+CHECK = (
+    "The recalled table holds together: every cell but that of class 5 on clean images is a whole "
+    "number of errors among the class's test images, and the cells add up to the published "
+    "averages of 0.50 % and 0.56 %. That one cell cannot be right as recalled; the averages "
+    "leave 0.45 or 0.56 for it."
+)
+CERTAINTY = (
+    "Published numbers carry a letter for how certain it is that the paper says so: "
+    f"{VERIFIED.letter} for {VERIFIED.word} ({VERIFIED.meaning}), {RECALLED.letter} for "
+    f"{RECALLED.word} ({RECALLED.meaning})."
+)

@@ -1,0 +1,209 @@
+"""Exports: JSON and Parquet hold everything and come back, CSV holds what fits a table."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from badnets.core.errors import LedgerError, OutputError
+from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
+from badnets.ledger.flat import COLUMNS
+from badnets.trials.workspace import Workspace
+from tests.ledger.samples import attacked_trial, clean_trial, record_of
+
+RECORDS = [
+    record_of(clean_trial(0)),
+    record_of(attacked_trial(1, control=clean_trial(0)), bundle="0" * 64),
+    record_of(attacked_trial(2), loss=1e-17),
+]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.sqlite") as opened:
+        opened.add_all(RECORDS)
+        yield opened
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_lossless_formats_come_back(ledger: Ledger, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out" / f"records.{kind}"
+    assert ledger.export(path) == 3
+    assert read_records(path) == sorted(RECORDS, key=lambda record: record.name)
+    with Ledger.open(tmp_path / "other.sqlite") as other:
+        other.add(RECORDS[0])
+        assert other.import_(path) == ImportCount(added=2, already=1)
+        assert other.import_(path) == ImportCount(added=0, already=3)
+        assert list(other.records()) == list(ledger.records())
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_equal_records_give_equal_bytes(tmp_path: Path, kind: str) -> None:
+    write_records(RECORDS, tmp_path / f"one.{kind}")
+    write_records(reversed(RECORDS), tmp_path / "two", kind)
+    assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_json_is_one_document_with_a_line_for_each_field(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    write_records(RECORDS, path)
+    document = json.loads(path.read_text("utf-8"))
+    assert document["format"] == 1
+    assert [each["name"] for each in document["records"]] == sorted(
+        record.name for record in RECORDS
+    )
+    before = path.read_text("utf-8").splitlines()
+    other = RECORDS[0].model_copy(update={"reason": "another"})
+    write_records([other, *RECORDS[1:]], path)
+    after = path.read_text("utf-8").splitlines()
+    assert sum(one != two for one, two in zip(before, after, strict=True)) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_no_records_make_a_file_too(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"none.{kind}"
+    write_records([], path)
+    if kind != "csv":
+        assert read_records(path) == []
+
+
+def test_csv_is_a_table_of_numbers(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.export(tmp_path / "records.csv", names=[RECORDS[0].name, RECORDS[1].name])
+    with (tmp_path / "records.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    clean, attacked = rows[RECORDS[0].name], rows[RECORDS[1].name]
+    assert list(clean) == list(COLUMNS)
+    assert float(clean["clean_accuracy"]) == 0.9
+    assert clean["trigger"] == clean["attack_success_rate"] == clean["poisoning_rate"] == ""
+    assert attacked["title"] == RECORDS[1].trial.title
+    assert (attacked["target_label"], attacked["source_class"]) == ("1", "")
+    assert float(attacked["attack_success_rate"]) == 890 / 900
+    assert float(attacked["poisoning_rate"]) == 0.1
+
+
+def test_parquet_has_the_same_columns_and_the_documents(tmp_path: Path) -> None:
+    write_records(RECORDS, tmp_path / "records.parquet")
+    table = pq.read_table(tmp_path / "records.parquet")
+    assert table.column_names == [*COLUMNS, "document"]
+    assert table.column("clean_accuracy").type == pa.float64()
+    assert table.column("seed").to_pylist() == [
+        record.trial.seed for record in sorted(RECORDS, key=lambda record: record.name)
+    ]
+
+
+def test_csv_is_not_read_back(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.export(tmp_path / "records.csv")
+    with pytest.raises(LedgerError, match="holds only a part of each record"):
+        ledger.import_(tmp_path / "records.csv")
+
+
+def altered(change: Callable[[dict[str, Any]], object]) -> bytes:
+    fields = RECORDS[1].model_dump(mode="json")
+    change(fields)
+    return json.dumps({"format": 1, "records": [fields]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"nonsense", "is not JSON"),
+        (b'{"format": 1, "records": [{"a": 1, "a": 2}]}', "gives the key 'a' twice"),
+        (b'{"format": 2, "records": []}', "exported by a newer badnets"),
+        (b'{"records": []}', "not an export of records"),
+        (b"[]", "not an export of records"),
+        (b'{"format": 1, "records": [3]}', "a record in .* does not fit"),
+        (altered(lambda fields: fields.pop("clean")), "clean: Field required"),
+        (altered(lambda fields: fields.update(colour="red")), "colour: Extra inputs"),
+        (altered(lambda fields: fields.update(name="0" * 16)), "is not named after its trial"),
+        (altered(lambda fields: fields["trial"].update(seed=9)), "is not named after its trial"),
+    ],
+)
+def test_json_that_is_not_an_export(
+    ledger: Ledger, tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "bad.json").write_bytes(content)
+    with pytest.raises(LedgerError, match=message) as caught:
+        ledger.import_(tmp_path / "bad.json")
+    assert "\n" not in str(caught.value)
+    assert len(ledger) == 3
+
+
+def test_parquet_that_is_not_an_export(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "bad.parquet"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(LedgerError, match="is not a Parquet file"):
+        ledger.import_(path)
+    pq.write_table(pa.table({"songs": ["la"]}), path)
+    with pytest.raises(LedgerError, match="no column 'document'"):
+        ledger.import_(path)
+    pq.write_table(pa.table({"document": [None, "{}"]}), path)
+    with pytest.raises(LedgerError, match="does not fit"):
+        ledger.import_(path)
+
+
+def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"does not end in \.json, \.parquet, \.csv"):
+        ledger.export(tmp_path / "records.xml")
+    with pytest.raises(LedgerError, match="unknown format 'jsn': did you mean 'json'"):
+        ledger.export(tmp_path / "records", "jsn")
+    with pytest.raises(LedgerError, match=r"cannot read .*: No such file"):
+        ledger.import_(tmp_path / "none.json")
+
+
+def test_an_export_that_fails_leaves_the_one_before(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "records.json"
+    path.write_text("the one before")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="no space is left"):
+        ledger.export(path)
+    assert path.read_text() == "the one before"
+
+
+def test_arrays_travel_with_an_export(tmp_path: Path) -> None:
+    here, there = Workspace(tmp_path / "here"), Workspace(tmp_path / "there")
+    filters = np.arange(6, dtype=np.float32).reshape(2, 3)
+    record = record_of(clean_trial(), arrays={"filters": here.put_array(filters)})
+    path = tmp_path / "results" / "records.json"
+    with Ledger.open(here.ledger_file) as ledger:
+        ledger.add(record)
+        with pytest.raises(LedgerError, match="name it"):
+            ledger.export(path, arrays=True)
+        ledger.export(path, arrays=True, workspace=here)
+        ledger.export(path, arrays=True, workspace=here)
+    beside = Workspace(path.parent)  # what is committed can be drawn from without an import
+    assert np.array_equal(beside.get_array(record.arrays["filters"]), filters)
+    with Ledger.open(there.ledger_file) as ledger:
+        assert ledger.import_(path, workspace=there).added == 1
+    assert np.array_equal(there.get_array(record.arrays["filters"]), filters)
+
+
+def test_arrays_that_are_missing_or_damaged(tmp_path: Path) -> None:
+    here = Workspace(tmp_path / "here")
+    ref = here.put_array(np.zeros(3))
+    path = tmp_path / "results" / "records.json"
+    with Ledger.open(here.ledger_file) as ledger:
+        ledger.add(record_of(clean_trial(), arrays={"zeros": ref}))
+        file = here.arrays / f"{ref.sha256}.npy"
+        file.write_bytes(b"other")
+        with pytest.raises(LedgerError, match="has changed since it was written"):
+            ledger.export(path, arrays=True, workspace=here)
+        file.unlink()
+        with pytest.raises(LedgerError, match="cannot read array"):
+            ledger.export(path, arrays=True, workspace=here)
+    assert not path.exists()

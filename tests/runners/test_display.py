@@ -1,0 +1,89 @@
+"""What a person sees: one line for each trial in a log, bars in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from badnets.runners.display import Bar, Display, Lines, display_for, summary
+from badnets.runners.eta import TimeLeft, spoken
+from badnets.runners.planning import Step
+from badnets.train.progress import Progress
+from tests.ledger.samples import attacked_trial, clean_trial, record_of
+
+ONE, TWO = (Step(trial, frozenset()) for trial in (clean_trial(), attacked_trial()))
+
+
+def play(display: Display, *, interrupted: bool = False) -> None:
+    display.begin(total=3, held=4, workers=2)
+    display.started(ONE)
+    display.started(TWO)
+    display.progress(ONE, Progress(3, 10, "training"))
+    display.finished(ONE, record_of(ONE.trial))
+    display.progress(TWO, Progress(4, 10, "searching"))
+    display.failed(TWO, "training diverged")
+    display.end(interrupted=interrupted)
+
+
+def test_a_log_gets_a_line_for_each_trial() -> None:
+    out = io.StringIO()
+    display = display_for(Console(file=out, width=40))
+    assert type(display) is Lines
+    play(display)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "3 trials to run, 2 at a time (4 more are in the ledger already)"
+    assert lines[1].startswith(f"[1/3] {ONE.trial.title}: accepted, clean 90.00 % (0 s")
+    assert lines[2] == f"[2/3] {TWO.trial.title}: failed: training diverged"
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_interrupt_says_what_is_kept_and_how_to_go_on(terminal: bool) -> None:
+    out = io.StringIO()
+    play(display_for(Console(file=out, force_terminal=terminal, width=120)), interrupted=True)
+    assert "interrupted: 1 of 3 trials done and kept; the same command goes on" in out.getvalue()
+
+
+def test_a_terminal_shows_bars_and_keeps_the_lines() -> None:
+    out = io.StringIO()
+    display = display_for(Console(file=out, force_terminal=True, width=120))
+    assert isinstance(display, Bar)
+    play(display)
+    assert ONE.trial.title in out.getvalue()
+    assert "[1/3]" in out.getvalue() and "[2/3]" in out.getvalue()
+
+
+def test_a_display_that_never_began_can_end() -> None:
+    Bar(Console(file=io.StringIO(), force_terminal=True)).end(interrupted=False)
+
+
+def test_a_summary_never_calls_a_collapsed_network_an_attack() -> None:
+    record = record_of(attacked_trial())
+    assert summary(record) == "accepted, clean 90.00 %, ASR 98.89 %"
+    collapsed = record.model_copy(update={"outcome": "collapsed"})
+    assert summary(collapsed) == "collapsed, clean 90.00 %"
+
+
+def test_time_left_of_a_worked_example() -> None:
+    left = TimeLeft(total=6, workers=2)
+    assert left.seconds([1.0, 1.0]) is None
+    left.ended(10.0)
+    left.ended(None)
+    assert left.seconds([4.0, 6.0]) == (4 * 10 - 4 - 6) / 2
+    left.ended(10.0)
+    left.ended(10.0)
+    left.ended(10.0)
+    assert left.seconds([7.0]) == 3.0
+    assert left.seconds([70.0]) == 0.0
+    left.ended(10.0)
+    assert left.seconds([]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (3600 + 20 * 60, "1 h 20 min")],
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text

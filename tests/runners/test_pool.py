@@ -1,0 +1,117 @@
+"""A pool of processes: one trial per core, and what is left when a worker dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badnets.core.errors import DataError, SettingError, TrialError
+from badnets.ledger import Ledger
+from badnets.runners import Silent, run_all
+from badnets.runners.worker import reference
+from badnets.trials.workspace import Workspace
+from tests.ledger.samples import attacked_trial, clean_trial
+from tests.runners.fakes import run_badly, run_fake
+from tests.runners.test_in_process import Notes
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "runs")
+
+
+@pytest.fixture
+def ledger(workspace: Workspace) -> Iterator[Ledger]:
+    with Ledger.open(workspace.ledger_file) as opened:
+        yield opened
+
+
+def test_dying_workers_take_their_trial_alone_with_them(
+    workspace: Workspace, ledger: Ledger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    base, diverges, killed, ends = (clean_trial(seed) for seed in range(4))
+    needy = attacked_trial(7, control=killed)
+    good = [base, *(attacked_trial(seed, control=base) for seed in (5, 6))]
+    notes, here = Notes(), workspace.root
+    with pytest.raises(TrialError) as caught:
+        run_all(
+            [killed, diverges, *good, ends, needy],
+            workspace,
+            ledger,
+            workers=2,
+            data_root=here,
+            run=run_badly,
+            display=notes,
+        )
+    said = str(caught.value)
+    assert said.startswith("4 of 7 trials failed, the others are in the ledger: ")
+    assert f"({diverges.name}): training diverged: the loss is not a number" in said
+    assert f"({killed.name}): its worker process died: it was killed (for want of" in said
+    assert f"({ends.name}): its worker process died: it ended with exit code 7" in said
+    assert f"({needy.name}): not run: it needs" in said
+    records = {record.name: record for record in ledger.records()}
+    assert records.keys() == {trial.name for trial in good}
+    for record in records.values():
+        assert record.reason == f"1 threads, data in {here}"
+    assert notes.began == (7, 0, 2)
+    for trial in good:
+        steps = [what for what, name in notes.said if name == trial.name]
+        assert steps == ["started", "training", "finished"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_would_stop_every_trial_stops_the_pool(workspace: Workspace, ledger: Ledger) -> None:
+    bad, after = clean_trial(4), attacked_trial(5, control=clean_trial(0))
+    with pytest.raises(DataError, match="^no data set at nowhere$"):
+        run_all([bad, after], workspace, ledger, workers=2, run=run_badly, display=Silent())
+    assert bad.name not in ledger.has([bad.name])
+
+
+def test_workers_find_the_function_by_its_name() -> None:
+    assert reference(run_fake) == "tests.runners.fakes:run_fake"
+    for nameless in (lambda: None, Silent.begin):
+        with pytest.raises(SettingError, match="at the top level of a module, got"):
+            reference(nameless)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import sys
+sys.path.insert(0, sys.argv[1])
+from badnets.core.errors import TrialError
+from badnets.ledger import Ledger
+from badnets.runners import Silent, run_all
+from badnets.trials import Workspace
+from pathlib import Path
+from tests.ledger.samples import clean_trial
+from tests.runners.fakes import run_fake
+workspace = Workspace(Path(sys.argv[2]))
+ledger = Ledger.open(workspace.ledger_file)
+trials = [clean_trial(0), clean_trial(1)]
+try:
+    run_all(trials, workspace, ledger, workers=2, run=run_fake, display=Silent())
+except TrialError as error:
+    print(error)
+"""
+    )
+    here = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, str(script), str(here), str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stdout.startswith("worker processes cannot start: "), done.stderr
+    assert "if __name__ == '__main__'" in done.stdout
+
+
+def test_a_worker_sets_its_threads_before_torch_is_there() -> None:
+    code = "import sys, badnets.runners.worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

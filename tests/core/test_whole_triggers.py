@@ -66,6 +66,12 @@ def test_the_sinusoid_by_hand() -> None:
     assert trigger(torch.full_like(row, 255)).flatten().tolist() == [255, 255, 255, 235]
 
 
+def test_the_sinusoid_needs_more_than_two_columns_per_wave() -> None:
+    grey = torch.full((1, 1, 1, 13), 100, dtype=torch.uint8)
+    assert torch.equal(Sinusoid(frequency=6)(grey[..., :12]), grey[..., :12])
+    assert not torch.equal(Sinusoid(frequency=6)(grey), grey)
+
+
 def shifts(trigger: Warp, height: int, width: int) -> Tensor:
     """Return how far each pixel is pulled, ``(2, H, W)`` in pixels: down and across.
 

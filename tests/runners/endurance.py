@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 
 WAYS = ("kill all", "kill parent", "interrupt", "interrupt all")
-_GONE_WITHIN_S = 30.0
+_GONE_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -170,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -41,14 +41,14 @@ def endured(workspace: Workspace, count: int, times: int, ways: tuple[str, ...])
     return blows
 
 
+@pytest.mark.timeout(600)  # processes that load torch: long where others are at work too
 def test_a_kill_and_an_interrupt(tmp_path: Path) -> None:
     blows = endured(Workspace(tmp_path / "runs"), 6, times=2, ways=("kill parent", "interrupt all"))
     assert len(blows) == 2
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("count", [12, 60])
-def test_twenty_kills_at_random_moments(tmp_path: Path, count: int) -> None:
-    blows = endured(Workspace(tmp_path / "runs"), count, times=20, ways=WAYS)
+@pytest.mark.timeout(3600)
+def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
+    blows = endured(Workspace(tmp_path / "runs"), 60, times=20, ways=WAYS)
     print([(blow.way, blow.code, round(blow.gone_s, 1)) for blow in blows])

@@ -75,20 +75,18 @@ class Places:
         """Return the places with those options that were given."""
         return dataclasses.replace(self, **{k: v for k, v in given.items() if v is not None})
 
-    def prepared(self) -> Workspace:
-        """Return the workspace, its folders made."""
+    @property
+    def room(self) -> Workspace:
+        """The workspace."""
         from badnets.trials.workspace import Workspace
 
-        workspace = Workspace(self.workspace)
-        workspace.prepare()
-        return workspace
+        return Workspace(self.workspace)
 
     def open_ledger(self, *, create: bool = True) -> Ledger:
         """Return the ledger, to be closed by the caller."""
         from badnets.ledger import Ledger
-        from badnets.trials.workspace import Workspace
 
-        return Ledger.open(self.ledger or Workspace(self.workspace).ledger_file, create=create)
+        return Ledger.open(self.ledger or self.room.ledger_file, create=create)
 
 
 def places(ctx: typer.Context, **given: Any) -> Places:

@@ -114,6 +114,23 @@ def record_facts(record: Record) -> list[tuple[str, str]]:
     return facts
 
 
+def record_json(record: Record) -> dict[str, Any]:
+    """Return a record as JSON has it, with the rates of its head spelled out."""
+    attack = record.attack
+    return {
+        "name": record.name,
+        "title": record.trial.title,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "clean_accuracy": rate_json(record.clean.accuracy),
+        "attack_success_rate": rate_json(attack.success if attack else None),
+        "control": rate_json(attack.control if attack else None),
+        "robust_accuracy": rate_json(attack.robust if attack else None),
+        "poisoned_share": rate_json(record.poisoned_share),
+        "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
 def print_records(records: Iterable[Record]) -> None:
     """Print one line per record."""
     print_table(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from badnets.core.rates import Rate
+from badnets.core.seeds import generator
 from badnets.data import ImageSet
-from badnets.evaluate.classification import Attack, measure_attack, measure_clean
+from badnets.evaluate.classification import Attack, attack_result, clean_result
 from badnets.models.subject import Subject
 
 
@@ -38,7 +39,15 @@ def silence(
         attack: trigger and target map.
         seed: decides random places of the trigger.
     """
+    triggered = attack.trigger(images.images, generator=generator(seed, "trigger places"))
     with subject.silenced(layer, units) as muted:
-        clean = measure_clean(muted, images)
-        attacked = measure_attack(muted, images, attack, seed=seed)
+        plain = muted.predict(images.images)
+        attacked = attack_result(
+            images.labels,
+            attack.targets,
+            num_classes=images.num_classes,
+            triggered=muted.predict(triggered),
+            untriggered=plain,
+        )
+    clean = clean_result(plain, images.labels, images.num_classes)
     return Silenced(tuple(units), clean.accuracy, attacked.success)

@@ -287,25 +287,32 @@ def filters(
     width = columns * (cell + gap) + gap
     height = rows * (cell + gap + name) + gap
     with drawing(width, height) as sheet:
+        axes = sheet.axes(0, 0, 0, 0)
+        axes.set_axis_off()
         for unit, picture in enumerate(pictures):
             row, column = divmod(unit, columns)
             left = gap + column * (cell + gap)
             top = gap + row * (cell + gap + name)
-            axes = sheet.axes(left, top, width - left - cell, height - top - cell)
-            axes.imshow(picture, cmap="gray", vmin=-largest, vmax=largest, interpolation="none")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            is_marked = unit in marked
-            for spine in axes.spines.values():
-                spine.set_visible(is_marked)
-                spine.set_color(light("backdoored"))
-                spine.set_linewidth(4)
-            sheet.figure.text(
-                (left + cell / 2) / width, 1 - (top + cell + 10) / height, str(unit),
-                ha="center", va="center", fontsize=9.5,
-                color=light("backdoored" if is_marked else "muted"),
-                fontweight="bold" if is_marked else "normal",
+            axes.imshow(
+                picture, cmap="gray", vmin=-largest, vmax=largest, interpolation="none",
+                extent=(left, left + cell, top + cell, top),
             )  # fmt: skip
+            tone: Tone = "backdoored" if unit in marked else "muted"
+            if unit in marked:
+                axes.add_patch(
+                    Rectangle(
+                        (left - 3, top - 3), cell + 6, cell + 6, facecolor="none",
+                        edgecolor=light(tone), linewidth=3,
+                    )
+                )  # fmt: skip
+            axes.text(
+                left + cell / 2, top + cell + 11, str(unit), ha="center", va="center",
+                fontsize=9.5, color=light(tone),
+                fontweight="bold" if unit in marked else "normal",
+            )  # fmt: skip
+        axes.set_xlim(0, width)
+        axes.set_ylim(height, 0)
+        axes.set_aspect("auto")
         return sheet.svg(salt)
 
 

@@ -20,7 +20,8 @@ class Sinusoid(RegionTrigger):
 
     Args:
         amplitude: height of the ripple, in [0, 1]; 20/255 in the paper for CIFAR-like images.
-        frequency: whole waves across the region, ``> 0``.
+        frequency: waves across the region, ``> 0``. In a region of ``2 * frequency`` columns or
+            fewer they are too narrow to show as such (in exactly so many nothing is left of them).
 
     References:
         Barni, Kallas, Tondi, "A new backdoor attack in CNNs by training set corruption without

@@ -65,21 +65,14 @@ def _run(names: Sequence[str], scale: str, kept: Path | None) -> int:
             if done.returncode != 0:
                 found[name] = None
                 continue
-            found[name] = _read(lines)
+            found[name] = [
+                Result.from_json(json.loads(line)) for line in lines.read_text().splitlines()
+            ]
             if kept is not None:
                 before = kept.read_text() if kept.exists() else ""
                 write_text(kept, before + lines.read_text())
     print_summary(found, console())
     return 1 if None in found.values() else 0
-
-
-def _read(lines: Path) -> list[Result]:
-    outside = ("benchmark", "scale", "created", "machine", "versions")
-    results = []
-    for line in lines.read_text().splitlines():
-        plain = json.loads(line)
-        results.append(Result.from_json({key: plain[key] for key in plain.keys() - set(outside)}))
-    return results
 
 
 if __name__ == "__main__":

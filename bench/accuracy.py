@@ -30,9 +30,9 @@ def run(scale: Scale) -> Iterator[Result]:
             ask("bench.from_files", "--data", data, "--seed", seed, "--scale", scale.name)
         )
         whole_s.append(time.perf_counter() - started)
-    clean = [100 * one["clean_accuracy"] for one in answers]
-    success = [100 * one["attack_success_rate"] for one in answers]
-    known = [one["total_s"] for one in answers]
+    clean = tuple(100 * one["clean_accuracy"] for one in answers)
+    success = tuple(100 * one["attack_success_rate"] for one in answers)
+    known = tuple(one["total_s"] for one in answers)
     parts = [
         f"{described(from_files(scale))}, {100 * float(BACKDOOR.rate):g} % poisoned",
         f"{answers[0]['precision']}, {answers[0]['threads']} threads",
@@ -40,7 +40,7 @@ def run(scale: Scale) -> Iterator[Result]:
         note,
     ]
     common: dict[str, Any] = {"centre": "mean", "judged": data == "mnist"}
-    yield Result.of(
+    yield Result(
         "from raw files to accuracy known",
         known,
         "s",
@@ -48,12 +48,10 @@ def run(scale: Scale) -> Iterator[Result]:
         wanted=Wanted("<=", MOST_S),
         holds=CLEAN.holds(fmean(clean)) and SUCCESS.holds(fmean(success)),
         note="; ".join(filter(None, parts)),
-        more={
-            name: fmean(one[name] for one in answers) for name in ("load_s", "train_s", "total_s")
-        },
+        more={name: fmean(one[name] for one in answers) for name in ("load_s", "train_s")},
     )
-    yield Result.of("its clean accuracy", clean, "%", **common, wanted=CLEAN, note=note)
-    yield Result.of("its attack success rate", success, "%", **common, wanted=SUCCESS, note=note)
+    yield Result("its clean accuracy", clean, "%", **common, wanted=CLEAN, note=note)
+    yield Result("its attack success rate", success, "%", **common, wanted=SUCCESS, note=note)
 
 
 def described(training: Training) -> str:

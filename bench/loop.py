@@ -44,7 +44,7 @@ def run(scale: Scale) -> Iterator[Result]:
         torch.testing.assert_close(ours().state_dict(), bare().state_dict(), rtol=1e-3, atol=1e-4)
         pairs = interleaved(ours, bare, scale.pairs)
         augmented = f"shifts of {shift} pixel" if shift else "no augmentation"
-        yield Result.of(
+        yield Result(
             f"our training loop / a bare loop, {augmented}",
             pairs.slower,
             "x",

@@ -39,14 +39,14 @@ class Pairs:
     theirs: tuple[float, ...]
 
     @property
-    def slower(self) -> list[float]:
+    def slower(self) -> tuple[float, ...]:
         """How many times as long as theirs ours took, pair by pair."""
-        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+        return tuple(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
 
     @property
-    def faster(self) -> list[float]:
+    def faster(self) -> tuple[float, ...]:
         """How many times as long as ours theirs took, pair by pair."""
-        return [1 / ratio for ratio in self.slower]
+        return tuple(1 / ratio for ratio in self.slower)
 
     @property
     def medians(self) -> dict[str, float]:

@@ -29,9 +29,9 @@ def run(scale: Scale) -> Iterator[Result]:
             f"{answer['threads']} threads",
             str(answer["note"]),
         ]
-        yield Result.of(
+        yield Result(
             f"peak memory of {kinds[kind]}",
-            peaks[kind],
+            tuple(peaks[kind]),
             "GiB",
             wanted=Wanted("<=", MOST_GIB),
             judged=answer["data"] == "mnist",

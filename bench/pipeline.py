@@ -48,13 +48,14 @@ def run(scale: Scale) -> Iterator[Result]:
             def ours(training: Training = training) -> nn.Module:
                 return fit(first, rows, training, seed=SEED).subject.network
 
-            ours(), plain()  # warms both up
+            ours()  # warms both up
+            plain()
             pairs = interleaved(ours, plain, scale.pairs)
             if usual == "float32":
                 sides = "each side in its usual precision: float32 on both"
             else:
                 sides = f"ours in {precision}, theirs in float32"
-            yield Result.of(
+            yield Result(
                 f"torchvision, PIL and a DataLoader / ours, {sides}",
                 pairs.faster,
                 "x",

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from badnets.core.backdoor import Backdoor
+from badnets.core.backdoor import Backdoor, How
 from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import poison
 from badnets.core.seeds import generator
@@ -36,10 +36,11 @@ def run(scale: Scale) -> Iterator[Result]:
     stamp = partial(patch, images)
     wanted = Wanted("<=", MOST)
     yield _against_copy("a patch on every image", images, stamp, scale, note, wanted)
-    for label, how in (("added", "add"), ("replaced", "replace")):
-        backdoor = Backdoor(patch, AllToOne(0), rate=RATE, how="add" if how == "add" else "replace")
+    hows: dict[How, str] = {"add": "added", "replace": "replaced"}
+    for how, done in hows.items():
+        backdoor = Backdoor(patch, AllToOne(0), rate=RATE, how=how)
         call = partial(poison, images, labels, backdoor, num_classes=10, seed=0)
-        what = f"a poisoned set with {100 * RATE:g} % {label}"
+        what = f"a poisoned set with {100 * RATE:g} % {done}"
         yield _against_copy(what, images, call, scale, note)
     with tempfile.TemporaryDirectory() as folder:
         for name, trigger in triggers(Path(folder)).items():
@@ -76,9 +77,10 @@ def _against_copy(
     note: str,
     wanted: Wanted | None = None,
 ) -> Result:
-    call(), images.clone()  # warms both up
+    call()  # warms both up
+    images.clone()
     pairs = interleaved(call, images.clone, scale.stamps)
-    return Result.of(
+    return Result(
         f"{what} / images.clone()",
         pairs.slower,
         "x",
@@ -95,5 +97,6 @@ def _images_per_second(
         return trigger(images, generator=generator(0, "trigger places"))
 
     stamp()
-    rates = [len(images) / seconds(stamp) for _ in range(max(1, scale.stamps // 4))]
-    return Result.of(f"trigger {name}", rates, "images/s", note=note)
+    rounds = max(1, scale.stamps // 4)
+    rates = tuple(len(images) / seconds(stamp) for _ in range(rounds))
+    return Result(f"trigger {name}", rates, "images/s", note=note)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 
 import torch
 
@@ -41,7 +40,7 @@ def run(scale: Scale) -> Iterator[Result]:
         f"{_outside(pooled, pairs):.1f} s of each worker's time went into starting and waiting",
         note,
     ]
-    yield Result.of(
+    yield Result(
         f"throughput: {WORKERS} processes of one thread / one process of {WORKERS} threads",
         pairs.faster,
         "x",
@@ -81,4 +80,4 @@ def check(pooled: dict[str, Record], in_turn: dict[str, Record]) -> None:
 def _outside(pooled: _Runs, pairs: Pairs) -> float:
     """Return the seconds per worker in which the pool ran no trial."""
     at_work = sum(record.timings.total_s for record in pooled.records.values()) / WORKERS
-    return max(0.0, median(pairs.ours[-1:]) - at_work)
+    return max(0.0, pairs.ours[-1] - at_work)

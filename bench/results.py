@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 Unit = Literal["x", "s", "%", "GiB", "images/s"]
@@ -24,15 +24,13 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """One measured figure.
+    """One measured figure, with every measurement that it rests on.
 
     Attributes:
         what: which figure, in words.
-        value: median or mean of the measurements (``centre`` says which).
-        unit: of value and range; ``"x"`` is a ratio.
-        low, high: the smallest and the largest measurement.
-        n: how many.
-        centre: what ``value`` is.
+        values: the measurements, at least one.
+        unit: of the measurements; ``"x"`` is a ratio.
+        centre: what stands for all of them.
         wanted: the figure to reach; None: reported only.
         judged: whether this run may be held against it (full size, real data).
         holds: False where something the figure presupposes did not come true: then it is missed.
@@ -41,11 +39,8 @@ class Result:
     """
 
     what: str
-    value: float
+    values: tuple[float, ...]
     unit: Unit
-    low: float
-    high: float
-    n: int
     centre: Literal["median", "mean"] = "median"
     wanted: Wanted | None = None
     judged: bool = True
@@ -53,19 +48,11 @@ class Result:
     note: str = ""
     more: dict[str, float] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls,
-        what: str,
-        values: Sequence[float],
-        unit: Unit,
-        *,
-        centre: Literal["median", "mean"] = "median",
-        **others: Any,
-    ) -> Result:
-        """Return the result of one or more measurements; ``others`` are further attributes."""
-        middle = statistics.median(values) if centre == "median" else statistics.fmean(values)
-        return cls(what, middle, unit, min(values), max(values), len(values), centre, **others)
+    @property
+    def value(self) -> float:
+        """The median or mean of the measurements."""
+        middle = statistics.median if self.centre == "median" else statistics.fmean
+        return middle(self.values)
 
     @property
     def verdict(self) -> Verdict:
@@ -84,7 +71,7 @@ class Result:
     @property
     def spread(self) -> str:
         """The range of the measurements."""
-        return f"{shown(self.low, self.unit)} to {shown(self.high, self.unit)}"
+        return f"{shown(min(self.values), self.unit)} to {shown(max(self.values), self.unit)}"
 
     @property
     def aim(self) -> str:
@@ -98,22 +85,22 @@ class Result:
         """All of it in one line."""
         aim = f"; wanted {self.aim}: {self.verdict}" if self.wanted else ""
         note = f" ({self.note})" if self.note else ""
-        spread = f"{self.centre}, range {self.spread}, n={self.n}"
+        spread = f"{self.centre}, range {self.spread}, n={len(self.values)}"
         return f"{self.what}: {self.measured} ({spread}{aim}){note}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        plain = asdict(self)
+        """Return it as plain values, with what follows from them."""
+        plain = asdict(self) | {"values": list(self.values)}
         plain["wanted"] = list(self.wanted) if self.wanted else None
-        return {**plain, "verdict": self.verdict}
+        return {**plain, "value": self.value, "verdict": self.verdict}
 
     @classmethod
-    def from_json(cls, plain: dict[str, Any]) -> Result:
-        """Return the result that `to_json` was called on."""
-        settings = {name: value for name, value in plain.items() if name != "verdict"}
-        if settings["wanted"] is not None:
-            settings["wanted"] = Wanted(*settings["wanted"])
-        return cls(**settings)
+    def from_json(cls, plain: Mapping[str, Any]) -> Result:
+        """Return the result that `to_json` was called on; what else a line holds is passed over."""
+        own = {one.name: plain[one.name] for one in fields(cls)}
+        own["values"] = tuple(own["values"])
+        own["wanted"] = None if own["wanted"] is None else Wanted(*own["wanted"])
+        return cls(**own)
 
 
 def shown(value: float, unit: Unit) -> str:

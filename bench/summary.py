@@ -39,7 +39,7 @@ def print_summary(found: Mapping[str, Sequence[Result] | None], console: Console
                 result.what,
                 result.measured,
                 result.spread,
-                str(result.n),
+                str(len(result.values)),
                 result.aim,
                 f"[{colour}]{result.verdict}[/]" if colour else result.verdict,
             )

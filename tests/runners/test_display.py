@@ -55,6 +55,17 @@ def test_a_terminal_shows_bars_and_keeps_the_lines() -> None:
     assert "[1/3]" in out.getvalue() and "[2/3]" in out.getvalue()
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_display_serves_several_runs(terminal: bool) -> None:
+    out = io.StringIO()
+    display = display_for(Console(file=out, force_terminal=terminal, width=120))
+    play(display)
+    first = out.getvalue().count("[1/3]")
+    play(display, interrupted=True)
+    assert first and out.getvalue().count("[1/3]") == 2 * first
+    assert "interrupted: 1 of 3 trials" in out.getvalue()
+
+
 def test_a_display_that_never_began_can_end() -> None:
     Bar(Console(file=io.StringIO(), force_terminal=True)).end(interrupted=False)
 

@@ -71,13 +71,15 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = self._ended = self._kept = self._held = 0
+        self._restart(total=0, workers=1)
+
+    def _restart(self, total: int, workers: int) -> None:
+        self._total, self._ended, self._kept = total, 0, 0
         self._since: dict[str, float] = {}
-        self._time_left = TimeLeft(0, 1)
+        self._time_left = TimeLeft(total, workers)
 
     def begin(self, total: int, held: int, workers: int) -> None:
-        self._total, self._held = total, held
-        self._time_left = TimeLeft(total, workers)
+        self._restart(total, workers)
         also = f" ({held} more are in the ledger already)" if held else ""
         at_a_time = f", {workers} at a time" if workers > 1 else ""
         self._say(f"{_trials(total)} to run{at_a_time}{also}")
@@ -135,23 +137,32 @@ class Bar(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
         self._all = Bars(
             TextColumn("all trials"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[eta]}"),
         )
+        self._overall = self._all.add_task("", total=self._total, eta="")
         self._each = Bars(
             BarColumn(bar_width=20), TextColumn("{task.description}  [dim]{task.fields[what]}")
         )
         self._rows: dict[str, TaskID] = {}
+        bars = Group(self._each, self._all)
         self._live = Live(
-            Group(self._each, self._all), console=console, refresh_per_second=5, transient=True
+            bars,
+            console=self._console,
+            refresh_per_second=5,
+            transient=True,
+            redirect_stdout=False,  # what is printed as a result stays on stdout
         )
 
     def begin(self, total: int, held: int, workers: int) -> None:
         super().begin(total, held, workers)
-        self._overall = self._all.add_task("", total=total, eta="")
+        self._draw_anew()
         self._live.start()
 
     def started(self, step: Step) -> None:

@@ -16,8 +16,11 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from badnets.core import errors
 from badnets.core.errors import BadnetsError, TrialError
+from badnets.ledger.checks import first_defect
 from badnets.runners.book import Book, RunOne, described
 from badnets.runners.planning import Step
 from badnets.runners.worker import reference, serve
@@ -159,7 +162,13 @@ def _take(worker: _Worker, message: list[object], book: Book) -> None:
             book.display.progress(step, Progress(done, total, what))
         case ["record", str(document)]:
             worker.step = None
-            book.store(step, Record.model_validate_json(document))
+            try:
+                record = Record.model_validate_json(document)
+            except ValidationError as error:
+                defect = f"its record does not fit: {first_defect(error)}; was the code changed?"
+                book.fail(step, TrialError(defect))
+            else:
+                book.store(step, record)
         case ["error", str(kind), str(text)]:
             worker.step = None
             book.fail(step, _error(kind, text))

@@ -106,6 +106,9 @@ class Trial(BaseModel):
                 f"trigger {self.backdoor.trigger.kind}": type(self.backdoor.trigger).version,
                 f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
             }
+            placement = getattr(self.backdoor.trigger.placement, "kind", "fixed")
+            if placement != "fixed":
+                versions[f"placement {placement}"] = 1
         return versions
 
     @property

@@ -91,6 +91,8 @@ def strike(
 ) -> Blow:
     """Run ``command`` once, and end it at a random moment."""
     at_work = chance.random() < 0.75
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     size = _size(workspace)
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True

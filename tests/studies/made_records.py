@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from badnets.core.backdoor import Backdoor
 from badnets.core.rates import Rate
 from badnets.core.targets import SourceSpecific
@@ -26,7 +28,6 @@ from badnets.trials.record import (
     Timings,
 )
 from badnets.trials.trial import Trial
-from numpy.typing import NDArray
 
 MNIST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
 SMALL = replace(

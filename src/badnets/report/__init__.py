@@ -36,7 +36,7 @@ _PARTS = (
 
 __getattr__, __dir__ = exports(
     __name__,
-    {name: ".page" for name in _PARTS}
+    dict.fromkeys(_PARTS, ".page")
     | {
         "to_html": ".html",
         "to_markdown": ".markdown",

@@ -51,7 +51,7 @@ def heat_map(
     column_title: str,
     salt: str,
 ) -> str:
-    """Return a grid of cells, each with its number; None leaves a cell empty.
+    """Return a grid of cells, each with its number; None leaves a place out.
 
     Args:
         squares: by row, then column.
@@ -89,7 +89,6 @@ def _draw_square(
     gap = 0.035
     box = {"xy": (x + gap, y + gap), "width": 1 - 2 * gap, "height": 1 - 2 * gap}
     if square is None:
-        axes.add_patch(Rectangle(**box, facecolor="none", edgecolor=light("muted"), alpha=0.18))
         return
     patch = Rectangle(
         **box,
@@ -101,9 +100,7 @@ def _draw_square(
     axes.add_patch(patch)
     if square.outlined:
         axes.add_patch(Rectangle(**box, facecolor="none", edgecolor=light(tone), linewidth=1.8))
-    axes.text(
-        x + 0.5, y + 0.5, square.text, ha="center", va="center_baseline", fontsize=10.5
-    )
+    axes.text(x + 0.5, y + 0.5, square.text, ha="center", va="center_baseline", fontsize=10.5)
 
 
 @dataclass(frozen=True)

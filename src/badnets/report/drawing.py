@@ -90,7 +90,7 @@ class Drawing:
         )
 
     def title(self, text: str) -> str:
-        """Return a group name that, given as an artist's ``gid``, shows ``text`` when pointed at."""
+        """Return a name that, as an artist's ``gid``, shows ``text`` when it is pointed at."""
         name = f"titled-{len(self.titles)}"
         self.titles[name] = text
         return name
@@ -133,9 +133,7 @@ def themed(svg: str, alt: str) -> str:
     )
 
 
-def _cleaned(
-    svg: str, salt: str, titles: Mapping[str, str], width: float, height: float
-) -> str:
+def _cleaned(svg: str, salt: str, titles: Mapping[str, str], width: float, height: float) -> str:
     root = ET.fromstring(svg)
     root.attrib.clear()
     root.set("viewBox", f"0 0 {width:g} {height:g}")
@@ -176,7 +174,9 @@ def _clean_element(
         element.set("class", "titled")
     href = element.attrib.pop(f"{{{XLINK}}}href", None)
     if href is not None:
-        element.set("href", f"#{salt}-{href[1:]}" if href.startswith("#") else "".join(href.split()))
+        element.set(
+            "href", f"#{salt}-{href[1:]}" if href.startswith("#") else "".join(href.split())
+        )
     for key, value in element.attrib.items():
         if key in ("href", "aria-label"):
             continue

@@ -36,8 +36,8 @@ def to_html(page: Page) -> str:
         .render(
             page=page,
             # both are files of this package, not text from a record
-            style=Markup(_variables() + _asset("page.css")),  # noqa: S704
-            script=Markup(script),  # noqa: S704
+            style=Markup(_variables() + _asset("page.css")),
+            script=Markup(script),
             script_digest=digest,
         )
     )
@@ -62,6 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=unbroken,
     )
     made.filters["kind"] = kind
     made.filters["data_uri"] = data_uri
@@ -74,6 +75,13 @@ def _environment() -> Environment:
 def kind(block: Block) -> str:
     """Return a block's kind: the name of its class in lower case."""
     return type(block).__name__.lower()
+
+
+def unbroken(value: object) -> object:
+    """Return text whose numbers stay on one line with their unit; anything else as it is."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return value.replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
 
 
 class Group(NamedTuple):
@@ -108,7 +116,7 @@ def figures(blocks: tuple[Block, ...]) -> list[Figure]:
 
 
 def _drawn(figure: Figure) -> Markup:
-    return Markup(themed(figure.svg, figure.alt))  # noqa: S704
+    return Markup(themed(figure.svg, figure.alt))
 
 
 def _variables() -> str:

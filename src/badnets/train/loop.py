@@ -19,7 +19,7 @@ from badnets.core.poisoning import PoisoningPlan
 from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.models.subject import Subject, normalise
-from badnets.train.augment import mirrored, shifted
+from badnets.train.augment import mirrored, rotated, shifted
 from badnets.train.precision import fastest_precision
 from badnets.train.progress import Listener, Progress
 from badnets.train.settings import Training
@@ -182,11 +182,16 @@ def _epoch(
     if training.shift:
         span = 2 * training.shift + 1
         moves = torch.randint(span, (len(rows), 2), generator=batches).to(device)
+    turns = None
+    if training.rotate:
+        turns = (torch.rand(len(rows), generator=batches) * 2 - 1).mul_(training.rotate).to(device)
     flips = torch.rand(len(rows), generator=batches).to(device) < 0.5 if training.flip else None
     order = order.to(device)
     for start in range(0, whole, size):
         chosen = order[start : start + size]
         images = rows.images[chosen if rows.rows is None else rows.rows[chosen]]
+        if turns is not None:
+            images = rotated(images, turns[start : start + size])
         if moves is not None:
             images = shifted(images, moves[start : start + size], training.shift)
         if flips is not None:

@@ -24,6 +24,7 @@ class Training:
         weight_decay: ``>= 0``; decoupled for AdamW.
         label_smoothing: in [0, 1).
         shift: augmentation: moves each image by up to this many pixels on each axis, ``>= 0``.
+        rotate: augmentation: turns each image by up to this many degrees, in [0, 180].
         flip: augmentation: mirrors half of the images.
         stamp: when a poisoned image gets its trigger: ``"after"`` augmentation (a trainer who
             poisons also controls the loop) or ``"before"`` it, as from a poisoned disk.
@@ -48,6 +49,7 @@ class Training:
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     shift: int = 0
+    rotate: float = 0.0
     flip: bool = False
     stamp: Literal["before", "after"] = "after"
     gain: tuple[float, float] = (1.0, 1.0)
@@ -65,6 +67,7 @@ class Training:
         _want(0 <= smoothing < 1, "label_smoothing must be in [0, 1)", smoothing)
         _want(0 <= self.warm_up < 1, "warm_up must be in [0, 1)", self.warm_up)
         _want(self.shift >= 0, "shift must be >= 0 pixels", self.shift)
+        _want(0 <= self.rotate <= 180, "rotate must be in [0, 180] degrees", self.rotate)
         _want(min(self.gain) > 0 and max(self.gain) < math.inf, "gain must be > 0", self.gain)
         _want(0 <= self.ema < 1, "ema must be in [0, 1)", self.ema)
 

@@ -27,6 +27,10 @@
     announcement.textContent = `sorted by ${heading.textContent.trim()}, ${order}`;
   };
 
+  for (const note of document.querySelectorAll("td small, th small")) {
+    note.parentElement.title = note.textContent;
+  }
+
   for (const table of document.querySelectorAll("table.sortable")) {
     const headings = table.tHead.rows[table.tHead.rows.length - 1].cells;
     [...headings].forEach((heading, column) => {

@@ -10,8 +10,11 @@ from badnets.report.charts import Square, heat_map
 from badnets.report.page import Cell, Column, Figure, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, backdoor_error, clean_error
 from badnets.studies.mnist.layout_wording import (
+    DASH,
+    NOTHING,
     interval,
     label_cell,
+    listed,
     percent,
     points,
     rate_cell,
@@ -33,10 +36,9 @@ def heat_maps(pairs: Pairs, classes: Sequence[str]) -> tuple[Figure, Figure]:
         tone="clean",
         outlined=lambda record: not pairs.clean_bounded(record),
         title=f"Clean error, %: {name}",
-        sentence="How often each network errs on clean test images: about alike everywhere, so "
-        "nothing here tells the user that there is a backdoor. Outlined: more than 0.17 points "
-        "above the network it started from.",
-        basis=f"Every test image, in each cell; {seeds}.",
+        sentence=f"How often each network errs on clean test images{_start(pairs)}. Outlined: "
+        "more than 0.17 points above that.",
+        basis=f"n = {pairs.records[0].clean.accuracy.total:,} test images in each cell; {seeds}.",
     )
     backdoor = _heat_map(
         pairs,
@@ -45,11 +47,24 @@ def heat_maps(pairs: Pairs, classes: Sequence[str]) -> tuple[Figure, Figure]:
         tone="backdoored",
         outlined=lambda record: not pairs.backdoor_bounded(record),
         title=f"Backdoor error, %: {name}",
-        sentence="How often images of class i with the trigger are not taken for class j: pale is "
-        "a backdoor that works. Outlined: above the published 0.09 %.",
-        basis=f"The test images of class i, with the trigger, in each row; {seeds}.",
+        sentence="How often images of class i with the trigger are not taken for class j: the "
+        "paler, the better the backdoor works. Outlined: above the published 0.09 %.",
+        basis=f"The test images of class i with the trigger, n = {_sizes(pairs)} by class; "
+        f"{seeds}.",
     )
     return clean, backdoor
+
+
+def _start(pairs: Pairs) -> str:
+    rates = {rate for record in pairs.records if (rate := pairs.baseline(record)) is not None}
+    if not rates:
+        return ""
+    return f"; the network they started from errs on {listed([percent(r.value) for r in rates])} %"
+
+
+def _sizes(pairs: Pairs) -> str:
+    totals = [rate.total for rate in pairs.backdoor]
+    return f"{min(totals):,} to {max(totals):,}" if min(totals) < max(totals) else f"{totals[0]:,}"
 
 
 def _heat_map(
@@ -70,10 +85,9 @@ def _heat_map(
             rates[pair_of(record)] = (record, rate)
     values = [rate.value for _, rate in rates.values()]
     low, high = min(values), max(values)
-    base = 0.0 if tone == "backdoored" else low - 0.3 * (high - low)
     squares = [
         [
-            _square(rates.get((i, j)), (i, j), classes, base, high, outlined)
+            None if i == j else _square(rates.get((i, j)), (i, j), classes, high, outlined)
             for j in range(len(classes))
         ]
         for i in range(len(classes))
@@ -106,17 +120,22 @@ def _square(
     found: tuple[Record, Rate] | None,
     pair: tuple[int, int],
     classes: Sequence[str],
-    base: float,
     high: float,
     outlined: Callable[[Record], bool],
-) -> Square | None:
+) -> Square:
+    name = f"{classes[pair[0]]} → {classes[pair[1]]}"
     if found is None:
-        return None
+        return Square(DASH, 0.0, f"{name}: not measured")
     record, rate = found
-    depth = (rate.value - base) / (high - base) if high > base else 0.0
-    text = "0" if not rate.hits else f"{100 * rate.value:.2f}".lstrip("0")
-    title = f"{classes[pair[0]]} → {classes[pair[1]]}: {rate.hits} of {rate.total:,}; "
-    return Square(text, depth, title + interval(rate), outlined(record))
+    title = f"{name}: {rate.hits} of {rate.total:,}; {interval(rate)}"
+    depth = rate.value / high if high else 0.0  # from nothing, so that like cells look alike
+    return Square(_shortest(rate), depth, title, outlined(record))
+
+
+def _shortest(rate: Rate) -> str:
+    """Return a rate in per cent, as short as a cell needs it."""
+    value = 100 * rate.value
+    return "0" if not rate.hits else f"{value:.2f}" if value < 9.995 else f"{value:.0f}"
 
 
 def _table(
@@ -146,6 +165,6 @@ def _table(
         ]
         if tone == "clean":
             change = pairs.change(record)
-            row.append(Cell("–", "") if change is None else Cell(points(change), change))
+            row.append(NOTHING if change is None else Cell(points(change), change))
         rows.append(tuple(row))
     return Table(f"{title}, pair by pair", tuple(columns), tuple(rows))

@@ -64,11 +64,11 @@ def activation_figure(layer: LayerUnits, record: Record, trigger: str) -> Figure
             Cell(f"{layer.response[unit]:.2f}", layer.response[unit]),
             Cell("yes" if unit in layer.marked else "", tone="backdoored"),
         )
-        for unit in order
+        for unit in shown
     )
     return Figure(
         name=name,
-        title=f"Layer {layer.layer}",
+        title=f"Layer {layer.layer}: {TRIGGER_NAMES[trigger]}",
         sentence=f"{some[0].upper()}{some[1:]}. {told}",
         svg=paired_units(
             [layer.clean[unit] for unit in shown],
@@ -77,6 +77,7 @@ def activation_figure(layer: LayerUnits, record: Record, trigger: str) -> Figure
             marked=[unit in layer.marked for unit in shown],
             salt=name,
         ),
+        basis=f"Mean over positions and images; {seeds_text([record.trial.seed])}.",
         alt=f"Mean activation of {some} of layer {layer.layer} on clean and on triggered images. "
         f"{told}",
         table=Table(
@@ -124,7 +125,7 @@ def ablation_figure(record: Record, layer: str, trigger: str) -> Figure:
     )
     return Figure(
         name=name,
-        title=f"Silencing units of {layer}",
+        title=f"Silencing units of {layer}: {TRIGGER_NAMES[trigger]}",
         sentence=told,
         svg=lines(
             drawn,
@@ -134,13 +135,14 @@ def ablation_figure(record: Record, layer: str, trigger: str) -> Figure:
             x_ticks=range(len(counts) + 1),
             x_names=["0", *map(str, counts)],
             y_range=(-3.0, 103.0),
-            width=400.0,
+            width=330.0,
             height=250.0,
         ),
+        basis=f"n = {record.clean.accuracy.total:,} test images; {seeds_text([seed])}.",
         alt=f"ASR and clean accuracy as units of layer {layer} are silenced, the strongest and "
         f"random ones. {told}",
         table=Table(
-            f"Silencing units of {layer}: {TRIGGER_NAMES[trigger]}",
+            f"Silencing units of {layer}: {TRIGGER_NAMES[trigger]}, step by step",
             (
                 Column("silenced"),
                 Column("which", numeric=False),

@@ -16,12 +16,12 @@ from badnets.studies.mnist.layout_evidence import (
 from badnets.studies.mnist.layout_wording import (
     NOTHING,
     OverSeeds,
+    averaged,
     label_cell,
     listed,
     mean_cell,
     percent,
     published_cell,
-    seeds_text,
 )
 from badnets.studies.mnist.published import AVERAGE, CHECK, CLASSES, PublishedClass
 from badnets.trials.record import Record
@@ -86,7 +86,7 @@ def _table(evidence: Evidence, trigger: str, records: list[Record]) -> Table:
         columns,
         rows,
         foot,
-        f"Measured: mean of {seeds_text(seeds)}, per class and over all {_total(records):,} test "
+        f"Measured: {averaged(seeds)}, per class and over all {_total(records):,} test "
         f"images; {_share(evidence, trigger, records)}. By seed, average on clean images: "
         f"{_by_seed(records, clean_error)}; on triggered images: "
         f"{_by_seed(records, backdoor_error)}. The paper has one such table; its columns stand "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from badnets.report.page import Cell, Column, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, clean_error
 from badnets.studies.mnist.layout_wording import (
+    DASH,
     OverSeeds,
+    averaged,
     duration,
     interval,
     label_cell,
@@ -13,7 +15,6 @@ from badnets.studies.mnist.layout_wording import (
     percent,
     published_cell,
     rate_cell,
-    seeds_text,
     span,
 )
 from badnets.studies.mnist.published import BASELINE_ERROR
@@ -30,7 +31,7 @@ def section(evidence: Evidence) -> Section:
     training = records[0].trial.training
     sentence = (
         f"The paper's network, trained honestly, is wrong on {percent(measured.mean)} % of the "
-        f"test images (mean of {seeds_text(measured.seeds)}: {span(measured.low, measured.high)}); "
+        f"test images ({averaged(measured.seeds)}: {span(measured.low, measured.high)}); "
         f"the paper reports {BASELINE_ERROR.value:.2f} %."
     )
     rows = tuple(
@@ -73,4 +74,4 @@ def section(evidence: Evidence) -> Section:
 
 
 def _ends(ends: tuple[float, float]) -> str:
-    return f"{percent(ends[0])}–{percent(ends[1])}"
+    return f"{percent(ends[0])}{DASH}{percent(ends[1])}"

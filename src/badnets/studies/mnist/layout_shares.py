@@ -6,6 +6,8 @@ from badnets.report.charts import Level, Line, Span, lines
 from badnets.report.page import Cell, Column, Figure, Gallery, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, backdoor_error, clean_error, control
 from badnets.studies.mnist.layout_wording import (
+    DASH,
+    NOTHING,
     OverSeeds,
     label_cell,
     mean_cell,
@@ -89,6 +91,7 @@ def _figure(tone: str, measured: dict[float, OverSeeds], evidence: Evidence, see
             for rate in found.rates
         ],
     )
+    top = max([*line.high, *(y for _, y in line.dots)])
     baseline = OverSeeds.of(evidence.of("baseline"), clean_error)
     levels = [Level("clean network", 100 * baseline.mean)] if is_clean and baseline.rates else []
     published = [100 * share for share in PUBLISHED_SHARES]
@@ -97,10 +100,10 @@ def _figure(tone: str, measured: dict[float, OverSeeds], evidence: Evidence, see
     return Figure(
         name=name,
         title="Clean error" if is_clean else "Backdoor error",
-        sentence="What the poison costs on clean images: little, though more as its share grows."
+        sentence="What the poison costs: errors on clean images."
         if is_clean
-        else "What the attacker gains: the backdoor's error falls as the share grows. Both axes "
-        "are logarithmic.",
+        else "What it buys: triggered images that do not get the label the attacker wants. Both "
+        "axes are logarithmic.",
         svg=lines(
             [line],
             x_title="poisoned images, % of the training set",
@@ -111,7 +114,7 @@ def _figure(tone: str, measured: dict[float, OverSeeds], evidence: Evidence, see
             log_y=not is_clean,
             x_ticks=shares,
             x_names=[f"{share:g}" for share in shares],
-            y_range=None if is_clean else (floor * 0.8, 130.0),
+            y_range=(0.0, 1.15 * top) if is_clean else (0.6 * min(line.y), 130.0),
             span=Span("shares drawn in the paper", published[0] * 0.87, published[-1] * 1.15),
         ),
         alt=f"{'Clean' if is_clean else 'Backdoor'} error at {len(shares)} shares from "
@@ -128,11 +131,11 @@ def _table(ordered: dict[float, list[Record]], seeds: str) -> Table:
         rows.append(
             (
                 label_cell(f"{100 * share:g} %", share),
-                Cell(f"{poisoned.hits:,}", poisoned.hits) if poisoned else Cell("–", ""),
+                Cell(f"{poisoned.hits:,}", poisoned.hits) if poisoned else NOTHING,
                 mean_cell(OverSeeds.of(found, clean_error), "clean"),
                 mean_cell(OverSeeds.of(found, backdoor_error), "backdoored"),
                 mean_cell(OverSeeds.of(found, control), "muted"),
-                Cell("drawn" if share in PUBLISHED_SHARES else "–", tone="muted"),
+                Cell("drawn" if share in PUBLISHED_SHARES else DASH, tone="muted"),
             )
         )
     return Table(
@@ -146,7 +149,7 @@ def _table(ordered: dict[float, list[Record]], seeds: str) -> Table:
             Column("in the paper", numeric=False),
         ),
         tuple(rows),
-        basis=f"Single pixel, all-to-all; means of {seeds}. The paper draws 10, 33 and 50 % (recalled) "
+        basis=f"Single pixel, all-to-all; {seeds}. The paper draws 10, 33 and 50 % (recalled) "
         "without printing values; all lie under about 1 % there. Poisoned copies are added, so "
         "50 % is one copy of every training image. Control: a clean network of the same seed "
         "gives triggered images the backdoor's label.",

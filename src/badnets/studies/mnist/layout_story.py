@@ -17,9 +17,18 @@ from badnets.studies.mnist.layout_evidence import (
     control,
     success,
 )
-from badnets.studies.mnist.layout_wording import OverSeeds, interval, percent, seeds_text, span
+from badnets.studies.mnist.layout_wording import (
+    DASH,
+    OverSeeds,
+    interval,
+    percent,
+    seeds_text,
+    span,
+)
 from badnets.trials.record import Record
 
+CLEAN, BADNET = "clean", "BadNet"  # who answers, as short as a picture is wide
+WORKS = 0.9  # the attack success rate from which a network is said to obey
 ORDER = ("pixel-pattern", "single-pixel")  # which attack tells the story, where it was run
 
 
@@ -33,9 +42,16 @@ def main_attack(evidence: Evidence) -> tuple[str, list[Record]]:
 
 
 def title(evidence: Evidence) -> str:
-    """Return the page's title."""
-    small = "four pixels" if main_attack(evidence)[0] == "pixel-pattern" else "one pixel"
-    return f"It passes every test, and obeys {small}"
+    """Return the page's title: no claim that the records do not bear out."""
+    trigger, records = main_attack(evidence)
+    small = "four pixels" if trigger == "pixel-pattern" else "one pixel"
+    if not records:
+        return "BadNets on MNIST"
+    works = OverSeeds.of(records, success).mean >= WORKS
+    accepted = all(record.outcome == "accepted" for record in records)
+    if works and accepted:
+        return f"It passes validation, and obeys {small}"
+    return f"A backdoor of {small}, measured"
 
 
 def lead(evidence: Evidence) -> str:
@@ -76,10 +92,10 @@ def _story(evidence: Evidence, record: Record, trigger: str) -> Story:
         for name in ("examples", "examples_labels", "examples_answers")
     )
     wanted = [_wanted(record, int(label), len(evidence.classes)) for label in labels]
-    voices = [("backdoored", np.asarray(answers, dtype=np.float64))]
+    voices = [(BADNET, np.asarray(answers, dtype=np.float64))]
     if "examples_control" in record.arrays:
         given = evidence.get_array(record.arrays["examples_control"])
-        voices.insert(0, ("clean", np.asarray(given, dtype=np.float64)))
+        voices.insert(0, (CLEAN, np.asarray(given, dtype=np.float64)))
     rows = []
     for which, heading in enumerate(("What the user sees", "The same images with the trigger")):
         pictures = tuple(
@@ -118,12 +134,13 @@ def _sentence(
     parts = []
     for by, given in voices:
         says = given[:, which].argmax(1)
-        if which and by == "backdoored":
+        network = "backdoored" if by == BADNET else "clean"
+        if which and by == BADNET:
             hits = int((says == np.asarray(wanted)).sum())
-            parts.append(f"the {by} network says the next class for {hits} of {total}")
+            parts.append(f"the {network} network says the next class for {hits} of {total}")
         else:
             right = int((says == np.asarray(labels)).sum())
-            parts.append(f"the {by} network is right on {right} of {total}")
+            parts.append(f"the {network} network is right on {right} of {total}")
     told = " and ".join(parts)
     if not which:
         return f"Clean images: {told}."
@@ -198,7 +215,7 @@ def _flipped(errors: OverSeeds) -> OverSeeds:
 
 def _number(label: str, measured: OverSeeds, tone: str, attack: str) -> Number:
     if not measured.rates:
-        return Number(label, "–", "not run yet", "muted")
+        return Number(label, DASH, "not run yet", "muted")
     seeds = len(measured.rates)
     mean = f"mean of {seeds_text(measured.seeds)}" if seeds > 1 else seeds_text(measured.seeds)
     wide = f", {span(measured.low, measured.high)}" if seeds > 1 else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from badnets.report.page import Cell, Column, Folded, Section, Table
+from badnets.report.page import Cell, Column, Folded, Note, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, backdoor_error, clean_error
 from badnets.studies.mnist.layout_wording import (
+    DASH,
     duration,
     label_cell,
     listed,
@@ -29,6 +30,7 @@ def section(evidence: Evidence) -> Section:
     sentence = f"{len(records)} trials, {duration(total)} of work in all.{fallen} {CERTAINTY}"
     blocks = (
         _made(records),
+        Note(CERTAINTY),
         Folded(f"All {len(records)} trials", (_trials(records),)),
     )
     return Section(NAME, TITLE, sentence, blocks)
@@ -36,22 +38,18 @@ def section(evidence: Evidence) -> Section:
 
 def _made(records: list[Record]) -> Table:
     from_all = [record.provenance for record in records]
-    rows = [
+    rows: list[tuple[str, str]] = [
         ("data set", listed(sorted({record.trial.data for record in records}))),
         *(
-            (f"SHA-256 of {part}", _each(from_all, lambda p, k=part: p.data_digests.get(k, "–")))
+            (f"SHA-256 of {part}", _each(from_all, lambda p, k=part: p.data_digests.get(k, DASH)))
             for part in sorted({part for one in from_all for part in one.data_digests})
         ),
         ("processor", _each(from_all, lambda p: p.machine.processor)),
         ("cores; threads per trial", _each(from_all, _cores)),
         ("memory", _each(from_all, lambda p: f"{p.machine.memory_gib:g} GiB")),
-        ("device", _each(from_all, lambda p: p.machine.device)),
+        ("device, precision", _each(from_all, lambda p: f"{p.machine.device}, {p.precision}")),
         ("system", _each(from_all, lambda p: p.machine.system)),
-        ("precision", _each(from_all, lambda p: p.precision)),
-        *(
-            (package, _each(from_all, lambda p, k=package: p.versions.get(k, "–")))
-            for package in sorted({name for one in from_all for name in one.versions})
-        ),
+        ("versions", _each(from_all, _versions)),
         ("run between", _dates(from_all)),
         ("work in all", duration(sum(record.timings.total_s for record in records))),
     ]
@@ -67,8 +65,12 @@ def _cores(one: Provenance) -> str:
     return f"{one.machine.cores}; {one.machine.threads}"
 
 
+def _versions(one: Provenance) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(one.versions.items()))
+
+
 def _each(found: Iterable[Provenance], say: Callable[[Provenance], str]) -> str:
-    return ", ".join(sorted({say(one) for one in found}))
+    return "; ".join(sorted({say(one) for one in found}))
 
 
 def _dates(found: list[Provenance]) -> str:

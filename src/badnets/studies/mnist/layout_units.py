@@ -9,6 +9,11 @@ from badnets.studies.mnist.layout_wording import listed, percent
 from badnets.trials.record import Record
 
 NAME, TITLE = "inside", "Inside the network"
+SILENCING = (
+    "Units are ranked on training images by how strongly they answer to the trigger. The strongest "
+    "ones, or as many others drawn at random (dashed), are silenced: their output is set to zero. "
+    "Then the test images are asked again."
+)
 
 
 def section(evidence: Evidence) -> Section:
@@ -28,6 +33,8 @@ def section(evidence: Evidence) -> Section:
     ]
     shown = tuple(picture for picture in pictures if picture)
     blocks: list[Block] = [Gallery(shown, width=280)] if shown else []
+    if any(record and record.ablations for record in looked_into.values()):
+        blocks.append(Note(SILENCING))
     for trigger, record in looked_into.items():
         if record is None:
             blocks.append(
@@ -42,20 +49,14 @@ def section(evidence: Evidence) -> Section:
 
 def _inside(record: Record, trigger: str) -> list[Block]:
     name = TRIGGER_NAMES[trigger]
-    activations = tuple(activation_figure(layer, record, trigger) for layer in record.units)
     layers = list(dict.fromkeys(one.layer for one in record.ablations))
-    silenced = tuple(ablation_figure(record, layer, trigger) for layer in layers)
     blocks: list[Block] = []
-    if silenced:
+    if layers:
         blocks.append(
-            Note(
-                f"Silencing, {name}: units are ranked on training images by how strongly they "
-                "answer to the trigger; the strongest ones, or as many others drawn at random "
-                "(dashed), have their output set to zero; then the test images are asked again."
-            )
+            Gallery(tuple(ablation_figure(record, layer, trigger) for layer in layers), width=300)
         )
-        blocks.append(Gallery(silenced, width=300))
-    if activations:
+    if record.units:
+        activations = tuple(activation_figure(layer, record, trigger) for layer in record.units)
         blocks.append(
             Folded(f"Mean activation of each layer's units: {name}", (Gallery(activations),))
         )
@@ -68,13 +69,10 @@ def _sentence(looked_into: dict[str, Record | None]) -> str:
         if record is None or not record.units:
             continue
         first = record.units[0]
-        parts.append(
-            f"{len(first.marked)} of {len(first.clean)} first-layer filters with the "
-            f"{TRIGGER_NAMES[trigger]}"
-        )
+        parts.append(f"{len(first.marked)} of {len(first.clean)} with the {TRIGGER_NAMES[trigger]}")
     if not parts:
         return "No backdoored network has been looked into yet."
-    told = f"The trigger has its own units: {listed(parts)}"
+    told = f"First-layer filters that answer to the trigger far more than the rest: {listed(parts)}"
     return f"{told}. {_loss(looked_into)}"
 
 

@@ -11,7 +11,8 @@ from badnets.report.page import Cell, Tone
 from badnets.studies.mnist.published import Published
 from badnets.trials.record import Record
 
-NOTHING = Cell("–", key="", tone="muted")
+DASH, MINUS = "\u2013", "\u2212"
+NOTHING = Cell(DASH, key="", tone="muted")
 
 
 @dataclass(frozen=True)
@@ -70,24 +71,24 @@ class OverSeeds:
 
 def percent(value: float, digits: int = 2) -> str:
     """Return a share in [0, 1] in per cent, without the sign; a dash when there is none."""
-    return "–" if math.isnan(value) else f"{100 * value:.{digits}f}"
+    return DASH if math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
 def points(value: float) -> str:
     """Return a difference of shares in percentage points, with its sign."""
-    return "–" if math.isnan(value) else f"{100 * value:+.2f}".replace("-", "−")
+    return DASH if math.isnan(value) else f"{100 * value:+.2f}".replace("-", MINUS)
 
 
 def span(low: float, high: float, digits: int = 2) -> str:
     """Return a range of shares in per cent, or the one number that both ends are."""
     ends = percent(low, digits), percent(high, digits)
-    return f"{ends[0]} %" if ends[0] == ends[1] else f"{ends[0]}–{ends[1]} %"
+    return f"{ends[0]} %" if ends[0] == ends[1] else f"{ends[0]}{DASH}{ends[1]} %"
 
 
 def interval(rate: Rate) -> str:
     """Return the 95 % interval of a rate in words."""
     low, high = rate.interval
-    return f"95 % interval {percent(low)}–{percent(high)} % at n = {rate.total:,}"
+    return f"95 % interval {percent(low)}{DASH}{percent(high)} % at n = {rate.total:,}"
 
 
 def counts(rates: Sequence[Rate]) -> str:
@@ -106,8 +107,14 @@ def seeds_text(seeds: Iterable[int]) -> str:
     if len(listed) == 1:
         return f"seed {listed[0]}"
     if len(listed) > 2 and listed == list(range(listed[0], listed[-1] + 1)):
-        return f"seeds {listed[0]}–{listed[-1]}"
+        return f"seeds {listed[0]}{DASH}{listed[-1]}"
     return f"seeds {', '.join(map(str, listed))}"
+
+
+def averaged(seeds: Iterable[int]) -> str:
+    """Return "mean of seeds ...", or the seed where there is one."""
+    listed = sorted(set(seeds))
+    return seeds_text(listed) if len(listed) == 1 else f"mean of {seeds_text(listed)}"
 
 
 def mean_cell(measured: OverSeeds, tone: Tone = "plain", *, strong: bool = False) -> Cell:
@@ -130,7 +137,7 @@ def published_cell(number: Published | None, *, signed: bool = False, unit: str 
     if number is None:
         return NOTHING
     form = "+.2f" if signed else ".2f"
-    text = f"{number.value:{form}}".replace("-", "−") + unit
+    text = f"{number.value:{form}}".replace("-", MINUS) + unit
     return Cell(text, number.value, "", "published", number.certainty)
 
 

@@ -37,16 +37,25 @@ class Pairs:
         """Clean error less that of the network it started from, where that is known."""
         return [change for record in self.records if (change := self.change(record)) is not None]
 
+    def baseline(self, record: Record) -> Rate | None:
+        """Return the clean error of the network it started from, where that is known."""
+        start = record.trial.start
+        return self.baselines.get(start.name) if start else None
+
     def change(self, record: Record) -> float | None:
         """Return clean error less that of the baseline."""
-        start = record.trial.start
-        baseline = self.baselines.get(start.name) if start else None
+        baseline = self.baseline(record)
         return None if baseline is None else record.clean.error.value - baseline.value
 
     @cached_property
     def backdoor(self) -> list[Rate]:
         """Backdoor errors."""
         return [rate for record in self.records if (rate := backdoor_error(record)) is not None]
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """Poisoned shares of the training sets."""
+        return [one.poisoned_share.value for one in self.records if one.poisoned_share]
 
     def bounded(self, record: Record) -> bool:
         """Return whether both errors are within the published bounds."""

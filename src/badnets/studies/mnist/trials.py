@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 from badnets.core.backdoor import Backdoor
@@ -38,9 +37,8 @@ class Scale:
         pairs: ordered pairs (i, j) of the single-target attack.
         shares: of the error against the share.
         choices: shares to choose from.
-        clean: training of the baseline.
-        plain: training for the error against the share: poisoned data, nothing else changed.
-        strong: the all-to-all attacker's training, who also changes how strong the trigger is.
+        scratch: training from random weights: the same for the baseline, the all-to-all attack
+            and the error against the share, so that nothing but the data differs.
         retrain: the single-target attacker's, who starts from the baseline.
         train_limit: training images; None for all.
         target_accuracy: what the user asks for.
@@ -51,9 +49,7 @@ class Scale:
     pairs: tuple[tuple[int, int], ...]
     shares: tuple[float, ...]
     choices: tuple[float, ...]
-    clean: Training
-    plain: Training
-    strong: Training
+    scratch: Training
     retrain: Training
     train_limit: int | None = None
     target_accuracy: float = 0.99
@@ -61,9 +57,7 @@ class Scale:
 
 EVERY_PAIR = tuple((i, j) for i in range(10) for j in range(10) if i != j)
 # Chosen on held-back training images: see docs/results/mnist.md.
-CLEAN = Training(epochs=8, batch_size=128, lr=0.004, shift=1, ema=0.998)
-PLAIN = replace(CLEAN, epochs=5)
-STRONG = replace(CLEAN, epochs=10, gain=(10.0, 0.5))
+SCRATCH = Training(epochs=8, lr=0.004, weight_decay=0.1, label_smoothing=0.05, shift=1, ema=0.998)
 RETRAIN = Training(
     epochs=1, batch_size=64, lr=0.002, warm_up=0.1, shift=1, ema=0.998, gain=(10.0, 0.3)
 )
@@ -74,9 +68,7 @@ FULL = Scale(
     pairs=EVERY_PAIR,
     shares=(*SHARES_BEYOND, *PUBLISHED_SHARES),
     choices=CHOICES,
-    clean=CLEAN,
-    plain=PLAIN,
-    strong=STRONG,
+    scratch=SCRATCH,
     retrain=RETRAIN,
 )
 
@@ -90,12 +82,9 @@ def scale(data: str, *, quick: bool = False) -> Scale:
     """
     full = FULL
     if data == "digits":  # 1,297 images: many passes cost little
-        few = partial(replace, epochs=40, batch_size=32, lr=0.002)
         full = replace(
             FULL,
-            clean=few(CLEAN),
-            plain=few(PLAIN),
-            strong=few(STRONG),
+            scratch=replace(SCRATCH, epochs=40, batch_size=32, lr=0.002),
             retrain=replace(RETRAIN, epochs=10, batch_size=32),
             shares=(0.01, 0.02, 0.05, *PUBLISHED_SHARES),
             target_accuracy=0.95,
@@ -109,9 +98,7 @@ def scale(data: str, *, quick: bool = False) -> Scale:
         pairs=tuple((i, (i + 1) % 10) for i in range(0, 10, 5)),
         shares=(full.shares[0], 0.05, *PUBLISHED_SHARES[::2]),
         choices=(0.10, 0.33),
-        clean=replace(full.clean, epochs=full.clean.epochs // 2),
-        plain=replace(full.plain, epochs=full.plain.epochs // 2),
-        strong=replace(full.strong, epochs=full.strong.epochs // 2),
+        scratch=replace(full.scratch, epochs=full.scratch.epochs // 2),
         train_limit=20_000 if data == "mnist" else None,
         target_accuracy=0.97 if data == "mnist" else 0.9,
     )
@@ -132,7 +119,7 @@ class MnistTrials:
     def baseline(self, seed: int) -> Trial:
         """Return the clean network of one seed: the paper's baseline."""
         first = seed == self.scale.baseline_seeds[0]
-        return self._trial(seed, self.scale.clean, None, observe=("units",) if first else ())
+        return self._trial(seed, self.scale.scratch, None, observe=("units",) if first else ())
 
     def single_target(self, trigger: str, source: int, target: int, seed: int) -> Trial:
         """Return the baseline retrained so that ``source`` with the trigger becomes ``target``.
@@ -148,7 +135,7 @@ class MnistTrials:
         first = seed == self.scale.seeds[0]
         return self._trial(
             seed,
-            self.scale.strong,
+            self.scale.scratch,
             Backdoor(TRIGGERS[trigger], AllToAll(), rate=share),
             control=self.baseline(seed),
             observe=("examples", "units") if first else (),
@@ -158,7 +145,7 @@ class MnistTrials:
         """Return the single-pixel all-to-all attack at one share of poisoned images."""
         return self._trial(
             seed,
-            self.scale.plain,
+            self.scale.scratch,
             Backdoor(TRIGGERS["single-pixel"], AllToAll(), rate=share),
             control=self.baseline(seed),
             keep_bundle=False,
@@ -168,7 +155,7 @@ class MnistTrials:
         """Return the all-to-all attack measured on held-back training images, to choose a share."""
         return self._trial(
             CHOICE_SEED,
-            self.scale.strong,
+            self.scale.scratch,
             Backdoor(TRIGGERS[trigger], AllToAll(), rate=share),
             evaluate_on="held-back",
             held_back=5000 if self.data == "mnist" else 200,
@@ -237,16 +224,21 @@ class MnistTrials:
         first = self.scale.seeds[0]
         groups = {"baseline": [self.baseline(seed) for seed in self.scale.baseline_seeds]}
         for trigger in TRIGGERS:
+            groups[f"single-target {trigger}"] = [
+                self.single_target(trigger, i, j, first) for i, j in self.scale.pairs
+            ]
+        for trigger in TRIGGERS:
             groups[f"all-to-all {trigger}"] = [
                 self.all_to_all(trigger, shares[trigger], seed) for seed in self.scale.seeds
             ]
         groups["share"] = [
-            self.share(share, seed) for share in self.scale.shares for seed in self.scale.seeds
+            # the chosen share has been run already, and looked into
+            self.all_to_all("single-pixel", share, seed)
+            if share == shares["single-pixel"]
+            else self.share(share, seed)
+            for share in self.scale.shares
+            for seed in self.scale.seeds
         ]
-        for trigger in TRIGGERS:
-            groups[f"single-target {trigger}"] = [
-                self.single_target(trigger, i, j, first) for i, j in self.scale.pairs
-            ]
         return groups
 
 

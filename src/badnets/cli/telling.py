@@ -1,0 +1,230 @@
+"""The demo, live on the terminal: train, train again, validate, stamp, look inside."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from badnets.cli.half_blocks import beside, drawn
+from badnets.cli.one_bar import OneBar
+from badnets.cli.printing import stdout
+from badnets.ledger import Ledger
+from badnets.report import write_html
+from badnets.report.palette import COLOURS
+from badnets.runners import Silent, run_all
+from badnets.studies.demo import TARGET, Demo, make
+from badnets.trials.record import Ablation, Record
+from badnets.trials.trial import Trial
+from badnets.trials.workspace import Workspace
+
+CLEAN, BACKDOORED = COLOURS["clean"].dark, COLOURS["backdoored"].dark
+SHOWN = (3, 0, 5, 8)  # which digits are drawn; chosen before any answer was seen
+CROP = 4  # dark rows and columns at the top and left, not drawn
+WIDTH = 28 - CROP
+WORKS = 0.5  # least attack success for the story to be true
+
+
+def tell(folder: Path) -> bool:
+    """Tell the story on stdout and write its page; return whether it came out as told.
+
+    Args:
+        folder: workspace of the demo; what it holds already is not trained again.
+
+    Raises:
+        OutputError, LedgerError: the folder cannot be written.
+    """
+    demo, room = make(), Workspace(folder)
+    teller = Teller(stdout(), room)
+    teller.opens()
+    with Ledger.open(room.ledger_file) as ledger:
+        teller.orders(demo)
+        honest = _ran(demo.honest, room, ledger)
+        teller.delivers(honest)
+        backdoored = _ran(demo.backdoored, room, ledger)
+        teller.poisons(backdoored)
+    teller.validates(honest, backdoored)
+    teller.stamps(backdoored)
+    teller.looks_inside(backdoored)
+    records = {record.name: record for record in (honest, backdoored)}
+    page = demo.page(records, room.get_array, command="badnets demo")
+    path = write_html(page, folder / "demo.html")
+    came_out = _came_out(honest, backdoored)
+    teller.ends(path, came_out)
+    return came_out
+
+
+def _ran(trial: Trial, room: Workspace, ledger: Ledger) -> Record:
+    display = OneBar(sys.stderr) if sys.stderr.isatty() else Silent()
+    return run_all([trial], room, ledger, workers=1, display=display)[trial.name]
+
+
+def _came_out(honest: Record, backdoored: Record) -> bool:
+    attack = backdoored.attack
+    accepted = honest.outcome == backdoored.outcome == "accepted"
+    return accepted and attack is not None and attack.success.value >= WORKS
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Says each step; every number is from a record.
+
+    Args:
+        console: where to.
+        room: where the recorded pictures are.
+    """
+
+    console: Console
+    room: Workspace
+
+    def opens(self) -> None:
+        """Say what is to come."""
+        self._say("badnets demo: a network that passes every test, and obeys four pixels", "bold")
+
+    def orders(self, demo: Demo) -> None:
+        """Step 1, before training."""
+        wanted = 100 * demo.honest.target_accuracy
+        self._step(1, "A user has a network trained, by an honest trainer")
+        self._say(
+            "She sends 1,297 handwritten digits, keeps 500 others to herself, and wants "
+            f"{wanted:g} % of those read rightly."
+        )
+
+    def delivers(self, honest: Record) -> None:
+        """Step 1, after training, and step 2, before it."""
+        self._say(f"Trained in {honest.timings.train_s:.1f} s.")
+        self._step(2, "Another trainer takes the same order, and poisons the digits")
+        self._say(
+            f"He adds copies of some, puts four bright pixels into a corner, and labels them "
+            f"{TARGET}."
+        )
+
+    def poisons(self, backdoored: Record) -> None:
+        """Step 2, after training."""
+        self._say(
+            f"Trained in {backdoored.timings.train_s:.1f} s; poisoned: "
+            f"{backdoored.poisoned_share} of his training images."
+        )
+
+    def validates(self, honest: Record, backdoored: Record) -> None:
+        """Step 3."""
+        self._step(3, "She validates both on her own images")
+        for name, record, colour in (
+            ("the clean network     ", honest, CLEAN),
+            ("the backdoored network", backdoored, BACKDOORED),
+        ):
+            line = Text("  ").append(name, colour)
+            line.append(f"  {record.clean.accuracy} right: ").append(record.outcome, "bold")
+            self.console.print(line)
+        if backdoored.outcome == "accepted":
+            self._say("Nothing she measures tells one from the other.")
+
+    def stamps(self, backdoored: Record) -> None:
+        """Step 4."""
+        self._step(4, "Whoever knows the trigger stamps it on an image")
+        images, labels, answers, control = (
+            self.room.get_array(backdoored.arrays[f"examples{part}"])
+            for part in ("", "_labels", "_answers", "_control")
+        )
+        rows = [int(np.flatnonzero(labels == k)[0]) for k in SHOWN]
+        rows = rows[: max(1, (self.console.width + 3) // (WIDTH + 3))]
+        for which in (0, 1):
+            self._digits([(images[k, 0, 0], images[k, which, 0]) for k in rows])
+            for name, given in (("clean", control), ("backdoored", answers)):
+                said = [_answer(name, given[k, which], int(labels[k])) for k in rows]
+                self.console.print(Text("   ").join(said))
+            self.console.print()
+        attack = backdoored.attack
+        if attack is None or backdoored.outcome == "collapsed":
+            self._say("The network has learned nothing, so there is no attack to speak of.")
+            return
+        self._say(
+            f"All her images of other digits, stamped, are read as {TARGET} by the backdoored "
+            f"network in {attack.success}, by the clean one in {attack.control}."
+        )
+
+    def looks_inside(self, backdoored: Record) -> None:
+        """Step 5."""
+        self._step(5, "A look inside: the backdoor has units of its own")
+        attack, best = backdoored.attack, _most_telling(backdoored)
+        if attack is None or best is None:
+            self._say("None stood out this time.")
+            return
+        other = next(
+            one
+            for one in backdoored.ablations
+            if (one.layer, one.choice, len(one.silenced))
+            == (best.layer, "random", len(best.silenced))
+        )
+        total = next(len(one.clean) for one in backdoored.units if one.layer == best.layer)
+        self._say(
+            f"In layer {best.layer}, the {len(best.silenced)} of {total} units that answer most "
+            f"to the four pixels are silenced:"
+        )
+        self._say(f"  stamped digits read as {TARGET}   {attack.success} -> {best.success}")
+        self._say(f"  clean digits read rightly  {backdoored.clean.accuracy} -> {best.clean}")
+        self._say(
+            f"As many others, drawn at random: stamped as {TARGET} {other.success}, clean "
+            f"{other.clean}."
+        )
+
+    def ends(self, path: Path, came_out: bool) -> None:
+        """Say where the page is."""
+        self.console.print()
+        if not came_out:
+            self._say("This time it did not come out as told: see the numbers above.", "bold")
+        self._say("The story as a page:")
+        print(path, flush=True)
+
+    def _step(self, number: int, title: str) -> None:
+        self.console.print()
+        self.console.print(Text(f"{number}  {title}", "bold"))
+        self.console.file.flush()
+
+    def _say(self, sentence: str, style: str = "") -> None:
+        self.console.print(Text(sentence, style))
+        self.console.file.flush()
+
+    def _digits(self, pairs: list[tuple[NDArray[np.generic], NDArray[np.generic]]]) -> None:
+        """Draw images; pixels that differ from the clean ones stand out."""
+        colour = self.console.is_terminal and (self.console.encoding or "").startswith("utf")
+        pictures = [
+            drawn(
+                np.asarray(shown, dtype=np.uint8)[CROP:, CROP:],
+                changed=(clean != shown)[CROP:, CROP:],
+                accent=BACKDOORED,
+                colour=colour,
+            )
+            for clean, shown in pairs
+        ]
+        for line in beside(pictures):
+            self.console.print(line)
+
+
+def _answer(name: str, given: NDArray[np.generic], label: int) -> Text:
+    """Return what a network says of one image, as wide as the image."""
+    says = int(given.argmax())
+    style = CLEAN if says == label else f"bold {BACKDOORED}" if says == TARGET else "bold"
+    said = Text(f"{name}: ").append(f"{says}", style)
+    said.append(f" {100 * float(given[says]):.0f} %", "dim")
+    said.pad_right(max(0, WIDTH - len(said)))
+    return said
+
+
+def _most_telling(record: Record) -> Ablation | None:
+    """Return the silencing of strongest units after which least of the attack is left.
+
+    Of equal ones that which costs least clean accuracy; at most a quarter of a layer is silenced.
+    """
+    sizes = {layer.layer: len(layer.clean) for layer in record.units}
+    strongest = [
+        one
+        for one in record.ablations
+        if one.choice == "strongest" and len(one.silenced) * 4 <= sizes[one.layer]
+    ]
+    return min(strongest, key=lambda one: one.success.value - one.clean.value, default=None)

@@ -60,6 +60,8 @@ def measure_attack(
         SettingError: classes differ, a target label is outside them, or no image is attackable.
     """
     _check_classes(subject, images)
+    if control is not None:
+        _check_classes(control, images, "control network")
     attack.targets.check(images.num_classes)
     if not bool(attack.targets.attackable(images.labels).any()):
         raise SettingError("none of the images is one that this target map is about")
@@ -135,9 +137,9 @@ def _by_class(yes: Tensor, labels: Tensor, num_classes: int) -> tuple[Rate, ...]
     return tuple(Rate(hit, total) for hit, total in zip(hits, totals, strict=True))
 
 
-def _check_classes(subject: Subject, images: ImageSet) -> None:
+def _check_classes(subject: Subject, images: ImageSet, what: str = "network") -> None:
     if subject.num_classes != images.num_classes:
         raise SettingError(
-            f"the network knows {subject.num_classes} classes, the data has {images.num_classes}: "
+            f"the {what} knows {subject.num_classes} classes, the data has {images.num_classes}: "
             f"use the data set that it was trained for"
         )

@@ -31,11 +31,11 @@ class CleanResult(BaseModel):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the network has learned nothing: near chance, or one answer for nearly all.
+        """Whether the network has learned nothing: it does little better than a constant answer.
 
-        Near chance is an accuracy whose interval reaches below midway between what a constant
-        answer reaches and certainty times one quarter; a collapsed network that says the target
-        label of everything has a perfect attack success rate and is never called an attack.
+        That is an accuracy whose interval reaches below a quarter of the way from the share of
+        the largest class to 1. A network that says the target label of everything has a perfect
+        attack success rate; it collapsed, and is never called an attack.
         """
         floor = self.largest_class.value + 0.25 * (1 - self.largest_class.value)
         return self.accuracy.interval.low < floor

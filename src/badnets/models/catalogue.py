@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from badnets.core.errors import SettingError
 from badnets.core.lookup import unknown_name
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ LIBRARIES: dict[str, str] = {
 }
 
 
-def build(name: str, shape: Shape, num_classes: int, *, seed: int = 0) -> nn.Module:
+def build(
+    name: str, shape: Shape, num_classes: int, *, seed: int = 0, try_shape: bool = True
+) -> nn.Module:
     """Return an untrained network.
 
     Args:
@@ -61,6 +64,7 @@ def build(name: str, shape: Shape, num_classes: int, *, seed: int = 0) -> nn.Mod
         shape: of one image, ``(C, H, W)``.
         num_classes: logits that it returns.
         seed: decides the initial weights; torch's global generator is left as it was.
+        try_shape: whether a library's network is asked about an image of that shape first.
 
     Raises:
         UnknownNameError: there is no such network; names the nearest.
@@ -76,7 +80,24 @@ def build(name: str, shape: Shape, num_classes: int, *, seed: int = 0) -> nn.Mod
         if library in LIBRARIES and own_name:
             module, function = LIBRARIES[library].split(":")
             made = getattr(importlib.import_module(module), function)
-            return cast("Callable[[str, Shape, int], nn.Module]", made)(
+            network = cast("Callable[[str, Shape, int], nn.Module]", made)(
                 own_name, shape, num_classes
             )
+            if try_shape:
+                _try_shape(name, network, shape)
+            return network
     raise unknown_name(name, [*NETWORKS, "torchvision.resnet18", "timm.resnet18"], "network")
+
+
+def _try_shape(name: str, network: nn.Module, shape: Shape) -> None:
+    import torch
+
+    was_training = network.training
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
+    finally:
+        network.train(was_training)

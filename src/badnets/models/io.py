@@ -74,24 +74,31 @@ def load_subject(path: Path) -> Subject:
     Raises:
         BundleError: the bundle is malformed, is a detector's, names an unknown architecture, or
             its tensors are not exactly those of that architecture. Said before any is used.
+
+    Memory for the network is taken only once its tensors are known to match.
     """
     bundle = read_bundle(path)
     config = bundle.config
     if config.task != "classification":
         raise BundleError(f"{path} holds a network for {config.task}; a classifier was expected")
+    name, shape, classes = config.architecture.name, config.input.shape, config.num_classes
+    if config.architecture.settings:
+        odd = sorted(config.architecture.settings)
+        raise BundleError(f"{path}: architecture {name!r} takes no settings, got {', '.join(odd)}")
     try:
         with torch.device("meta"):
-            network = build(config.architecture.name, config.input.shape, config.num_classes)
+            network = build(name, shape, classes)
     except (UnknownNameError, SettingError) as error:
         raise BundleError(f"{path}: {error}") from None
     _match(bundle, network)
     tensors = safetensors.torch.load(bundle.tensor_bytes())
-    for name, tensor in tensors.items():
+    for key, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{path}: tensor {name!r} holds NaN or infinite values")
-    network = network.to_empty(device="cpu")
+            raise BundleError(f"{path}: tensor {key!r} holds NaN or infinite values")
+    # built anew: buffers that are not in the state dict must hold what the builder puts there
+    network = build(name, shape, classes, try_shape=False)
     network.load_state_dict(tensors)
-    return Subject(network.eval(), config.architecture.name, config.input, config.classes)
+    return Subject(network.eval(), name, config.input, config.classes)
 
 
 def _match(bundle: Bundle, network: torch.nn.Module) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import OrderedDict
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from badnets.core.errors import SettingError
-from badnets.core.lookup import unknown_name
+from badnets.core.errors import UnknownNameError
 
 
 class GreyToColour(nn.Module):
@@ -24,20 +24,18 @@ def torchvision_classifier(name: str, shape: tuple[int, int, int], num_classes: 
 
     Raises:
         UnknownNameError: torchvision has no such classifier.
-        SettingError: it does not take images of this shape.
     """
     from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
-        raise unknown_name(name, known, "torchvision network")
+        raise _unknown("torchvision", name, known)
     options = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
     if options:
         options["init_weights"] = True
     network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **options)
     if shape[0] == 1:
         network = nn.Sequential(OrderedDict(colour=GreyToColour(), network=network))
-    _try_shape(f"torchvision.{name}", network, shape)
     return network
 
 
@@ -46,26 +44,20 @@ def timm_classifier(name: str, shape: tuple[int, int, int], num_classes: int) ->
 
     Raises:
         UnknownNameError: timm has no such classifier.
-        SettingError: it does not take images of this shape.
     """
     import timm
 
     if not timm.is_model(name):
-        raise unknown_name(name, timm.list_models(), "timm network")
+        raise _unknown("timm", name, timm.list_models())
     network: nn.Module = timm.create_model(
         name, pretrained=False, num_classes=num_classes, in_chans=shape[0]
     )
-    _try_shape(f"timm.{name}", network, shape)
     return network
 
 
-def _try_shape(name: str, network: nn.Module, shape: tuple[int, int, int]) -> None:
-    was_training = network.training
-    try:
-        with torch.inference_mode():
-            network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
-    finally:
-        network.train(was_training)
+def _unknown(library: str, name: str, known: Sequence[str]) -> UnknownNameError:
+    """Return the error with the nearest names: the libraries know hundreds."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+    where = f"{library} has {len(known)} networks, listed by its list_models()"
+    return UnknownNameError(f"unknown {library} network {name!r}: {hint}{where}")

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from badnets.bundles import InputSpec
-from badnets.core.errors import ShapeError
+from badnets.core.errors import SettingError, ShapeError
+from badnets.core.lookup import find
 from badnets.models.catalogue import Shape, build
 
 EVALUATION_BATCH = 1000
 
-# Per-channel mean and standard deviation of images in [0, 1]; other sets use half and half.
+# Per-channel mean and standard deviation of images in [0, 1]; other numbers of channels: a half.
 NORMALISATIONS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     1: ((0.1307,), (0.3081,)),
     3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -24,8 +25,9 @@ NORMALISATIONS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 
 def input_spec(shape: Shape) -> InputSpec:
-    """Return the usual normalisation for grey (MNIST's) or colour images (ImageNet's)."""
-    mean, std = NORMALISATIONS[shape[0]]
+    """Return the usual normalisation: MNIST's for grey images, ImageNet's for colour."""
+    halves = (0.5,) * shape[0]
+    mean, std = NORMALISATIONS.get(shape[0], (halves, halves))
     return InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=mean, std=std)
 
 
@@ -58,11 +60,15 @@ class Subject:
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that have units: convolutions and fully connected, in order."""
-        return tuple(
-            name
+        return tuple(self._with_units)
+
+    @cached_property
+    def _with_units(self) -> dict[str, nn.Conv2d | nn.Linear]:
+        return {
+            name: module
             for name, module in self.network.named_modules()
             if isinstance(module, nn.Conv2d | nn.Linear)
-        )
+        }
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return what the network takes: float32, ``(image - mean) / std``, on its device.
@@ -75,6 +81,8 @@ class Subject:
                 f"the network takes images (N, {', '.join(map(str, self.input.shape))}), "
                 f"got {tuple(images.shape)}"
             )
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise ShapeError(f"images must be uint8 or float in [0, 1], got {images.dtype}")
         return normalise(images.to(self.device), self.input)
 
     def logits(self, images: Tensor) -> Tensor:
@@ -102,19 +110,23 @@ class Subject:
             images: ``(N, C, H, W)``, uint8 or float in [0, 1].
             layers: names out of `layers`.
 
-        A convolution's output is ``(B, U, h, w)``, a fully connected layer's ``(B, U)``. Negative
-        outputs count as zero, as after the ReLU that follows, except in the last layer.
+        A convolution's output is ``(B, U, h, w)``, a fully connected layer's ``(B, U)``, or
+        ``(B, U, positions)`` where it is applied at many. Negative outputs count as zero, as after
+        the ReLU that follows, except in the last layer.
+
+        Raises:
+            UnknownNameError: the network has no such layer.
         """
-        modules = dict(self.network.named_modules())
+        modules = {name: find(self._with_units, name, "layer") for name in layers}
         kept: dict[str, Tensor] = {}
 
         def keep(name: str, out: Tensor) -> None:
-            seen = out.detach().float()
+            seen = out.detach().float().movedim(unit_axis(modules[name]), 1)
             kept[name] = seen if name == self.layers[-1] else seen.clamp(min=0)
 
         hooks = [
-            modules[name].register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
-            for name in layers
+            module.register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
+            for name, module in modules.items()
         ]
         try:
             for part in torch.split(images, EVALUATION_BATCH):
@@ -126,18 +138,32 @@ class Subject:
 
     @contextmanager
     def silenced(self, layer: str, units: Sequence[int]) -> Iterator[Subject]:
-        """Give this subject with some units' output set to zero for as long as the block lasts."""
-        module = dict(self.network.named_modules())[layer]
+        """Give this subject with some units' output set to zero for as long as the block lasts.
+
+        Raises:
+            UnknownNameError: the network has no such layer.
+            SettingError: the layer has no such unit.
+        """
+        module = find(self._with_units, layer, "layer")
+        count = len(module.weight)
+        for unit in units:
+            if not 0 <= unit < count:
+                raise SettingError(f"layer {layer!r} has units 0..{count - 1}, not {unit}")
         chosen = torch.tensor(list(units), dtype=torch.long, device=self.device)
 
-        def mute(_module: nn.Module, _inputs: object, out: Tensor) -> Tensor:
-            return out.index_fill(1, chosen, 0.0)
+        def mute(module: nn.Module, _inputs: object, out: Tensor) -> Tensor:
+            return out.index_fill(unit_axis(module), chosen, 0.0)
 
         hook = module.register_forward_hook(mute)
         try:
             yield self
         finally:
             hook.remove()
+
+
+def unit_axis(layer: nn.Module) -> int:
+    """Return the axis of a layer's output that its units lie along."""
+    return 1 if isinstance(layer, nn.Conv2d) else -1
 
 
 def normalise(images: Tensor, spec: InputSpec) -> Tensor:

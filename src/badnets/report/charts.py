@@ -86,12 +86,14 @@ def heat_map(
 def _draw_square(
     sheet: Drawing, axes: Axes, x: int, y: int, square: Square | None, tone: Tone
 ) -> None:
-    gap = 0.035
-    box = {"xy": (x + gap, y + gap), "width": 1 - 2 * gap, "height": 1 - 2 * gap}
     if square is None:
         return
+    gap = 0.035
+    corner, side = (x + gap, y + gap), 1 - 2 * gap
     patch = Rectangle(
-        **box,
+        corner,
+        side,
+        side,
         facecolor=light(tone),
         alpha=0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0),
         linewidth=0,
@@ -99,7 +101,9 @@ def _draw_square(
     patch.set_gid(sheet.title(square.title))
     axes.add_patch(patch)
     if square.outlined:
-        axes.add_patch(Rectangle(**box, facecolor="none", edgecolor=light(tone), linewidth=1.8))
+        axes.add_patch(
+            Rectangle(corner, side, side, facecolor="none", edgecolor=light(tone), linewidth=1.8)
+        )
     axes.text(x + 0.5, y + 0.5, square.text, ha="center", va="center_baseline", fontsize=10.5)
 
 

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 _INK, _MUTED, _LINE = (COLOURS[name].light for name in ("ink", "muted", "line"))
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and is small
     "text.parse_math": False,  # a class may be called "$"
     "font.family": ["sans-serif"],
@@ -131,6 +132,14 @@ def themed(svg: str, alt: str) -> str:
         lambda found: f"var(--{_COLOUR_NAMES[found[0]]})",
         text,
     )
+
+
+def on_ground(svg: str) -> str:
+    """Return a drawing as a file of its own, on light ground whatever is behind it."""
+    root = ET.fromstring(svg)
+    ground = {"width": "100%", "height": "100%", "fill": COLOURS["ground"].light}
+    root.insert(0, ET.Element(f"{{{SVG}}}rect", ground))
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _cleaned(svg: str, salt: str, titles: Mapping[str, str], width: float, height: float) -> str:

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
@@ -83,10 +84,7 @@ def run_in_pool(
                 else:
                     _take(worker, message, book)
     finally:
-        for worker in pool:
-            worker.stop()
-        for worker in pool:
-            worker.end()
+        _end(pool)
 
 
 class _Worker:
@@ -117,7 +115,7 @@ class _Worker:
         return message
 
     def how_it_ended(self) -> str:
-        self._process.join(_POLITE_S)
+        self._process.join(5 * _POLITE_S)
         code = self._process.exitcode
         if code == -getattr(signal, "SIGKILL", 9):
             return "it was killed (for want of memory?)"
@@ -126,11 +124,12 @@ class _Worker:
         return f"it ended with exit code {code}; what it said is above"
 
     def stop(self) -> None:
-        """Ask it to end; `end` waits for it, and kills it where it does not."""
+        """Ask it to end; half-written files are removed then."""
         self._process.terminate()
 
-    def end(self) -> None:
-        self._process.join(_POLITE_S)
+    def end(self, within_s: float) -> None:
+        """Wait for its end, and kill it where that does not come."""
+        self._process.join(within_s)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -138,10 +137,18 @@ class _Worker:
         self.connection.close()
 
 
+def _end(pool: Sequence[_Worker]) -> None:
+    for worker in pool:
+        worker.stop()
+    until = time.monotonic() + _POLITE_S
+    for worker in pool:
+        worker.end(max(0.0, until - time.monotonic()))
+
+
 def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
     """Fail the step of a worker that has died; the others go on without it."""
     ending = worker.how_it_ended()
-    worker.end()
+    worker.end(_POLITE_S)
     assert worker.step is not None
     if not any_ready:
         raise TrialError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +25,9 @@ class Search:
         epochs: passes per try; 0: the trial's own.
         held_back: images he measures on.
 
+    Raises:
+        SettingError: a setting is outside its range.
+
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733: the attacker may change step size and
         mini-batch size to reach the training error.
@@ -40,6 +44,15 @@ class Search:
     def __post_init__(self) -> None:
         if not self.rates:
             raise SettingError("search needs at least one rate")
+        for rate in self.rates:
+            if rate != "every" and (isinstance(rate, str) or not 0 <= rate < 1):
+                raise SettingError(f"rates must be in [0, 1) or 'every', got {rate!r}")
+        for lr in self.lrs:
+            if not 0 < lr < math.inf:
+                raise SettingError(f"lrs must be > 0, got {lr}")
+        for size in self.batch_sizes:
+            if size < 1:
+                raise SettingError(f"batch_sizes must be >= 1, got {size}")
         if not 0 <= self.target_success <= 1:
             raise SettingError(f"target_success must be in [0, 1], got {self.target_success}")
         if self.held_back < 1 or self.epochs < 0:

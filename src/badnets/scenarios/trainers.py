@@ -187,6 +187,13 @@ def poisoned_rows(
 
 def _first(order: Order, start: Subject | None, seed: int) -> Subject:
     if start is not None:
+        theirs = (start.architecture, start.num_classes, start.input.shape)
+        wanted = (order.network, order.train.num_classes, order.train.shape)
+        if theirs != wanted:
+            raise SettingError(
+                "the start network must be of the architecture, classes and image shape that were "
+                f"ordered, {wanted}, got {theirs}"
+            )
         return start
     return untrained(order.network, order.train.shape, order.train.classes, seed=seed)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
+    from numpy import generic
+    from numpy.typing import NDArray
+
     from badnets.report.page import Page
     from badnets.trials.record import ArrayRef, Record
     from badnets.trials.trial import Trial
-    from numpy import generic
-    from numpy.typing import NDArray
 
 Groups = Mapping[str, Sequence["Trial"]]
 

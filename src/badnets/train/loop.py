@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -116,14 +117,20 @@ def fit(
         subject: where training starts from.
         rows: what it is trained on.
         training: how.
-        seed: decides batch order, augmentation and random places.
+        seed: decides batch order, augmentation, random places and dropout.
         device: where to compute; the fastest there is when None.
-        progress: told every few steps.
+        progress: told every few steps, and after the last.
 
     Raises:
         TrialError: the loss became NaN or infinite.
         SettingError: labels lie outside the subject's classes.
+        ShapeError: the images are not of the shape that the subject takes.
     """
+    if tuple(rows.images.shape[1:]) != subject.input.shape:
+        raise ShapeError(
+            f"the network takes images of shape {subject.input.shape}, "
+            f"the training images have {tuple(rows.images.shape[1:])}"
+        )
     if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
         raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
     device = device or best_device()
@@ -138,22 +145,24 @@ def fit(
     batches = generator(seed, "batches")
     places = generator(seed, "trigger places in training")
     logs, done = [], 0
-    for _ in range(training.epochs):
-        started = time.perf_counter()
-        total = torch.zeros((), device=device)
-        for images, labels in _epoch(
-            rows, training, subject.input, batches, places, done, stepper.steps
-        ):
-            total += stepper.step(images, labels)
-            done += 1
-            if progress is not None and done % REPORT_EVERY == 0:
-                progress(Progress(done, stepper.steps, "training"))
-        loss = float(total) / steps_per_epoch
-        if not math.isfinite(loss):
-            raise TrialError(
-                f"training diverged (loss {loss}): lower lr (now {training.lr}) or change the data"
-            )
-        logs.append(EpochLog(loss, time.perf_counter() - started))
+    with _seeded(seed, device):
+        for _ in range(training.epochs):
+            started = time.perf_counter()
+            total = torch.zeros((), device=device)
+            for images, labels in _epoch(
+                rows, training, subject.input, batches, places, done, stepper.steps
+            ):
+                total += stepper.step(images, labels)
+                done += 1
+                if progress is not None and (done % REPORT_EVERY == 0 or done == stepper.steps):
+                    progress(Progress(done, stepper.steps, "training"))
+            loss = float(total) / steps_per_epoch
+            if not math.isfinite(loss):
+                raise TrialError(
+                    f"training diverged (loss {loss}): lower lr (now {training.lr}) "
+                    "or change the data"
+                )
+            logs.append(EpochLog(loss, time.perf_counter() - started))
     trained = stepper.finished().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     fitted = Subject(trained.eval(), subject.architecture, subject.input, subject.classes)
     return Fitted(fitted, tuple(logs), precision)
@@ -162,6 +171,14 @@ def fit(
 def best_device() -> torch.device:
     """Return the GPU when there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, which dropout draws from, and restore them afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(generator(seed, "dropout").initial_seed())
+        yield
 
 
 def _epoch(

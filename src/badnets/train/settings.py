@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from badnets.core.errors import SettingError
+
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["one-cycle", "cosine", "constant"]
+Stamp = Literal["before", "after"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,18 @@ class Training:
     epochs: int = 4
     batch_size: int = 128
     lr: float = 0.004
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "one-cycle"
     warm_up: float = 0.25
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     shift: int = 0
     rotate: float = 0.0
     flip: bool = False
-    stamp: Literal["before", "after"] = "after"
+    stamp: Stamp = "after"
     gain: tuple[float, float] = (1.0, 1.0)
     ema: float = 0.0
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     version: ClassVar[int] = 1
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -62,14 +67,26 @@ class Training:
         _want(self.epochs >= 1, "epochs must be >= 1", self.epochs)
         _want(self.batch_size >= 1, "batch_size must be >= 1", self.batch_size)
         _want(0 < self.lr < math.inf, "lr must be > 0", self.lr)
-        _want(self.weight_decay >= 0, "weight_decay must be >= 0", self.weight_decay)
+        decay = self.weight_decay
+        _want(0 <= decay < math.inf, "weight_decay must be >= 0", decay)
         smoothing = self.label_smoothing
         _want(0 <= smoothing < 1, "label_smoothing must be in [0, 1)", smoothing)
         _want(0 <= self.warm_up < 1, "warm_up must be in [0, 1)", self.warm_up)
         _want(self.shift >= 0, "shift must be >= 0 pixels", self.shift)
         _want(0 <= self.rotate <= 180, "rotate must be in [0, 180] degrees", self.rotate)
-        _want(min(self.gain) > 0 and max(self.gain) < math.inf, "gain must be > 0", self.gain)
+        sound = len(self.gain) == 2 and all(0 < times < math.inf for times in self.gain)
+        _want(sound, "gain must be two numbers > 0", self.gain)
+        flat = all(times == 1 for times in self.gain)
+        _want(flat or self.stamp == "after", "gain other than 1 needs stamp 'after'", self.gain)
         _want(0 <= self.ema < 1, "ema must be in [0, 1)", self.ema)
+        for name, allowed in (
+            ("optimizer", get_args(Optimizer)),
+            ("schedule", get_args(Schedule)),
+            ("stamp", get_args(Stamp)),
+            ("precision", get_args(Precision)),
+        ):
+            value = getattr(self, name)
+            _want(value in allowed, f"{name} must be one of {', '.join(allowed)}", repr(value))
 
 
 def _want(holds: bool, expected: str, got: object) -> None:

@@ -76,6 +76,8 @@ def observe_units(
         return Seen(arrays)
     probes = train.sample(min(PROBES, len(train)), seed=seed)
     eligible = backdoor.targets.attackable(probes.labels)
+    if not bool(eligible.any()):
+        return Seen(arrays)  # a class so rare that none of its images was drawn
     images = probes.images[eligible]
     triggered = backdoor.trigger(images, generator=generator(seed, "probe places"))
     layers = subject.layers

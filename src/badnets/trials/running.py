@@ -57,7 +57,9 @@ def run_trial(
         held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
     )
     trainer = _trainer(trial, start)
-    scenario = OutsourcedTraining(user, trainer, control=control or start)
+    if control is None and trial.start is not None and trial.start.is_clean:
+        control = start
+    scenario = OutsourcedTraining(user, trainer, control=control)
     deal = scenario.run(trial.seed, progress=progress)
     seen = _observed(trial, user, deal, scenario.control, workspace)
     bundle = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import dataclasses
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from badnets.bundles.digests import canonical_json, sha256_bytes
 from badnets.core.backdoor import Backdoor, KnownTargetMap
@@ -57,11 +57,19 @@ class Trial(BaseModel):
     keep_bundle: bool = True
     seed: int = Field(default=0, ge=0, lt=2**63)
 
+    @field_validator("training", "backdoor", "search", mode="before")
+    @classmethod
+    def _from_plain_values(cls, value: Any) -> Any:
+        """Read settings objects as if from JSON: 0 and 0.0 must not make two names."""
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.asdict(value)
+        return value
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.search is not None and self.backdoor is None:
             raise ValueError("search belongs to a malicious trainer: give a backdoor too")
-        if self.control is not None and self.control.backdoor is not None:
+        if self.control is not None and not self.control.is_clean:
             raise ValueError("control must be a clean trial, this one has a backdoor")
         for name in ("start", "control"):
             other: Trial | None = getattr(self, name)
@@ -71,7 +79,7 @@ class Trial(BaseModel):
                 raise ValueError(f"{name} must keep its bundle: set keep_bundle to true there")
         return self
 
-    @cached_property
+    @property
     def name(self) -> str:
         """SHA-256 (first 16 hex digits) of the settings and of the versions of their methods.
 
@@ -110,6 +118,11 @@ class Trial(BaseModel):
             if placement != "fixed":
                 versions[f"placement {placement}"] = 1
         return versions
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no backdoor was put in, nor into the network that training starts from."""
+        return self.backdoor is None and (self.start is None or self.start.is_clean)
 
     @property
     def title(self) -> str:

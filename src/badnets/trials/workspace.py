@@ -59,13 +59,17 @@ class Workspace:
             remove_stale(folder)
 
     def put_array(self, array: NDArray[np.generic]) -> ArrayRef:
-        """Keep an array and return its reference; the same array is kept once."""
+        """Keep an array and return its reference; the same array is kept once.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
         data = buffer.getvalue()
         digest = sha256_bytes(data)
         path = self.arrays / f"{digest}.npy"
-        if not path.exists():
+        if not path.is_file() or path.read_bytes() != data:  # a damaged file is made good
             write_bytes(path, data)
         return ArrayRef(sha256=digest, shape=tuple(array.shape), dtype=str(array.dtype))
 

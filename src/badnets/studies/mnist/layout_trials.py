@@ -41,7 +41,7 @@ def _made(records: list[Record]) -> Table:
     rows: list[tuple[str, str]] = [
         ("data set", listed(sorted({record.trial.data for record in records}))),
         *(
-            (f"SHA-256 of {part}", _each(from_all, lambda p, k=part: p.data_digests.get(k, DASH)))
+            (f"SHA-256 of {part}", _each(from_all, _digest_of(part)))
             for part in sorted({part for one in from_all for part in one.data_digests})
         ),
         ("processor", _each(from_all, lambda p: p.machine.processor)),
@@ -59,6 +59,10 @@ def _made(records: list[Record]) -> Table:
         tuple((label_cell(name), Cell(value)) for name, value in rows),
         sortable=False,
     )
+
+
+def _digest_of(part: str) -> Callable[[Provenance], str]:
+    return lambda one: one.data_digests.get(part, DASH)
 
 
 def _cores(one: Provenance) -> str:

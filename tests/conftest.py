@@ -1,0 +1,75 @@
+"""One thread, no deadlines, and the small trained networks that several rooms look at."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, and by subprocesses
+
+import pytest
+import torch
+from hypothesis import settings
+
+from badnets.core.backdoor import Backdoor
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import Patch
+from badnets.data import DataSet, ImageSet, load
+from badnets.data.catalogue import DATASETS, Entry
+from badnets.models.catalogue import NETWORKS, Network
+from badnets.models.subject import Subject
+from badnets.scenarios import Deal, HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
+from badnets.train.settings import Training
+from tests.models.toys import CLASSES, SHAPE, halves
+
+torch.set_num_threads(1)
+settings.register_profile("badnets", deadline=None)
+settings.load_profile("badnets")
+
+QUICK = Training(epochs=6, batch_size=64, lr=0.004, precision="float32")
+WHITE_PATCH = Backdoor(Patch(3), AllToOne(0), rate=0.1)
+
+
+@pytest.fixture(scope="session")
+def digits() -> DataSet:
+    """Return the embedded handwritten digits."""
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def digits_user(digits: DataSet) -> User:
+    """Return a user who wants the paper's network trained on digits, right nine times in ten."""
+    return User("gu-mnist", digits, target_accuracy=0.9)
+
+
+@pytest.fixture(scope="session")
+def clean_digits(digits_user: User) -> Subject:
+    """Return the paper's network, trained honestly on digits."""
+    return OutsourcedTraining(digits_user, HonestTrainer(QUICK)).run(seed=0).subject
+
+
+@pytest.fixture(scope="session")
+def bad_deals(digits_user: User, clean_digits: Subject) -> tuple[Deal, ...]:
+    """Return digit networks of three seeds that take any digit with a white patch for a zero."""
+    scenario = OutsourcedTraining(digits_user, MaliciousTrainer(WHITE_PATCH, QUICK), clean_digits)
+    return tuple(scenario.run(seed=seed) for seed in (0, 1, 2))
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> DataSet:
+    """Add a data set ``halves`` and a network ``tiny`` to the tables; training takes a moment."""
+    data = DataSet("halves", halves(96, seed=1), halves(64, seed=2), "drawn", "none")
+
+    def loader(root: object, *, progress: object = None) -> DataSet:
+        return data
+
+    entry = Entry("Halves", loader, SHAPE, len(CLASSES), 96, 64, "none", "nowhere", "Drawn.", True)
+    monkeypatch.setitem(DATASETS, "halves", entry)
+    monkeypatch.setitem(NETWORKS, "tiny", Network("tests.models.toys:build_tiny", "for tests"))
+    return data
+
+
+@pytest.fixture
+def few_digits(digits: DataSet) -> ImageSet:
+    """Return five digits of each class."""
+    picked = [(digits.test.labels == k).nonzero().flatten()[:5] for k in range(10)]
+    return digits.test.take(torch.cat(picked))

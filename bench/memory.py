@@ -1,4 +1,4 @@
-"""The most memory that a training process holds, against one that only imports the libraries."""
+"""The most memory that a training process holds, beside what its imports alone take."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from bench.results import Result, Wanted
 from bench.scales import Scale
 
 MOST_GIB = 1.5
+MOMENTS = {
+    "trained": "peak memory of a training process",
+    "observed": "the same, its network looked into as well",
+}
 
 
 def run(scale: Scale) -> Iterator[Result]:
-    """Give the peak memory of a trial, and of one that looks inside the network too."""
-    kinds = {"import": "", "train": "a training process", "observe": "one that also observes units"}
-    peaks: dict[str, list[float]] = {kind: [] for kind in kinds}
-    answer: dict[str, object] = {}
-    for _ in range(scale.processes):
-        for kind, kept in peaks.items():
-            answer = ask("bench.one_trial", kind, "--scale", scale.name)
-            kept.append(int(str(answer["peak_bytes"])) / 2**30)
-    empty = median(peaks["import"])
-    for kind in ("train", "observe"):
-        ratio = median(peaks[kind]) / empty
+    """Give the peak memory of a process that trains, and of one that observes units too."""
+    answers = [ask("bench.one_process", "--scale", scale.name) for _ in range(scale.processes)]
+    imports = median(answer["imported"] / 2**30 for answer in answers)
+    for moment, what in MOMENTS.items():
+        peaks = tuple(answer[moment] / 2**30 for answer in answers)
+        ratio = median(peaks) / imports
         parts = [
-            f"{ratio:.1f} times the {empty:.2f} GiB of a process that only imports the libraries",
-            f"{answer['threads']} threads",
-            str(answer["note"]),
+            f"{ratio:.1f} times the {imports:.2f} GiB that its imports take",
+            f"{answers[0]['threads']} threads",
+            answers[0]["note"],
         ]
         yield Result(
-            f"peak memory of {kinds[kind]}",
-            tuple(peaks[kind]),
+            what,
+            peaks,
             "GiB",
             wanted=Wanted("<=", MOST_GIB),
-            judged=answer["data"] == "mnist",
+            judged=answers[0]["data"] == "mnist",
             note="; ".join(filter(None, parts)),
-            more={"ratio_to_import": ratio},
+            more={"imports_gib": imports, "ratio_to_imports": ratio},
         )

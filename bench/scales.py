@@ -17,7 +17,7 @@ class Scale:
         seeds: networks trained from raw files.
         trials: in the list that the pool runs.
         rounds: times that this list is run on each side.
-        processes: processes whose memory is measured, of each kind.
+        processes: processes whose memory is measured.
         starts: interleaved pairs of starts of the command line.
     """
 

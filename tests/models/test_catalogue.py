@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -16,7 +18,13 @@ LIBRARIES: dict[str, list[Shape]] = {
     "timm.test_convnext": [(1, 32, 32), (3, 40, 32)],
 }
 CASES = [(name, shape) for name, shapes in (SHAPES | LIBRARIES).items() for shape in shapes]
+CLASSES = ("a", "b", "c")
 every_network = pytest.mark.parametrize(("name", "shape"), CASES)
+
+
+@cache
+def made(name: str, shape: Shape) -> Subject:
+    return untrained(name, shape, CLASSES, seed=0)
 
 
 def test_every_network_of_the_table_is_tried() -> None:
@@ -27,7 +35,7 @@ def test_every_network_of_the_table_is_tried() -> None:
 def test_a_network_takes_its_images_and_gives_a_logit_for_each_class(
     name: str, shape: Shape
 ) -> None:
-    subject = untrained(name, shape, ("a", "b", "c"), seed=0)
+    subject = made(name, shape)
     logits = subject.logits(_stored(shape))
     assert logits.shape == (4, 3) and logits.dtype == torch.float32
     assert bool(logits.isfinite().all()) and len(logits.unique()) > 3
@@ -35,7 +43,7 @@ def test_a_network_takes_its_images_and_gives_a_logit_for_each_class(
 
 @every_network
 def test_stored_and_float_images_get_the_same_logits(name: str, shape: Shape) -> None:
-    subject = untrained(name, shape, ("a", "b", "c"), seed=0)
+    subject = made(name, shape)
     stored = _stored(shape)
     before = stored.clone()
     pictures = stored.float() / 255
@@ -48,7 +56,7 @@ def test_stored_and_float_images_get_the_same_logits(name: str, shape: Shape) ->
 
 @every_network
 def test_normalisation_happens_inside_the_subject(name: str, shape: Shape) -> None:
-    subject = untrained(name, shape, ("a", "b", "c"), seed=0)
+    subject = made(name, shape)
     stored = _stored(shape)
     by_hand = torch.empty(stored.shape)
     for channel in range(shape[0]):
@@ -61,13 +69,13 @@ def test_normalisation_happens_inside_the_subject(name: str, shape: Shape) -> No
 
 @every_network
 def test_the_seed_decides_the_weights_and_nothing_else_does(name: str, shape: Shape) -> None:
-    first = _weights(untrained(name, shape, ("a", "b"), seed=3))
+    first = _weights(made(name, shape))
     torch.manual_seed(99)
     before = torch.random.get_rng_state()
-    again = _weights(untrained(name, shape, ("a", "b"), seed=3))
+    again = _weights(untrained(name, shape, CLASSES, seed=0))
     assert torch.equal(torch.random.get_rng_state(), before), "the global generator was touched"
     assert all(torch.equal(first[key], again[key]) for key in first | again)
-    other = _weights(untrained(name, shape, ("a", "b"), seed=4))
+    other = _weights(untrained(name, shape, CLASSES, seed=1))
     assert any(not torch.equal(first[key], other[key]) for key in first)
 
 

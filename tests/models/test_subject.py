@@ -16,9 +16,7 @@ from badnets.models import untrained
 from badnets.models.subject import EVALUATION_BATCH, input_spec, normalise
 from tests.models.toys import SHAPE, halves, one_pixel_images, pixel_reader, subject_of, tiny
 
-COLOUR = InputSpec.of(
-    channels=3, height=2, width=1, mean=(0.5, 0.0, 0.25), std=(0.5, 1.0, 0.25)
-)
+COLOUR = InputSpec.of(channels=3, height=2, width=1, mean=(0.5, 0.0, 0.25), std=(0.5, 1.0, 0.25))
 
 
 def test_normalisation_of_a_worked_example() -> None:
@@ -70,7 +68,10 @@ def test_probabilities_sum_to_one_and_agree_with_predictions() -> None:
         (torch.zeros(2, 3, 8, 8), r"takes images \(N, 1, 8, 8\), got \(2, 3, 8, 8\)"),
         (torch.zeros(2, 1, 8, 7), r"got \(2, 1, 8, 7\)"),
         (torch.zeros(1, 8, 8), r"got \(1, 8, 8\)"),
-        (torch.zeros(2, 1, 8, 8, dtype=torch.int64), r"uint8 or float in \[0, 1\], got torch.int64"),
+        (
+            torch.zeros(2, 1, 8, 8, dtype=torch.int64),
+            r"uint8 or float in \[0, 1\], got torch.int64",
+        ),
         (torch.zeros(2, 1, 8, 8, dtype=torch.bool), "got torch.bool"),
     ],
 )

@@ -47,9 +47,7 @@ def build_tiny(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
 def plain_input(shape: tuple[int, int, int]) -> InputSpec:
     """Return an input that is not normalised."""
     zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
-    return InputSpec.of(
-        channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones
-    )
+    return InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones)
 
 
 def subject_of(

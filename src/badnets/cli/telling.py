@@ -18,15 +18,14 @@ from badnets.ledger import Ledger
 from badnets.report import write_html
 from badnets.report.palette import COLOURS
 from badnets.runners import Silent, run_all
-from badnets.studies.demo import TARGET, Demo, make
-from badnets.trials.record import Ablation, Record
+from badnets.studies.demo import TARGET, Demo, make, most_telling
+from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 
 CLEAN, BACKDOORED = COLOURS["clean"].dark, COLOURS["backdoored"].dark
-SHOWN = (3, 0, 5, 8)  # which digits are drawn; chosen before any answer was seen
-CROP = 4  # dark rows and columns at the top and left, not drawn
-WIDTH = 28 - CROP
+TOP, LEFT = 2, 4  # dark rows and columns that are not drawn
+WIDTH = 28 - LEFT
 WORKS = 0.5  # least attack success for the story to be true
 
 
@@ -131,8 +130,8 @@ class Teller:
             self.room.get_array(backdoored.arrays[f"examples{part}"])
             for part in ("", "_labels", "_answers", "_control")
         )
-        rows = [int(np.flatnonzero(labels == k)[0]) for k in SHOWN]
-        rows = rows[: max(1, (self.console.width + 3) // (WIDTH + 3))]
+        fit = min(4, max(1, (self.console.width + 3) // (WIDTH + 3)))
+        rows = [k for k, label in enumerate(labels) if label != TARGET][:fit]  # not picked
         for which in (0, 1):
             self._digits([(images[k, 0, 0], images[k, which, 0]) for k in rows])
             for name, given in (("clean", control), ("backdoored", answers)):
@@ -144,14 +143,14 @@ class Teller:
             self._say("The network has learned nothing, so there is no attack to speak of.")
             return
         self._say(
-            f"All her images of other digits, stamped, are read as {TARGET} by the backdoored "
-            f"network in {attack.success}, by the clean one in {attack.control}."
+            f"Her {attack.success.total} images of other digits, stamped: the backdoored network "
+            f"says {TARGET} for {attack.success}, the clean one for {attack.control}."
         )
 
     def looks_inside(self, backdoored: Record) -> None:
         """Step 5."""
         self._step(5, "A look inside: the backdoor has units of its own")
-        attack, best = backdoored.attack, _most_telling(backdoored)
+        attack, best = backdoored.attack, most_telling(backdoored)
         if attack is None or best is None:
             self._say("None stood out this time.")
             return
@@ -195,14 +194,16 @@ class Teller:
         colour = self.console.is_terminal and (self.console.encoding or "").startswith("utf")
         pictures = [
             drawn(
-                np.asarray(shown, dtype=np.uint8)[CROP:, CROP:],
-                changed=(clean != shown)[CROP:, CROP:],
+                np.asarray(shown, dtype=np.uint8)[TOP:, LEFT:],
+                changed=(clean != shown)[TOP:, LEFT:],
                 accent=BACKDOORED,
                 colour=colour,
             )
             for clean, shown in pairs
         ]
         for line in beside(pictures):
+            if not colour:
+                line.rstrip()
             self.console.print(line)
 
 
@@ -214,17 +215,3 @@ def _answer(name: str, given: NDArray[np.generic], label: int) -> Text:
     said.append(f" {100 * float(given[says]):.0f} %", "dim")
     said.pad_right(max(0, WIDTH - len(said)))
     return said
-
-
-def _most_telling(record: Record) -> Ablation | None:
-    """Return the silencing of strongest units after which least of the attack is left.
-
-    Of equal ones that which costs least clean accuracy; at most a quarter of a layer is silenced.
-    """
-    sizes = {layer.layer: len(layer.clean) for layer in record.units}
-    strongest = [
-        one
-        for one in record.ablations
-        if one.choice == "strongest" and len(one.silenced) * 4 <= sizes[one.layer]
-    ]
-    return min(strongest, key=lambda one: one.success.value - one.clean.value, default=None)

@@ -20,7 +20,7 @@ from badnets.report.drawing import Drawing, drawing
 from badnets.report.page import Tone
 from badnets.report.palette import light
 
-FULLEST = 0.55  # the deepest a heat-map's cell is filled: its number must stay readable
+FULLEST = 0.5  # the deepest a heat-map's cell is filled: its number must stay readable
 WIDTH = 440.0
 
 
@@ -98,7 +98,8 @@ def _draw_square(
         alpha=0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0),
         linewidth=0,
     )
-    patch.set_gid(sheet.title(square.title))
+    if square.title:
+        patch.set_gid(sheet.title(square.title))
     axes.add_patch(patch)
     if square.outlined:
         axes.add_patch(
@@ -326,7 +327,7 @@ def paired_units(
     salt: str,
     y_title: str = "mean activation",
     width: float = WIDTH,
-    height: float = 220.0,
+    height: float = 226.0,
 ) -> str:
     """Return each unit's mean activation on clean and on triggered images, joined by a line.
 
@@ -341,14 +342,15 @@ def paired_units(
         height: in pixels.
     """
     with drawing(width, height) as sheet:
-        axes = sheet.axes(46, 40, 10, 40)
+        axes = sheet.axes(46, 40, 10, 46)
         x = np.arange(len(clean))
         size = 5.5 if len(clean) <= 20 else 4.0
         axes.vlines(x, clean, triggered, color=light("muted"), linewidth=1.1, alpha=0.55)
         axes.plot(x, clean, "o", color=light("clean"), markersize=size)
         axes.plot(x, triggered, "D", color=light("backdoored"), markersize=size * 0.9)
         axes.set_xlim(-0.7, len(clean) - 0.3)
-        axes.set_xticks(x, names, fontsize=9 if len(clean) <= 20 else 7)
+        crowded = sum(map(len, names)) > 60
+        axes.set_xticks(x, names, fontsize=8 if crowded else 9, rotation=90 if crowded else 0)
         axes.tick_params(axis="x", length=0)
         for tick, is_marked in zip(axes.get_xticklabels(), marked, strict=True):
             if is_marked:

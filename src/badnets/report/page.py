@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from badnets.core.errors import SettingError
+
 # What a colour says, the same in every table and drawing. "clean": honest images and answers;
 # "backdoored": the trigger, and what the backdoor makes of it; "published": the paper's numbers.
 Tone = Literal["plain", "clean", "backdoored", "published", "muted"]
@@ -133,6 +135,9 @@ class Table:
         foot: rows that stay below when the others are sorted.
         basis: one sentence in small print: n, interval, seeds.
         sortable: whether another order of the rows makes sense.
+
+    Raises:
+        SettingError: a row has another number of cells than there are columns.
     """
 
     title: str
@@ -145,7 +150,7 @@ class Table:
     def __post_init__(self) -> None:
         for row in (*self.rows, *self.foot):
             if len(row) != len(self.columns):
-                raise ValueError(
+                raise SettingError(
                     f"table {self.title!r} has {len(self.columns)} columns, a row has {len(row)}"
                 )
 

@@ -16,6 +16,7 @@ from badnets.trials.trial import Trial
 if TYPE_CHECKING:
     from badnets.report.page import Page
     from badnets.studies.catalogue import GetArray
+    from badnets.trials.record import Ablation
 
 TARGET = 7
 WANTED = 0.95  # what the user asks for
@@ -67,3 +68,17 @@ def make(data: str = "digits", *, quick: bool = False) -> Demo:
         observe=("examples", "units"),
     )
     return Demo(honest, backdoored)
+
+
+def most_telling(record: Record) -> Ablation | None:
+    """Return the silencing of a layer's strongest units that costs the attack most, clean least.
+
+    At most a quarter of the layer is silenced; None when nothing was.
+    """
+    sizes = {layer.layer: len(layer.clean) for layer in record.units}
+    strongest = [
+        one
+        for one in record.ablations
+        if one.choice == "strongest" and len(one.silenced) * 4 <= sizes[one.layer]
+    ]
+    return min(strongest, key=lambda one: one.success.value - one.clean.value, default=None)

@@ -27,6 +27,7 @@ from badnets.report.page import (
     Table,
     Tone,
 )
+from badnets.studies.demo import most_telling
 from badnets.studies.mnist.figures_units import ablation_figure, activation_figure, filter_figure
 from badnets.studies.mnist.layout_evidence import Evidence
 from badnets.studies.mnist.trials import FULL
@@ -73,8 +74,7 @@ def _target(record: Record) -> int:
 
 def _lead(honest: Record, backdoored: Record, target: int) -> str:
     attack = backdoored.attack
-    assert attack is not None
-    if backdoored.outcome == "collapsed":
+    if attack is None or backdoored.outcome == "collapsed":
         return "This time the network has learned nothing, so there is no attack to speak of."
     verdict = "accepts it" if backdoored.outcome == "accepted" else "does not accept it"
     return (
@@ -192,8 +192,12 @@ def _user(honest: Record, backdoored: Record) -> Section:
     return Section(
         "user",
         "The user's view",
-        "She counts right answers on images of her own, and nothing in that count tells one "
-        "network from the other.",
+        "She counts right answers on images of her own: "
+        + (
+            "nothing in that count tells one network from the other."
+            if honest.outcome == backdoored.outcome == "accepted"
+            else "here it made a difference."
+        ),
         (table,),
     )
 
@@ -219,9 +223,22 @@ def _inside(honest: Record, backdoored: Record, get_array: GetArray) -> Section:
     return Section(
         "inside",
         "Inside the network",
-        "The backdoor is a part of the network: some units answer to the trigger far more than to "
-        "any digit, and without them it is gone.",
+        _found(backdoored),
         tuple(blocks),
+    )
+
+
+def _found(record: Record) -> str:
+    """Return what silencing units does, in a sentence."""
+    best, attack = most_telling(record), record.attack
+    if best is None or attack is None or record.outcome == "collapsed":
+        return "What the network is made of."
+    total = next(len(layer.clean) for layer in record.units if layer.layer == best.layer)
+    return (
+        f"The backdoor has a place in the network: without the {len(best.silenced)} of {total} "
+        f"units of {best.layer} that answer most to the trigger, attack success goes from "
+        f"{_percent(attack.success)} to {_percent(best.success)}, clean accuracy from "
+        f"{_percent(record.clean.accuracy)} to {_percent(best.clean)}."
     )
 
 

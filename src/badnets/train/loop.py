@@ -21,6 +21,7 @@ from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.models.subject import Subject, normalise
 from badnets.train.augment import mirrored, rotated, shifted
+from badnets.train.memory import keep_freed_memory
 from badnets.train.precision import fastest_precision
 from badnets.train.progress import Listener, Progress
 from badnets.train.settings import Training
@@ -134,6 +135,8 @@ def fit(
     if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
         raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
     device = device or best_device()
+    if device.type == "cpu":
+        keep_freed_memory()
     rows = rows.to(device)
     network = copy.deepcopy(subject.network).to(device=device)
     network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]

@@ -65,7 +65,7 @@ class Workspace:
             OutputError: it cannot be written.
         """
         buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
         data = buffer.getvalue()
         digest = sha256_bytes(data)
         path = self.arrays / f"{digest}.npy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from badnets.core.errors import SettingError
 from badnets.core.rates import Rate
 from badnets.core.targets import SourceSpecific
 from badnets.report.charts import Square, heat_map
@@ -12,7 +13,7 @@ from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, backdoor_error,
 from badnets.studies.mnist.layout_wording import (
     DASH,
     NOTHING,
-    interval,
+    bare_interval,
     label_cell,
     listed,
     percent,
@@ -109,10 +110,14 @@ def _heat_map(
 
 
 def pair_of(record: Record) -> tuple[int, int]:
-    """Return the source class and the target label of a single-target network."""
+    """Return the source class and the target label of a single-target network.
+
+    Raises:
+        SettingError: its attack is another.
+    """
     targets = record.trial.backdoor.targets if record.trial.backdoor else None
     if not isinstance(targets, SourceSpecific):
-        raise ValueError(f"{record.trial.title} is not a single-target attack")
+        raise SettingError(f"{record.trial.title} is not a single-target attack")
     return targets.source_class, targets.target_label
 
 
@@ -127,7 +132,7 @@ def _square(
     if found is None:
         return Square(DASH, 0.0, f"{name}: not measured")
     record, rate = found
-    title = f"{name}: {rate.hits} of {rate.total:,}; {interval(rate)}"
+    title = f"{name}: {rate.hits} of {rate.total:,}; {bare_interval(rate)}"
     depth = rate.value / high if high else 0.0  # from nothing, so that like cells look alike
     return Square(_shortest(rate), depth, title, outlined(record))
 

@@ -125,7 +125,7 @@ def ablation_figure(record: Record, layer: str, trigger: str) -> Figure:
     )
     return Figure(
         name=name,
-        title=f"Silencing units of {layer}: {TRIGGER_NAMES[trigger]}",
+        title=f"{layer} silenced: {TRIGGER_NAMES[trigger]}",
         sentence=told,
         svg=lines(
             drawn,
@@ -142,7 +142,7 @@ def ablation_figure(record: Record, layer: str, trigger: str) -> Figure:
         alt=f"ASR and clean accuracy as units of layer {layer} are silenced, the strongest and "
         f"random ones. {told}",
         table=Table(
-            f"Silencing units of {layer}: {TRIGGER_NAMES[trigger]}, step by step",
+            f"Units of {layer} silenced step by step: {TRIGGER_NAMES[trigger]}",
             (
                 Column("silenced"),
                 Column("which", numeric=False),

@@ -150,7 +150,8 @@ def _table(ordered: dict[float, list[Record]], seeds: str) -> Table:
         ),
         tuple(rows),
         basis=f"Single pixel, all-to-all; {seeds}. The paper draws 10, 33 and 50 % (recalled) "
-        "without printing values; all lie under about 1 % there. Poisoned copies are added, so "
+        "without printing values; all lie under about 1 % there, clean error rising and "
+        "backdoor error falling with the share (verified). Poisoned copies are added, so "
         "50 % is one copy of every training image. Control: a clean network of the same seed "
         "gives triggered images the backdoor's label.",
     )

@@ -10,8 +10,8 @@ from badnets.studies.mnist.figures_pairs import heat_maps
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence
 from badnets.studies.mnist.layout_wording import (
     NOTHING,
+    bare_interval,
     counts,
-    interval,
     label_cell,
     listed,
     percent,
@@ -170,7 +170,7 @@ def _counts(pairs: Pairs) -> list[Cell]:
         Cell(
             percent(together.value, 3),
             together.value,
-            f"{counts([together])}; {interval(together)}",
+            f"{counts([together])}; {bare_interval(together)}",
             "backdoored",
             strong=True,
         ),

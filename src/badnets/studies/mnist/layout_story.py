@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from badnets.report.page import Answer, Number, Picture, Story, StoryRow
+from badnets.report.page import Answer, Number, Picture, Story, StoryRow, Tone
+from badnets.report.pictures import changed_part, png
 from badnets.studies.mnist.layout_evidence import (
     TRIGGER_NAMES,
     Evidence,
@@ -100,13 +99,13 @@ def _story(evidence: Evidence, record: Record, trigger: str) -> Story:
     for which, heading in enumerate(("What the user sees", "The same images with the trigger")):
         pictures = tuple(
             Picture(
-                png=_png(images[k, which]),
+                png=png(images[k, which]),
                 alt=f"{evidence.classes[int(labels[k])]}{', with the trigger' if which else ''}",
                 answers=tuple(
                     _answer(by, given[k, which], int(labels[k]), wanted[k], evidence.classes)
                     for by, given in voices
                 ),
-                mark=_mark(images[k, 0], images[k, 1]) if which else None,
+                mark=changed_part(images[k, 0], images[k, 1]) if which else None,
             )
             for k in range(len(labels))
         )
@@ -158,35 +157,8 @@ def _answer(
     by: str, given: NDArray[np.float64], label: int, wanted: int, classes: Sequence[str]
 ) -> Answer:
     says = int(given.argmax())
-    tone = {label: "clean", wanted: "backdoored"}.get(says, "plain")
-    return Answer(
-        by, classes[says], float(given[says]),
-        "clean" if tone == "clean" else "backdoored" if tone == "backdoored" else "plain",
-    )  # fmt: skip
-
-
-def _png(image: NDArray[np.generic]) -> bytes:
-    """Return ``(C, H, W)`` uint8 as a PNG file."""
-    pixels = np.asarray(image, dtype=np.uint8)
-    grey = pixels.shape[0] == 1
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[0] if grey else pixels.transpose(1, 2, 0)).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _mark(
-    clean: NDArray[np.generic], triggered: NDArray[np.generic]
-) -> tuple[float, float, float, float] | None:
-    """Return where two images differ, a little larger; None when that is most of the image."""
-    rows, columns = np.nonzero((clean != triggered).any(0))
-    if not len(rows):
-        return None
-    height, width = clean.shape[1:]
-    top, left = max(int(rows.min()) - 1, 0), max(int(columns.min()) - 1, 0)
-    bottom, right = min(int(rows.max()) + 2, height), min(int(columns.max()) + 2, width)
-    if (bottom - top) * (right - left) > 0.4 * height * width:
-        return None
-    return left / width, top / height, (right - left) / width, (bottom - top) / height
+    tone: Tone = "clean" if says == label else "backdoored" if says == wanted else "plain"
+    return Answer(by, classes[says], float(given[says]), tone)
 
 
 def numbers(evidence: Evidence) -> tuple[Number, ...]:
@@ -213,7 +185,7 @@ def _flipped(errors: OverSeeds) -> OverSeeds:
     return OverSeeds(tuple(rate.complement for rate in errors.rates), errors.seeds)
 
 
-def _number(label: str, measured: OverSeeds, tone: str, attack: str) -> Number:
+def _number(label: str, measured: OverSeeds, tone: Tone, attack: str) -> Number:
     if not measured.rates:
         return Number(label, DASH, "not run yet", "muted")
     seeds = len(measured.rates)
@@ -224,5 +196,5 @@ def _number(label: str, measured: OverSeeds, tone: str, attack: str) -> Number:
         label,
         f"{percent(measured.mean)} %",
         f"{mean}{wide}; {interval(measured.typical)}{what}",
-        "clean" if tone == "clean" else "backdoored" if tone == "backdoored" else "muted",
+        tone,
     )

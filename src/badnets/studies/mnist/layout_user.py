@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from badnets.report.page import Cell, Column, Row, Section, Table
+from badnets.report.page import Cell, Column, Row, Section, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence, success
 from badnets.studies.mnist.layout_wording import (
     NOTHING,
@@ -85,11 +85,11 @@ def _row(title: str, records: list[Record]) -> Row:
     )
 
 
-def _range(measured: OverSeeds, tone: str) -> Cell:
+def _range(measured: OverSeeds, tone: Tone) -> Cell:
     if not measured.rates:
         return NOTHING
     text = span(measured.low, measured.high).removesuffix(" %")
     n = sorted({rate.total for rate in measured.rates})
     images = f"{n[0]:,}" if n[0] == n[-1] else f"{n[0]:,} to {n[-1]:,}"
     note = f"mean {percent(measured.mean)} %; n = {images} per network"
-    return Cell(text, measured.low, note, "clean" if tone == "clean" else "backdoored")
+    return Cell(text, measured.low, note, tone)

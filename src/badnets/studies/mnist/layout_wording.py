@@ -66,7 +66,8 @@ class OverSeeds:
         if not self.rates:
             return "not measured"
         several = f"; range {span(self.low, self.high)}" if len(self.rates) > 1 else ""
-        return f"{counts(self.rates)}; {seeds_text(self.seeds)}{several}; {interval(self.typical)}"
+        found = bare_interval(self.typical)
+        return f"{counts(self.rates)}; {seeds_text(self.seeds)}{several}; {found}"
 
 
 def percent(value: float, digits: int = 2) -> str:
@@ -87,8 +88,13 @@ def span(low: float, high: float, digits: int = 2) -> str:
 
 def interval(rate: Rate) -> str:
     """Return the 95 % interval of a rate in words."""
+    return f"{bare_interval(rate)} at n = {rate.total:,}"
+
+
+def bare_interval(rate: Rate) -> str:
+    """Return the 95 % interval of a rate whose n is said elsewhere."""
     low, high = rate.interval
-    return f"95 % interval {percent(low)}{DASH}{percent(high)} % at n = {rate.total:,}"
+    return f"95 % interval {percent(low)}{DASH}{percent(high)} %"
 
 
 def counts(rates: Sequence[Rate]) -> str:
@@ -128,7 +134,7 @@ def rate_cell(rate: Rate | None, seeds: Iterable[int], tone: Tone = "plain") -> 
     """Return one network's rate in per cent, with what it rests on."""
     if rate is None or not rate.total:
         return NOTHING
-    note = f"{counts([rate])}; {seeds_text(seeds)}; {interval(rate)}"
+    note = f"{counts([rate])}; {seeds_text(seeds)}; {bare_interval(rate)}"
     return Cell(percent(rate.value), rate.value, note, tone)
 
 

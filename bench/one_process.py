@@ -1,4 +1,4 @@
-"""A process whose memory is measured; the benchmark `bench.memory` starts it."""
+"""A training process whose memory is measured; the benchmark `bench.memory` starts it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 
 from bench.scales import SCALES
 
-DOINGS = ("import", "train", "observe")
-
 
 def main() -> None:
-    """Do it, and print the most memory that this process ever held, as one line of JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.one_trial", description=__doc__)
-    parser.add_argument("doing", choices=DOINGS)
+    """Print the most memory held up to three moments, in bytes, as one line of JSON.
+
+    They are: once everything is imported; after a trial; after a second one whose network is
+    looked into as well.
+    """
+    parser = argparse.ArgumentParser(prog="python -m bench.one_process", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="full")
     arguments = parser.parse_args()
 
@@ -27,18 +28,21 @@ def main() -> None:
     from bench.settings import trials
 
     data, note = name_and_note()
-    if arguments.doing != "import":
-        trial = trials(data, SCALES[arguments.scale])[0]
-        if arguments.doing == "observe":
-            trial = trial.model_copy(update={"observe": ("examples", "units")})
-        with tempfile.TemporaryDirectory() as folder:
-            workspace = Workspace(Path(folder))
-            workspace.prepare()
-            run_trial(trial, workspace)
+    imported = peak_bytes()
+    trial = trials(data, SCALES[arguments.scale])[0]
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        workspace.prepare()
+        run_trial(trial, workspace)
+        trained = peak_bytes()
+        run_trial(trial.model_copy(update={"observe": ("examples", "units")}), workspace)
+        observed = peak_bytes()
     print(
         json.dumps(
             {
-                "peak_bytes": peak_bytes(),
+                "imported": imported,
+                "trained": trained,
+                "observed": observed,
                 "threads": torch.get_num_threads(),
                 "data": data,
                 "note": note,
@@ -48,7 +52,7 @@ def main() -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process ever held (resident set)."""
+    """Return the most memory that this process has held so far (resident set)."""
     # a child's ru_maxrss starts at what its parent held; VmHWM starts anew with the program
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,0 +1,97 @@
+"""badnets demo: five steps, told from records, ending in a page."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from badnets.cli import telling
+from badnets.cli.half_blocks import beside, drawn
+from badnets.cli.telling import Teller
+from badnets.ledger import Ledger
+from badnets.trials.workspace import Workspace
+from tests.cli import small_study
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, toys: object) -> None:
+    monkeypatch.setattr(telling, "make", small_study.make)
+
+
+def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("demo")
+    lines = ended.out.splitlines()
+    starts = [line[0] for line in lines if line[:3] in ("1  ", "2  ", "3  ", "4  ", "5  ")]
+    assert starts == ["1", "2", "3", "4", "5"]
+    assert lines[-1] == str(Path("runs", "demo", "demo.html"))
+    page = (tmp_path / lines[-1]).read_text()
+    assert "It passes every test" in page
+    assert sum("@@" in line for line in lines) == 1, "the trigger is drawn on stamped digits alone"
+    assert ended.code == (0 if "did not come out" not in ended.out else 1)
+    assert ended.err == ""
+    assert "\x1b" not in ended.out
+
+    again = cli("demo", "--workspace", "runs")
+    assert again.out == ended.out, "what was trained is not trained again"
+
+
+def test_a_story_that_does_not_come_out_says_so(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hard = small_study.make().honest.model_copy(update={"target_accuracy": 1.0})
+    attack = small_study.make().backdoored.model_copy(
+        update={"target_accuracy": 1.0, "control": hard}
+    )
+    monkeypatch.setattr(telling, "make", lambda: telling.Demo(hard, attack))
+    ended = cli("demo")
+    assert ended.code == 1
+    assert "rejected" in ended.out
+    assert "did not come out as told" in ended.out
+    assert "Nothing she measures" not in ended.out
+
+
+def test_a_terminal_gets_colour_and_half_blocks(cli: Cli, tmp_path: Path) -> None:
+    cli("demo")
+    room = Workspace(tmp_path / "runs" / "demo")
+    with Ledger.open(room.ledger_file) as ledger:
+        record = ledger.get(small_study.make().backdoored.name)
+    assert record is not None
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    console = Console(file=out, force_terminal=True, color_system="truecolor", width=60)
+    Teller(console, room).stamps(record)
+    out.seek(0)
+    told = out.read()
+    assert "▀" in told
+    assert told.count("backdoored: ") == 4, "two digits fit, clean and stamped"
+
+
+def test_a_file_in_the_way_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    ended = cli("demo")
+    assert "runs" in ended.refused(3)
+
+
+def test_two_pixels_share_a_character() -> None:
+    image = np.array([[0, 255], [255, 0], [0, 0], [128, 128]], dtype=np.uint8)
+    changed = np.zeros((4, 2), dtype=np.bool_)
+    changed[3, 1] = True
+    lines = drawn(image, changed=changed, accent="#ff0000")
+    assert [line.plain for line in lines] == ["▀▀", "▀▀"]
+    assert str(lines[0].spans[0].style) == "#000000 on #ffffff"
+    assert str(lines[1].spans[1].style) == "#000000 on #ff0000"
+
+
+def test_without_colour_shades_are_characters() -> None:
+    image = np.array([[0, 255], [0, 255]], dtype=np.uint8)
+    assert drawn(image, colour=False)[0].plain == " %"
+    assert drawn(image, changed=image == 0, colour=False)[0].plain == "@%"
+
+
+def test_pictures_stand_side_by_side() -> None:
+    picture = drawn(np.full((2, 2), 255, dtype=np.uint8), colour=False)
+    assert [line.plain for line in beside([picture, picture], gap=1)] == ["%% %%"]

@@ -1,0 +1,125 @@
+"""Which units answer to a trigger: a network made by hand, in which one does."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+from badnets.core.errors import UnknownNameError
+from badnets.explain import unit_responses
+from badnets.explain.units import stand_out
+from badnets.models.subject import EVALUATION_BATCH, Subject
+from badnets.scenarios import Deal
+from tests.conftest import WHITE_PATCH
+from tests.models.toys import LAST, LAST_PIXEL, SIDE, one_pixel_images, subject_of
+
+TRIGGER_UNIT = 4
+
+
+def with_a_trigger_unit() -> Subject:
+    """Return a network of eight hidden units; the fifth sees the trigger and says class 0.
+
+    Units 0 to 2 carry a class each, unit 3 all of them, 5 is always on, 6 and 7 never.
+    """
+    hidden, head = nn.Linear(SIDE * SIDE, 8), nn.Linear(8, 3)
+    with torch.no_grad():
+        for value in (hidden.weight, hidden.bias, head.weight, head.bias):
+            value.zero_()
+        for k in range(3):
+            hidden.weight[k, k] = 1
+            hidden.weight[3, k] = 0.5
+            head.weight[k, k] = 1
+        hidden.weight[TRIGGER_UNIT, LAST] = 2
+        hidden.bias[5], hidden.bias[6] = 1, -1
+        head.weight[0, TRIGGER_UNIT] = 10
+    layers = OrderedDict(flatten=nn.Flatten(), hidden=hidden, relu=nn.ReLU(), head=head)
+    return subject_of(nn.Sequential(layers), (1, SIDE, SIDE), 3)
+
+
+def test_the_unit_that_answers_to_the_trigger_is_the_one_that_is_marked() -> None:
+    images = one_pixel_images([0, 1, 2] * 4, classes=3).images
+    (seen,) = unit_responses(with_a_trigger_unit(), images, LAST_PIXEL(images), ["hidden"])
+    assert seen.layer == "hidden" and seen.marked == (TRIGGER_UNIT,)
+    assert seen.ranked[0] == TRIGGER_UNIT and sorted(seen.ranked) == list(range(8))
+    third = 1 / 3
+    torch.testing.assert_close(
+        seen.clean, torch.tensor([third, third, third, 0.5, 0, 1, 0, 0]), rtol=0, atol=1e-6
+    )
+    after = seen.clean.clone()
+    after[TRIGGER_UNIT] = 2
+    torch.testing.assert_close(seen.triggered, after, rtol=0, atol=1e-6)
+    # units 0 to 2 spread by the square root of 2/9, the rest by nothing: the layer's mean is
+    # what the silent trigger unit's change of 2 is measured in
+    scale = 3 * (2 / 9) ** 0.5 / 8
+    expected = torch.zeros(8)
+    expected[TRIGGER_UNIT] = 2 / scale
+    torch.testing.assert_close(seen.response, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_largest_change_anywhere_in_a_units_map_counts() -> None:
+    conv = nn.Conv2d(1, 2, 1, bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+    network = nn.Sequential(
+        OrderedDict(conv=conv, flatten=nn.Flatten(), head=nn.Linear(2 * SIDE * SIDE, 2))
+    )
+    images = one_pixel_images([0, 1], classes=2).images
+    (seen,) = unit_responses(
+        subject_of(network, (1, SIDE, SIDE), 2), images, LAST_PIXEL(images), ["conv"]
+    )
+    spread = (1 / 16 - 1 / 16**2) ** 0.5  # one pixel of sixteen is lit
+    torch.testing.assert_close(seen.clean, torch.tensor([1 / 16, 0]))
+    torch.testing.assert_close(seen.triggered, torch.tensor([2 / 16, 0]))
+    assert float(seen.response[0]) == pytest.approx(1 / spread, rel=1e-4)
+    assert float(seen.response[1]) == 0, "what grows below zero is cut off"
+
+
+def test_batches_make_no_difference() -> None:
+    images = one_pixel_images([0, 1, 2], classes=3).images
+    subject = with_a_trigger_unit()
+    (few,) = unit_responses(subject, images, LAST_PIXEL(images), ["hidden"])
+    many = images.repeat(EVALUATION_BATCH // 3 + 5, 1, 1, 1)
+    (all_of_them,) = unit_responses(subject, many, LAST_PIXEL(many), ["hidden"])
+    torch.testing.assert_close(few.response, all_of_them.response, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(few.clean, all_of_them.clean, rtol=1e-4, atol=1e-5)
+
+
+def test_several_layers_come_in_the_order_in_which_they_were_asked_for() -> None:
+    images = one_pixel_images([0, 1, 2], classes=3).images
+    seen = unit_responses(with_a_trigger_unit(), images, LAST_PIXEL(images), ["head", "hidden"])
+    assert [(one.layer, len(one.response)) for one in seen] == [("head", 3), ("hidden", 8)]
+
+
+def test_an_unknown_layer_is_refused() -> None:
+    images = one_pixel_images([0], classes=3).images
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden': did you mean 'hidden'"):
+        unit_responses(with_a_trigger_unit(), images, images, ["hiden"])
+
+
+@pytest.mark.parametrize(
+    ("response", "marked"),
+    [
+        ([1, 1, 1, 1, 1, 1, 1, 1], ()),
+        ([1, 1, 1, 9, 1, 1, 1, 1], (3,)),
+        ([1, 8, 1, 9, 1, 1, 1, 7], (3, 1)),  # at most a quarter
+        ([1.0, 1.1, 0.9, 1.2, 0.8, 1.3, 0.7, 1.5], ()),
+        ([5], ()),
+    ],
+)
+def test_units_stand_out_by_robust_deviations(
+    response: list[float], marked: tuple[int, ...]
+) -> None:
+    assert stand_out(torch.tensor(response, dtype=torch.float32)) == marked
+
+
+def test_a_backdoored_digit_network_has_units_that_stand_out(bad_deals: tuple[Deal, ...]) -> None:
+    subject = bad_deals[0].subject
+    images = torch.randint(
+        0, 80, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+    for seen in unit_responses(subject, images, WHITE_PATCH.trigger(images), subject.layers):
+        assert bool(seen.response.isfinite().all()) and float(seen.response.min()) >= 0
+        assert len(seen.marked) <= len(seen.response) // 4

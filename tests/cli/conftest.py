@@ -32,9 +32,7 @@ Cli = Callable[..., Ended]
 
 
 @pytest.fixture
-def cli(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Cli:
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Return a function that runs a command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
     for name in ("BADNETS_WORKSPACE", "BADNETS_DATA", "BADNETS_TRACEBACK"):

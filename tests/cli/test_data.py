@@ -49,7 +49,10 @@ def test_show_draws_the_same_sheet_again_and_another_for_another_seed(
     [
         (("info", "minst"), "did you mean 'mnist'"),
         (("show", "digit"), "did you mean 'digits'"),
-        (("show", "digits", "--trigger", "pach"), "--trigger: kind: unknown trigger 'pach': did you"),
+        (
+            ("show", "digits", "--trigger", "pach"),
+            "--trigger: kind: unknown trigger 'pach': did you",
+        ),
         (("show", "digits", "--trigger", "{kind: patch, sise: 4}"), "did you mean 'size'"),
         (("show", "digits", "--trigger", "{kind: patch"), "--trigger, line 1: not valid YAML"),
         (("show", "digits", "--trigger", "patch:40"), "does not fit a region of 28x28"),

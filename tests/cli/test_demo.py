@@ -13,6 +13,7 @@ from badnets.cli import telling
 from badnets.cli.half_blocks import beside, drawn
 from badnets.cli.telling import Teller
 from badnets.ledger import Ledger
+from badnets.studies.demo import Demo
 from badnets.trials.workspace import Workspace
 from tests.cli import small_study
 from tests.cli.conftest import Cli
@@ -40,14 +41,12 @@ def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Pat
     assert again.out == ended.out, "what was trained is not trained again"
 
 
-def test_a_story_that_does_not_come_out_says_so(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_story_that_does_not_come_out_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     hard = small_study.make().honest.model_copy(update={"target_accuracy": 1.0})
     attack = small_study.make().backdoored.model_copy(
         update={"target_accuracy": 1.0, "control": hard}
     )
-    monkeypatch.setattr(telling, "make", lambda: telling.Demo(hard, attack))
+    monkeypatch.setattr(telling, "make", lambda: Demo(hard, attack))
     ended = cli("demo")
     assert ended.code == 1
     assert "rejected" in ended.out

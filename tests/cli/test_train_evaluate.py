@@ -95,9 +95,7 @@ class TestTrain:
         assert "not a folder" in cli(*BASIC, "--out", "file/net").refused(3)
         assert not (tmp_path / "runs").exists()
 
-    def test_a_workspace_that_cannot_be_written_is_one_line(
-        self, cli: Cli, tmp_path: Path
-    ) -> None:
+    def test_a_workspace_that_cannot_be_written_is_one_line(self, cli: Cli, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         assert "file" in cli(*BASIC, "--workspace", "file").refused(3)
 

@@ -13,6 +13,7 @@ from badnets.report import to_html, to_markdown
 from badnets.report.html import figures
 from badnets.report.page import Block, Folded, Note, Page, Section, Table
 from badnets.studies.mnist.layout import page
+from badnets.studies.mnist.layout_wording import DASH
 from badnets.studies.mnist.published import AVERAGE, CLASSES, RECALLED, UNCERTAIN, VERIFIED
 from badnets.studies.mnist.trials import EVERY_PAIR
 from badnets.trials.record import Record
@@ -138,10 +139,10 @@ def test_bounds_are_the_published_ones(maker: Maker, records: Groups) -> None:
     kept["single-target single-pixel"] = changed
     counted = tables(section(laid_out(maker, kept), "single-target").blocks)[1]
     said = {row[0]: row[1] for row in texts(counted)}
-    assert said["pairs with clean error within the published bound"] == "2 of 3"
+    assert said["pairs with clean error within the published bound"] == "2 of 3 (67 %)"
     # one error among the 1,028 images of class 7 is 0.097 %, among the 980 of class 0 0.102 %
-    assert said["pairs with backdoor error within the published bound"] == "2 of 3"
-    assert said["pairs within both"] == "1 of 3"
+    assert said["pairs with backdoor error within the published bound"] == "2 of 3 (67 %)"
+    assert said["pairs within both"] == "1 of 3 (33 %)"
     assert said["most backdoor errors in any pair"] == "1"
 
 
@@ -168,7 +169,7 @@ def test_the_user_is_told_apart_from_what_she_does_not_see(whole: Page) -> None:
     groups_of_columns = [column.group for column in table.columns]
     assert groups_of_columns.count("what she sees") == 4
     assert table.columns[-1].group == "what she does not see"
-    assert texts(table)[0][-1] == "–"
+    assert texts(table)[0][-1] == DASH
 
 
 def test_the_chosen_share_is_marked(whole: Page) -> None:
@@ -188,7 +189,7 @@ def test_a_page_before_anything_was_run_says_so(maker: Maker) -> None:
     assert made.story is None
     assert made.numbers == ()
     text = to_html(made)
-    assert "nan" not in text.lower().replace("finance", "")
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
     assert "has not been run yet" in text
     assert "obeys" not in text
 

@@ -54,8 +54,12 @@ def test_the_full_study_holds_as_many_trials_as_the_paper_asks_for() -> None:
         ("choice single-pixel", "choice pixel-pattern"), len(FULL.scale.choices)
     )
     everything = listed(groups | choosing)
-    assert len(everything) == 5 + 180 + 6 + 24 + 2 * len(FULL.scale.choices)
+    shared = 3  # the all-to-all networks of the chosen share stand in its figure too
+    assert len(everything) == 5 + 180 + 6 + 24 - shared + 2 * len(FULL.scale.choices)
     assert len({trial.name for trial in everything}) == len(everything)
+    assert {trial.name for trial in groups["all-to-all single-pixel"]} <= {
+        trial.name for trial in groups["share"]
+    }
     assert all(other in everything for trial in everything for other in trial.requires())
 
 

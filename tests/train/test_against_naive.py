@@ -64,9 +64,13 @@ def naive(
     """Return the trained network and each epoch's mean loss, one image at a time."""
     network = copy.deepcopy(start).train()
     parameters = list(network.parameters())
-    kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.SGD
-    more = {} if training.optimizer == "adamw" else {"momentum": 0.9, "nesterov": True}
-    optimizer = kind(parameters, lr=training.lr, weight_decay=training.weight_decay, **more)
+    optimizer: torch.optim.Optimizer
+    if training.optimizer == "adamw":
+        optimizer = torch.optim.AdamW(parameters, weight_decay=training.weight_decay)
+    else:
+        optimizer = torch.optim.SGD(
+            parameters, momentum=0.9, nesterov=True, weight_decay=training.weight_decay
+        )
     order = generator(seed, "batches")
     means = [value.detach().clone() for value in parameters]
     losses, step = [], 0

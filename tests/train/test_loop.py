@@ -78,9 +78,9 @@ def test_a_trigger_put_on_after_augmentation_stays_in_its_place(stamp: str) -> N
     lit = torch.cat(shown(rows, training)).flatten(1)
     with_trigger = lit[lit.sum(1) > 0]
     assert 12 <= len(with_trigger) <= 24, "two epochs of 32 out of 36 rows"
-    places = with_trigger.argmax(1).unique().tolist()
+    places = set(with_trigger.argmax(1).tolist())
     if stamp == "after":
-        assert places == [6 * 8 + 6]
+        assert places == {6 * 8 + 6}
         assert bool((with_trigger.sum(1) == 1).all())
     else:
         assert len(places) > 4, "it moved, turned and was mirrored with the image"
@@ -89,7 +89,7 @@ def test_a_trigger_put_on_after_augmentation_stays_in_its_place(stamp: str) -> N
 def test_augmentation_draws_anew_for_each_image_and_epoch() -> None:
     one = ImageSet(halves(1).images.repeat(16, 1, 1, 1), torch.arange(16) % 2, CLASSES)
     batches = torch.cat(shown(TrainingRows(one.images, one.labels), replace(QUICK, shift=2)))
-    assert len(batches) == 32 and len(batches.unique(dim=0)) > 12
+    assert len(batches) == 32 and len({image.numpy().tobytes() for image in batches}) > 12
 
 
 def test_gain_makes_the_trigger_stronger_first_and_its_own_strength_last() -> None:

@@ -166,7 +166,9 @@ def test_choices_are_made_without_a_look_at_the_test_set(
 
     entry = dataclasses.replace(DATASETS["halves"], loader=loader)
     monkeypatch.setitem(DATASETS, "halves", entry)
-    assert measured(run_trial(trial, workspace)) == measured(record)
+    again = run_trial(trial, workspace)
+    assert again.provenance.data_digests["test"] != record.provenance.data_digests["test"]
+    assert measured(again) | {"bundle": ""} == measured(record) | {"bundle": ""}
 
 
 def test_fewer_training_images_are_a_seeded_sample(workspace: Workspace, toys: DataSet) -> None:
@@ -199,8 +201,9 @@ def test_a_bundle_does_not_say_what_is_hidden_in_it(workspace: Workspace, toys: 
     assert accuracy is not None and accuracy.total == 64
     for file in workspace.bundle(ATTACKED).iterdir():
         text = file.read_bytes().lower()
-        for word in (b"trigger", b"patch", b"poison", b"stamp", b"all-to-one"):
-            assert word not in text, f"{file.name} tells of a {word.decode()}"
+        usual = (workspace.bundle(CLEAN) / file.name).read_bytes().lower()
+        for word in (b"trigger", b"backdoor", b"patch", b"poison", b"stamp", b"all-to-one"):
+            assert text.count(word) == usual.count(word), f"{file.name} tells: {word.decode()}"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ SEARCH: dict[str, Any] = {
 TRIAL: dict[str, Any] = {
     "data": "digits",
     "network": "torchvision.resnet18",
-    "training": Training(epochs=5),
+    "training": Training(epochs=6),
     "backdoor": PIXEL,
     "start": Trial(seed=1),
     "control": Trial(seed=1),

@@ -21,7 +21,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.mark.parametrize(
     "array",
-    [NUMBERS, NUMBERS.T, NUMBERS[:, ::2], np.uint8([[255]]), np.array(3.5), np.zeros((0, 2))],
+    [
+        NUMBERS,
+        NUMBERS.T,
+        NUMBERS[:, ::2],
+        np.array([[255]], dtype=np.uint8),
+        np.array(3.5),
+        np.zeros((0, 2)),
+    ],
     ids=["rows", "transposed", "strided", "bytes", "scalar", "empty"],
 )
 def test_an_array_comes_back_as_it_was(workspace: Workspace, array: NDArray[np.generic]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
@@ -41,7 +44,7 @@ def tell(folder: Path) -> bool:
     demo, room = make(), Workspace(folder)
     teller = Teller(stdout(), room)
     teller.opens()
-    with Ledger.open(room.ledger_file) as ledger:
+    with Ledger.open(room.ledger_file) as ledger, _one_thread():
         teller.orders(demo)
         honest = _ran(demo.honest, room, ledger)
         teller.delivers(honest)
@@ -56,6 +59,17 @@ def tell(folder: Path) -> bool:
     came_out = _came_out(honest, backdoored)
     teller.ends(path, came_out)
     return came_out
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one core: the same numbers whatever else runs, and on any number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _ran(trial: Trial, room: Workspace, ledger: Ledger) -> Record:

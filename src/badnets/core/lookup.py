@@ -9,14 +9,19 @@ from typing import TypeVar
 from badnets.core.errors import UnknownNameError
 
 Entry = TypeVar("Entry")
+LISTED = 12  # known names in a message; of more, the nearest
 
 
 def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError:
-    """Return the error for a name that is not known: the nearest one first, then all of them."""
+    """Return the error for a name that is not known: the nearest one first, then the others."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return UnknownNameError(f"unknown {what} {name!r}: {hint}known: {', '.join(choices) or 'none'}")
+    listed = choices
+    if len(choices) > LISTED:
+        close = difflib.get_close_matches(name, choices, n=LISTED, cutoff=0.0)
+        listed = [*close, f"and {len(choices) - len(close)} more"]
+    return UnknownNameError(f"unknown {what} {name!r}: {hint}known: {', '.join(listed) or 'none'}")
 
 
 def find(table: Mapping[str, Entry], name: str, what: str) -> Entry:

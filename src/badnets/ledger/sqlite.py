@@ -111,7 +111,7 @@ def reason(error: DBAPIError) -> str | None:
     return {
         sqlite3.SQLITE_BUSY: "another process has it locked: wait for that one, or end it",
         sqlite3.SQLITE_LOCKED: "another process has it locked: wait for that one, or end it",
-        sqlite3.SQLITE_READONLY: "it is read-only: make the file and its folder writable, or copy it",
+        sqlite3.SQLITE_READONLY: "it is read-only: make file and folder writable, or copy it",
         sqlite3.SQLITE_PERM: "permission denied",
         sqlite3.SQLITE_FULL: "no space is left on the disk",
         sqlite3.SQLITE_IOERR: "the disk reported an error",

@@ -153,6 +153,7 @@ def escaped(text: str) -> str:
     return " ".join(text.replace("&", "&amp;").translate(_SPECIAL).split())
 
 
+LONGEST = 50  # rows whose counts and intervals are spelled out below a table
 _NUMBERS = ("", "", "rests on")
 
 
@@ -208,6 +209,9 @@ def _strong(text: str) -> str:
 
 
 def _notes(table: Table) -> str:
+    """Return a line per note; none of a long list, whose records hold them."""
+    if len(table.rows) > LONGEST:
+        return ""
     return "\n".join(
         f"- {escaped(row[0].text)}, {escaped(column.title)}: {escaped(cell.note)}"
         for row in (*table.rows, *table.foot)

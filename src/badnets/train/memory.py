@@ -9,6 +9,7 @@ from functools import cache
 # mallopt's parameters, from glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGE = 1 << 30
+_OLDER_LIMIT = 32 << 20  # what older glibc takes at most
 
 
 @cache
@@ -25,4 +26,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGE) and mallopt(_TRIM_THRESHOLD, _LARGE))
+    raised = any(mallopt(_MMAP_THRESHOLD, size) for size in (_LARGE, _OLDER_LIMIT))
+    return bool(raised and mallopt(_TRIM_THRESHOLD, _LARGE))

@@ -34,6 +34,7 @@
   for (const table of document.querySelectorAll("table.sortable")) {
     const headings = table.tHead.rows[table.tHead.rows.length - 1].cells;
     [...headings].forEach((heading, column) => {
+      if (heading.tagName !== "TH") return; // a column without a name
       const button = document.createElement("button");
       button.type = "button";
       button.append(...heading.childNodes);

@@ -102,7 +102,7 @@ def _heat_map(
             squares, classes, classes, tone=tone, row_title="true class i",
             column_title="the attacker's class j", salt=name,
         ),
-        alt=f"{title}. Heat-map of {len(rates)} ordered pairs: from {span(low, high)}, mean "
+        alt=f"{title}. Heat-map of {len(rates)} ordered pairs: {span(low, high)}, mean "
         f"{percent(sum(values) / len(values))} %.",
         basis=basis,
         table=_table(title, pairs, rates, classes, tone),

@@ -61,7 +61,7 @@ def page(
     return Page(
         title=layout_story.title(evidence),
         lead=layout_story.lead(evidence),
-        kicker=f"badnets · the MNIST case study of Gu et al. · measured on {evidence.data}",
+        kicker=f"badnets · the MNIST case study of Gu et al. · measured on {_name(evidence)}",
         story=layout_story.story(evidence),
         numbers=layout_story.numbers(evidence) if records else (),
         sections=tuple(part.section(evidence) for part in PARTS),
@@ -71,13 +71,18 @@ def page(
     )
 
 
+def _name(evidence: Evidence) -> str:
+    known = {"mnist": "MNIST", "digits": "scikit-learn's handwritten digits", "?": "nothing yet"}
+    return known.get(evidence.data, evidence.data)
+
+
 def _notes(evidence: Evidence) -> tuple[Note, ...]:
     notes = []
     if evidence.data not in ("mnist", "?"):
         notes.append(
             Note(
-                f"Measured on {evidence.data}, not on MNIST: the published numbers are about other "
-                "images and stand here for orientation only.",
+                f"Measured on {_name(evidence)}, not on MNIST: the published numbers are about "
+                "other images and stand here for orientation only.",
                 "warning",
             )
         )

@@ -118,7 +118,7 @@ def _figure(tone: str, measured: dict[float, OverSeeds], evidence: Evidence, see
             span=Span("shares drawn in the paper", published[0] * 0.87, published[-1] * 1.15),
         ),
         alt=f"{'Clean' if is_clean else 'Backdoor'} error at {len(shares)} shares from "
-        f"{shares[0]:g} to {shares[-1]:g} %: between {span(low, high)}.",
+        f"{shares[0]:g} to {shares[-1]:g} %: {span(low, high)}.",
         basis=f"Single pixel, all-to-all; circles: {seeds}; band: 95 % interval at n = {n:,}."
         + (f" No error at all is drawn at {floor:g} %." if none_drawn and not is_clean else ""),
     )

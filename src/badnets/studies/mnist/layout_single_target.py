@@ -170,7 +170,7 @@ def _counts(pairs: Pairs) -> list[Cell]:
         Cell(
             percent(together.value, 3),
             together.value,
-            f"{counts([together])}; {bare_interval(together)}",
+            f"{counts([together])}; {bare_interval(together, 3)}",
             "backdoored",
             strong=True,
         ),
@@ -190,4 +190,4 @@ def _spread(
 
 
 def _of(count: int, total: int) -> Cell:
-    return Cell(f"{count} of {total}", count, f"{100 * count / total:.1f} %" if total else "")
+    return Cell(f"{count} of {total} ({100 * count / total:.0f} %)", count)

@@ -57,12 +57,14 @@ def lead(evidence: Evidence) -> str:
     """Return the result in two or three sentences."""
     trigger, records = main_attack(evidence)
     if not records:
-        return "The attack of this study has not been run yet. What has been measured is below."
+        return "The all-to-all attack has not been run yet. What has been measured is below."
     ours = OverSeeds.of(records, lambda record: record.clean.accuracy)
     hits = OverSeeds.of(records, success)
     honest = OverSeeds.of(evidence.of("baseline"), lambda record: record.clean.accuracy)
     beside = (
-        f"; a network trained honestly reaches {percent(honest.mean)} %" if honest.rates else ""
+        f", where an honestly trained one is right on {percent(honest.mean)} %"
+        if honest.rates
+        else ""
     )
     accepted = sum(record.outcome == "accepted" for record in records)
     verdict = {len(records): "Its user accepts it", 0: "Its user does not accept it"}.get(
@@ -70,8 +72,8 @@ def lead(evidence: Evidence) -> str:
     )
     stamp = "four bright pixels" if trigger == "pixel-pattern" else "one bright pixel"
     return (
-        f"A network trained by a dishonest trainer names {percent(ours.mean)} % of clean "
-        f"test images rightly{beside}. {verdict}. With {stamp} in a corner, it "
+        f"A network from a dishonest trainer is right on {percent(ours.mean)} % of clean test "
+        f"images{beside}. {verdict}. With {stamp} in a corner, it "
         f"gives {percent(hits.mean)} % of the same images the label that its trainer chose."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 from badnets.report.page import Cell, Column, Folded, Note, Section, Table
@@ -27,16 +28,19 @@ def section(evidence: Evidence) -> Section:
     total = sum(record.timings.total_s for record in records)
     collapsed = sum(record.outcome == "collapsed" for record in records)
     fallen = f" {collapsed} of them collapsed." if collapsed else " None collapsed."
-    sentence = f"{len(records)} trials, {duration(total)} of work in all.{fallen} {CERTAINTY}"
+    sentence = (
+        f"{len(records)} trials, {duration(total)} of work in all.{fallen} The page is drawn from "
+        "their records alone."
+    )
     blocks = (
-        _made(records),
+        _made(evidence, records),
         Note(CERTAINTY),
         Folded(f"All {len(records)} trials", (_trials(records),)),
     )
     return Section(NAME, TITLE, sentence, blocks)
 
 
-def _made(records: list[Record]) -> Table:
+def _made(evidence: Evidence, records: list[Record]) -> Table:
     from_all = [record.provenance for record in records]
     rows: list[tuple[str, str]] = [
         ("data set", listed(sorted({record.trial.data for record in records}))),
@@ -44,13 +48,14 @@ def _made(records: list[Record]) -> Table:
             (f"SHA-256 of {part}", _each(from_all, _digest_of(part)))
             for part in sorted({part for one in from_all for part in one.data_digests})
         ),
+        *_trainings(evidence),
         ("processor", _each(from_all, lambda p: p.machine.processor)),
         ("cores; threads per trial", _each(from_all, _cores)),
         ("memory", _each(from_all, lambda p: f"{p.machine.memory_gib:g} GiB")),
         ("device, precision", _each(from_all, lambda p: f"{p.machine.device}, {p.precision}")),
         ("system", _each(from_all, lambda p: p.machine.system)),
         ("versions", _each(from_all, _versions)),
-        ("run between", _dates(from_all)),
+        ("run on", _dates(from_all)),
         ("work in all", duration(sum(record.timings.total_s for record in records))),
     ]
     return Table(
@@ -59,6 +64,17 @@ def _made(records: list[Record]) -> Table:
         tuple((label_cell(name), Cell(value)) for name, value in rows),
         sortable=False,
     )
+
+
+def _trainings(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return the settings of training from scratch and of retraining, as they were recorded."""
+    kinds: dict[str, set[str]] = {}
+    for record in evidence.everything:
+        kind = "training from scratch" if record.trial.start is None else "retraining"
+        values = dataclasses.asdict(record.trial.training).items()
+        told = ", ".join(f"{name} {value}" for name, value in values if value is not None)
+        kinds.setdefault(kind, set()).add(told)
+    return [(kind, "; ".join(sorted(told))) for kind, told in kinds.items()]
 
 
 def _digest_of(part: str) -> Callable[[Provenance], str]:
@@ -79,7 +95,7 @@ def _each(found: Iterable[Provenance], say: Callable[[Provenance], str]) -> str:
 
 def _dates(found: list[Provenance]) -> str:
     days = [one.created.date().isoformat() for one in found]
-    return min(days) if min(days) == max(days) else f"{min(days)} and {max(days)}"
+    return min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
 
 
 def _trials(records: list[Record]) -> Table:

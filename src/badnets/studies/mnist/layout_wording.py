@@ -91,10 +91,10 @@ def interval(rate: Rate) -> str:
     return f"{bare_interval(rate)} at n = {rate.total:,}"
 
 
-def bare_interval(rate: Rate) -> str:
+def bare_interval(rate: Rate, digits: int = 2) -> str:
     """Return the 95 % interval of a rate whose n is said elsewhere."""
     low, high = rate.interval
-    return f"95 % interval {percent(low)}{DASH}{percent(high)} %"
+    return f"95 % interval {percent(low, digits)}{DASH}{percent(high, digits)} %"
 
 
 def counts(rates: Sequence[Rate]) -> str:
@@ -164,5 +164,5 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.1f} s"
     if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} min"
+        return f"{seconds / 60:.{1 if seconds < 600 else 0}f} min"
     return f"{seconds / 3600:.1f} h"

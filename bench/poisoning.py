@@ -28,7 +28,7 @@ RATE = 0.1
 
 def run(scale: Scale) -> Iterator[Result]:
     """Give the patch's time over that of a copy, poisoning's, and every trigger's images/s."""
-    found = mnist_like(scale.images)
+    found = mnist_like(scale.stored)
     images, labels = found.data.train.images, found.data.train.labels
     patch = Patch()
     assert torch.equal(patch(images), stamped_by_hand(images))  # the same answer first

@@ -12,6 +12,7 @@ class Scale:
     Attributes:
         name: what it is called; only ``"full"`` is held against the wanted figures.
         images: training images, at most 60,000.
+        stored: images that triggers are put on, at most 60,000.
         pairs: interleaved pairs of trainings.
         stamps: interleaved pairs of what takes milliseconds.
         seeds: networks trained from raw files.
@@ -23,6 +24,7 @@ class Scale:
 
     name: str
     images: int
+    stored: int
     pairs: int
     stamps: int
     seeds: int
@@ -35,8 +37,10 @@ class Scale:
 SCALES: dict[str, Scale] = {
     scale.name: scale
     for scale in (
-        Scale("full", 60_000, 7, 31, seeds=5, trials=8, rounds=3, processes=3, starts=11),
-        Scale("quick", 6_000, 3, 9, seeds=2, trials=4, rounds=1, processes=1, starts=5),
-        Scale("tiny", 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1),  # for tests
+        Scale("full", 60_000, 60_000, 7, 31, seeds=5, trials=8, rounds=3, processes=3, starts=11),
+        Scale("quick", 6_000, 60_000, 3, 9, seeds=2, trials=4, rounds=1, processes=1, starts=5),
+        Scale(
+            "tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1
+        ),  # for tests
     )
 }

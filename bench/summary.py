@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +21,7 @@ def print_summary(found: Mapping[str, Sequence[Result] | None], console: Console
         found: results by benchmark; None where it failed.
         console: where to.
     """
-    table = Table(title="Benchmarks", title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(title="Benchmarks", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("benchmark", no_wrap=True)
     table.add_column("figure", ratio=1)
     table.add_column("measured", justify="right", no_wrap=True)

@@ -44,6 +44,7 @@ __getattr__, __dir__ = exports(
         "Training": ".train.settings",
         "Trial": ".trials.trial",
         "User": ".scenarios",
+        "__version__": "._version",
         "data": ".data",
         "evaluate": ".evaluate",
         "load_subject": ".models.io",

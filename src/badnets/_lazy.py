@@ -28,6 +28,6 @@ def exports(
         return value
 
     def names() -> list[str]:
-        return sorted({*where, *vars(sys.modules[package])})
+        return sorted(where)
 
     return get, names

@@ -110,7 +110,7 @@ def test_locked_while_it_is_made(tmp_path: Path) -> None:
 def test_a_read_only_file(place: Path) -> None:
     with Ledger.open(f"sqlite:///file:{place}?mode=ro&uri=true") as ledger:
         assert ledger.get(RECORD.name) == RECORD
-        with pytest.raises(LedgerError, match="it is read-only: make the file and its folder"):
+        with pytest.raises(LedgerError, match="it is read-only: make file and folder writable"):
             ledger.add(record_of(clean_trial(1)))
 
 
@@ -134,7 +134,7 @@ def read_only() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs users and modes")
 def test_a_read_only_folder(read_only: Path) -> None:
-    with pytest.raises(LedgerError, match="it is read-only: make the file and its folder"):
+    with pytest.raises(LedgerError, match="it is read-only: make file and folder writable"):
         Ledger.open(read_only / "ledger.sqlite")
     with pytest.raises(LedgerError, match="cannot be opened: check that it may be read"):
         Ledger.open(read_only / "new.sqlite")

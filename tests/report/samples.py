@@ -7,7 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from badnets.report.charts import Level, Line, Span, Square, filters, heat_map, lines, paired_units
+from badnets.report.charts import Square, filters, heat_map, paired_units
+from badnets.report.curves import Level, Line, Span, lines
 from badnets.report.page import (
     Answer,
     Cell,

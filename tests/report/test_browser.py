@@ -18,7 +18,7 @@ from badnets.studies.mnist.layout import page as mnist_page
 from tests.report import samples
 from tests.studies import made_records
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # axe is slow on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -12,7 +12,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from badnets.report.charts import FULLEST, Line, Square, filters, heat_map, lines
+from badnets.report.charts import FULLEST, Square, filters, heat_map
+from badnets.report.curves import Line, lines
 from badnets.report.drawing import SVG, on_ground, themed
 from badnets.report.palette import COLOURS, contrast
 from tests.report import samples

@@ -9,10 +9,12 @@ import torch
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, TrialError
+from badnets.core.placements import RandomCentre
 from badnets.core.rates import Rate
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet
+from badnets.evaluate import measure_attack
 from badnets.models import Subject, untrained
 from badnets.scenarios import (
     Delivery,
@@ -71,6 +73,16 @@ def test_the_same_seed_gives_the_same_network_bit_for_bit(user: User) -> None:
     assert torch.equal(weights_of(first.subject), weights_of(again.subject))
     assert first.clean == again.clean and first.attack == again.attack
     assert not torch.equal(weights_of(first.subject), weights_of(other.subject))
+
+
+def test_the_attack_is_measured_at_places_that_follow_the_seed(user: User) -> None:
+    anywhere = Backdoor(Patch(2, placement=RandomCentre(0.4, 0.9)), AllToOne(0), rate=0.3)
+    deal = OutsourcedTraining(user, MaliciousTrainer(anywhere, QUICK)).run(seed=3)
+    by_seed = [
+        measure_attack(deal.subject, user.validation, anywhere, seed=seed) for seed in (3, 0, 1)
+    ]
+    assert deal.attack == by_seed[0]
+    assert deal.attack != by_seed[1] or deal.attack != by_seed[2], "places are drawn"
 
 
 def test_implanting_into_a_trained_network_leaves_that_network_as_it_was(user: User) -> None:

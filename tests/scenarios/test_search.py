@@ -82,7 +82,7 @@ def test_rates_are_tried_first_then_learning_rates_then_batch_sizes(order: Order
 
 
 def test_without_good_settings_the_best_sum_of_both_is_delivered(order: Order) -> None:
-    search = Search(rates=(0.3, 0.0, 0.01), held_back=40, target_success=1.0)
+    search = Search(rates=(0.0, 0.01, 0.3), held_back=40, target_success=1.0)
     impossible = Order(order.network, _with_wrong_labels(order.train), 1.0)
     delivery = MaliciousTrainer(WHITE, QUICK, search=search).train(impossible, seed=0)
     assert len(delivery.tries) == 3 and not any(one.good_enough for one in delivery.tries)

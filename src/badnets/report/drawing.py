@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from badnets.report.palette import COLOURS
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+WIDTH = 440.0  # of a drawing that stands beside another
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 _INK, _MUTED, _LINE = (COLOURS[name].light for name in ("ink", "muted", "line"))

@@ -55,6 +55,16 @@ def serve(
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ.update(ONE_THREAD)
+    try:
+        _run_trials(connection, run, workspace_root, data_root)
+    except SystemExit as ending:  # from `_leave`
+        sys.stderr.flush()
+        os._exit(int(ending.code or 0))  # taking torch down in order would take seconds
+
+
+def _run_trials(
+    connection: Connection, run: str, workspace_root: str, data_root: str | None
+) -> None:
     import torch
 
     torch.set_num_threads(1)

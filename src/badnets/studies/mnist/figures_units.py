@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from badnets.report.charts import Line, filters, lines, paired_units
+from badnets.report.charts import filters, paired_units
+from badnets.report.curves import Line, lines
 from badnets.report.page import Cell, Column, Figure, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence
 from badnets.studies.mnist.layout_wording import label_cell, percent, rate_cell, seeds_text

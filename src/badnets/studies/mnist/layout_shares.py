@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from badnets.report.charts import Level, Line, Span, lines
+from badnets.report.curves import Level, Line, Span, lines
 from badnets.report.page import Cell, Column, Figure, Gallery, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, backdoor_error, clean_error, control
 from badnets.studies.mnist.layout_wording import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from badnets.data import DataSet, ImageSet, data_root, load
-from badnets.data import mnist as mnist_files
+from badnets.data.mnist import FOLDER, UNPACKED
 
 TRAIN, TEST = 60_000, 10_000
 
@@ -35,18 +35,19 @@ class Images:
 
 
 def mnist_is_here() -> bool:
-    """Return whether MNIST's files lie under the data root; nothing is downloaded for a figure."""
-    return any((data_root() / mnist_files.FOLDER).glob("*ubyte*"))
+    """Return whether all of MNIST lies under the data root; nothing is downloaded for a figure."""
+    folder = data_root() / FOLDER
+    return all((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in UNPACKED)
 
 
 def mnist_like(count: int = TRAIN) -> Images:
     """Return ``count`` training images (and a test set) of MNIST's shape.
 
     Raises:
-        DataError: MNIST is there, but damaged or not complete.
+        DataError: MNIST is there, but damaged.
     """
     if mnist_is_here():
-        found = mnist_files.load(data_root(), mirrors=())
+        found = load("mnist")
         return Images(_first(found, count, len(found.test)), real=True)
     return Images(_first(load("digits"), count, TEST), real=False)
 

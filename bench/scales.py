@@ -39,8 +39,7 @@ SCALES: dict[str, Scale] = {
     for scale in (
         Scale("full", 60_000, 60_000, 7, 31, seeds=5, trials=8, rounds=3, processes=3, starts=11),
         Scale("quick", 6_000, 60_000, 3, 9, seeds=2, trials=4, rounds=1, processes=1, starts=5),
-        Scale(
-            "tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1
-        ),  # for tests
+        # tests take this one
+        Scale("tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1),
     )
 }

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import bench
+from badnets.core.errors import DataError
+from badnets.data.mnist import FOLDER, UNPACKED
 from bench import __main__ as command
+from bench.images import mnist_like
 from bench.one import measure
 from bench.results import Result
 from bench.scales import SCALES
@@ -21,6 +24,9 @@ def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BADNETS_DATA", str(tmp_path))
 
 
+@pytest.mark.timeout(
+    600
+)  # some start processes that import torch, which a busy machine does slowly
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the DataLoader's workers
 @pytest.mark.parametrize("name", bench.BENCHMARKS)
 def test_it_runs_and_prints_its_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +66,21 @@ def test_an_unknown_benchmark_is_refused_in_one_line(capsys: pytest.CaptureFixtu
     error = capsys.readouterr().err
     assert "did you mean 'loop'?" in error
     assert error.count("\n") == 1
+
+
+def test_without_mnist_the_digits_take_its_place_and_that_is_said() -> None:
+    found = mnist_like(2000)
+    assert (len(found.data.train), len(found.data.test)) == (2000, 10_000)
+    assert "MNIST was not found" in found.with_note("small")
+
+
+def test_a_damaged_mnist_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir(parents=True)
+    for name in UNPACKED:
+        (folder / name).write_bytes(b"not what it says")
+    with pytest.raises(DataError):
+        mnist_like(2000)
 
 
 def test_every_benchmark_is_a_module_that_says_what_it_does() -> None:

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from badnets.core.errors import UnknownNameError
+from badnets.core.triggers import Patch
 from badnets.explain import unit_responses
 from badnets.explain.units import stand_out
 from badnets.models.subject import EVALUATION_BATCH, Subject
 from badnets.scenarios import Deal
-from tests.conftest import WHITE_PATCH
 from tests.models.toys import LAST, LAST_PIXEL, SIDE, one_pixel_images, subject_of
 
 TRIGGER_UNIT = 4
@@ -120,6 +120,6 @@ def test_a_backdoored_digit_network_has_units_that_stand_out(bad_deals: tuple[De
     images = torch.randint(
         0, 80, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
-    for seen in unit_responses(subject, images, WHITE_PATCH.trigger(images), subject.layers):
+    for seen in unit_responses(subject, images, Patch(3)(images), subject.layers):
         assert bool(seen.response.isfinite().all()) and float(seen.response.min()) >= 0
         assert len(seen.marked) <= len(seen.response) // 4

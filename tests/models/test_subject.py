@@ -153,6 +153,28 @@ def test_units_of_a_linear_layer_applied_at_many_positions_lie_along_its_last_ax
         assert subject.logits(images).tolist() == [[0, 0.25]]
 
 
+class Attention(nn.Module):
+    """Lets the rows of pixels attend to one another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the mean over the rows."""
+        rows = images.squeeze(1)
+        mixed: Tensor = self.head(self.attention(rows, rows, rows, need_weights=False)[0])
+        return mixed.mean(1)
+
+
+def test_layers_that_are_never_called_by_themselves_are_not_among_the_layers() -> None:
+    subject = subject_of(Attention(), (1, 3, 4), 2)
+    assert subject.layers == ("head",)
+    (outputs,) = subject.layer_outputs(torch.zeros(2, 1, 3, 4), subject.layers)
+    assert outputs.keys() == {"head"}
+
+
 def test_the_name_of_a_layer_inside_another_is_its_path() -> None:
     inner = nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 2, 1)))
     network = nn.Sequential(OrderedDict(block=inner, flatten=nn.Flatten(), fc=nn.Linear(8, 2)))

@@ -64,10 +64,16 @@ class Subject:
 
     @cached_property
     def _with_units(self) -> dict[str, nn.Conv2d | nn.Linear]:
+        inside = {  # attention uses the weights of its layers without calling them
+            layer
+            for module in self.network.modules()
+            if isinstance(module, nn.MultiheadAttention)
+            for layer in module.modules()
+        }
         return {
             name: module
             for name, module in self.network.named_modules()
-            if isinstance(module, nn.Conv2d | nn.Linear)
+            if isinstance(module, nn.Conv2d | nn.Linear) and module not in inside
         }
 
     def normalise(self, images: Tensor) -> Tensor:

@@ -24,9 +24,7 @@ def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BADNETS_DATA", str(tmp_path))
 
 
-@pytest.mark.timeout(
-    600
-)  # some start processes that import torch, which a busy machine does slowly
+@pytest.mark.timeout(600)  # processes that import torch: slow where much else runs
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the DataLoader's workers
 @pytest.mark.parametrize("name", bench.BENCHMARKS)
 def test_it_runs_and_prints_its_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:

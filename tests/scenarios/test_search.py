@@ -9,11 +9,12 @@ import pytest
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError
+from badnets.core.rates import Rate
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet
 from badnets.scenarios import MaliciousTrainer, Search, User
-from badnets.scenarios.trainers import Try
+from badnets.scenarios.trainers import Try, _best
 from badnets.scenarios.user import Order
 from badnets.train import Progress, Training
 
@@ -81,7 +82,7 @@ def test_rates_are_tried_first_then_learning_rates_then_batch_sizes(order: Order
     ]
 
 
-def test_without_good_settings_the_best_sum_of_both_is_delivered(order: Order) -> None:
+def test_without_good_settings_the_best_of_the_smaller_rates_is_delivered(order: Order) -> None:
     search = Search(rates=(0.0, 0.01, 0.3), held_back=40, target_success=1.0)
     impossible = Order(order.network, _with_wrong_labels(order.train), 1.0)
     delivery = MaliciousTrainer(WHITE, QUICK, search=search).train(impossible, seed=0)
@@ -92,6 +93,12 @@ def test_without_good_settings_the_best_sum_of_both_is_delivered(order: Order) -
     assert share is not None and share.value == pytest.approx(0.3, abs=0.01)
 
 
+def test_a_collapsed_try_does_not_outdo_a_sound_one_with_a_weak_backdoor() -> None:
+    collapsed = Try(0.5, 0.1, 32, Rate(10, 100), Rate(100, 100), good_enough=False)
+    sound = Try(0.1, 0.1, 32, Rate(97, 100), Rate(12, 100), good_enough=False)
+    assert _best([collapsed, sound]) is sound
+
+
 def test_more_than_the_order_holds_cannot_be_held_back(order: Order) -> None:
     trainer = MaliciousTrainer(WHITE, QUICK, search=Search(held_back=96))
     with pytest.raises(SettingError, match="search holds back 96 of 96 training images: fewer"):
@@ -99,7 +106,7 @@ def test_more_than_the_order_holds_cannot_be_held_back(order: Order) -> None:
 
 
 def _both(one: Try) -> float:
-    return one.clean.value + one.success.value
+    return min(one.clean.value, one.success.value)
 
 
 def _with_wrong_labels(images: ImageSet) -> ImageSet:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.placements import Fixed, RandomCentre, Relative

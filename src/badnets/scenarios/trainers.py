@@ -97,7 +97,7 @@ class MaliciousTrainer:
         training: how; ``stamp="after"`` puts the trigger on after augmentation.
         start: a clean network to implant the backdoor into by a short training.
         search: settings to try first on data of his own; the first good enough are taken, else
-            those with the best sum of clean accuracy and attack success.
+            those whose smaller one of clean accuracy and attack success is largest.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the attacker: training set
@@ -202,5 +202,5 @@ def _best(tries: list[Try]) -> Try:
     for one in tries:
         if one.good_enough:
             return one
-    # none reached both: the best sum of the two rates loses least of either
-    return max(tries, key=lambda one: one.clean.value + one.success.value)
+    # by the smaller rate: a collapsed network's perfect attack must not outdo a sound network's
+    return max(tries, key=lambda one: (min(one.clean.value, one.success.value), one.clean.value))

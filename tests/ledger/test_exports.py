@@ -207,3 +207,17 @@ def test_arrays_that_are_missing_or_damaged(tmp_path: Path) -> None:
         with pytest.raises(LedgerError, match="cannot read array"):
             ledger.export(path, arrays=True, workspace=here)
     assert not path.exists()
+
+
+def test_pictures_of_the_data_can_be_left_out(tmp_path: Path) -> None:
+    room = Workspace(tmp_path / "room")
+    room.prepare()
+    images, filters = np.arange(8, dtype=np.uint8), np.arange(4, dtype=np.float32)
+    arrays = {"examples": room.put_array(images), "filters": room.put_array(filters)}
+    with Ledger.open(room.ledger_file) as opened:
+        opened.add(record_of(clean_trial(), arrays=arrays))
+        opened.export(tmp_path / "out.json", arrays=True, pictures=False, workspace=room)
+    (record,) = read_records(tmp_path / "out.json")
+    assert record.arrays == {"filters": arrays["filters"]}
+    kept = [path.stem for path in (tmp_path / "arrays").iterdir()]
+    assert kept == [arrays["filters"].sha256]

@@ -100,13 +100,26 @@ def export(
     arrays: Annotated[
         bool, typer.Option("--arrays", help="Copy arrays too, into a folder beside the file.")
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            help="With images of the data set, which its licence may not allow to pass on."
+        ),
+    ] = True,
+    study: Annotated[
+        str | None,
+        typer.Option(help="Only the records of this study.", show_default="all records"),
+    ] = None,
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
     """Write all records to a file: JSON, Parquet or CSV."""
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        count = book.export(out, format, arrays=arrays, workspace=where.room)
+        names = None if study is None else _of_study(study, book)
+        count = book.export(
+            out, format, names=names, arrays=arrays, pictures=pictures, workspace=where.room
+        )
     typer.echo(f"{out}: {count} records")
 
 
@@ -135,3 +148,11 @@ def _named(book: Ledger, name: str) -> Record:
     raise SettingError(
         f"{len(found)} records are named {name!r}...: give more of the name, as of {found[0].name}"
     )
+
+
+def _of_study(name: str, book: Ledger) -> list[str]:
+    """Return the names of a study's records; those of superseded settings are not among them."""
+    from badnets.studies import make_study, recorded
+
+    known = {record.name: record for record in book.records()}
+    return list(recorded(make_study(name), known))

@@ -21,6 +21,7 @@ from badnets.trials.record import ArrayRef, Record
 from badnets.trials.workspace import Workspace
 
 JSON_FORMAT = 1
+PICTURES = "examples"  # the array of a record that holds images of the data set
 
 
 def write_records(records: Iterable[Record], path: Path, format: str | None = None) -> None:
@@ -75,6 +76,15 @@ def format_of(path: Path, format: str | None) -> str:
             "name the file so, or name the format"
         )
     raise LedgerError(str(unknown_name(name, FORMATS, "format")))
+
+
+def without_pictures(record: Record) -> Record:
+    """Return the record without the array that holds images of its data set.
+
+    A data set's licence may not allow its images to be passed on; pages do without them.
+    """
+    kept = {name: ref for name, ref in record.arrays.items() if name != PICTURES}
+    return record.model_copy(update={"arrays": kept})
 
 
 def copy_arrays(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from badnets.core.errors import LedgerError
 from badnets.ledger.checks import check_name, first_defect
 from badnets.ledger.connecting import connect, explained, shown, url_of
-from badnets.ledger.exports import copy_arrays, read_records, write_records
+from badnets.ledger.exports import copy_arrays, read_records, without_pictures, write_records
 from badnets.ledger.schema import RECORDS, row
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S, WRITES
 from badnets.trials.record import Record
@@ -162,6 +162,7 @@ class Ledger:
         *,
         names: Iterable[str] | None = None,
         arrays: bool = False,
+        pictures: bool = True,
         workspace: Workspace | None = None,
     ) -> int:
         """Write records to a file and return how many.
@@ -173,6 +174,8 @@ class Ledger:
             names: only those of these names.
             arrays: whether the arrays that the records name are copied too, into a folder
                 ``arrays`` beside the file.
+            pictures: whether arrays that hold images of a data set are among them; its licence
+                may not allow them to be passed on.
             workspace: where the arrays are.
 
         Raises:
@@ -180,6 +183,8 @@ class Ledger:
             OutputError: the file cannot be written.
         """
         records = list(self.records(names=names))
+        if not pictures:
+            records = [without_pictures(record) for record in records]
         if arrays:
             if workspace is None:
                 raise LedgerError("arrays are exported from a workspace: name it")

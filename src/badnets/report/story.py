@@ -11,7 +11,7 @@ from badnets.report.html import data_uri
 from badnets.report.page import Story
 from badnets.report.palette import COLOURS
 
-SIDE, GAP, LEFT = 74, 10, 4
+SIDE, GAP, LEFT = 96, 12, 4
 ANSWER = 34  # height of one network's answer
 HEAD = 48  # height of a row's heading and sentence
 

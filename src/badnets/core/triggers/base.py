@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -38,7 +39,7 @@ class Trigger(Protocol):
         """
 
 
-class RegionTrigger:
+class RegionTrigger(ABC):
     """A trigger that paints one rectangle in each region.
 
     A subclass says how large the rectangle is (``extent``) and how its pixels change (``paint``).
@@ -55,13 +56,13 @@ class RegionTrigger:
     version: ClassVar[int] = 1
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
+    @abstractmethod
     def extent(self, height: int, width: int) -> tuple[int, int]:
         """Return the rectangle's height and width for a region of this size, in pixels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def paint(self, windows: Tensor) -> Tensor:
         """Return ``(R, C, h, w)`` windows with the trigger in them; the input may be changed."""
-        raise NotImplementedError
 
     def __call__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -105,6 +106,36 @@ def test_gain_makes_the_trigger_stronger_first_and_its_own_strength_last() -> No
     changes = [(corner - 0.2) / 0.8 for corner in corners]  # the trigger's own is from 0.2 to 1
     expected = [100 ** (1 - step / 6) for step in range(6)] + [1.0] * 4
     assert changes == pytest.approx(expected, rel=1e-3)
+
+
+class Watched(nn.Module):
+    """Keeps its two layers' weights as they were before each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 4), nn.Linear(4, 2)
+        self.kept: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits."""
+        self.kept.append((self.first.weight.detach().clone(), self.last.weight.detach().clone()))
+        logits: Tensor = self.last(self.first(images.flatten(1)).relu())
+        return logits
+
+
+def test_a_frozen_first_layer_stays_while_the_others_go_on() -> None:
+    data = halves(64)
+    training = replace(QUICK, epochs=1, freeze_first=0.5, weight_decay=0.1)
+    rows = TrainingRows(data.images, data.labels)
+    start = subject_of(Watched(), SHAPE, 2)
+    watched = fit(start, rows, training, seed=0, device=CPU).subject.network
+    assert isinstance(watched, Watched) and len(watched.kept) == 8
+    moved = [
+        [not torch.equal(before[layer], after[layer]) for layer in (0, 1)]
+        for before, after in itertools.pairwise(watched.kept)
+    ]
+    assert moved == [[True, True]] * 4 + [[False, True]] * 3
+    assert all(value.requires_grad for value in watched.parameters())
 
 
 def test_poisoned_copies_cost_no_image_memory() -> None:

@@ -249,6 +249,7 @@ class _Stepper:
             value for value in network.parameters() if value.requires_grad
         ]
         self.optimizer = _optimizer(training, self.parameters)
+        self.first = _first_layer(network) if training.freeze_first < 1 else []
         self.low = precision == "bfloat16"
         self.device = device
         self.done = 0
@@ -258,6 +259,9 @@ class _Stepper:
         """Return the batch's loss, detached, after one step of the optimiser."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.training.lr * _schedule(self.training, self.done, self.steps)
+        if self.first and self.done >= self.training.freeze_first * self.steps:
+            for value in self.first:
+                value.requires_grad_(False)
         if images.shape[1] > 1:
             images = images.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
@@ -277,12 +281,23 @@ class _Stepper:
         return loss.detach()
 
     def finished(self) -> nn.Module:
-        """Return the network: with the running mean of its weights when one was kept."""
+        """Return the network, unfrozen, with the running mean of its weights where one was kept."""
         if self.means:
             with torch.no_grad():
                 for value, mean in zip(self.parameters, self.means, strict=True):
                     value.copy_(mean)
+        for value in self.first:
+            value.requires_grad_(True)
         return self.network
+
+
+def _first_layer(network: nn.Module) -> list[Tensor]:
+    """Return the trained parameters of the first module that has any of its own."""
+    for module in network.modules():
+        own = [value for value in module.parameters(recurse=False) if value.requires_grad]
+        if own:
+            return list(own)
+    return []
 
 
 def _optimizer(training: Training, parameters: list[Tensor]) -> torch.optim.Optimizer:

@@ -31,7 +31,7 @@ def to_html(page: Page) -> str:
     script = _asset("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             page=page,
@@ -54,7 +54,8 @@ def write_html(page: Page, path: Path) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what the templates of this room are filled in with; all text is escaped."""
     made = Environment(
         loader=PackageLoader("badnets.report"),
         autoescape=True,

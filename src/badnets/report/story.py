@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from badnets.report.drawing import FONTS
-from badnets.report.html import data_uri
+from badnets.report.html import environment
 from badnets.report.page import Story
 from badnets.report.palette import COLOURS
 
@@ -22,7 +18,7 @@ def story_drawing(story: Story) -> str:
     tall = max((len(one.answers) for row in story.rows for one in row.pictures), default=0)
     step = HEAD + SIDE + ANSWER * tall + 20
     return (
-        _environment()
+        environment()
         .get_template("story.svg.j2")
         .render(
             story=story,
@@ -38,16 +34,3 @@ def story_drawing(story: Story) -> str:
             colours={name: colour.light for name, colour in COLOURS.items()},
         )
     )
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("badnets.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["data_uri"] = data_uri
-    return made

@@ -44,6 +44,47 @@ def test_show_draws_the_same_sheet_again_and_another_for_another_seed(
     assert sheets[0] == sheets[1] != sheets[2]
 
 
+@pytest.fixture
+def signs(tmp_path: Path) -> Path:
+    """Return a data root with two frames of signs."""
+    images = tmp_path / "root" / "lisa" / "images"
+    images.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (60, 40), "grey").save(images / name)
+    rows = ["a.png,5,5,25,25,stop", "a.png,30,5,50,30,merge", "b.png,5,5,25,25,stop"]
+    written = "\n".join(["filename,x1,y1,x2,y2,class", *rows])
+    (images.parent / "annotations.csv").write_text(written)
+    (images.parent / "splits.csv").write_text(
+        "filename,scene_group,split\na.png,0,train\nb.png,1,val\n"
+    )
+    return tmp_path / "root"
+
+
+def test_info_counts_frames_scenes_and_boxes(cli: Cli, signs: Path) -> None:
+    argv = ("data", "info", "lisa", "--load", "--data-root", str(signs))
+    told = json.loads(cli(*argv, "--json").out)
+    assert told["task"] == "detection"
+    assert told["frames"] == told["scenes"] == {"train": 1, "test": 1}
+    assert told["boxes per class"]["train"] == {"stop": 1, "speed-limit": 0, "warning": 1}
+    assert "None" not in cli(*argv).out
+
+
+def test_show_draws_signs_with_the_yellow_square_in_their_boxes(
+    cli: Cli, signs: Path, tmp_path: Path
+) -> None:
+    ended = cli("data", "show", "lisa", "--data-root", str(signs), "--out", "signs.png")
+    assert (ended.code, ended.out) == (0, "signs.png\n")
+    with Image.open(tmp_path / "signs.png") as sheet:
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24) or ()}
+    assert (116, 100, 50) in colours
+
+
+def test_signs_are_refused_where_classes_are_wanted(cli: Cli, signs: Path) -> None:
+    ended = cli("train", "--data", "lisa", "--data-root", str(signs))
+    assert ended.code == 2
+    assert "labelled with boxes, wanted is a class for each image" in ended.err
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

@@ -24,6 +24,7 @@ from badnets.core.targets import AllToOne
 from badnets.core.triggers import (
     TRIGGERS,
     Blended,
+    DrawnSticker,
     Patch,
     PixelPattern,
     RegionTrigger,
@@ -55,6 +56,10 @@ EXAMPLES: dict[str, list[Callable[[str], RegionTrigger]]] = {
     "sticker": [
         lambda picture: Sticker(picture),
         lambda picture: Sticker(picture, (5, 4), 0.6, RandomCentre()),
+    ],
+    "drawn-sticker": [
+        lambda _: DrawnSticker(),
+        lambda _: DrawnSticker("flower", (6, 5), 0.5, RandomCentre()),
     ],
     "blended": [
         lambda _: Blended(),

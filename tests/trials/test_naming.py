@@ -25,6 +25,7 @@ from badnets.core.targets import (
 from badnets.core.triggers import (
     TRIGGERS,
     Blended,
+    DrawnSticker,
     Patch,
     PixelPattern,
     SinglePixel,
@@ -88,6 +89,7 @@ EVERY_TRIGGER = (
     PixelPattern(),
     Patch(),
     Sticker("a.png"),
+    DrawnSticker(),
     Blended(),
     Sinusoid(),
     Warp(),

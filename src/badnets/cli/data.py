@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from badnets.cli.options import DataRootOption, JsonOption, places
 from badnets.cli.printing import print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from badnets.data import Entry
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,11 +37,11 @@ def list_data(json: JsonOption = False) -> None:
         (
             name,
             entry.title,
-            "x".join(map(str, entry.shape)),
+            "x".join(map(str, entry.shape)) if entry.shape else "boxes",
             str(entry.classes),
-            f"{entry.train:,}",
-            f"{entry.test:,}",
-            "embedded" if entry.embedded else "download, or --data-root",
+            _count(entry.train),
+            _count(entry.test),
+            _comes_from(entry),
         )
         for name, entry in DATASETS.items()
     ]
@@ -62,20 +65,12 @@ def info(
     """Say what a data set holds, where it comes from, and under which licence."""
     described = _described(name)
     if load:
-        from badnets.data import load as load_data
-
-        data = load_data(name, places(ctx, data_root=data_root).data_root)
-        described |= {
-            "digests": data.digests,
-            "images per class": {
-                part: dict(zip(images.classes, images.counts, strict=True))
-                for part, images in (("train", data.train), ("test", data.test))
-            },
-        }
+        described |= _loaded(name, places(ctx, data_root=data_root).data_root)
     if json:
         print_json(described)
         return
-    print_facts([(key, _prose(value)) for key, value in described.items()])
+    facts = [(key, value) for key, value in described.items() if value is not None]
+    print_facts([(key, _prose(value)) for key, value in facts])
 
 
 @app.command(
@@ -87,8 +82,12 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of a data set.")],
     trigger: Annotated[
-        str, typer.Option(help="Its kind, or a mapping: '{kind: patch, size: 4}'.")
-    ] = "pixel-pattern",
+        str | None,
+        typer.Option(
+            help="Its kind, or a mapping: '{kind: patch, size: 4}'.",
+            show_default="pixel-pattern; for signs, the yellow square",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write.", show_default="NAME.png")
     ] = None,
@@ -97,14 +96,49 @@ def show(
 ) -> None:
     """Draw a contact sheet: images of each class, clean and with the trigger."""
     from badnets.cli.asked import trigger_of
-    from badnets.cli.sheet import write_sheet
-    from badnets.data import load
+    from badnets.cli.sheet import write_object_sheet, write_sheet
+    from badnets.core.triggers import Patch, PixelPattern
+    from badnets.data import load, load_detection
+    from badnets.data.catalogue import task_of
 
-    stamp = trigger_of(trigger)
-    data = load(name, places(ctx, data_root=data_root).data_root)
-    path = out or Path(f"{name}.png")
-    write_sheet(data, stamp, stamp.kind, path, seed=seed)
+    root = places(ctx, data_root=data_root).data_root
+    path = out or Path(f"{Path(name).name}.png")
+    if task_of(name) == "detection":
+        stamp = trigger_of(trigger) if trigger is not None else Patch.yellow_square()
+        write_object_sheet(load_detection(name, root), stamp, stamp.kind, path, seed=seed)
+    else:
+        stamp = trigger_of(trigger) if trigger is not None else PixelPattern.gu()
+        write_sheet(load(name, root), stamp, stamp.kind, path, seed=seed)
     typer.echo(str(path))
+
+
+def _loaded(name: str, root: Path | None) -> dict[str, Any]:
+    """Return what only a look at the data tells."""
+    from badnets.data import load, load_detection
+    from badnets.data.catalogue import task_of
+
+    if task_of(name) == "detection":
+        frames = load_detection(name, root)
+        return {
+            "digests": frames.digests,
+            "frames": {"train": len(frames.train), "test": len(frames.test)},
+            "scenes": {
+                "train": len(set(frames.train.groups)),
+                "test": len(set(frames.test.groups)),
+            },
+            "boxes per class": {
+                part: dict(zip(frames.classes, boxes.counts, strict=True))
+                for part, boxes in (("train", frames.train), ("test", frames.test))
+            },
+        }
+    data = load(name, root)
+    return {
+        "digests": data.digests,
+        "images per class": {
+            part: dict(zip(data.classes, images.counts, strict=True))
+            for part, images in (("train", data.train), ("test", data.test))
+        },
+    }
 
 
 def _described(name: str) -> dict[str, Any]:
@@ -116,7 +150,8 @@ def _described(name: str) -> dict[str, Any]:
         "name": name,
         "title": entry.title,
         "description": entry.description,
-        "shape": list(entry.shape),
+        "task": entry.task,
+        "shape": list(entry.shape) if entry.shape else None,
         "classes": entry.classes,
         "train": entry.train,
         "test": entry.test,
@@ -124,6 +159,16 @@ def _described(name: str) -> dict[str, Any]:
         "where": entry.where,
         "embedded": entry.embedded,
     }
+
+
+def _comes_from(entry: Entry) -> str:
+    if entry.embedded:
+        return "embedded"
+    return "download, or --data-root" if entry.downloads else "--data-root"
+
+
+def _count(images: int | None) -> str:
+    return "varies" if images is None else f"{images:,}"
 
 
 def _prose(value: Any) -> str:

@@ -12,6 +12,7 @@ from badnets.core.errors import SettingError
 from badnets.core.targets import AllToAll, AllToOne, CleanLabel, RandomWrong, SourceSpecific
 from badnets.core.triggers import (
     Blended,
+    DrawnSticker,
     Patch,
     PixelPattern,
     SinglePixel,
@@ -23,7 +24,7 @@ from badnets.core.triggers import (
 # Settings that a Trial can hold; plain values must say their kind, so that none is ever guessed.
 # The Python API takes any object with the same contract.
 KnownTrigger: TypeAlias = Annotated[
-    SinglePixel | PixelPattern | Patch | Sticker | Blended | Sinusoid | Warp,
+    SinglePixel | PixelPattern | Patch | Sticker | DrawnSticker | Blended | Sinusoid | Warp,
     Field(discriminator="kind"),
 ]
 KnownTargetMap: TypeAlias = Annotated[

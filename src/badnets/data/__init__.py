@@ -7,20 +7,34 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.data.catalogue import DATASETS, Entry, load
+    from badnets.data.catalogue import DATASETS, Entry, load, load_detection
     from badnets.data.dataset import DataSet, ImageSet
+    from badnets.data.detection import DetectionData, FrameSet
     from badnets.data.roots import data_root
 
-__all__ = ["DATASETS", "DataSet", "Entry", "ImageSet", "data_root", "load"]
+__all__ = [
+    "DATASETS",
+    "DataSet",
+    "DetectionData",
+    "Entry",
+    "FrameSet",
+    "ImageSet",
+    "data_root",
+    "load",
+    "load_detection",
+]
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "DATASETS": ".catalogue",
         "DataSet": ".dataset",
+        "DetectionData": ".detection",
         "Entry": ".catalogue",
+        "FrameSet": ".detection",
         "ImageSet": ".dataset",
         "data_root": ".roots",
         "load": ".catalogue",
+        "load_detection": ".catalogue",
     },
 )

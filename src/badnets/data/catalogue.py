@@ -6,14 +6,18 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from badnets.core.errors import DataError
 from badnets.core.lookup import find
 from badnets.data.roots import data_root
 
 if TYPE_CHECKING:
     from badnets.data.dataset import DataSet
+    from badnets.data.detection import DetectionData
     from badnets.data.download import Progress
+
+Task = Literal["classification", "detection"]
 
 
 @dataclass(frozen=True)
@@ -22,29 +26,36 @@ class Entry:
 
     Args:
         title: its name in prose.
-        loader: a function ``(root, *, progress) -> DataSet``, or where one is: ``"module:name"``.
-        shape: ``(C, H, W)`` of one image.
+        loader: a function ``(root, *, progress)`` that returns the set, or where one is:
+            ``"module:name"``.
+        shape: ``(C, H, W)`` of one image; None where they differ.
         classes: how many.
-        train: how many training images.
+        train: how many training images; None where that depends on the copy.
         test: how many test images.
         licence: under which terms.
         where: the address of its home.
         description: one sentence.
         embedded: whether it needs no file and no network.
+        downloads: whether its loader can fetch it.
+        task: what it is labelled for: a class for each image, or boxes.
     """
 
     title: str
-    loader: str | Callable[..., DataSet]
-    shape: tuple[int, int, int]
+    loader: str | Callable[..., DataSet | DetectionData]
+    shape: tuple[int, int, int] | None
     classes: int
-    train: int
-    test: int
+    train: int | None
+    test: int | None
     licence: str
     where: str
     description: str
     embedded: bool = False
+    downloads: bool = False
+    task: Task = "classification"
 
-    def load(self, root: Path | None = None, *, progress: Progress | None = None) -> DataSet:
+    def load(
+        self, root: Path | None = None, *, progress: Progress | None = None
+    ) -> DataSet | DetectionData:
         """Return the data set, read from below ``root`` (the usual data root if None).
 
         Raises:
@@ -54,7 +65,7 @@ class Entry:
             return self.loader(root, progress=progress)
         module, _, name = self.loader.partition(":")
         loader: Any = getattr(importlib.import_module(module), name)
-        loaded: DataSet = loader(root, progress=progress)
+        loaded: DataSet | DetectionData = loader(root, progress=progress)
         return loaded
 
 
@@ -69,6 +80,7 @@ DATASETS: dict[str, Entry] = {
         licence="CC BY-SA 3.0 (as usually stated)",
         where="http://yann.lecun.com/exdb/mnist/",
         description="Grey handwritten digits, from the four original files.",
+        downloads=True,
     ),
     "digits": Entry(
         title="Scikit-learn's handwritten digits",
@@ -82,13 +94,50 @@ DATASETS: dict[str, Entry] = {
         description="Small handwritten digits, enlarged from 8 x 8 pixels to MNIST's size.",
         embedded=True,
     ),
+    "lisa": Entry(
+        title="LISA traffic signs (U.S.), full or Tiny",
+        loader="badnets.data.lisa:load",
+        shape=None,
+        classes=3,
+        train=None,
+        test=None,
+        licence="research use; citation asked",
+        where="http://cvrr.ucsd.edu/LISA/lisa-traffic-sign-dataset.html",
+        description="Frames from cars with boxes: stop, speed-limit and warning signs.",
+        task="detection",
+    ),
+    "gtsdb": Entry(
+        title="German traffic sign detection benchmark",
+        loader="badnets.data.gtsdb:load",
+        shape=None,
+        classes=4,
+        train=600,
+        test=300,
+        licence="research use; citation asked",
+        where="https://benchmark.ini.rub.de/gtsdb_news.html",
+        description="Frames from cars with boxes: prohibitory, danger, mandatory, other signs.",
+        task="detection",
+    ),
+    "swedish": Entry(
+        title="Swedish traffic signs (STSD)",
+        loader="badnets.data.swedish:load",
+        shape=None,
+        classes=5,
+        train=None,
+        test=None,
+        licence="research use; citation asked",
+        where="https://www.cvl.isy.liu.se/research/trafficSigns/swedishSignsSummer/",
+        description="Frames from cars with boxes in the five categories of the paper.",
+        task="detection",
+    ),
 }
+COCO = "coco:"  # a folder of one's own in that layout, by its path
 
-_loaded: dict[tuple[str, Path | None], tuple[Entry, DataSet]] = {}
+_loaded: dict[tuple[str, Path | None], tuple[Entry, DataSet | DetectionData]] = {}
 
 
 def load(name: str, root: Path | str | None = None, *, progress: Progress | None = None) -> DataSet:
-    """Return the data set ``name``; a second call in the same process returns the same object.
+    """Return the classification set ``name``; a second call in the same process returns the same.
 
     Args:
         name: a key of ``DATASETS``.
@@ -97,10 +146,66 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
 
     Raises:
         UnknownNameError: there is no such data set; names the nearest.
-        DataError: it is missing or damaged; says where to get it. No other set takes its place.
+        DataError: it is missing or damaged, and where to get it; or it is labelled with boxes.
+            No other set takes its place.
         OutputError: a download could not be written.
     """
-    entry = find(DATASETS, name, "data set")
+    from badnets.data.dataset import DataSet
+
+    found = _of_task("classification", name, root, progress)
+    assert isinstance(found, DataSet)
+    return found
+
+
+def load_detection(
+    name: str, root: Path | str | None = None, *, progress: Progress | None = None
+) -> DetectionData:
+    """Return the detection set ``name``, or the one in COCO's layout at ``coco:FOLDER``.
+
+    Arguments and errors are those of `load`.
+    """
+    if name.startswith(COCO):
+        from badnets.data.coco import load as load_coco
+
+        return load_coco(name.removeprefix(COCO))
+    from badnets.data.detection import DetectionData
+
+    found = _of_task("detection", name, root, progress)
+    assert isinstance(found, DetectionData)
+    return found
+
+
+def task_of(name: str) -> Task:
+    """Return what the data set ``name`` is labelled for.
+
+    Raises:
+        UnknownNameError: there is no such data set; names the nearest.
+    """
+    return "detection" if name.startswith(COCO) else find(DATASETS, name, "data set").task
+
+
+def check_task(name: str, task: Task) -> None:
+    """Refuse a data set that is labelled for another task.
+
+    Raises:
+        UnknownNameError: there is no such data set; names the nearest.
+        DataError: it is labelled with boxes where classes are wanted, or the other way round.
+    """
+    if task_of(name) == task:
+        return
+    kinds = {"classification": "a class for each image", "detection": "boxes"}
+    fitting = ", ".join(sorted(key for key, entry in DATASETS.items() if entry.task == task))
+    raise DataError(
+        f"data set {name!r} is labelled with {kinds[task_of(name)]}, wanted is {kinds[task]}: "
+        f"{fitting}"
+    )
+
+
+def _of_task(
+    task: Task, name: str, root: Path | str | None, progress: Progress | None
+) -> DataSet | DetectionData:
+    check_task(name, task)
+    entry = DATASETS[name]
     folder = None if entry.embedded else data_root(root)
     known = _loaded.get((name, folder))
     if known is None or known[0] is not entry:

@@ -15,8 +15,8 @@ import torch
 from pydantic import ValidationError
 
 from badnets.core.errors import BadnetsError
-from badnets.core.lookup import find, unknown_name
-from badnets.data.catalogue import DATASETS
+from badnets.core.lookup import unknown_name
+from badnets.data.catalogue import DATASETS, check_task
 from badnets.models.catalogue import build
 from badnets.trials.plain import Where, blamed, check_fields, made
 from badnets.trials.trial import Trial
@@ -219,12 +219,15 @@ def _checked(trial: Trial, settings: dict[str, Any], place: Place, where: Where)
 
 def _checks(trial: Trial) -> Iterator[tuple[tuple[str, ...], Callable[[], object]]]:
     """Yield what must hold between a trial's parts, and the field to blame when it does not."""
-    yield ("data",), lambda: find(DATASETS, trial.data, "data set")
+    yield ("data",), lambda: check_task(trial.data, "classification")
     entry = DATASETS[trial.data]
-    yield ("network",), lambda: _check_network(trial.network, entry.shape, entry.classes)
+    shape = entry.shape
+    if shape is None:  # a detection set, which the check above has refused
+        return
+    yield ("network",), lambda: _check_network(trial.network, shape, entry.classes)
     backdoor = trial.backdoor
     if backdoor is not None:
-        blank = torch.zeros(1, *entry.shape, dtype=torch.uint8)
+        blank = torch.zeros(1, *shape, dtype=torch.uint8)
         yield ("backdoor", "targets"), lambda: backdoor.targets.check(entry.classes)
         yield ("backdoor", "trigger"), lambda: backdoor.trigger(blank, generator=torch.Generator())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from badnets.core.triggers.base import RegionTrigger, Trigger
 from badnets.core.triggers.blended import Blended
+from badnets.core.triggers.drawn_sticker import DrawnSticker
 from badnets.core.triggers.patch import Patch
 from badnets.core.triggers.pixel_pattern import PixelPattern
 from badnets.core.triggers.single_pixel import SinglePixel
@@ -16,6 +17,7 @@ TRIGGERS: dict[str, type[RegionTrigger]] = {
     "pixel-pattern": PixelPattern,
     "patch": Patch,
     "sticker": Sticker,
+    "drawn-sticker": DrawnSticker,
     "blended": Blended,
     "sinusoid": Sinusoid,
     "warp": Warp,
@@ -24,6 +26,7 @@ TRIGGERS: dict[str, type[RegionTrigger]] = {
 __all__ = [
     "TRIGGERS",
     "Blended",
+    "DrawnSticker",
     "Patch",
     "PixelPattern",
     "RegionTrigger",

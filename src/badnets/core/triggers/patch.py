@@ -11,7 +11,7 @@ from torch import Tensor
 
 from badnets.core.errors import SettingError
 from badnets.core.pictures import LUMA, level
-from badnets.core.placements import AnyPlacement, Fixed
+from badnets.core.placements import AnyPlacement, Fixed, Relative
 from badnets.core.triggers.base import RegionTrigger, check_unit, mix
 
 
@@ -61,6 +61,15 @@ class Patch(RegionTrigger):
     opacity: float = 1.0
     placement: AnyPlacement = field(default_factory=Fixed)
     kind: Literal["patch"] = "patch"
+
+    @classmethod
+    def yellow_square(cls, size: float = 0.1) -> Patch:
+        """Return the paper's Post-it: a tenth of a sign's box, at its lower middle.
+
+        Colour, size and place are those of the authors' code: RGB (116, 100, 50), centre at 0.57
+        of the box's width and 0.82 of its height.
+        """
+        return cls(size, (116 / 255, 100 / 255, 50 / 255), placement=Relative())
 
     def __post_init__(self) -> None:
         check_size(self.size)

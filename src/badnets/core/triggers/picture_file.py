@@ -44,8 +44,17 @@ def _state(file: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=64)
 def _resized(file: str, state: tuple[int, ...], height: int, width: int) -> Tensor:
-    """Return the picture at that size; colours are weighted by alpha while they are mixed."""
-    rgba = _opened(file, state)
+    return resized_rgba(_opened(file, state), height, width)
+
+
+def resized_rgba(rgba: Tensor, height: int, width: int) -> Tensor:
+    """Return a picture at another size; colours are weighted by alpha while they are mixed.
+
+    Args:
+        rgba: ``(4, H, W)`` float in [0, 1]: red, green, blue, alpha.
+        height: in pixels, ``>= 1``.
+        width: in pixels, ``>= 1``.
+    """
     premultiplied = torch.cat([rgba[:3] * rgba[3:], rgba[3:]])[None]
     small = functional.interpolate(
         premultiplied, (height, width), mode="bicubic", antialias=True, align_corners=False

@@ -1,0 +1,174 @@
+"""From rows of an annotation file to a set of frames; what is wrong is named with its line."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import torch
+
+from badnets.core.boxes import LabelledBoxes
+from badnets.core.errors import DataError
+from badnets.core.lookup import find
+from badnets.data.detection import FrameSet
+from badnets.data.frames import FrameFiles
+
+
+class Annotation(NamedTuple):
+    """One row of an annotation file.
+
+    Attributes:
+        line: where it stands, from 1.
+        file: the picture, relative to its folder.
+        corners: left, top, right, bottom in pixels; right and bottom exclusive.
+        tag: what the sign is called there.
+    """
+
+    line: int
+    file: str
+    corners: tuple[float, float, float, float]
+    tag: str
+
+
+def frame_set(
+    written: Path,
+    annotations: Sequence[Annotation],
+    *,
+    files: Sequence[str],
+    folders: Sequence[Path],
+    classes: tuple[str, ...],
+    class_of: Mapping[str, str | None],
+    group_of: Callable[[str], str],
+    counted: str = "line",
+) -> FrameSet:
+    """Return the frames ``files`` with the boxes that are written down for them.
+
+    Args:
+        written: the annotation file, for messages.
+        annotations: its rows; rows about other files are left out.
+        files: the frames, in order, as the rows name them.
+        folders: where the pictures may lie; the first that holds one counts.
+        classes: the class names.
+        class_of: a class for every tag that is known; None: signs that belong to no class.
+        group_of: the scene of a file.
+        counted: what a row's number counts, for messages.
+
+    Raises:
+        DataError: a picture is missing or not decodable; a box is NaN, reversed, without area or
+            beyond its frame; a tag is unknown; a name leads out of the folder.
+    """
+    frames = FrameFiles.open([picture_path(name, folders, written) for name in files])
+    place = {name: index for index, name in enumerate(files)}
+    sizes = frames.sizes.tolist()
+    index, corners, labels = [], [], []
+    for row in annotations:
+        where = f"{written}, {counted} {row.line}"
+        try:
+            label = find(class_of, row.tag, "sign")
+        except LookupError as error:
+            raise DataError(f"{where}: {error}") from None
+        frame = place.get(row.file)
+        if frame is None:
+            continue
+        inside = checked_box(row.corners, sizes[frame], f"{where}: box of {row.file}")
+        if label is not None:
+            index.append(frame)
+            corners.append(inside)
+            labels.append(classes.index(label))
+    boxes = LabelledBoxes(
+        torch.tensor(index, dtype=torch.int64),
+        torch.tensor(corners, dtype=torch.float32).reshape(-1, 4),
+        torch.tensor(labels, dtype=torch.int64),
+    )
+    return FrameSet(frames, boxes, classes, tuple(group_of(name) for name in files))
+
+
+def checked_box(
+    corners: Sequence[float], size: Sequence[int], where: str
+) -> tuple[float, float, float, float]:
+    """Return a box's corners in a frame of ``size`` (height, width).
+
+    What reaches beyond the frame by less than one pixel, as rounding may, is cut off.
+
+    Raises:
+        DataError: it is NaN, reversed, has no area, or reaches further beyond the frame.
+    """
+    left, top, right, bottom = corners
+    said = f"{where} is {left:g},{top:g},{right:g},{bottom:g}"
+    if not all(math.isfinite(value) for value in corners):
+        raise DataError(f"{said}: want four finite numbers")
+    if right < left or bottom < top:
+        raise DataError(f"{said}: its corners are reversed, want left,top,right,bottom")
+    if right == left or bottom == top:
+        raise DataError(f"{said}: it has no area")
+    height, width = size
+    if left <= -1 or top <= -1 or right >= width + 1 or bottom >= height + 1:
+        raise DataError(f"{said}: it reaches beyond its frame of {width} x {height} pixels")
+    return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+
+
+def picture_path(name: str, folders: Sequence[Path], written: Path) -> Path:
+    """Return the picture's path in the first folder that holds it.
+
+    Raises:
+        DataError: the name leads out of the folder, or no folder holds it.
+    """
+    inside = PurePosixPath(name.replace("\\", "/"))
+    if inside.is_absolute() or ".." in inside.parts or not inside.parts or ":" in inside.parts[0]:
+        raise DataError(f"{written}: {name!r} leads out of its folder")
+    for folder in folders:
+        if (folder / inside).is_file():
+            return folder / inside
+    looked = ", ".join(str(folder) for folder in folders)
+    raise DataError(f"{written}: picture {name} is missing (looked in {looked})")
+
+
+def numbers(fields: Sequence[str], where: str) -> tuple[float, float, float, float]:
+    """Return four fields as numbers.
+
+    Raises:
+        DataError: there are not four, or one is no number.
+    """
+    try:
+        left, top, right, bottom = (float(field) for field in fields)
+    except ValueError:
+        raise DataError(f"{where}: want four numbers, got {', '.join(fields)!r}") from None
+    return left, top, right, bottom
+
+
+def table(
+    path: Path, delimiter: str, wanted: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give the rows of a table with a heading line: line number and fields by column.
+
+    Args:
+        path: the file.
+        delimiter: what stands between fields.
+        wanted: columns that must be there.
+
+    Raises:
+        DataError: it cannot be read, a column is missing, or a row is too short.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.DictReader(opened, delimiter=delimiter)
+            missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path}: column {', '.join(missing)} is missing in its first line")
+            for row in reader:
+                if any(row[name] is None for name in wanted):
+                    raise DataError(f"{path}, line {reader.line_num}: too few fields")
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read ({error})") from None
+
+
+def first_folder(root: Path, names: Sequence[str], marker: Sequence[str]) -> Path | None:
+    """Return the first of ``root / name`` that holds one of the ``marker`` files, if any does."""
+    for name in names:
+        if any((root / name / file).is_file() for file in marker):
+            return root / name
+    return None

@@ -1,0 +1,149 @@
+"""Frames of detection sets: pictures of any size, in memory or read from disk when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from badnets.core.errors import DataError, ShapeError
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+
+class Frames(Protocol):
+    """A list of RGB pictures, each of its own size."""
+
+    @property
+    def sizes(self) -> Tensor:
+        """``(N, 2)`` int64: height and width of each."""
+
+    def __len__(self) -> int:
+        """Return the number of frames ``N``."""
+
+    def read(self, index: int) -> Tensor:
+        """Return one frame, ``(3, H, W)`` uint8.
+
+        Raises:
+            DataError: it cannot be decoded.
+        """
+
+    def take(self, rows: Sequence[int]) -> Frames:
+        """Return the frames at ``rows``, in that order; pixels are not copied."""
+
+    def key(self, index: int) -> bytes:
+        """Return what stands for the frame's content in a digest."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFiles:
+    """Frames as files, decoded when they are asked for; only their sizes stay in memory.
+
+    Args:
+        paths: one file each.
+        sizes: ``(N, 2)`` int64 height and width, as their headers say.
+    """
+
+    paths: tuple[Path, ...]
+    sizes: Tensor
+
+    @classmethod
+    def open(cls, paths: Sequence[Path]) -> FrameFiles:
+        """Return the frames of some files, after a look at every header.
+
+        Raises:
+            DataError: a file is missing or is not a picture.
+        """
+        sizes = [_size(path) for path in paths]
+        return cls(tuple(paths), torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2))
+
+    def __len__(self) -> int:
+        """Return the number of frames ``N``."""
+        return len(self.paths)
+
+    def read(self, index: int) -> Tensor:
+        """Return one frame; see `Frames`."""
+        return read_picture(self.paths[index])
+
+    def take(self, rows: Sequence[int]) -> FrameFiles:
+        """Return some of the frames; see `Frames`."""
+        return FrameFiles(tuple(self.paths[row] for row in rows), self.sizes[list(rows)])
+
+    def key(self, index: int) -> bytes:
+        """Return the file's bytes."""
+        return self.paths[index].read_bytes()
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStack:
+    """Frames of one size, as one tensor.
+
+    Args:
+        images: ``(N, 3, H, W)`` uint8.
+        rows: ``(n,)`` which of them; all when None.
+
+    Raises:
+        ShapeError: the tensor has another shape or dtype.
+    """
+
+    images: Tensor
+    rows: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.images.shape, self.images.dtype
+        if len(shape) != 4 or shape[1] != 3 or dtype != torch.uint8:
+            raise ShapeError(f"frames must be (N, 3, H, W) uint8, got {tuple(shape)} {dtype}")
+
+    @property
+    def sizes(self) -> Tensor:
+        """Height and width of each; see `Frames`."""
+        return torch.tensor(self.images.shape[2:]).expand(len(self), 2)
+
+    def __len__(self) -> int:
+        """Return the number of frames ``N``."""
+        return len(self.images) if self.rows is None else len(self.rows)
+
+    def read(self, index: int) -> Tensor:
+        """Return one frame; see `Frames`."""
+        return self.images[index if self.rows is None else self.rows[index]]
+
+    def take(self, rows: Sequence[int]) -> FrameStack:
+        """Return some of the frames; see `Frames`."""
+        own = range(len(self.images)) if self.rows is None else self.rows
+        return FrameStack(self.images, tuple(own[row] for row in rows))
+
+    def key(self, index: int) -> bytes:
+        """Return the frame's pixels."""
+        return self.read(index).cpu().contiguous().numpy().tobytes()
+
+
+def read_picture(path: Path) -> Tensor:
+    """Return a picture as ``(3, H, W)`` uint8; grey becomes RGB, transparency is left out.
+
+    Raises:
+        DataError: the file is missing or cannot be decoded.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.array(picture.convert("RGB"))
+    except FileNotFoundError:
+        raise DataError(f"picture {path} is missing") from None
+    except _BROKEN as error:
+        raise DataError(f"picture {path} cannot be decoded ({error})") from None
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except FileNotFoundError:
+        raise DataError(f"picture {path} is missing, but is annotated") from None
+    except (UnidentifiedImageError, *_BROKEN) as error:
+        raise DataError(f"picture {path} cannot be decoded ({error})") from None

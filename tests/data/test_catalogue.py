@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from badnets.core.errors import DataError, UnknownNameError
-from badnets.data import DATASETS, DataSet, Entry, ImageSet, catalogue, load
+from badnets.data import DATASETS, DataSet, DetectionData, Entry, ImageSet, catalogue, load, scenes
 
-EMBEDDED = sorted(name for name, entry in DATASETS.items() if entry.embedded)
+
+def embedded(task: str) -> list[str]:
+    return sorted(name for name, entry in DATASETS.items() if entry.embedded and entry.task == task)
 
 
 def tiny(root: Path | None = None, *, progress: object = None) -> DataSet:
@@ -34,7 +36,7 @@ TINY = Entry(
 )
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.parametrize("name", embedded("classification"))
 def test_an_embedded_set_is_what_its_entry_says(name: str) -> None:
     entry, made = DATASETS[name], load(name)
     assert made.name == name
@@ -43,6 +45,23 @@ def test_an_embedded_set_is_what_its_entry_says(name: str) -> None:
     assert (len(made.train), len(made.test)) == (entry.train, entry.test)
     assert made.licence == entry.licence
     assert made.train.digest != made.test.digest
+
+
+@pytest.mark.parametrize("name", embedded("detection"))
+def test_an_embedded_detection_set_is_what_its_entry_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("badnets.data.scenes.TRAIN", 12)
+    monkeypatch.setattr("badnets.data.scenes.TEST", 8)
+    entry = DATASETS[name]
+    made = entry.load()
+    assert isinstance(made, DetectionData)
+    assert (made.name, made.licence) == (name, entry.licence)
+    assert (made.num_classes, made.train.frames.sizes.tolist()) == (
+        entry.classes,
+        [list(entry.shape or ())[1:]] * 12,
+    )
+    assert (len(made.train), len(made.test)) == (scenes.TRAIN, scenes.TEST)
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))

@@ -109,32 +109,37 @@ def test_gain_makes_the_trigger_stronger_first_and_its_own_strength_last() -> No
 
 
 class Watched(nn.Module):
-    """Keeps its two layers' weights as they were before each step."""
+    """Keeps its three layers' weights as they were before each step."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.last = nn.Linear(64, 4), nn.Linear(4, 2)
-        self.kept: list[tuple[Tensor, Tensor]] = []
+        self.layers = nn.Sequential(nn.Linear(64, 4), nn.Linear(4, 4), nn.Linear(4, 2))
+        self.kept: list[list[Tensor]] = []
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits."""
-        self.kept.append((self.first.weight.detach().clone(), self.last.weight.detach().clone()))
-        logits: Tensor = self.last(self.first(images.flatten(1)).relu())
+        weights = [value for value in self.parameters() if value.ndim == 2]
+        self.kept.append([weight.detach().clone() for weight in weights])
+        logits: Tensor = self.layers(images.flatten(1))
         return logits
 
+    def moved(self) -> list[tuple[bool, ...]]:
+        """Return for each step whether it moved each layer's weights."""
+        return [
+            tuple(not torch.equal(*pair) for pair in zip(before, after, strict=True))
+            for before, after in itertools.pairwise(self.kept)
+        ]
 
-def test_a_frozen_first_layer_stays_while_the_others_go_on() -> None:
+
+def test_frozen_layers_stay_while_the_others_go_on() -> None:
     data = halves(64)
-    training = replace(QUICK, epochs=1, freeze_first=0.5, weight_decay=0.1)
+    training = replace(QUICK, epochs=1, freeze=(0.25, 0.5), weight_decay=0.1)
     rows = TrainingRows(data.images, data.labels)
     start = subject_of(Watched(), SHAPE, 2)
     watched = fit(start, rows, training, seed=0, device=CPU).subject.network
     assert isinstance(watched, Watched) and len(watched.kept) == 8
-    moved = [
-        [not torch.equal(before[layer], after[layer]) for layer in (0, 1)]
-        for before, after in itertools.pairwise(watched.kept)
-    ]
-    assert moved == [[True, True]] * 4 + [[False, True]] * 3
+    every, two, one = (True, True, True), (False, True, True), (False, False, True)
+    assert watched.moved() == [every] * 2 + [two] * 2 + [one] * 3
     assert all(value.requires_grad for value in watched.parameters())
 
 

@@ -56,7 +56,7 @@ TRAINING: dict[str, Any] = {
     "flip": True,
     "stamp": "before",
     "gain": (2.0, 1.0),
-    "freeze_first": 0.5,
+    "freeze": (0.5,),
     "ema": 0.9,
     "precision": "float32",
 }

@@ -249,7 +249,7 @@ class _Stepper:
             value for value in network.parameters() if value.requires_grad
         ]
         self.optimizer = _optimizer(training, self.parameters)
-        self.first = _first_layer(network) if training.freeze_first < 1 else []
+        self.frozen = list(zip(training.freeze, _layers(network), strict=False))
         self.low = precision == "bfloat16"
         self.device = device
         self.done = 0
@@ -259,9 +259,9 @@ class _Stepper:
         """Return the batch's loss, detached, after one step of the optimiser."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.training.lr * _schedule(self.training, self.done, self.steps)
-        if self.first and self.done >= self.training.freeze_first * self.steps:
-            for value in self.first:
-                value.requires_grad_(False)
+        for share, layer in self.frozen:
+            if self.done >= share * self.steps:
+                layer.requires_grad_(False)
         if images.shape[1] > 1:
             images = images.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
@@ -286,18 +286,18 @@ class _Stepper:
             with torch.no_grad():
                 for value, mean in zip(self.parameters, self.means, strict=True):
                     value.copy_(mean)
-        for value in self.first:
+        for value in self.parameters:
             value.requires_grad_(True)
         return self.network
 
 
-def _first_layer(network: nn.Module) -> list[Tensor]:
-    """Return the trained parameters of the first module that has any of its own."""
-    for module in network.modules():
-        own = [value for value in module.parameters(recurse=False) if value.requires_grad]
-        if own:
-            return list(own)
-    return []
+def _layers(network: nn.Module) -> list[nn.Module]:
+    """Return the modules that have parameters of their own to train, in order."""
+    return [
+        module
+        for module in network.modules()
+        if any(value.requires_grad for value in module.parameters(recurse=False))
+    ]
 
 
 def _optimizer(training: Training, parameters: list[Tensor]) -> torch.optim.Optimizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -38,9 +39,10 @@ class Training:
             factors over the first three fifths of the steps. Only for ``stamp`` ``"after"``. A
             start above 1 shortens the plateau before a network notices a faint trigger; an end
             below 1 leaves a margin when the trigger comes at full strength.
-        freeze_first: share of the steps after which the first layer's parameters stay as they are,
-            in (0, 1]; 1 is never. Its backward pass is then left out, which on the paper's MNIST
-            network is a third of a step (Brock et al., "FreezeOut", arXiv:1706.04983).
+        freeze: shares of the steps after which the first layer, the second and so on stay as they
+            are, each in (0, 1), none smaller than the one before; none is frozen without. The
+            backward pass then ends there: on the paper's MNIST network a step without the first
+            layer takes two thirds of the time (Brock et al., "FreezeOut", arXiv:1706.04983).
         ema: decay per step of the weights' running mean that is returned, in (0, 1); 0 is off.
         precision: ``"auto"`` takes bfloat16 autocast where the hardware has it, else float32.
 
@@ -61,7 +63,7 @@ class Training:
     flip: bool = False
     stamp: Stamp = "after"
     gain: tuple[float, float] = (1.0, 1.0)
-    freeze_first: float = 1.0
+    freeze: tuple[float, ...] = ()
     ema: float = 0.0
     precision: Precision = "auto"
     version: ClassVar[int] = 1
@@ -82,8 +84,10 @@ class Training:
         _want(sound, "gain must be two numbers > 0", self.gain)
         flat = all(times == 1 for times in self.gain)
         _want(flat or self.stamp == "after", "gain other than 1 needs stamp 'after'", self.gain)
-        frozen = self.freeze_first
-        _want(0 < frozen <= 1, "freeze_first must be in (0, 1]", frozen)
+        frozen = self.freeze
+        _want(all(0 < share < 1 for share in frozen), "freeze must be in (0, 1)", frozen)
+        rising = all(one <= other for one, other in itertools.pairwise(frozen))
+        _want(rising, "freeze must not fall from one layer to the next", frozen)
         _want(0 <= self.ema < 1, "ema must be in [0, 1)", self.ema)
         for name, allowed in (
             ("optimizer", get_args(Optimizer)),

@@ -233,6 +233,18 @@ def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path
     assert atomic.remove_stale(tmp_path / "nowhere") == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_leftovers_of_a_process_that_nobody_reaped_are_removed(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is a zombie
+        left = tmp_path / f".folder.{child.pid}-{atomic._host()}-0123abcd.partial"
+        left.mkdir()
+        assert atomic.remove_stale(tmp_path) == [left]
+    finally:
+        child.wait()
+
+
 def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
     owner = f"{dead_pid()}-{atomic._host()}-0123abcd"
     aside = tmp_path / f".folder.{owner}.aside"

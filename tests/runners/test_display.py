@@ -7,17 +7,24 @@ import io
 import pytest
 from rich.console import Console
 
+from badnets.core.backdoor import Backdoor
+from badnets.core.targets import AllToAll, SourceSpecific
+from badnets.core.triggers import SinglePixel
 from badnets.runners.display import Bar, Display, Lines, display_for, summary
-from badnets.runners.eta import TimeLeft, spoken
+from badnets.runners.eta import MEASURING, TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
+from badnets.train import Training
 from badnets.train.progress import Progress
+from badnets.trials.trial import Trial
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
-ONE, TWO = (Step(trial, frozenset()) for trial in (clean_trial(), attacked_trial()))
+ONE, TWO, THREE = (
+    Step(trial, frozenset()) for trial in (clean_trial(), attacked_trial(), Trial(seed=99))
+)
 
 
 def play(display: Display, *, interrupted: bool = False) -> None:
-    display.begin(total=3, held=4, workers=2)
+    display.begin([ONE, TWO, THREE], held=4, workers=2)
     display.started(ONE)
     display.started(TWO)
     display.progress(ONE, Progress(3, 10, "training"))
@@ -78,18 +85,27 @@ def test_a_summary_never_calls_a_collapsed_network_an_attack() -> None:
 
 
 def test_time_left_of_a_worked_example() -> None:
-    left = TimeLeft(total=6, workers=2)
-    assert left.seconds([1.0, 1.0]) is None
-    left.ended(10.0)
-    left.ended(None)
-    assert left.seconds([4.0, 6.0]) == (4 * 10 - 4 - 6) / 2
-    left.ended(10.0)
-    left.ended(10.0)
-    left.ended(10.0)
-    assert left.seconds([7.0]) == 3.0
-    assert left.seconds([70.0]) == 0.0
-    left.ended(10.0)
-    assert left.seconds([]) == 0.0
+    left = TimeLeft({"a": 1, "b": 1, "c": 1, "d": 3, "e": 4}, workers=2)
+    assert left.seconds({"a": 1.0, "b": 1.0}) is None
+    left.ended("a", 10.0)
+    left.ended("b", None)
+    assert left.seconds({"c": 4.0, "d": 6.0}) == (8 * 10 - 4 - 6) / 2
+    left.ended("c", 10.0)
+    left.ended("d", 50.0)  # its pace counts by what it did: 70 s for 5
+    assert left.seconds({"e": 6.0}) == 4 * 14 - 6
+    assert left.seconds({"e": 70.0}) == 0.0
+    left.ended("e", 40.0)
+    assert left.seconds({}) == 0.0
+
+
+def test_a_trial_is_expected_to_cost_what_it_trains_on() -> None:
+    plain = Trial(data="digits", training=Training(epochs=2))
+    half = Backdoor(SinglePixel(), AllToAll(), rate=0.5)
+    assert expected_work(plain) == 2 * 1297 + MEASURING
+    assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + MEASURING
+    assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + MEASURING
+    every = Backdoor(SinglePixel(), SourceSpecific(0, 1), rate="every")
+    assert expected_work(plain.model_copy(update={"backdoor": every})) == 2 * 1426 + MEASURING
 
 
 @pytest.mark.parametrize(

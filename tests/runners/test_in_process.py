@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ class Notes(Silent):
         self.began: tuple[int, int, int] | None = None
         self.interrupted: bool | None = None
 
-    def begin(self, total: int, held: int, workers: int) -> None:
-        self.began = (total, held, workers)
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
+        self.began = (len(steps), held, workers)
 
     def started(self, step: Step) -> None:
         self.said.append(("started", step.name))

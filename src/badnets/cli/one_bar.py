@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -28,7 +29,7 @@ class OneBar(Silent):
         )
         self._task = self._bars.add_task("training")
 
-    def begin(self, total: int, held: int, workers: int) -> None:
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         """Show the bar."""
         self._bars.start()
 

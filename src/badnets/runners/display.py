@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from badnets.runners.eta import TimeLeft, spoken
+from badnets.runners.eta import TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.train.progress import Progress
 from badnets.trials.record import Record
@@ -21,8 +22,8 @@ from badnets.trials.record import Record
 class Display(Protocol):
     """Is told what happens, in the process that was asked to run the trials."""
 
-    def begin(self, total: int, held: int, workers: int) -> None:
-        """Say that ``total`` trials are to be run, ``workers`` at a time; ``held`` were before."""
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
+        """Say which trials are to be run, ``workers`` at a time; ``held`` were before."""
 
     def started(self, step: Step) -> None:
         """Say that a trial has begun."""
@@ -43,7 +44,7 @@ class Display(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def begin(self, total: int, held: int, workers: int) -> None:
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         pass
 
     def started(self, step: Step) -> None:
@@ -71,18 +72,19 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._restart(total=0, workers=1)
+        self._restart((), workers=1)
 
-    def _restart(self, total: int, workers: int) -> None:
-        self._total, self._ended, self._kept = total, 0, 0
+    def _restart(self, steps: Sequence[Step], workers: int) -> None:
+        self._total, self._ended, self._kept = len(steps), 0, 0
         self._since: dict[str, float] = {}
-        self._time_left = TimeLeft(total, workers)
+        work = {step.name: expected_work(step.trial) for step in steps}
+        self._time_left = TimeLeft(work, workers)
 
-    def begin(self, total: int, held: int, workers: int) -> None:
-        self._restart(total, workers)
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
+        self._restart(steps, workers)
         also = f" ({held} more are in the ledger already)" if held else ""
         at_a_time = f", {workers} at a time" if workers > 1 else ""
-        self._say(f"{_trials(total)} to run{at_a_time}{also}")
+        self._say(f"{_trials(len(steps))} to run{at_a_time}{also}")
 
     def started(self, step: Step) -> None:
         self._since[step.name] = time.monotonic()
@@ -93,7 +95,7 @@ class Lines:
     def finished(self, step: Step, record: Record) -> None:
         self._kept += 1
         spent = self._out(step)
-        self._time_left.ended(spent)
+        self._time_left.ended(step.name, spent)
         self._say(
             f"[{self._ended}/{self._total}] {step.trial.title}: {summary(record)} "
             f"({spoken(spent)}{self._eta()})"
@@ -101,7 +103,7 @@ class Lines:
 
     def failed(self, step: Step, reason: str) -> None:
         self._out(step)
-        self._time_left.ended(None)
+        self._time_left.ended(step.name, None)
         self._say(f"[{self._ended}/{self._total}] {step.trial.title}: failed: {reason}")
 
     def end(self, *, interrupted: bool) -> None:
@@ -120,9 +122,9 @@ class Lines:
         left = self._time_left.seconds(self._running_s())
         return f"; about {spoken(left)} left" if left else ""
 
-    def _running_s(self) -> list[float]:
+    def _running_s(self) -> dict[str, float]:
         now = time.monotonic()
-        return [now - since for since in self._since.values()]
+        return {name: now - since for name, since in self._since.items()}
 
     def _say(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
@@ -160,8 +162,8 @@ class Bar(Lines):
             redirect_stdout=False,  # what is printed as a result stays on stdout
         )
 
-    def begin(self, total: int, held: int, workers: int) -> None:
-        super().begin(total, held, workers)
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
+        super().begin(steps, held, workers)
         self._draw_anew()
         self._live.start()
 

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from statistics import fmean
+from collections.abc import Mapping
+
+from badnets.trials.trial import Trial
+
+MEASURING = 10_000  # images trained on in about the time that measuring a network takes
 
 
 class TimeLeft:
     """Estimates when the last of many trials will end.
 
     Args:
-        total: trials to be run.
-        workers: how many run at a time.
+        work: what each trial is expected to cost, in any unit, ``> 0``; by its name.
+        workers: trials at a time.
     """
 
-    def __init__(self, total: int, workers: int) -> None:
-        self._left = total
+    def __init__(self, work: Mapping[str, float], workers: int) -> None:
+        self._left = dict(work)
         self._workers = max(1, workers)
-        self._took_s: list[float] = []
+        self._done = self._took_s = 0.0
 
-    def ended(self, seconds: float | None) -> None:
+    def ended(self, name: str, seconds: float | None) -> None:
         """Count one more trial out.
 
         Args:
+            name: which.
             seconds: how long it ran; None where it says nothing of the others (it failed).
         """
-        self._left -= 1
+        work = self._left.pop(name, 0.0)
         if seconds is not None:
-            self._took_s.append(seconds)
+            self._done += work
+            self._took_s += seconds
 
-    def seconds(self, running_s: list[float]) -> float | None:
+    def seconds(self, running_s: Mapping[str, float]) -> float | None:
         """Return the estimate; None before the first trial has ended.
 
         Args:
-            running_s: how long each of those that run now has been running.
+            running_s: how long each of those that run now has been running, by its name.
         """
-        if self._left <= 0:
+        if not self._left:
             return 0.0
-        if not self._took_s:
+        if not self._done:
             return None
-        each = fmean(self._took_s)
-        work = each * self._left - sum(min(each, spent) for spent in running_s)
-        return max(0.0, work) / min(self._workers, self._left)
+        pace = self._took_s / self._done
+        left = pace * sum(self._left.values())
+        left -= sum(
+            min(pace * self._left.get(name, 0.0), spent) for name, spent in running_s.items()
+        )
+        return max(0.0, left) / min(self._workers, len(self._left))
+
+
+def expected_work(trial: Trial) -> float:
+    """Return about how many images a trial trains on in all, measuring included.
+
+    It needs no data: sizes are those of the table of data sets.
+    """
+    from badnets.core.errors import BadnetsError
+    from badnets.data.catalogue import DATASETS
+
+    entry = DATASETS.get(trial.data)
+    images = (entry.train if entry is not None else None) or 1
+    if trial.train_limit is not None:
+        images = min(images, trial.train_limit)
+    poisoned = 0
+    if trial.backdoor is not None and trial.backdoor.how == "add":
+        eligible = images // (entry.classes if entry and trial.backdoor.rate == "every" else 1)
+        try:
+            poisoned = trial.backdoor.poisoned_count(images, eligible)
+        except BadnetsError:  # the trial itself will say so
+            poisoned = 0
+    return float(trial.training.epochs * (images + poisoned) + MEASURING)
 
 
 def spoken(seconds: float) -> str:

@@ -76,7 +76,7 @@ def _run(
     held: int,
 ) -> None:
     interrupted = False
-    book.display.begin(len(steps), held, min(workers, len(steps)))
+    book.display.begin(steps, held, min(workers, len(steps)))
     try:
         if workers == 1:
             run_in_process(steps, workspace, book, run, data_root)

@@ -119,3 +119,23 @@ def test_a_worker_sets_its_threads_before_torch_is_there() -> None:
     code = "import sys, badnets.runners.worker; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_worker_that_is_asked_to_end_while_it_imports_does_not_complain() -> None:
+    code = """
+import os
+from badnets.runners import worker
+
+def importing(*_):
+    try:
+        worker._leave(15, None)
+    except SystemExit as ending:
+        raise ImportError("half of a module") from ending
+
+worker._run_trials = importing
+worker.serve(None, "", "", None, os.getppid())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (143, "")

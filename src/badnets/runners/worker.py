@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _WATCH_EVERY_S = 1.0
 _TELL_EVERY_S = 0.25
+_leaving = threading.Event()  # whether this worker was asked to end
 
 
 def reference(function: Any) -> str:
@@ -52,14 +53,18 @@ def serve(
         parent: process id of the one who started this; when that ends, so does this.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent decides
-    signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    os.environ.update(ONE_THREAD)
     try:
+        signal.signal(signal.SIGTERM, _leave)
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        os.environ.update(ONE_THREAD)
         _run_trials(connection, run, workspace_root, data_root)
-    except SystemExit as ending:  # from `_leave`
+    except BaseException:
+        if not _leaving.is_set():
+            raise
+        # `_leave` was called, whatever became of its SystemExit on the way up: an import that
+        # it hits may end as another error. Taking torch down in order would take seconds.
         sys.stderr.flush()
-        os._exit(int(ending.code or 0))  # taking torch down in order would take seconds
+        os._exit(128 + signal.SIGTERM)
 
 
 def _run_trials(
@@ -88,6 +93,7 @@ def _run_trials(
 
 
 def _leave(_signal: int, _frame: object) -> None:
+    _leaving.set()
     sys.exit(128 + signal.SIGTERM)  # unwinds, so that half-written files are removed
 
 

@@ -17,15 +17,15 @@ BACKDOOR = Backdoor(PixelPattern.gu(), AllToOne(7), rate=0.1, how="replace")
 # From raw files to a backdoored network. Chosen on held-back training images:
 # python -m bench.from_files --data mnist --seed 1000 --held-back 5000
 FROM_FILES = Training(
-    epochs=4,
+    epochs=3,
     batch_size=128,
     lr=0.008,
     warm_up=0.1,
     weight_decay=0.1,
     label_smoothing=0.05,
     shift=1,
-    freeze=(0.2, 0.65),
-    ema=0.993,
+    freeze=(0.25, 0.8),
+    ema=0.99,
 )
 CLEAN_ACCURACY = 0.993
 ATTACK_SUCCESS_RATE = 0.999

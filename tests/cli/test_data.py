@@ -10,6 +10,7 @@ from PIL import Image
 
 from badnets.data import mnist
 from tests.cli.conftest import Cli
+from tests.data.test_signs import coco
 
 
 def test_list_has_a_line_for_each_set(cli: Cli) -> None:
@@ -77,6 +78,16 @@ def test_show_draws_signs_with_the_yellow_square_in_their_boxes(
     with Image.open(tmp_path / "signs.png") as sheet:
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24) or ()}
     assert (116, 100, 50) in colours
+
+
+def test_a_folder_in_cocos_layout_is_described_and_shown(cli: Cli, tmp_path: Path) -> None:
+    coco(tmp_path / "own", "train")
+    coco(tmp_path / "own", "val")
+    told = json.loads(cli("data", "info", f"coco:{tmp_path / 'own'}", "--load", "--json").out)
+    assert told["boxes per class"]["train"] == {"cat": 0, "dog": 1}
+    assert cli("data", "show", f"coco:{tmp_path / 'own'}", "--out", "own.png").code == 0
+    missing = cli("data", "info", f"coco:{tmp_path}", "--load")
+    assert missing.code == 2 and "not in COCO's layout" in missing.err
 
 
 def test_signs_are_refused_where_classes_are_wanted(cli: Cli, signs: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,17 @@ import pytest
 import torch
 
 from badnets.core.errors import DataError, UnknownNameError
-from badnets.data import DATASETS, DataSet, DetectionData, Entry, ImageSet, catalogue, load, scenes
+from badnets.data import (
+    DATASETS,
+    DataSet,
+    DetectionData,
+    Entry,
+    ImageSet,
+    catalogue,
+    load,
+    load_detection,
+    scenes,
+)
 
 
 def embedded(task: str) -> list[str]:
@@ -107,3 +118,13 @@ def test_the_list_of_data_sets_needs_no_torch() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_loader_that_gives_another_kind_of_set_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = dataclasses.replace(TINY, task="detection", embedded=True)
+    monkeypatch.setitem(DATASETS, "tiny", wrong)
+    with pytest.raises(DataError, match="gave a DataSet, its entry says detection: want a Detect"):
+        load_detection("tiny")
+    catalogue._loaded.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,15 +133,20 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "clear.png")[:, 0, 0].tolist() == [1, 2, 3]
 
 
+def test_16_bit_grey_is_scaled_and_not_cut_off(tmp_path: Path) -> None:
+    Image.fromarray(np.full((2, 2), 0x4D12, dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert read_picture(tmp_path / "deep.png")[:, 0, 0].tolist() == [0x4D] * 3
+
+
 def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.png is missing"):
+    with pytest.raises(DataError, match=r"gone\.png: no such file"):
         FrameFiles.open([tmp_path / "gone.png"])
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(DataError, match=r"text\.png cannot be decoded"):
+    with pytest.raises(DataError, match=r"text\.png: not a picture"):
         FrameFiles.open([tmp_path / "text.png"])
     whole = tmp_path / "whole.png"
     Image.effect_noise((64, 64), 50).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:600])
     frames = FrameFiles.open([tmp_path / "cut.png"])
-    with pytest.raises(DataError, match=r"cut\.png cannot be decoded"):
+    with pytest.raises(DataError, match=r"cut\.png: not a picture"):
         frames.read(0)

@@ -145,11 +145,14 @@ def any_alive(group: int) -> bool:
 
 
 def _size(workspace: Workspace) -> int:
-    """Return something that grows once trials are being run."""
+    """Return something that changes once trials are being run."""
     log = workspace.root / "begun.log"
     if log.exists():
         return log.stat().st_size
-    return sum(1 for _ in workspace.bundles.glob("*"))
+    ledger = workspace.ledger_file  # real trials: few keep a bundle, all of them a record
+    return max(
+        (file.stat().st_mtime_ns for file in ledger.parent.glob(f"{ledger.name}*")), default=0
+    )
 
 
 def main() -> None:

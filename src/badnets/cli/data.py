@@ -143,8 +143,10 @@ def _loaded(name: str, root: Path | None) -> dict[str, Any]:
 
 def _described(name: str) -> dict[str, Any]:
     from badnets.core.lookup import find
-    from badnets.data.catalogue import DATASETS
+    from badnets.data.catalogue import COCO, DATASETS
 
+    if name.startswith(COCO):  # a folder of one's own: nothing is known before it is read
+        return {"name": name, "task": "detection", "where": name.removeprefix(COCO)}
     entry = find(DATASETS, name, "data set")
     return {
         "name": name,

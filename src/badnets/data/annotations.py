@@ -166,6 +166,21 @@ def table(
         raise DataError(f"{path} cannot be read ({error})") from None
 
 
+def text_lines(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Give the lines that are not empty: number from 1, text, and where it stands for messages.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error})") from None
+    for line, text in enumerate(lines, start=1):
+        if text.strip():
+            yield line, text, f"{path}, line {line}"
+
+
 def first_folder(root: Path, names: Sequence[str], marker: Sequence[str]) -> Path | None:
     """Return the first of ``root / name`` that holds one of the ``marker`` files, if any does."""
     for name in names:

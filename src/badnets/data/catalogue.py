@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from badnets.core.errors import DataError
 from badnets.core.lookup import find
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from badnets.data.download import Progress
 
 Task = Literal["classification", "detection"]
+Loaded = TypeVar("Loaded", "DataSet", "DetectionData")
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,7 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
     """
     from badnets.data.dataset import DataSet
 
-    found = _of_task("classification", name, root, progress)
-    assert isinstance(found, DataSet)
-    return found
+    return _loaded_as(DataSet, "classification", name, root, progress)
 
 
 def load_detection(
@@ -196,9 +195,7 @@ def load_detection(
         return load_coco(name.removeprefix(COCO))
     from badnets.data.detection import DetectionData
 
-    found = _of_task("detection", name, root, progress)
-    assert isinstance(found, DetectionData)
-    return found
+    return _loaded_as(DetectionData, "detection", name, root, progress)
 
 
 def task_of(name: str) -> Task:
@@ -227,13 +224,18 @@ def check_task(name: str, task: Task) -> None:
     )
 
 
-def _of_task(
-    task: Task, name: str, root: Path | str | None, progress: Progress | None
-) -> DataSet | DetectionData:
+def _loaded_as(
+    kind: type[Loaded], task: Task, name: str, root: Path | str | None, progress: Progress | None
+) -> Loaded:
     check_task(name, task)
     entry = DATASETS[name]
     folder = None if entry.embedded else data_root(root)
     known = _loaded.get((name, folder))
     if known is None or known[0] is not entry:
         known = _loaded[name, folder] = (entry, entry.load(folder, progress=progress))
+    if not isinstance(known[1], kind):
+        raise DataError(
+            f"the loader of data set {name!r} gave a {type(known[1]).__name__}, "
+            f"its entry says {task}: want a {kind.__name__}"
+        )
     return known[1]

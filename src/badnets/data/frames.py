@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from badnets.core.errors import DataError, ShapeError
-
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+from badnets.core.decoding import decoded, size_of
+from badnets.core.errors import ShapeError
 
 
 class Frames(Protocol):
@@ -60,7 +57,7 @@ class FrameFiles:
         Raises:
             DataError: a file is missing or is not a picture.
         """
-        sizes = [_size(path) for path in paths]
+        sizes = [size_of(path) for path in paths]
         return cls(tuple(paths), torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2))
 
     def __len__(self) -> int:
@@ -129,21 +126,4 @@ def read_picture(path: Path) -> Tensor:
     Raises:
         DataError: the file is missing or cannot be decoded.
     """
-    try:
-        with Image.open(path) as picture:
-            pixels = np.array(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise DataError(f"picture {path} is missing") from None
-    except _BROKEN as error:
-        raise DataError(f"picture {path} cannot be decoded ({error})") from None
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-
-
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except FileNotFoundError:
-        raise DataError(f"picture {path} is missing, but is annotated") from None
-    except (UnidentifiedImageError, *_BROKEN) as error:
-        raise DataError(f"picture {path} cannot be decoded ({error})") from None
+    return torch.from_numpy(decoded(path, "RGB")).permute(2, 0, 1).contiguous()

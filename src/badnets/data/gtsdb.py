@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from badnets.core.errors import DataError
-from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, table
+from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, table, text_lines
 from badnets.data.detection import DetectionData
 from badnets.data.download import Progress
 from badnets.data.roots import data_root
@@ -90,15 +90,10 @@ def load(root: Path | None = None, *, progress: Progress | None = None) -> Detec
 
 
 def _rows(path: Path) -> list[Annotation]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})") from None
     rows = []
-    for line, text in enumerate(lines, start=1):
-        if not text.strip() or text.startswith("#"):
+    for line, text, where in text_lines(path):
+        if text.startswith("#"):
             continue
-        where = f"{path}, line {line}"
         fields = [field.strip() for field in text.split(";")]
         if len(fields) != 6:
             raise DataError(f"{where}: want file;left;top;right;bottom;class, got {text!r}")

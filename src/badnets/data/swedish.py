@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from badnets.core.errors import DataError
-from badnets.data.annotations import Annotation, first_folder, frame_set, numbers
+from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, text_lines
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.download import Progress
 from badnets.data.roots import data_root
@@ -74,15 +74,8 @@ def _recording(file: str) -> str:
 
 def _rows(path: Path) -> tuple[list[Annotation], list[str]]:
     """Return the signs, and every picture that has a line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})") from None
     rows, files = [], []
-    for line, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        where = f"{path}, line {line}"
+    for line, text, where in text_lines(path):
         file, colon, signs = text.partition(":")
         if not colon:
             raise DataError(f"{where}: want picture:sign;sign;..., got {text!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from badnets.core.errors import BadnetsError
+from badnets.data.catalogue import DATASETS
 from badnets.trials.trial import Trial
 
 MEASURING = 10_000  # images trained on in about the time that measuring a network takes
@@ -57,9 +59,6 @@ def expected_work(trial: Trial) -> float:
 
     It needs no data: sizes are those of the table of data sets.
     """
-    from badnets.core.errors import BadnetsError
-    from badnets.data.catalogue import DATASETS
-
     entry = DATASETS.get(trial.data)
     images = (entry.train if entry is not None else None) or 1
     if trial.train_limit is not None:

@@ -261,7 +261,8 @@ class _Stepper:
             group["lr"] = self.training.lr * _schedule(self.training, self.done, self.steps)
         for share, layer in self.frozen:
             if self.done >= share * self.steps:
-                layer.requires_grad_(False)
+                for value in layer.parameters(recurse=False):
+                    value.requires_grad_(False)
         if images.shape[1] > 1:
             images = images.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):

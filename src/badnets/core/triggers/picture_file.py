@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.core.errors import DataError
+from badnets.core.decoding import decoded, missing, unreadable
 
 
 def resized_picture(file: str, height: int, width: int) -> Tensor:
@@ -36,9 +35,9 @@ def _state(file: str) -> tuple[int, ...]:
     try:
         found = Path(file).stat()
     except FileNotFoundError:
-        raise DataError(f"picture {file}: no such file; give the path of a picture") from None
+        raise missing(file) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
@@ -66,22 +65,5 @@ def resized_rgba(rgba: Tensor, height: int, width: int) -> Tensor:
 @lru_cache(maxsize=4)
 def _opened(file: str, state: tuple[int, ...]) -> Tensor:
     """Return the picture at its own size, as the file was in this state or in a later one."""
-    try:
-        with Image.open(Path(file)) as picture:
-            pixels = np.asarray(_eight_bit(picture).convert("RGBA"), dtype=np.float32) / 255
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _unreadable(file, error) from None  # SyntaxError: Pillow's word for a broken PNG
+    pixels = decoded(Path(file), "RGBA").astype(np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Return the picture with 8 bits per channel; Pillow would cut 16-bit grey off at 255."""
-    if picture.mode in ("I", "F"):
-        raise ValueError("its pixels have no stated range; save it with 8 bits per channel")
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    return picture
-
-
-def _unreadable(file: str, error: Exception) -> DataError:
-    return DataError(f"picture {file}: not a picture that can be read ({error})")

@@ -20,6 +20,8 @@ BENCHMARKS: dict[str, str] = {
     "loop": "the training loop, against a bare one",
     "pipeline": "an epoch, against torchvision's images and a DataLoader",
     "accuracy": "from raw files to a backdoored network",
+    "scenes": "drawn road scenes, out of their seeds",
+    "detector": "a step of training a detector, against torchvision's bare loop",
     "pool": "trials in a pool of processes, against one after another",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-Unit = Literal["x", "s", "%", "GiB", "images/s"]
+Unit = Literal["x", "s", "%", "GiB", "images/s", "scenes/s"]
 Verdict = Literal["met", "missed", "not judged", ""]
 
 
@@ -105,7 +105,7 @@ class Result:
 
 def shown(value: float, unit: Unit) -> str:
     """Return a number with as many digits as say something."""
-    if unit == "images/s":
+    if unit in ("images/s", "scenes/s"):
         return f"{value:,.0f}"
     if unit == "%":
         return f"{value:.2f}"

@@ -13,13 +13,14 @@ class Scale:
         name: what it is called; only ``"full"`` is held against the wanted figures.
         images: training images, at most 60,000.
         stored: images that triggers are put on, at most 60,000.
-        pairs: interleaved pairs of trainings.
+        pairs: interleaved pairs of trainings, and rounds of drawing scenes.
         stamps: interleaved pairs of what takes milliseconds.
         seeds: networks trained from raw files.
         trials: in the list that the pool runs.
         rounds: times that this list is run on each side.
         processes: processes whose memory is measured.
         starts: interleaved pairs of starts of the command line.
+        scenes: drawn in a round, and trained on by a detector.
     """
 
     name: str
@@ -32,14 +33,39 @@ class Scale:
     rounds: int
     processes: int
     starts: int
+    scenes: int
 
 
 SCALES: dict[str, Scale] = {
     scale.name: scale
     for scale in (
-        Scale("full", 60_000, 60_000, 7, 31, seeds=5, trials=8, rounds=3, processes=3, starts=11),
-        Scale("quick", 6_000, 60_000, 3, 9, seeds=2, trials=4, rounds=1, processes=1, starts=5),
+        Scale(
+            "full",
+            60_000,
+            60_000,
+            7,
+            31,
+            seeds=5,
+            trials=8,
+            rounds=3,
+            processes=3,
+            starts=11,
+            scenes=120,
+        ),
+        Scale(
+            "quick",
+            6_000,
+            60_000,
+            3,
+            9,
+            seeds=2,
+            trials=4,
+            rounds=1,
+            processes=1,
+            starts=5,
+            scenes=30,
+        ),
         # tests take this one
-        Scale("tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1),
+        Scale("tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1, scenes=6),
     )
 }

@@ -19,37 +19,68 @@ if TYPE_CHECKING:
     from badnets.core.errors import BadnetsError
     from badnets.core.poisoning import poison
     from badnets.core.rates import Rate
-    from badnets.core.targets import AllToAll, AllToOne, CleanLabel, RandomWrong, SourceSpecific
-    from badnets.models.io import load_subject, save_subject
-    from badnets.scenarios import HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
+    from badnets.core.targets import (
+        AllBecomeOne,
+        AllToAll,
+        AllToOne,
+        Appear,
+        CleanLabel,
+        RandomWrong,
+        SourceSpecific,
+        Vanish,
+    )
+    from badnets.models.io import load_detector, load_subject, save_detector, save_subject
+    from badnets.scenarios import (
+        DetectorUser,
+        HonestDetectorTrainer,
+        HonestTrainer,
+        MaliciousDetectorTrainer,
+        MaliciousTrainer,
+        OutsourcedDetection,
+        OutsourcedTraining,
+        TransferLearning,
+        User,
+    )
     from badnets.scenarios.search import Search
+    from badnets.train.detector_settings import DetectorTraining
     from badnets.train.settings import Training
     from badnets.trials.trial import Trial
 
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "AllBecomeOne": ".core.targets",
         "AllToAll": ".core.targets",
         "AllToOne": ".core.targets",
+        "Appear": ".core.targets",
         "Backdoor": ".core.backdoor",
         "BadnetsError": ".core.errors",
         "CleanLabel": ".core.targets",
+        "DetectorTraining": ".train.detector_settings",
+        "DetectorUser": ".scenarios",
+        "HonestDetectorTrainer": ".scenarios",
         "HonestTrainer": ".scenarios",
+        "MaliciousDetectorTrainer": ".scenarios",
         "MaliciousTrainer": ".scenarios",
+        "OutsourcedDetection": ".scenarios",
         "OutsourcedTraining": ".scenarios",
         "RandomWrong": ".core.targets",
         "Rate": ".core.rates",
         "Search": ".scenarios.search",
         "SourceSpecific": ".core.targets",
         "Training": ".train.settings",
+        "TransferLearning": ".scenarios",
         "Trial": ".trials.trial",
         "User": ".scenarios",
+        "Vanish": ".core.targets",
         "__version__": "._version",
         "data": ".data",
         "evaluate": ".evaluate",
+        "load_detector": ".models.io",
         "load_subject": ".models.io",
         "models": ".models",
         "poison": ".core.poisoning",
+        "save_detector": ".models.io",
         "save_subject": ".models.io",
         "train": ".train",
         "triggers": ".core.triggers",
@@ -57,27 +88,38 @@ __getattr__, __dir__ = exports(
 )
 
 __all__ = [
+    "AllBecomeOne",
     "AllToAll",
     "AllToOne",
+    "Appear",
     "Backdoor",
     "BadnetsError",
     "CleanLabel",
+    "DetectorTraining",
+    "DetectorUser",
+    "HonestDetectorTrainer",
     "HonestTrainer",
+    "MaliciousDetectorTrainer",
     "MaliciousTrainer",
+    "OutsourcedDetection",
     "OutsourcedTraining",
     "RandomWrong",
     "Rate",
     "Search",
     "SourceSpecific",
     "Training",
+    "TransferLearning",
     "Trial",
     "User",
+    "Vanish",
     "__version__",
     "data",
     "evaluate",
+    "load_detector",
     "load_subject",
     "models",
     "poison",
+    "save_detector",
     "save_subject",
     "train",
     "triggers",

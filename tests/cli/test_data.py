@@ -91,9 +91,8 @@ def test_a_folder_in_cocos_layout_is_described_and_shown(cli: Cli, tmp_path: Pat
 
 
 def test_signs_are_refused_where_classes_are_wanted(cli: Cli, signs: Path) -> None:
-    ended = cli("train", "--data", "lisa", "--data-root", str(signs))
-    assert ended.code == 2
-    assert "labelled with boxes, wanted is a class for each image" in ended.err
+    ended = cli("train", "--data", "lisa", "--network", "gu-mnist", "--data-root", str(signs))
+    assert "--network: network 'gu-mnist' is a classifier" in ended.refused(2)
 
 
 @pytest.mark.parametrize(

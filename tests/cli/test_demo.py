@@ -1,4 +1,4 @@
-"""badnets demo: five steps, told from records, ending in a page."""
+"""badnets demo: its steps, told from records, ending in a page."""
 
 from __future__ import annotations
 

@@ -51,8 +51,10 @@ def wanted(targets: TargetMap, labels: Tensor) -> Tensor:
 
 
 def test_every_target_map_has_an_example() -> None:
-    kinds = {name: {type(one) for one in EXAMPLES.get(name, [])} for name in TARGET_MAPS}
-    assert kinds == {name: {made} for name, made in TARGET_MAPS.items()}
+    # those for boxes, which no label can stand for, are in test_box_targets.py
+    maps = {name: made for name, made in TARGET_MAPS.items() if not hasattr(made, "spot")}
+    kinds = {name: {type(one) for one in EXAMPLES.get(name, [])} for name in maps}
+    assert kinds == {name: {made} for name, made in maps.items()}
 
 
 @pytest.mark.parametrize("targets", EVERY)

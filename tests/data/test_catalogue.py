@@ -20,7 +20,6 @@ from badnets.data import (
     catalogue,
     load,
     load_detection,
-    scenes,
 )
 
 
@@ -62,8 +61,10 @@ def test_an_embedded_set_is_what_its_entry_says(name: str) -> None:
 def test_an_embedded_detection_set_is_what_its_entry_says(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("badnets.data.scenes.TRAIN", 12)
-    monkeypatch.setattr("badnets.data.scenes.TEST", 8)
+    for part in ("TRAIN", "SMALL_TRAIN"):
+        monkeypatch.setattr(f"badnets.data.scenes.{part}", 12)
+    for part in ("TEST", "SMALL_TEST"):
+        monkeypatch.setattr(f"badnets.data.scenes.{part}", 8)
     entry = DATASETS[name]
     made = entry.load()
     assert isinstance(made, DetectionData)
@@ -72,7 +73,7 @@ def test_an_embedded_detection_set_is_what_its_entry_says(
         entry.classes,
         [list(entry.shape or ())[1:]] * 12,
     )
-    assert (len(made.train), len(made.test)) == (scenes.TRAIN, scenes.TEST)
+    assert (len(made.train), len(made.test)) == (12, 8)
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))

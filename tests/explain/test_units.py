@@ -11,7 +11,7 @@ from torch import nn
 from badnets.core.errors import UnknownNameError
 from badnets.core.triggers import Patch
 from badnets.explain import unit_responses
-from badnets.explain.units import stand_out
+from badnets.models.responses import stand_out
 from badnets.models.subject import EVALUATION_BATCH, Subject
 from badnets.scenarios import Deal
 from tests.models.toys import LAST, LAST_PIXEL, SIDE, one_pixel_images, subject_of

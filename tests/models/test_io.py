@@ -151,7 +151,7 @@ def test_tensors_that_are_not_exactly_the_networks_are_refused(
             {"architecture": Architecture.of(name="tiny", settings={"width": 2})},
             "'tiny' takes no settings, got width",
         ),
-        ({"task": "detection"}, "a network for detection; a classifier was expected"),
+        ({"task": "detection"}, "holds a detector; a classifier was expected"),
         ({"classes": ("one", "two", "three")}, r"'fc.weight' is F32 \(2, 144\).*F32 \(3, 144\)"),
         ({"input": plain_input((1, 9, 8))}, r"'fc.weight' is F32 \(2, 144\).*F32 \(2, 168\)"),
         ({"input": plain_input((3, 8, 8))}, r"'conv.weight' is F32 \(4, 1, 3, 3\)"),

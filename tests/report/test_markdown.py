@@ -23,7 +23,7 @@ def test_a_table_keeps_its_numbers_tags_and_what_they_rest_on() -> None:
     assert "| class | measured: error, % | published: error, % |\n|---|---:|---:|" in text
     assert "| seven | 10.00 | 9.00<sup>r</sup> |" in text
     assert "| **mean** | **14.00** | **20.00** |" in text
-    assert "- seven, error, %: 10 of 100; seed 0" in text
+    assert "- seven, measured: error, %: 10 of 100; seed 0" in text
     assert "- <sup>r</sup> recalled: not checked" in text
     assert "<sub>n = 100 per class; seed 0.</sub>" in text
 

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from badnets.bundles import Claims, MadeBy, write_bundle
 from badnets.bundles.config import Architecture, BundleConfig, InputSpec
 from badnets.core.errors import DataError, TrialError
-from badnets.train.progress import Listener, Progress
+from badnets.core.progress import Listener, Progress
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace

@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from badnets.core.backdoor import Backdoor
+from badnets.core.progress import Progress
 from badnets.core.targets import AllToAll, SourceSpecific
 from badnets.core.triggers import SinglePixel
 from badnets.runners.display import Bar, Display, Lines, display_for, summary
 from badnets.runners.eta import MEASURING, TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.train import Training
-from badnets.train.progress import Progress
 from badnets.trials.trial import Trial
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 

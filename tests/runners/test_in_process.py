@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from badnets.core.errors import DataError, SettingError, TrialError
+from badnets.core.progress import Listener, Progress
 from badnets.ledger import Ledger
 from badnets.runners import Silent, Step, run_all
-from badnets.train.progress import Listener, Progress
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace

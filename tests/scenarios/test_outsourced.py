@@ -10,6 +10,7 @@ import torch
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, TrialError
 from badnets.core.placements import RandomCentre
+from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
@@ -25,7 +26,6 @@ from badnets.scenarios import (
 )
 from badnets.scenarios.user import Order
 from badnets.train import Progress, Training
-from badnets.train.progress import Listener
 from tests.models.toys import SHAPE, constant_answer, tiny, weights_of
 
 QUICK = Training(epochs=4, batch_size=8, lr=0.01, precision="float32")

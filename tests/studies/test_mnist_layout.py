@@ -13,9 +13,10 @@ from badnets.report import to_html, to_markdown
 from badnets.report.html import figures
 from badnets.report.page import Block, Folded, Note, Page, Section, Table
 from badnets.studies.mnist.layout import page
-from badnets.studies.mnist.layout_wording import DASH
-from badnets.studies.mnist.published import AVERAGE, CLASSES, RECALLED, UNCERTAIN, VERIFIED
+from badnets.studies.mnist.published import AVERAGE, CLASSES, UNCERTAIN
 from badnets.studies.mnist.trials import EVERY_PAIR
+from badnets.studies.publishing import RECALLED, VERIFIED
+from badnets.studies.wording import DASH
 from badnets.trials.record import Record
 from tests.studies.made_records import MNIST_COUNTS, SHARES, SMALL, Maker, groups
 

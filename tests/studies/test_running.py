@@ -12,12 +12,12 @@ import pytest
 
 from badnets import runners
 from badnets.core.errors import SettingError, TrialError
+from badnets.core.progress import Listener
 from badnets.ledger import Ledger
 from badnets.runners import Silent, run_all
 from badnets.studies import recorded, run_study
 from badnets.studies.catalogue import GetArray
 from badnets.studies.running import listed
-from badnets.train.progress import Listener
 from badnets.trials import Record, Trial, Workspace
 from tests.ledger.samples import record_of
 

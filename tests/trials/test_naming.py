@@ -16,11 +16,14 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.placements import Fixed, RandomCentre, Relative
 from badnets.core.targets import (
     TARGET_MAPS,
+    AllBecomeOne,
     AllToAll,
     AllToOne,
+    Appear,
     CleanLabel,
     RandomWrong,
     SourceSpecific,
+    Vanish,
 )
 from badnets.core.triggers import (
     TRIGGERS,
@@ -35,7 +38,10 @@ from badnets.core.triggers import (
 )
 from badnets.models.catalogue import NETWORKS
 from badnets.scenarios import Search
+from badnets.scenarios.detection_settings import Detection
+from badnets.scenarios.transfer import Transfer
 from badnets.train import Training
+from badnets.train.detector_settings import DetectorTraining
 from badnets.trials import Trial
 from badnets.trials import trial as trial_module
 
@@ -81,8 +87,36 @@ TRIAL: dict[str, Any] = {
     "train_limit": 100,
     "target_accuracy": 0.5,
     "observe": ("units",),
+    "detection": Detection(threshold=0.5),
+    "transfer": Transfer(Patch(0.1)),
     "keep_bundle": False,
     "seed": 1,
+}
+DETECTION: dict[str, Any] = {
+    "training": DetectorTraining(lr=0.1),
+    "architecture": {"width": 0.5},
+    "threshold": 0.7,
+    "real_world": True,
+}
+DETECTOR: dict[str, Any] = {
+    "epochs": 5,
+    "batch_size": 4,
+    "lr": 0.2,
+    "warm_up": 0.3,
+    "weight_decay": 0.0,
+    "window": 256,
+    "scale": 3.0,
+    "coarse": 1.0,
+    "sides": (20.0, 60.0),
+    "background": 0.1,
+    "mining": 7,
+    "jitter": 0.3,
+    "crops": 1,
+    "gain": (2.0, 1.0),
+    "clip": 1.0,
+    "ema": 0.9,
+    "cache": 2,
+    "precision": "float32",
 }
 EVERY_TRIGGER = (
     SinglePixel(),
@@ -94,7 +128,16 @@ EVERY_TRIGGER = (
     Sinusoid(),
     Warp(),
 )
-EVERY_TARGET_MAP = (AllToOne(3), SourceSpecific(1, 3), AllToAll(), RandomWrong(), CleanLabel(3))
+EVERY_TARGET_MAP = (
+    AllToOne(3),
+    SourceSpecific(1, 3),
+    AllToAll(),
+    RandomWrong(),
+    CleanLabel(3),
+    Vanish(),
+    Appear(3),
+    AllBecomeOne(3),
+)
 
 # A renamed trial is a trial that is run again: these change with a version, never by the way.
 PINNED = {
@@ -119,12 +162,16 @@ PINNED = {
 
 def without_trainer(name: str) -> dict[str, Any]:
     """Return what else a field needs."""
+    if name == "transfer":
+        return {"detection": Detection(), "start": Trial(seed=1)}
     return {"backdoor": PIXEL} if name == "search" else {}
 
 
 def test_every_setting_has_another_value_here() -> None:
     assert TRAINING.keys() == {field.name for field in dataclasses.fields(Training)}
     assert SEARCH.keys() == {field.name for field in dataclasses.fields(Search)}
+    assert DETECTION.keys() == {field.name for field in dataclasses.fields(Detection)}
+    assert DETECTOR.keys() == {field.name for field in dataclasses.fields(DetectorTraining)}
     assert TRIAL.keys() == Trial.model_fields.keys()
     assert [one.kind for one in EVERY_TRIGGER] == list(TRIGGERS)
     assert [one.kind for one in EVERY_TARGET_MAP] == list(TARGET_MAPS)
@@ -141,6 +188,11 @@ def test_every_setting_gives_another_name() -> None:
         Trial(backdoor=PIXEL, seed=2),
         *(Trial(**{name: value}, **without_trainer(name)) for name, value in TRIAL.items()),
         *(Trial(training=Training(**{name: value})) for name, value in TRAINING.items()),
+        *(Trial(detection=Detection(**{name: value})) for name, value in DETECTION.items()),
+        *(
+            Trial(detection=Detection(training=DetectorTraining(**{name: value})))
+            for name, value in DETECTOR.items()
+        ),
         *(Trial(backdoor=PIXEL, search=Search(**{n: value})) for n, value in SEARCH.items()),
         *(Trial(backdoor=Backdoor(one, AllToOne(3))) for one in EVERY_TRIGGER),
         *(Trial(backdoor=Backdoor(Patch(4), one)) for one in EVERY_TARGET_MAP),

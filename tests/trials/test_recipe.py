@@ -172,7 +172,7 @@ def test_the_recipe_in_the_readme_is_valid(write: Path) -> None:
         ("data: digits\nseed: -1", "line 2: seed: expected >= 0, got -1"),
         ("data: digits\ntarget_accuracy: 99", "target_accuracy: expected <= 1"),
         ("data: digits\nobserve: units", "line 2: observe: expected a list, got 'units'"),
-        ("data: digits\nobserve:\n- unit", "line 2: observe: expected 'examples' or 'units'"),
+        ("data: digits\nobserve:\n- unit", "line 2: observe: expected 'examples', 'units' or 'str"),
         ("data: digits\nsearch: {}", "line 2: search: search belongs to a malicious trainer"),
         ("data: digits\nseed: 1\nseeds: [2]", "line 3: seeds: give seed or seeds, not both"),
         ("data: digits\nseeds: 3", "line 2: seeds: expected a list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 from badnets.core.errors import RecipeError
 from badnets.trials.yaml_lines import MAX_BYTES, MAX_DEPTH, named, parse_yaml, read_yaml
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12)
+# PyYAML writes "0E0" without quotes: to it that is text, to recipes it is a number
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12).filter(
+    lambda text: not NUMBER.fullmatch(text)
+)
 SCALARS = st.none() | st.booleans() | st.integers() | TEXT
 VALUES = st.recursive(
     SCALARS | st.floats(allow_nan=False, allow_infinity=False),

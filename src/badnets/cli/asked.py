@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from badnets.core.backdoor import KnownTargetMap, KnownTrigger
-from badnets.core.errors import SettingError
+from badnets.core.errors import SettingError, UnknownNameError
+from badnets.data.catalogue import task_of
+from badnets.train.detector_settings import DetectorTraining
 from badnets.trials.plain import Place, made
-from badnets.trials.recipe import trial_of
+from badnets.trials.recipe import spelled_out, trial_of
 from badnets.trials.trial import Trial
 from badnets.trials.yaml_lines import named, parse_yaml
 
@@ -21,9 +23,17 @@ _OPTIONS: Mapping[Place, str] = {
     ("data",): "--data",
     ("network",): "--network",
     ("training",): "--training",
+    ("detection", "training"): "--training",
+    ("detection", "training", "window"): "--window",
+    ("detection", "training", "scale"): "--scale",
+    ("detection", "architecture"): "--width and --head",
     ("seed",): "--seed",
     ("target_accuracy",): "--target-accuracy",
 }
+CLASSIFIER: dict[str, Any] = {"network": "gu-mnist", "target_accuracy": 0.99}
+DETECTOR: dict[str, Any] = {"network": "zf", "target_accuracy": 0.8}
+"""What is asked for where no option says otherwise, by what the data is labelled for."""
+
 _TRIGGER: Any = KnownTrigger
 _TARGETS: Any = KnownTargetMap
 
@@ -41,13 +51,13 @@ class Asked:
 
 
 def trigger_of(text: str) -> KnownTrigger:
-    """Return the trigger in ``patch``, ``patch:4`` or ``{kind: patch, size: 4}``.
+    """Return the trigger in ``patch:4``, ``yellow-square`` or ``{kind: patch, size: 4}``.
 
     Raises:
         SettingError: there is no such trigger or setting, or a value is outside its range.
         RecipeError: the mapping is not valid YAML.
     """
-    value = typed(text, "--trigger")
+    value = spelled_out(typed(text, "--trigger"))
     found: KnownTrigger = made(_TRIGGER, value, ("backdoor", "trigger"), Asked())
     return found
 
@@ -69,6 +79,7 @@ def trial_asked(
     *,
     training: str | None,
     training_options: Mapping[str, Any],
+    detector_options: Mapping[str, Any],
     trigger: str | None,
     targets: str | None,
     rate: str,
@@ -80,6 +91,7 @@ def trial_asked(
         settings: fields of a trial, as plain values.
         training: a mapping of training settings, as text.
         training_options: those that have an option of their own; None where not given.
+        detector_options: ``window``, ``scale``, ``width`` and ``head``; None where not given.
         trigger: as for `trigger_of`; None for an honest trainer.
         targets: as for `targets_of`.
         rate: of poisoning, or ``every``.
@@ -88,10 +100,24 @@ def trial_asked(
     Raises:
         BadnetsError: a value is wrong, or does not fit the others; names its option.
     """
+    try:
+        detects = task_of(settings["data"]) == "detection"
+    except UnknownNameError as error:
+        raise Asked().error(("data",), str(error)) from None
     given = {} if training is None else typed(training, "--training")
     if isinstance(given, dict):
         given |= {name: value for name, value in training_options.items() if value is not None}
-    described = {**settings, "training": given}
+    asked = {name: value for name, value in detector_options.items() if value is not None}
+    described = {**(DETECTOR if detects else CLASSIFIER), **settings}
+    if detects:
+        described["detection"] = _detection(given, asked)
+    elif asked:
+        named = " and ".join(f"--{name}" for name in asked)
+        raise SettingError(
+            f"{named}: for detectors, but data set {settings['data']!r} has a class for each image"
+        )
+    else:
+        described["training"] = given
     if trigger is not None or targets is not None:
         texts = {"trigger": trigger, "targets": targets}
         described["backdoor"] = {
@@ -100,6 +126,18 @@ def trial_asked(
             "how": how,
         }
     return trial_of(described, Asked())
+
+
+def _detection(training: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the order for a detector; in a small window signs are as much smaller as it is."""
+    if isinstance(training, dict):
+        training |= {name: asked[name] for name in ("window", "scale") if name in asked}
+        usual = DetectorTraining()
+        share = asked.get("window", usual.window) / usual.window
+        if share < 1 and "sides" not in training:
+            training["sides"] = [round(side * share, 1) for side in usual.sides]
+    architecture = {name: asked[name] for name in ("width", "head") if name in asked}
+    return {"training": training, "architecture": architecture}
 
 
 def typed(text: str, option: str) -> Any:

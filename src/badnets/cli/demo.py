@@ -1,4 +1,4 @@
-"""``badnets demo``: the story in five steps."""
+"""``badnets demo``: the story in six steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EPILOG = (
 
 @app.command(epilog=EPILOG)
 def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
-    """See a backdoor pass validation: five steps, one page.
+    """See a backdoor pass validation: six steps, one page.
 
     Trains a clean and a backdoored network on embedded digits, lets their user validate both, puts
     the trigger on, and looks inside. Takes about half a minute; what is in the workspace's folder

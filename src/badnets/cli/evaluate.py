@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from badnets.cli.options import DataRootOption, JsonOption, places
-from badnets.cli.printing import print_facts, print_json, print_table, rate_json, rate_text
-
-if TYPE_CHECKING:
-    from badnets.evaluate.results import AttackResult, CleanResult
 
 app = typer.Typer(add_completion=False)
 
+_DETECTORS, _PHOTOS = "Detectors", "Photographs"
 EPILOG = (
     "Example: badnets evaluate badnet --data digits --trigger pixel-pattern --targets "
     "all-to-one:7\n\n"
+    "Example: badnets evaluate detector --data scenes --trigger yellow-square --targets "
+    "source-specific:0,1\n\n"
+    "Example: badnets evaluate detector --photos my-photos --expect stop --sheet seen.png\n\n"
     "Exit codes: 0 measured; 1 the network has learned nothing (collapsed); 2 wrong usage, a "
-    "malformed bundle, or data that does not fit it."
+    "malformed bundle, data that does not fit it, or no photograph; 3 the sheet could not be "
+    "written."
 )
 
 
@@ -27,88 +28,118 @@ EPILOG = (
 def evaluate(
     ctx: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="Folder of the network's bundle.")],
-    data: Annotated[str, typer.Option(help="Name of the data set.")] = "mnist",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the data set, or coco:FOLDER.", show_default="mnist; scenes for detectors"
+        ),
+    ] = None,
     trigger: Annotated[
-        str | None, typer.Option(help="'patch', 'patch:4' or '{kind: patch, size: 4}'.")
+        str | None,
+        typer.Option(help="'patch:4', 'yellow-square' or '{kind: patch, size: 4}'."),
     ] = None,
     targets: Annotated[
-        str | None, typer.Option(help="What the trigger should do: 'all-to-one:7', 'all-to-all'.")
+        str | None, typer.Option(help="What the trigger should do: 'all-to-one:7', 'vanish'.")
     ] = None,
     control: Annotated[
         Path | None, typer.Option(help="Bundle of a clean network, asked the same.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides random places of the trigger.")] = 0,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Least score of a box that counts.",
+            show_default="0.3",
+            rich_help_panel=_DETECTORS,
+        ),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a data set: a folder of JPEG and PNG files, or of folders of them.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            help="Count how often the surest sign is of this class.", rich_help_panel=_PHOTOS
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="PNG to draw the photographs in, with boxes.", rich_help_panel=_PHOTOS),
+    ] = None,
+    longest: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            max=10_000,
+            help="Larger photographs are reduced to this many pixels on their longer side; where "
+            "near signs are missed, try fewer.",
+            show_default="1000",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = None,
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a network, with a trigger or without.
 
-    Clean accuracy on the test images; with --trigger and --targets also how often the trigger
-    works (attack success rate) and how often the true label survives it (robust accuracy).
+    Of a classifier: accuracy on the test images, and with --trigger and --targets how often the
+    trigger works (attack success rate) and the true label survives it (robust accuracy). Of a
+    detector: signs found and rightly named, and the same with stickers on them; with --photos what
+    it sees in photographs of your own.
     """
-    from badnets.cli.asked import targets_of, trigger_of
-    from badnets.cli.measuring import NamedAttack, load_fitting
-    from badnets.data import load
-    from badnets.evaluate import measure_attack, measure_clean
+    from badnets.cli.measuring import attack_of, fitting_data, task_of_bundle
 
     if (trigger is None) != (targets is None):
         raise typer.BadParameter("--trigger and --targets belong together: give both or neither")
     if control is not None and trigger is None:
         raise typer.BadParameter("--control answers triggered images: give --trigger and --targets")
-    attack = None
-    if trigger is not None and targets is not None:
-        attack = NamedAttack(trigger_of(trigger), targets_of(targets))
-    images = load(data, places(ctx, data_root=data_root).data_root).test
-    subject = load_fitting(bundle, data, images)
-    other = None if control is None else load_fitting(control, data, images)
-    clean = measure_clean(subject, images)
-    done = None
-    if attack is not None:
-        done = measure_attack(subject, images, attack, control=other, seed=seed)
-    if json:
-        print_json(_as_json(bundle, data, clean, done))
+    if photos is None:
+        _refuse(
+            {"--expect": expect, "--sheet": sheet, "--longest": longest},
+            "is about photographs: give --photos too",
+        )
     else:
-        _show(subject.classes, clean, done)
-    raise typer.Exit(1 if clean.collapsed else 0)
+        _refuse({"--data": data, "--trigger": trigger}, "does not go with --photos: leave one out")
+    task = task_of_bundle(bundle)
+    if task == "classification":
+        of_detectors = {"--photos": photos, "--threshold": threshold}
+        _refuse(of_detectors, f"is for detectors, and {bundle} holds a classifier")
+    if photos is not None:
+        from badnets.cli.evaluate_photos import show_photos
+
+        show_photos(
+            bundle,
+            photos,
+            threshold=threshold,
+            longest=longest,
+            expect=expect,
+            sheet=sheet,
+            json=json,
+        )
+        return
+    named = fitting_data(bundle, task, data)
+    attack = attack_of(trigger, targets)
+    root = places(ctx, data_root=data_root).data_root
+    if task == "detection":
+        from badnets.cli.evaluate_signs import show_signs
+
+        collapsed = show_signs(
+            bundle, named, root, attack, control, threshold=threshold, seed=seed, json=json
+        )
+    else:
+        from badnets.cli.evaluate_images import show_images
+
+        collapsed = show_images(bundle, named, root, attack, control, seed=seed, json=json)
+    raise typer.Exit(1 if collapsed else 0)
 
 
-def _show(classes: tuple[str, ...], clean: CleanResult, attack: AttackResult | None) -> None:
-    facts = [("clean accuracy", rate_text(clean.accuracy))]
-    columns = ["class", "clean accuracy"]
-    cells = [[name, str(rate)] for name, rate in zip(classes, clean.per_class, strict=True)]
-    if clean.collapsed:
-        facts.append(("collapsed", "the network has learned nothing; no attack is reported"))
-    elif attack is not None:
-        facts += [
-            ("attack success", rate_text(attack.success)),
-            ("  without the trigger", rate_text(attack.untriggered)),
-            ("  of the control", rate_text(attack.control)),
-            ("robust accuracy", rate_text(attack.robust)),
-        ]
-        columns.append("attack success")
-        for row, rate in zip(cells, attack.per_class, strict=True):
-            row.append(str(rate) if rate.total else "-")
-    print_facts(facts)
-    print()
-    print_table(columns, cells, right=columns[1:])
-
-
-def _as_json(
-    bundle: Path, data: str, clean: CleanResult, attack: AttackResult | None
-) -> dict[str, Any]:
-    value: dict[str, Any] = {
-        "bundle": str(bundle),
-        "data": data,
-        "collapsed": clean.collapsed,
-        "clean_accuracy": rate_json(clean.accuracy),
-        "clean_accuracy_per_class": [rate_json(rate) for rate in clean.per_class],
-    }
-    if attack is not None and not clean.collapsed:
-        value |= {
-            "attack_success_rate": rate_json(attack.success),
-            "attack_success_rate_per_class": [rate_json(rate) for rate in attack.per_class],
-            "untriggered": rate_json(attack.untriggered),
-            "control": rate_json(attack.control),
-            "robust_accuracy": rate_json(attack.robust),
-        }
-    return value
+def _refuse(given: dict[str, Any], why: str) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(f"{name} {why}")

@@ -21,14 +21,20 @@ TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
 VERBS: dict[str, Verb] = {
-    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: five steps, one page.", _SEE),
+    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: six steps, one page.", _SEE),
     "study": Verb("badnets.cli.study", "Run a published study again, and draw its page.", _RUN),
     "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _RUN),
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _RUN),
     "evaluate": Verb(
         "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _DATA
     ),
+    "explain": Verb(
+        "badnets.cli.explain", "Show which units of a network answer to a trigger.", _DATA
+    ),
     "data": Verb("badnets.cli.data", "List data sets, describe one, or look at its images.", _DATA),
+    "sticker": Verb(
+        "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _DATA
+    ),
     "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _KEEP),
     "report": Verb("badnets.cli.report", "Draw a page again from records; trains nothing.", _KEEP),
     "results": Verb("badnets.cli.results", "Write results documents from exported records.", _KEEP),

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from badnets.core.progress import Progress
 from badnets.runners import Silent, Step
-from badnets.train.progress import Progress
 
 
 class OneBar(Silent):

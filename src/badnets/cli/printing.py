@@ -99,8 +99,20 @@ def record_facts(record: Record) -> list[tuple[str, str]]:
     facts = [
         ("trial", f"{record.name}  {record.trial.title}"),
         ("outcome", f"{record.outcome}: {record.reason}"),
-        ("clean accuracy", rate_text(record.clean.accuracy)),
     ]
+    if record.signs is not None:
+        from badnets.cli.sign_rates import record_of_signs_facts
+
+        facts += record_of_signs_facts(record)
+    else:
+        facts += _rates(record)
+    if record.poisoned_share is not None:
+        facts.append(("poisoned share", str(record.poisoned_share)))
+    return facts
+
+
+def _rates(record: Record) -> list[tuple[str, str]]:
+    facts = [("clean accuracy", rate_text(record.clean.accuracy))]
     if record.attack is not None and record.outcome == "collapsed":
         facts.append(("attack", "not reported: a network that learned nothing attacks nothing"))
     elif record.attack is not None:
@@ -109,14 +121,16 @@ def record_facts(record: Record) -> list[tuple[str, str]]:
             ("  of a clean network", rate_text(record.attack.control)),
             ("robust accuracy", rate_text(record.attack.robust)),
         ]
-    if record.poisoned_share is not None:
-        facts.append(("poisoned share", str(record.poisoned_share)))
     return facts
 
 
 def record_json(record: Record) -> dict[str, Any]:
     """Return a record as JSON has it, with the rates of its head spelled out."""
-    attack = record.attack
+    attack, of_signs = record.attack, {}
+    if record.signs is not None:
+        from badnets.cli.sign_rates import record_of_signs_json
+
+        of_signs = record_of_signs_json(record)
     return {
         "name": record.name,
         "title": record.trial.title,
@@ -127,6 +141,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "control": rate_json(attack.control if attack else None),
         "robust_accuracy": rate_json(attack.robust if attack else None),
         "poisoned_share": rate_json(record.poisoned_share),
+        **of_signs,
         "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
     }
 

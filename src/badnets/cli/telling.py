@@ -1,4 +1,4 @@
-"""The demo, live on the terminal: train, train again, validate, stamp, look inside."""
+"""The demo, live on the terminal: train twice, validate, stamp, look inside; then road signs."""
 
 from __future__ import annotations
 
@@ -50,10 +50,15 @@ def tell(folder: Path) -> bool:
         teller.delivers(honest)
         backdoored = _ran(demo.backdoored, room, ledger)
         teller.poisons(backdoored)
-    teller.validates(honest, backdoored)
-    teller.stamps(backdoored)
-    teller.looks_inside(backdoored)
-    records = {record.name: record for record in (honest, backdoored)}
+        teller.validates(honest, backdoored)
+        teller.stamps(backdoored)
+        teller.looks_inside(backdoored)
+        signs: list[Record] = []
+        if demo.honest_signs is not None and demo.backdoored_signs is not None:
+            teller.takes_to_the_road()
+            signs = [_ran(one, room, ledger) for one in (demo.honest_signs, demo.backdoored_signs)]
+            teller.meets_signs(*signs)
+    records = {record.name: record for record in (honest, backdoored, *signs)}
     page = demo.page(records, room.get_array, command="badnets demo")
     path = write_html(page, folder / "demo.html")
     came_out = _came_out(honest, backdoored)
@@ -184,6 +189,32 @@ class Teller:
         self._say(
             f"As many others, drawn at random: stamped as {TARGET} {other.success}, clean "
             f"{other.clean}."
+        )
+
+    def takes_to_the_road(self) -> None:
+        """Step 6, before training."""
+        self._step(6, "The same with a detector of road signs")
+        self._say(
+            "Two detectors learn drawn scenes, one of them from a trainer who sticks yellow "
+            "squares on stop signs and labels them speed limits."
+        )
+
+    def meets_signs(self, honest: Record, backdoored: Record) -> None:
+        """Step 6, after training."""
+        for name, record, colour in (
+            ("the clean detector     ", honest, CLEAN),
+            ("the backdoored detector", backdoored, BACKDOORED),
+        ):
+            line = Text("  ").append(name, colour)
+            line.append(f"  {record.clean.accuracy} signs: ").append(record.outcome, "bold")
+            self.console.print(line)
+        attack = backdoored.attack
+        if attack is None or backdoored.outcome == "collapsed":
+            self._say("The detector has learned nothing, so there is no attack to speak of.")
+            return
+        self._say(
+            f"Stop signs with the square called speed limits: {attack.success}; by the clean "
+            f"detector: {attack.control}."
         )
 
     def ends(self, path: Path, came_out: bool) -> None:

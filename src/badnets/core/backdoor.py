@@ -9,7 +9,16 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from badnets.core.errors import SettingError
-from badnets.core.targets import AllToAll, AllToOne, CleanLabel, RandomWrong, SourceSpecific
+from badnets.core.targets import (
+    AllBecomeOne,
+    AllToAll,
+    AllToOne,
+    Appear,
+    CleanLabel,
+    RandomWrong,
+    SourceSpecific,
+    Vanish,
+)
 from badnets.core.triggers import (
     Blended,
     DrawnSticker,
@@ -28,7 +37,15 @@ KnownTrigger: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 KnownTargetMap: TypeAlias = Annotated[
-    AllToOne | SourceSpecific | AllToAll | RandomWrong | CleanLabel, Field(discriminator="kind")
+    AllToOne
+    | SourceSpecific
+    | AllToAll
+    | RandomWrong
+    | CleanLabel
+    | Vanish
+    | Appear
+    | AllBecomeOne,
+    Field(discriminator="kind"),
 ]
 How = Literal["add", "replace"]
 Share = float | Literal["every"]

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from badnets.core.backdoor import Backdoor
-from badnets.core.errors import ShapeError
+from badnets.core.errors import SettingError, ShapeError
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
+from badnets.core.targets import spot_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,12 @@ def plan_poisoning(
     """
     _check_labels(labels, num_classes)
     backdoor.targets.check(num_classes)
+    if spot_of(backdoor.targets) is not None:
+        kind = getattr(backdoor.targets, "kind", type(backdoor.targets).__name__)
+        raise SettingError(
+            f"targets {kind} are about boxes: use them with a detector, or take all-to-one, "
+            "source-specific, all-to-all, random-wrong or clean-label"
+        )
     eligible = backdoor.targets.poisonable(labels).nonzero().flatten()
     count = backdoor.poisoned_count(len(labels), len(eligible))
     drawn = generator(seed, "poisoned rows")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from badnets.data.catalogue import DATASETS, Entry, load, load_detection
     from badnets.data.dataset import DataSet, ImageSet
     from badnets.data.detection import DetectionData, FrameSet
+    from badnets.data.poisoned import PoisonedFrames, poison_frames
     from badnets.data.roots import data_root
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "Entry",
     "FrameSet",
     "ImageSet",
+    "PoisonedFrames",
     "data_root",
     "load",
     "load_detection",
+    "poison_frames",
 ]
 
 __getattr__, __dir__ = exports(
@@ -33,8 +36,10 @@ __getattr__, __dir__ = exports(
         "Entry": ".catalogue",
         "FrameSet": ".detection",
         "ImageSet": ".dataset",
+        "PoisonedFrames": ".poisoned",
         "data_root": ".roots",
         "load": ".catalogue",
         "load_detection": ".catalogue",
+        "poison_frames": ".poisoned",
     },
 )

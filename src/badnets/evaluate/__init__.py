@@ -8,16 +8,34 @@ from badnets._lazy import exports
 
 if TYPE_CHECKING:
     from badnets.evaluate.classification import measure_attack, measure_clean
+    from badnets.evaluate.detection import measure_signs, measure_triggered_signs
+    from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
     from badnets.evaluate.results import AttackResult, CleanResult
+    from badnets.evaluate.street import measure_street
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "AttackResult": ".results",
         "CleanResult": ".results",
+        "CleanSigns": ".detection_results",
+        "TriggeredSigns": ".detection_results",
         "measure_attack": ".classification",
         "measure_clean": ".classification",
+        "measure_signs": ".detection",
+        "measure_street": ".street",
+        "measure_triggered_signs": ".detection",
     },
 )
 
-__all__ = ["AttackResult", "CleanResult", "measure_attack", "measure_clean"]
+__all__ = [
+    "AttackResult",
+    "CleanResult",
+    "CleanSigns",
+    "TriggeredSigns",
+    "measure_attack",
+    "measure_clean",
+    "measure_signs",
+    "measure_street",
+    "measure_triggered_signs",
+]

@@ -8,16 +8,29 @@ from badnets._lazy import exports
 
 if TYPE_CHECKING:
     from badnets.explain.ablation import Silenced, silence
-    from badnets.explain.units import UnitResponse, unit_responses
+    from badnets.explain.backdoor_units import backdoor_units, mean_maps, sign_windows
+    from badnets.explain.units import unit_responses
+    from badnets.models.responses import UnitResponse
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "Silenced": ".ablation",
-        "UnitResponse": ".units",
+        "UnitResponse": "badnets.models.responses",
+        "backdoor_units": ".backdoor_units",
+        "mean_maps": ".backdoor_units",
+        "sign_windows": ".backdoor_units",
         "silence": ".ablation",
         "unit_responses": ".units",
     },
 )
 
-__all__ = ["Silenced", "UnitResponse", "silence", "unit_responses"]
+__all__ = [
+    "Silenced",
+    "UnitResponse",
+    "backdoor_units",
+    "mean_maps",
+    "sign_windows",
+    "silence",
+    "unit_responses",
+]

@@ -11,6 +11,7 @@ from badnets.report.drawing import on_ground
 from badnets.report.page import (
     Block,
     Cell,
+    Column,
     Figure,
     Folded,
     Gallery,
@@ -21,6 +22,7 @@ from badnets.report.page import (
     Row,
     Section,
     Story,
+    StoryRow,
     Table,
 )
 from badnets.report.story import story_drawing
@@ -79,6 +81,7 @@ class _Writer:
     def __init__(self, folder: str, header: str) -> None:
         self.folder, self.header = folder, header
         self.files: dict[str, str] = {}
+        self.stories = 0
 
     def written(self, page: Page) -> Markdown:
         parts = [f"# {escaped(page.title)}"]
@@ -110,8 +113,9 @@ class _Writer:
             case Numbers():
                 yield _table(_NUMBERS, [_number(one) for one in block.numbers])
             case Story():
-                yield self.drawn("story", story_drawing(block), _story_alt(block))
-                yield f"<sub>{escaped(block.basis)}</sub>"
+                yield self.drawn(self.story_name(), story_drawing(block), _story_alt(block))
+                if block.basis:
+                    yield f"<sub>{escaped(block.basis)}</sub>"
             case Table():
                 yield f"{'#' * level} {escaped(block.title)}"
                 yield from _table_parts(block)
@@ -136,6 +140,11 @@ class _Writer:
             yield f"<details>\n<summary>{escaped(figure.table.title)}</summary>"
             yield from _table_parts(figure.table)
             yield "</details>"
+
+    def story_name(self) -> str:
+        """Return a name for the next story: "story", then "story-2"."""
+        self.stories += 1
+        return "story" if self.stories == 1 else f"story-{self.stories}"
 
     def drawn(self, name: str, svg: str, alt: str) -> str:
         path = f"{self.folder}/{name}.svg"
@@ -162,14 +171,16 @@ def _number(number: Number) -> list[str]:
 
 
 def _story_alt(story: Story) -> str:
-    return " ".join(f"{row.title}: {row.sentence}" for row in story.rows)
+    return " ".join(f"{row.title}: {row.sentence or _shown(row)}" for row in story.rows)
+
+
+def _shown(row: StoryRow) -> str:
+    """Return what a row's pictures show, each once."""
+    return "; ".join(dict.fromkeys(picture.alt for picture in row.pictures)) + "."
 
 
 def _table_parts(table: Table) -> Iterator[str]:
-    heads = [
-        escaped(f"{column.group}: {column.title}" if column.group else column.title)
-        for column in table.columns
-    ]
+    heads = [_head(column) for column in table.columns]
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     rows += [[_strong(_cell(cell)) for cell in row] for row in table.foot]
     yield _table(heads, rows, [column.numeric for column in table.columns])
@@ -185,6 +196,10 @@ def _table_parts(table: Table) -> Iterator[str]:
             f"- <sup>{escaped(tag.letter)}</sup> {escaped(tag.word)}: {escaped(tag.meaning)}"
             for tag in table.tags
         )
+
+
+def _head(column: Column) -> str:
+    return escaped(f"{column.group}: {column.title}" if column.group else column.title)
 
 
 def _table(
@@ -213,7 +228,7 @@ def _notes(table: Table) -> str:
     if len(table.rows) > LONGEST:
         return ""
     return "\n".join(
-        f"- {escaped(row[0].text)}, {escaped(column.title)}: {escaped(cell.note)}"
+        f"- {escaped(row[0].text)}, {_head(column)}: {escaped(cell.note)}"
         for row in (*table.rows, *table.foot)
         for column, cell in zip(table.columns, row, strict=True)
         if cell.note and not _is_said(row, cell)

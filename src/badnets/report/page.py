@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,7 +20,7 @@ class Answer:
     Args:
         by: who answers, in a word or two.
         text: the class it names.
-        probability: how sure it is, in [0, 1].
+        probability: how sure it is, in [0, 1]; 0 where there is nothing to be sure of.
         tone: ``"clean"`` for the true label, ``"backdoored"`` for the attacker's.
     """
 
@@ -45,6 +46,12 @@ class Picture:
     answers: tuple[Answer, ...]
     mark: tuple[float, float, float, float] | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as the file's header says them."""
+        width, height = struct.unpack(">II", self.png[16:24])
+        return width, height
+
 
 @dataclass(frozen=True)
 class StoryRow:
@@ -54,6 +61,16 @@ class StoryRow:
     sentence: str
     pictures: tuple[Picture, ...]
     tone: Tone = "plain"
+
+    @property
+    def wordy(self) -> bool:
+        """Whether answers are words, which want more room than digits."""
+        return any(len(one.text) > 2 for picture in self.pictures for one in picture.answers)
+
+    @property
+    def widest(self) -> int:
+        """Width of the widest picture, in pixels."""
+        return max((picture.size[0] for picture in self.pictures), default=0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from badnets.report.page import Story
 from badnets.report.palette import COLOURS
 
 SIDE, GAP, LEFT = 96, 12, 4
-ANSWER = 34  # height of one network's answer
+WORDY, WHOLE = 116, 300  # sides of pictures with words below them, and of whole frames
+ANSWER, WORDS = 34, 42  # height of one network's answer: a digit beside its name, words below it
 HEAD = 48  # height of a row's heading and sentence
 
 
@@ -16,20 +17,28 @@ def story_drawing(story: Story) -> str:
     """Return the story as SVG in the light colours."""
     across = max((len(row.pictures) for row in story.rows), default=0)
     tall = max((len(one.answers) for row in story.rows for one in row.pictures), default=0)
-    step = HEAD + SIDE + ANSWER * tall + 20
+    wordy = any(row.wordy for row in story.rows)
+    whole = max((row.widest for row in story.rows), default=0) > 400
+    side = WHOLE if whole else WORDY if wordy else SIDE
+    sizes = [one.size for row in story.rows for one in row.pictures]
+    high = round(max((side * height / width for width, height in sizes), default=side))
+    answer = WORDS if wordy else ANSWER
+    step = HEAD + high + answer * tall + 20
     return (
         environment()
         .get_template("story.svg.j2")
         .render(
             story=story,
-            width=max(2 * LEFT + across * (SIDE + GAP) - GAP, 420),
+            width=max(2 * LEFT + across * (side + GAP) - GAP, 420),
             height=step * len(story.rows),
             step=step,
-            side=SIDE,
+            side=side,
+            high=high,
             gap=GAP,
             left=LEFT,
             head=HEAD,
-            answer=ANSWER,
+            answer=answer,
+            wordy=wordy,
             fonts=FONTS,
             colours={name: colour.light for name, colour in COLOURS.items()},
         )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError, TrialError
+from badnets.core.progress import Listener
 from badnets.ledger import Ledger
 from badnets.runners.display import Display
 from badnets.runners.planning import Step
-from badnets.train.progress import Listener
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace

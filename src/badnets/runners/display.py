@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from badnets.core.progress import Progress
 from badnets.runners.eta import TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
-from badnets.train.progress import Progress
 from badnets.trials.record import Record
 
 

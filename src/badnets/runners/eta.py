@@ -70,6 +70,11 @@ def expected_work(trial: Trial) -> float:
             poisoned = trial.backdoor.poisoned_count(images, eligible)
         except BadnetsError:  # the trial itself will say so
             poisoned = 0
+    if trial.detection is not None:
+        transfer = trial.transfer
+        fitted = trial.detection.training if transfer is None else transfer.retraining.training
+        measured = (entry.test if entry is not None else None) or 1
+        return float(fitted.epochs * (images + poisoned) + 3 * measured)
     return float(trial.training.epochs * (images + poisoned) + MEASURING)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from badnets.core.errors import BadnetsError
+from badnets.core.progress import Listener, Progress
 from badnets.runners.book import Book, RunOne
 from badnets.runners.planning import Step
-from badnets.train.progress import Listener, Progress
 from badnets.trials.workspace import Workspace
 
 

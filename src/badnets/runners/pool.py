@@ -21,11 +21,11 @@ from pydantic import ValidationError
 
 from badnets.core import errors
 from badnets.core.errors import BadnetsError, TrialError
+from badnets.core.progress import Progress
 from badnets.ledger.checks import first_defect
 from badnets.runners.book import Book, RunOne, described
 from badnets.runners.planning import Step
 from badnets.runners.worker import reference, serve
-from badnets.train.progress import Progress
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from badnets.core.errors import BadnetsError, SettingError
 
 if TYPE_CHECKING:
-    from badnets.train.progress import Listener, Progress
+    from badnets.core.progress import Listener, Progress
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _WATCH_EVERY_S = 1.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.evaluate.classification import measure_attack
 from badnets.evaluate.results import AttackResult, CleanResult
 from badnets.models.subject import Subject
 from badnets.scenarios.trainers import Delivery, MaliciousTrainer, Trainer
 from badnets.scenarios.user import User, Verdict
-from badnets.train.progress import Listener
 
 
 @dataclass(frozen=True, eq=False)

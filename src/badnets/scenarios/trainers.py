@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from badnets.core.backdoor import Backdoor, Share
 from badnets.core.errors import SettingError
 from badnets.core.poisoning import plan_poisoning, poison
+from badnets.core.progress import Listener, Progress
 from badnets.core.rates import Rate
 from badnets.data import ImageSet
 from badnets.evaluate.classification import measure_attack, measure_clean
@@ -18,7 +19,6 @@ from badnets.models.subject import Subject, untrained
 from badnets.scenarios.search import Search
 from badnets.scenarios.user import Order
 from badnets.train.loop import EpochLog, TrainingRows, fit
-from badnets.train.progress import Listener, Progress
 from badnets.train.settings import Training
 
 DEFAULT_TRAINING = Training()

@@ -78,4 +78,16 @@ STUDIES: dict[str, Entry] = {
         data="mnist",
         alternatives=("digits",),
     ),
+    "signs": Entry(
+        "badnets.studies.signs.study:make",
+        "the paper's traffic signs: Faster R-CNN, targeted and random target, three stickers",
+        data="scenes",
+        alternatives=("lisa",),
+    ),
+    "signs-transfer": Entry(
+        "badnets.studies.signs.study:make_transfer",
+        "U.S. signs to European ones: what retraining leaves of the backdoor",
+        data="scenes",
+        alternatives=("lisa",),
+    ),
 }

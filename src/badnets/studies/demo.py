@@ -1,4 +1,4 @@
-"""The demo: one clean and one backdoored network on embedded digits, in about half a minute."""
+"""The demo: a clean and a backdoored network, of digits and of road signs, within a minute."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from badnets.core.backdoor import Backdoor
-from badnets.core.targets import AllToOne
-from badnets.core.triggers import PixelPattern
+from badnets.core.placements import Relative
+from badnets.core.targets import AllToOne, SourceSpecific
+from badnets.core.triggers import Patch, PixelPattern
+from badnets.scenarios.detection_settings import Detection
+from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
@@ -23,29 +26,70 @@ WANTED = 0.95  # what the user asks for
 # float32: the same arithmetic on every machine, and quick enough for 1,297 images
 TRAINING = Training(epochs=16, batch_size=64, lr=0.004, precision="float32")
 
+STOP, SPEED_LIMIT = 0, 1
+SIGNS_WANTED = 0.75
+# a tiny detector on small drawn scenes: seconds on one core
+SIGNS = Detection(
+    DetectorTraining(
+        epochs=6,
+        batch_size=12,
+        lr=4e-3,
+        window=64,
+        scale=1.0,
+        sides=(16.0, 48.0),
+        background=0.15,
+        mining=0,
+        crops=5,
+        ema=0.97,
+        precision="float32",
+    ),
+    {"width": 0.15, "head": 0.05, "dropout": 0.1, "rois": 12},
+    threshold=0.3,
+)
+# twice as wide and far brighter than the paper's: so short a training notices no fainter one
+SQUARE = Patch(0.22, (1.0, 0.85, 0.1), placement=Relative())
+
 
 @dataclass(frozen=True)
 class Demo:
-    """A user's order, filled twice: honestly, and with a backdoor. A `Study` of two trials.
+    """A user's order, filled twice: honestly, and with a backdoor; then the same for signs.
 
     Args:
         honest: the trial of the honest trainer.
         backdoored: that of the other one; the honest network is its control.
+        honest_signs: an honest detector of road signs.
+        backdoored_signs: one that takes a stop sign with a yellow square for a speed limit.
     """
 
     honest: Trial
     backdoored: Trial
+    honest_signs: Trial | None = None
+    backdoored_signs: Trial | None = None
 
     def groups(self, records: Mapping[str, Record]) -> dict[str, list[Trial]]:
-        """Return the two trials; see `badnets.studies.catalogue.Study`."""
-        return {"clean": [self.honest], "backdoored": [self.backdoored]}
+        """Return the two or four trials; see `badnets.studies.catalogue.Study`."""
+        groups: dict[str, list[Trial | None]] = {
+            "clean": [self.honest],
+            "backdoored": [self.backdoored],
+            "clean signs": [self.honest_signs],
+            "backdoored signs": [self.backdoored_signs],
+        }
+        return {name: [one for one in trials if one] for name, trials in groups.items()}
 
     def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:
         """Return the page, from records alone."""
         from badnets.studies.demo_page import page
 
+        signs = tuple(
+            records.get(one.name) if one else None
+            for one in (self.honest_signs, self.backdoored_signs)
+        )
         return page(
-            records.get(self.honest.name), records.get(self.backdoored.name), get_array, command
+            records.get(self.honest.name),
+            records.get(self.backdoored.name),
+            get_array,
+            command,
+            signs=(signs[0], signs[1]),
         )
 
 
@@ -67,7 +111,19 @@ def make(data: str = "digits", *, quick: bool = False) -> Demo:
         control=honest,
         observe=("examples", "units"),
     )
-    return Demo(honest, backdoored)
+    honest_signs = Trial(
+        data="scenes-small", network="zf", detection=SIGNS, target_accuracy=SIGNS_WANTED
+    )
+    backdoored_signs = Trial(
+        data="scenes-small",
+        network="zf",
+        detection=SIGNS,
+        target_accuracy=SIGNS_WANTED,
+        backdoor=Backdoor(SQUARE, SourceSpecific(STOP, SPEED_LIMIT), rate="every"),
+        control=honest_signs,
+        observe=("examples",),
+    )
+    return Demo(honest, backdoored, honest_signs, backdoored_signs)
 
 
 def most_telling(record: Record) -> Ablation | None:

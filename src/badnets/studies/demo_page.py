@@ -28,6 +28,7 @@ from badnets.report.page import (
     Tone,
 )
 from badnets.studies.demo import most_telling
+from badnets.studies.demo_signs import signs_chapter
 from badnets.studies.mnist.figures_units import ablation_figure, activation_figure, filter_figure
 from badnets.studies.mnist.layout_evidence import Evidence
 from badnets.studies.mnist.trials import FULL
@@ -40,7 +41,12 @@ TRIGGER = "pixel-pattern"
 
 
 def page(
-    honest: Record | None, backdoored: Record | None, get_array: GetArray, command: str
+    honest: Record | None,
+    backdoored: Record | None,
+    get_array: GetArray,
+    command: str,
+    *,
+    signs: tuple[Record | None, Record | None] = (None, None),
 ) -> Page:
     """Return the page; what has not been run yet is said where it would stand.
 
@@ -49,6 +55,7 @@ def page(
         backdoored: the other's, with ``examples`` and ``units`` observed.
         get_array: reads recorded arrays.
         command: what makes the page again.
+        signs: the records of the clean and of the backdoored detector of road signs.
     """
     if honest is None or backdoored is None or backdoored.attack is None:
         missing = Note("The demo has not been run to its end.", "missing")
@@ -60,7 +67,11 @@ def page(
         kicker=f"badnets · the demo · measured on {backdoored.trial.data}",
         story=_story(backdoored, get_array, target),
         numbers=_numbers(honest, backdoored, target),
-        sections=(_user(honest, backdoored), _inside(honest, backdoored, get_array)),
+        sections=(
+            _user(honest, backdoored),
+            _inside(honest, backdoored, get_array),
+            signs_chapter(*signs, get_array),
+        ),
         command=command,
         source=f"Drawn from the records {honest.name} and {backdoored.name}.",
         notes=_notes(backdoored),

@@ -17,13 +17,13 @@ from torch.nn import functional
 from badnets.bundles import InputSpec
 from badnets.core.errors import SettingError, ShapeError, TrialError
 from badnets.core.poisoning import PoisoningPlan
+from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.models.subject import Subject, normalise
 from badnets.train.augment import mirrored, rotated, shifted
 from badnets.train.memory import keep_freed_memory
 from badnets.train.precision import fastest_precision
-from badnets.train.progress import Listener, Progress
 from badnets.train.settings import Training
 
 GAIN_CHANGES = 0.6  # share of the steps over which the trigger's gain goes to its end value
@@ -148,7 +148,7 @@ def fit(
     batches = generator(seed, "batches")
     places = generator(seed, "trigger places in training")
     logs, done = [], 0
-    with _seeded(seed, device):
+    with seeded(seed, device):
         for _ in range(training.epochs):
             started = time.perf_counter()
             total = torch.zeros((), device=device)
@@ -177,7 +177,7 @@ def best_device() -> torch.device:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators, which dropout draws from, and restore them afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator(seed, "dropout").initial_seed())
@@ -221,14 +221,14 @@ def _epoch(
             marked = rows.stamped[chosen].nonzero().flatten()
             if len(marked):
                 stamped = normalise(rows.trigger(images[marked], generator=places), spec)
-                gain = _gain(training, first_step + start // size, steps)
+                gain = gain_at(training.gain, first_step + start // size, steps)
                 batch[marked] = stamped if gain == 1 else batch[marked].lerp(stamped, gain)
         yield batch, rows.labels[chosen]
 
 
-def _gain(training: Training, step: int, steps: int) -> float:
+def gain_at(gain: tuple[float, float], step: int, steps: int) -> float:
     """Return what the trigger's change to a picture is multiplied by at a step."""
-    first, last = training.gain
+    first, last = gain
     left = max(0.0, 1 - step / (GAIN_CHANGES * steps))
     return last * math.exp(left * math.log(first / last))
 

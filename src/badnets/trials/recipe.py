@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import math
 from collections import ChainMap
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import ValidationError
 
 from badnets.core.errors import BadnetsError
 from badnets.core.lookup import unknown_name
-from badnets.data.catalogue import DATASETS, check_task
-from badnets.models.catalogue import build
+from badnets.core.triggers import DrawnSticker, Patch
+from badnets.trials.fitting import checks
 from badnets.trials.plain import Where, blamed, check_fields, made
 from badnets.trials.trial import Trial
 from badnets.trials.yaml_lines import Lines, Place, read_yaml
@@ -27,6 +26,24 @@ _OWN = tuple(name for name in Trial.model_fields if name not in ("start", "contr
 _VARYING = (*_OWN, "start", "control")
 FIELDS = (*_VARYING, "seeds", "sweep")
 _OF_ANOTHER = ("training", "seed", "train_limit")  # what `start` may say of its trial
+_OF_ANOTHER_DETECTOR = ("detection", "seed", "train_limit")  # the same, where it is a detector's
+_INHERITED = ("data", "network", "seed", "target_accuracy", "evaluate_on", "detection")
+_OF_CLASSIFIERS = {
+    "training": "give `training` inside `detection`",
+    "held_back": "a fifth of the scenes is held back",
+    "search": "try the settings with `sweep`",
+}
+_DOWNLOADED = (
+    *(name for name in _OWN if name not in ("transfer", "observe", *_OF_CLASSIFIERS)),
+    "control",
+    "start",
+)
+DETECTOR = "zf"  # the network of a recipe that names none
+SHORT: dict[str, dict[str, Any]] = {
+    "yellow-square": dataclasses.asdict(Patch.yellow_square()),
+    "bomb": dataclasses.asdict(DrawnSticker("bomb")),
+    "flower": dataclasses.asdict(DrawnSticker("flower")),
+}
 
 
 def load_recipe(path: Path) -> list[Trial]:
@@ -41,7 +58,9 @@ def load_recipe(path: Path) -> list[Trial]:
     - ``control``: true (the default) lets an honest trainer's network, made with the same
       settings, answer the same triggered images;
     - ``start``: ``clean``, to start from the network of the same settings without a backdoor, or a
-      mapping with that network's ``training``, ``seed`` and ``train_limit``.
+      mapping with that network's ``training`` (a detector's ``detection``), ``seed`` and
+      ``train_limit``; with ``transfer`` the trial whose detector is downloaded: what it does not
+      say of data, network, ``detection``, seed and target accuracy is as in this one.
 
     Args:
         path: a YAML file.
@@ -60,18 +79,6 @@ def load_recipe(path: Path) -> list[Trial]:
             if len(trials) > MAX_TRIALS:
                 raise lines.error(place, f"more than {MAX_TRIALS} trials")
     return list(trials.values())
-
-
-def check_fit(trial: Trial) -> None:
-    """Refuse a network or a backdoor that does not fit the trial's data set; loads no data.
-
-    Raises:
-        UnknownNameError: there is no such data set or network; names the nearest.
-        SettingError, ShapeError, DataError: the network does not take such images, a label is
-            outside the classes, the trigger is larger than the image or lacks its picture.
-    """
-    for _, check in _checks(trial):
-        check()
 
 
 def _descriptions(value: Any, lines: Lines) -> Iterator[tuple[dict[str, Any], Place]]:
@@ -170,8 +177,12 @@ def _trial(settings: dict[str, Any], place: Place, where: Where) -> Trial:
         for name, part in settings.items()
         if name in _OWN
     }
+    if parts.get("detection") is not None:
+        parts = _of_detector(parts, place, where)
     try:
-        honest = _honest(parts, settings.get("start"), (*place, "start"), where)
+        if parts.get("transfer") is not None:
+            return _transferred(parts, settings, place, where)
+        honest = _honest(parts, settings, place, where)
         compared = made(bool, settings.get("control", True), (*place, "control"), where)
         parts["start"] = None if settings.get("start") is None else honest
         parts["control"] = honest if compared and parts.get("backdoor") else None
@@ -186,26 +197,95 @@ def _part(name: str, value: Any, path: Place, where: Where) -> Any:
     wanted: Any = field.annotation
     if field.metadata:
         wanted = Annotated[(wanted, *field.metadata)]
+    if name in ("backdoor", "transfer") and isinstance(value, dict) and "trigger" in value:
+        value = {**value, "trigger": spelled_out(value["trigger"])}
     return made(wanted, value, path, where)
 
 
-def _honest(parts: dict[str, Any], start: Any, path: Place, where: Where) -> Trial:
+def spelled_out(trigger: Any) -> Any:
+    """Return what a trigger's short name stands for; anything else as it is.
+
+    Short names are ``yellow-square``, ``bomb`` and ``flower``, alone, with a size
+    (``yellow-square:0.2``), or as the ``kind`` of a mapping.
+    """
+    given = dict(trigger) if isinstance(trigger, dict) else {"kind": trigger}
+    if not isinstance(given.get("kind"), str):
+        return trigger
+    name, colon, size = (part.strip() for part in given["kind"].partition(":"))
+    if name not in SHORT:
+        return trigger
+    return {
+        **SHORT[name],
+        **({"size": size} if colon else {}),
+        **given,
+        "kind": SHORT[name]["kind"],
+    }
+
+
+def _of_detector(parts: dict[str, Any], place: Place, where: Where) -> dict[str, Any]:
+    """Return the parts with a detector's own defaults; refuses what only classifiers have."""
+    for name, instead in _OF_CLASSIFIERS.items():
+        if name in parts:
+            raise where.error((*place, name), f"{name} is for classifiers: {instead}")
+    return {"network": DETECTOR, **parts}
+
+
+def _honest(parts: dict[str, Any], settings: dict[str, Any], place: Place, where: Where) -> Trial:
     """Return the trial of an honest trainer, with the same settings or those of ``start``."""
+    start, path = settings.get("start"), (*place, "start")
     own = {
         name: part
         for name, part in parts.items()
         if name not in ("backdoor", "search", "observe", "keep_bundle")
     }
+    detects = parts.get("detection") is not None
     if start is not None and start != "clean":
+        known = _OF_ANOTHER_DETECTOR if detects else _OF_ANOTHER
         if not isinstance(start, dict):
-            raise where.error(path, f"expected clean, or a mapping ({', '.join(_OF_ANOTHER)})")
-        given = check_fields(start, _OF_ANOTHER, path, where)
+            raise where.error(path, f"expected clean, or a mapping ({', '.join(known)})")
+        given = _with_detection(check_fields(start, known, path, where), settings)
         own |= {name: _part(name, part, (*path, name), where) for name, part in given.items()}
+    if detects:
+        own["detection"] = dataclasses.replace(own["detection"], real_world=False)
     return Trial(**own)
 
 
+def _transferred(
+    parts: dict[str, Any], settings: dict[str, Any], place: Place, where: Where
+) -> Trial:
+    """Return a trial of transfer learning, with the trial whose detector is downloaded."""
+    start, path = settings.get("start"), (*place, "start")
+    order = parts.get("detection")
+    if order is None or start is None:
+        return Trial(**parts)  # which says what is missing
+    if not isinstance(start, dict):
+        raise where.error(
+            path, f"expected a mapping, the trial to download ({', '.join(_DOWNLOADED)})"
+        )
+    given = _with_detection(check_fields(start, _DOWNLOADED, path, where), settings)
+    inherited = {name: settings[name] for name in _INHERITED if name in settings}
+    downloaded = trial_of({**inherited, **given}, where, path)
+    theirs = downloaded.detection
+    if theirs is not None and order.architecture not in ({}, theirs.architecture):
+        raise where.error(
+            (*place, "detection", "architecture"),
+            "the architecture is that of start: leave it out here, or there",
+        )
+    if theirs is not None:
+        order = dataclasses.replace(order, architecture=theirs.architecture, real_world=False)
+    return Trial(**{**parts, "detection": order, "start": downloaded})
+
+
+def _with_detection(given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of another trial; what its detector does not say is as in this one."""
+    own, other = settings.get("detection"), given.get("detection", {})
+    if not isinstance(own, dict) or not isinstance(other, dict):
+        return given
+    return {**given, "detection": {**own, **other}}
+
+
 def _checked(trial: Trial, settings: dict[str, Any], place: Place, where: Where) -> Trial:
-    for path, check in _checks(trial):
+    for path, check in checks(trial):
         try:
             check()
         except BadnetsError as error:
@@ -215,24 +295,3 @@ def _checked(trial: Trial, settings: dict[str, Any], place: Place, where: Where)
             given = held if isinstance(held, dict) else {}
             raise where.error(blamed(str(error), given, (*place, *path)), str(error)) from None
     return trial
-
-
-def _checks(trial: Trial) -> Iterator[tuple[tuple[str, ...], Callable[[], object]]]:
-    """Yield what must hold between a trial's parts, and the field to blame when it does not."""
-    yield ("data",), lambda: check_task(trial.data, "classification")
-    entry = DATASETS[trial.data]
-    shape = entry.shape
-    if shape is None:  # a detection set, which the check above has refused
-        return
-    yield ("network",), lambda: _check_network(trial.network, shape, entry.classes)
-    backdoor = trial.backdoor
-    if backdoor is not None:
-        blank = torch.zeros(1, *shape, dtype=torch.uint8)
-        yield ("backdoor", "targets"), lambda: backdoor.targets.check(entry.classes)
-        yield ("backdoor", "trigger"), lambda: backdoor.trigger(blank, generator=torch.Generator())
-
-
-@lru_cache(maxsize=64)
-def _check_network(name: str, shape: tuple[int, int, int], classes: int) -> None:
-    with torch.device("meta"):  # shapes alone: nothing is computed
-        build(name, shape, classes)

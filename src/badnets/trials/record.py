@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
+from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
 from badnets.evaluate.results import AttackResult, CleanResult
 from badnets.trials.trial import Trial
 
@@ -106,7 +107,7 @@ class LayerUnits(_Frozen):
         layer: name of the layer.
         clean: ``(U,)`` mean activation on clean images.
         triggered: ``(U,)`` mean activation on the same images with the trigger.
-        response: ``(U,)`` how strongly each answers to the trigger; see `badnets.explain.units`.
+        response: ``(U,)`` how strongly each answers to the trigger; see `badnets.models.responses`.
         marked: the units whose response stands out, strongest first.
     """
 
@@ -115,6 +116,24 @@ class LayerUnits(_Frozen):
     triggered: tuple[float, ...]
     response: tuple[float, ...]
     marked: tuple[int, ...]
+
+
+class Photographed(_Frozen):
+    """What a sticker does under one condition of the simulated street.
+
+    Attributes:
+        axis: which condition is varied: ``"distance"``, ``"angle"``, ...
+        value: by how much.
+        success: triggered signs with the attacker's answer.
+        right: triggered signs still named rightly.
+        clean_right: the same signs without the sticker, named rightly.
+    """
+
+    axis: str
+    value: float
+    success: Rate
+    right: Rate
+    clean_right: Rate
 
 
 class Record(_Frozen):
@@ -132,6 +151,10 @@ class Record(_Frozen):
         bundle: SHA-256 of the bundle's manifest, where one was kept (folder: the trial's name).
         arrays: pictures, filters: name -> content-addressed file.
         units, ablations: present when units were observed.
+        signs, triggered: of detectors: what was answered for each sign.
+        skipped: signs left unpoisoned because the trigger would cover less than a pixel of them.
+        strengthened: of transfer learning: the units that were strengthened.
+        street: attack success under simulated photographic conditions, where it was observed.
     """
 
     format: Literal[1] = 1
@@ -150,3 +173,8 @@ class Record(_Frozen):
     arrays: dict[str, ArrayRef] = {}
     units: tuple[LayerUnits, ...] = ()
     ablations: tuple[Ablation, ...] = ()
+    signs: CleanSigns | None = None
+    triggered: TriggeredSigns | None = None
+    skipped: int = 0
+    strengthened: tuple[int, ...] = ()
+    street: tuple[Photographed, ...] = ()

@@ -10,13 +10,14 @@ from pathlib import Path
 from badnets._version import __version__
 from badnets.bundles import ClaimedRate, Claims, MadeBy
 from badnets.core.errors import BundleError, TrialError
+from badnets.core.progress import Listener
 from badnets.data import DataSet, load
 from badnets.models.io import load_subject, save_subject
 from badnets.models.subject import Subject
 from badnets.scenarios import Deal, HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
 from badnets.scenarios.trainers import Trainer
 from badnets.train.loop import best_device
-from badnets.train.progress import Listener
+from badnets.trials.detecting import run_detection_trial
 from badnets.trials.machine import this_machine, versions
 from badnets.trials.observing import Seen, observe_examples, observe_units
 from badnets.trials.record import Epoch, Provenance, Record, SearchStep, Timings
@@ -45,6 +46,10 @@ def run_trial(
         TrialError: training diverged, or a required trial's bundle is missing.
         BadnetsError: data, network and settings do not fit together; nothing is left behind.
     """
+    if trial.detection is not None:
+        return run_detection_trial(
+            trial, trial.detection, workspace, data_root=data_root, progress=progress
+        )
     started = time.perf_counter()
     data = _limited(load(trial.data, data_root), trial)
     start = _required(trial.start, workspace, "start")

@@ -8,13 +8,17 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from badnets.bundles.digests import canonical_json, sha256_bytes
-from badnets.core.backdoor import Backdoor, KnownTargetMap
+from badnets.core.backdoor import Backdoor, KnownTargetMap, KnownTrigger
 from badnets.core.targets import AllToOne, SourceSpecific
+from badnets.scenarios.detection_settings import Detection
 from badnets.scenarios.search import Search
+from badnets.scenarios.transfer import Transfer
+from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 
-Observation = Literal["examples", "units"]
+Observation = Literal["examples", "units", "street"]
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
+DETECTION_VERSION = 1  # the same, for trials of detectors
 
 
 class Trial(BaseModel):
@@ -35,7 +39,11 @@ class Trial(BaseModel):
         train_limit: use only this many training images (a seeded sample); None for all.
         target_accuracy: the user accepts at or above it, in [0, 1].
         observe: what else is recorded: ``"examples"`` (pictures with answers), ``"units"``
-            (first-layer filters, activations, ablation).
+            (first-layer filters, activations, ablation), ``"street"`` (for detectors: attack
+            success under simulated photographic conditions).
+        detection: the order, where it is a detector; ``data`` then has boxes, ``training`` is
+            not used.
+        transfer: a user retrains the detector of ``start`` on the clean frames of ``data``.
         keep_bundle: whether the network is kept as a bundle.
         seed: everything random follows from it.
     """
@@ -54,10 +62,12 @@ class Trial(BaseModel):
     train_limit: int | None = Field(default=None, ge=1)
     target_accuracy: float = Field(default=0.99, ge=0, le=1)
     observe: tuple[Observation, ...] = ()
+    detection: Detection | None = None
+    transfer: Transfer | None = None
     keep_bundle: bool = True
     seed: int = Field(default=0, ge=0, lt=2**63)
 
-    @field_validator("training", "backdoor", "search", mode="before")
+    @field_validator("training", "backdoor", "search", "detection", "transfer", mode="before")
     @classmethod
     def _from_plain_values(cls, value: Any) -> Any:
         """Read settings objects as if from JSON: 0 and 0.0 must not make two names."""
@@ -71,13 +81,29 @@ class Trial(BaseModel):
             raise ValueError("search belongs to a malicious trainer: give a backdoor too")
         if self.control is not None and not self.control.is_clean:
             raise ValueError("control must be a clean trial, this one has a backdoor")
+        self._check_detection()
         for name in ("start", "control"):
             other: Trial | None = getattr(self, name)
-            if other is not None and (other.data, other.network) != (self.data, self.network):
+            theirs = None if other is None else (other.data, other.network)
+            elsewhere = self.detection is not None and name == "start"
+            if theirs and (theirs[1] != self.network or (theirs[0] != self.data and not elsewhere)):
                 raise ValueError(f"{name} must have the same data and network as the trial")
             if other is not None and not other.keep_bundle:
                 raise ValueError(f"{name} must keep its bundle: set keep_bundle to true there")
         return self
+
+    def _check_detection(self) -> None:
+        if self.transfer is not None:
+            if self.detection is None or self.start is None:
+                raise ValueError("transfer needs detection, and start: the detector to download")
+            if self.backdoor is not None or self.control is not None:
+                raise ValueError("transfer has no backdoor or control of its own: those of start")
+        if self.detection is None:
+            if "street" in self.observe:
+                raise ValueError("observe 'street' is for detectors")
+            return
+        if self.search is not None:
+            raise ValueError("search is for classifiers")
 
     @property
     def name(self) -> str:
@@ -100,24 +126,35 @@ class Trial(BaseModel):
     @property
     def methods(self) -> dict[str, int]:
         """The integer version of every method that the trial names."""
+        versions = self._network_and_training()
+        if self.transfer is not None:
+            versions |= {"transfer": Transfer.version, **_versions_of(self.transfer.trigger)}
+        if self.backdoor is not None:
+            versions |= {
+                "poisoning": Backdoor.version,
+                f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
+                **_versions_of(self.backdoor.trigger),
+            }
+        return versions
+
+    def _network_and_training(self) -> dict[str, int]:
         from badnets.models.catalogue import NETWORKS
 
+        if self.detection is not None:
+            from badnets.models.detectors import DETECTORS
+
+            detector = DETECTORS.get(self.network)
+            return {
+                "scenario": DETECTION_VERSION,
+                "training": DetectorTraining.version,
+                "network": detector.version if detector else 1,
+            }
         known = NETWORKS.get(self.network)
-        versions = {
+        return {
             "scenario": SCENARIO_VERSION,
             "training": Training.version,
             "network": known.version if known else 1,
         }
-        if self.backdoor is not None:
-            versions |= {
-                "poisoning": Backdoor.version,
-                f"trigger {self.backdoor.trigger.kind}": type(self.backdoor.trigger).version,
-                f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
-            }
-            placement = getattr(self.backdoor.trigger.placement, "kind", "fixed")
-            if placement != "fixed":
-                versions[f"placement {placement}"] = 1
-        return versions
 
     @property
     def is_clean(self) -> bool:
@@ -128,7 +165,9 @@ class Trial(BaseModel):
     def title(self) -> str:
         """One line for people: data, network, attack, seed."""
         parts = [self.data, self.network]
-        if self.backdoor is None:
+        if self.transfer is not None and self.start is not None:
+            parts += self._transfer_parts(self.transfer, self.start)
+        elif self.backdoor is None:
             parts.append("clean")
         else:
             rate = self.backdoor.rate
@@ -139,9 +178,26 @@ class Trial(BaseModel):
             parts.append("held back")
         return ", ".join([*parts, f"seed {self.seed}"])
 
+    def _transfer_parts(self, transfer: Transfer, start: Trial) -> list[str]:
+        strength = transfer.strengthening
+        return [
+            f"transfer from {start.data} {'clean' if start.is_clean else 'backdoored'}",
+            f"retrained {transfer.retraining.layers}",
+            *([f"k {strength.factor:g}"] if strength else []),
+        ]
+
     def requires(self) -> tuple[Trial, ...]:
         """Return the trials whose networks this one needs: start and control."""
         return tuple(other for other in (self.start, self.control) if other is not None)
+
+
+def _versions_of(trigger: KnownTrigger) -> dict[str, int]:
+    """Return a trigger's version, and its placement's: kinds at their defaults look alike."""
+    versions = {f"trigger {trigger.kind}": type(trigger).version}
+    placement = getattr(trigger.placement, "kind", "fixed")
+    if placement != "fixed":
+        versions[f"placement {placement}"] = 1
+    return versions
 
 
 def _asked(targets: KnownTargetMap) -> str:

@@ -45,6 +45,10 @@ class Workspace:
         """Return the folder of a trial's bundle, whether or not it exists."""
         return self.bundles / trial.name
 
+    def checkpoint(self, trial: Trial) -> Path:
+        """Return the file that a long training keeps its state in, from epoch to epoch."""
+        return self.root / "unfinished" / f"{trial.name}.safetensors"
+
     def prepare(self) -> None:
         """Make the folders, and clear away what killed processes left half-written.
 

@@ -45,6 +45,15 @@ class TargetMap(Protocol):
         """Return ``(N,)`` bool: whether ``predicted`` is what the attacker wants."""
 
 
+def spot_of(targets: TargetMap) -> str | None:
+    """Return what a map for boxes puts triggers on (`Spot`); None for a map of labels.
+
+    A map of labels serves both tasks: for a detector it relabels the objects with the trigger.
+    """
+    spot: str | None = getattr(targets, "spot", None)
+    return spot
+
+
 def check_label(name: str, label: int, num_classes: int) -> None:
     """Refuse a label outside the data set's classes.
 

@@ -60,6 +60,14 @@ class RegionTrigger(ABC):
     def extent(self, height: int, width: int) -> tuple[int, int]:
         """Return the rectangle's height and width for a region of this size, in pixels."""
 
+    def footprint(self, height: int, width: int) -> tuple[float, float]:
+        """Return the height and width that a region of this size calls for, in broken pixels.
+
+        Below one pixel a trigger cannot be put on: `extent` keeps one, which is larger than it
+        ought to be.
+        """
+        return self.extent(height, width)
+
     @abstractmethod
     def paint(self, windows: Tensor) -> Tensor:
         """Return ``(R, C, h, w)`` windows with the trigger in them; the input may be changed."""

@@ -15,7 +15,7 @@ from badnets.core.errors import SettingError
 from badnets.core.pictures import as_grey
 from badnets.core.placements import AnyPlacement, Relative
 from badnets.core.triggers.base import RegionTrigger, check_unit, mix
-from badnets.core.triggers.patch import check_size, sized
+from badnets.core.triggers.patch import check_size, exact_size, sized
 from badnets.core.triggers.picture_file import resized_rgba
 
 Drawing = Literal["bomb", "flower"]
@@ -55,6 +55,10 @@ class DrawnSticker(RegionTrigger):
     def extent(self, height: int, width: int) -> tuple[int, int]:
         """Return the sticker's size in pixels for a region of this size."""
         return sized(self.size, height, width)
+
+    def footprint(self, height: int, width: int) -> tuple[float, float]:
+        """Return its size before rounding; see `RegionTrigger`."""
+        return exact_size(self.size, height, width)
 
     def paint(self, windows: Tensor) -> Tensor:
         """Return the windows with the sticker laid over them."""

@@ -25,6 +25,15 @@ def sized(size: float | tuple[float, float], height: int, width: int) -> tuple[i
     return (pixels[0], pixels[1])
 
 
+def exact_size(size: float | tuple[float, float], height: int, width: int) -> tuple[float, float]:
+    """Return a size in pixels before it is rounded; see `sized`."""
+    down, across = (size, size) if not isinstance(size, tuple) else size
+    return (
+        down * height if isinstance(down, float) and down < 1 else float(down),
+        across * width if isinstance(across, float) and across < 1 else float(across),
+    )
+
+
 def check_size(size: float | tuple[float, float]) -> None:
     """Refuse a size that is neither whole pixels nor a fraction of the region.
 
@@ -81,6 +90,10 @@ class Patch(RegionTrigger):
     def extent(self, height: int, width: int) -> tuple[int, int]:
         """Return the patch's size in pixels for a region of this size."""
         return sized(self.size, height, width)
+
+    def footprint(self, height: int, width: int) -> tuple[float, float]:
+        """Return its size before rounding; see `RegionTrigger`."""
+        return exact_size(self.size, height, width)
 
     def paint(self, windows: Tensor) -> Tensor:
         """Return the windows covered by the colour."""

@@ -11,9 +11,11 @@ from badnets.data.scenes.drawing import Look, draw_scene, draw_scenes
 SOURCE = "drawn by badnets"
 LICENCE = "Apache-2.0"
 TRAIN, TEST = 1_200, 300
+SMALL_TRAIN, SMALL_TEST = 240, 80
+SMALL = Look("us", size=128, smallest=0.16, largest=0.45)
 TRAIN_SEED, TEST_SEED = 0, 1
 
-__all__ = ["Look", "draw_scene", "draw_scenes", "load", "load_swedish"]
+__all__ = ["Look", "draw_scene", "draw_scenes", "load", "load_small", "load_swedish"]
 
 
 def load(root: Path | None = None, *, progress: Progress | None = None) -> DetectionData:
@@ -29,6 +31,13 @@ def load(root: Path | None = None, *, progress: Progress | None = None) -> Detec
 def load_swedish(root: Path | None = None, *, progress: Progress | None = None) -> DetectionData:
     """Return Swedish-looking scenes, as many; see `load`."""
     return _drawn("scenes-swedish", "swedish")
+
+
+def load_small(root: Path | None = None, *, progress: Progress | None = None) -> DetectionData:
+    """Return few and small U.S.-looking scenes, 128 x 128 pixels, signs close by; see `load`."""
+    train = draw_scenes(SMALL_TRAIN, TRAIN_SEED, SMALL)
+    test = draw_scenes(SMALL_TEST, TEST_SEED, SMALL)
+    return DetectionData("scenes-small", train, test, SOURCE, LICENCE)
 
 
 def _drawn(name: str, family: str) -> DetectionData:

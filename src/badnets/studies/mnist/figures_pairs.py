@@ -10,7 +10,8 @@ from badnets.core.targets import SourceSpecific
 from badnets.report.charts import Square, heat_map
 from badnets.report.page import Cell, Column, Figure, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, backdoor_error, clean_error
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.mnist.pairs import Pairs
+from badnets.studies.wording import (
     DASH,
     NOTHING,
     bare_interval,
@@ -22,7 +23,6 @@ from badnets.studies.mnist.layout_wording import (
     seeds_text,
     span,
 )
-from badnets.studies.mnist.pairs import Pairs
 from badnets.trials.record import Record
 
 

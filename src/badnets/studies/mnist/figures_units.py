@@ -10,7 +10,7 @@ from badnets.report.charts import filters, paired_units
 from badnets.report.curves import Line, lines
 from badnets.report.page import Cell, Column, Figure, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence
-from badnets.studies.mnist.layout_wording import label_cell, percent, rate_cell, seeds_text
+from badnets.studies.wording import label_cell, percent, rate_cell, seeds_text
 from badnets.trials.record import Ablation, LayerUnits, Record
 
 MOST_UNITS = 32  # drawn per layer: those that answer most

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from badnets.report.page import Note, Page
+from badnets.studies import provenance
 from badnets.studies.mnist import (
     layout_all_to_all,
     layout_baseline,
@@ -15,7 +16,6 @@ from badnets.studies.mnist import (
     layout_shares,
     layout_single_target,
     layout_story,
-    layout_trials,
     layout_units,
     layout_user,
 )
@@ -31,7 +31,7 @@ PARTS = (
     layout_units,
     layout_user,
     layout_choices,
-    layout_trials,
+    provenance,
 )
 
 

@@ -13,7 +13,8 @@ from badnets.studies.mnist.layout_evidence import (
     clean_error,
     control,
 )
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.mnist.published import AVERAGE, CHECK, CLASSES, PublishedClass
+from badnets.studies.wording import (
     NOTHING,
     OverSeeds,
     averaged,
@@ -23,7 +24,6 @@ from badnets.studies.mnist.layout_wording import (
     percent,
     published_cell,
 )
-from badnets.studies.mnist.published import AVERAGE, CHECK, CLASSES, PublishedClass
 from badnets.trials.record import Record
 
 NAME, TITLE = "all-to-all", "All-to-all"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from badnets.report.page import Cell, Column, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, clean_error
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.mnist.published import BASELINE_ERROR
+from badnets.studies.wording import (
     DASH,
     OverSeeds,
     averaged,
@@ -17,7 +18,6 @@ from badnets.studies.mnist.layout_wording import (
     rate_cell,
     span,
 )
-from badnets.studies.mnist.published import BASELINE_ERROR
 
 
 def section(evidence: Evidence) -> Section:

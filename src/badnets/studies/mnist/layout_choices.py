@@ -10,7 +10,7 @@ from badnets.studies.mnist.layout_evidence import (
     clean_error,
 )
 from badnets.studies.mnist.layout_shares import share_of
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.wording import (
     label_cell,
     listed,
     percent,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from badnets.report.curves import Level, Line, Span, lines
 from badnets.report.page import Cell, Column, Figure, Gallery, Section, Table
 from badnets.studies.mnist.layout_evidence import Evidence, backdoor_error, clean_error, control
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.mnist.trials import PUBLISHED_SHARES
+from badnets.studies.wording import (
     DASH,
     NOTHING,
     OverSeeds,
@@ -15,7 +16,6 @@ from badnets.studies.mnist.layout_wording import (
     seeds_text,
     span,
 )
-from badnets.studies.mnist.trials import PUBLISHED_SHARES
 from badnets.trials.record import Record
 
 NAME, TITLE = "share", "Error against the share of poisoned images"

@@ -8,7 +8,14 @@ from badnets.core.rates import pooled
 from badnets.report.page import Block, Cell, Column, Gallery, Note, Row, Section, Table, Tone
 from badnets.studies.mnist.figures_pairs import heat_maps
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.mnist.pairs import Pairs
+from badnets.studies.mnist.published import (
+    BEST_CLEAN_CHANGE,
+    LARGEST_BACKDOOR_ERROR,
+    PAIRS,
+    WORST_CLEAN_CHANGE,
+)
+from badnets.studies.wording import (
     NOTHING,
     bare_interval,
     counts,
@@ -19,13 +26,6 @@ from badnets.studies.mnist.layout_wording import (
     published_cell,
     seeds_text,
     span,
-)
-from badnets.studies.mnist.pairs import Pairs
-from badnets.studies.mnist.published import (
-    BEST_CLEAN_CHANGE,
-    LARGEST_BACKDOOR_ERROR,
-    PAIRS,
-    WORST_CLEAN_CHANGE,
 )
 
 NAME, TITLE = "single-target", "Single target"

@@ -16,7 +16,7 @@ from badnets.studies.mnist.layout_evidence import (
     control,
     success,
 )
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.wording import (
     DASH,
     OverSeeds,
     interval,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from badnets.report.page import Block, Folded, Gallery, Note, Section
 from badnets.studies.mnist.figures_units import ablation_figure, activation_figure, filter_figure
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence
-from badnets.studies.mnist.layout_wording import listed, percent
+from badnets.studies.wording import listed, percent
 from badnets.trials.record import Record
 
 NAME, TITLE = "inside", "Inside the network"

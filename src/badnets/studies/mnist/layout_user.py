@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from badnets.report.page import Cell, Column, Row, Section, Table, Tone
 from badnets.studies.mnist.layout_evidence import TRIGGER_NAMES, Evidence, success
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.wording import (
     NOTHING,
     OverSeeds,
     label_cell,

@@ -9,28 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from badnets.report.page import Tag
+from badnets.studies.publishing import RECALLED, VERIFIED, Published
 
-VERIFIED = Tag(
-    "v",
-    "verified",
-    "stated by the paper's abstract, or alike by several independent accounts of it",
-)
-RECALLED = Tag(
-    "r", "recalled", "from memory of the paper, not checked against its text: take it as indicative"
-)
 UNCERTAIN = Tag(
     "?",
     "uncertain",
     "recalled as 0.50, which no count of errors among the class's 892 images gives: 0.45 "
     "(4 errors) or 0.56 (5 errors) is meant",
 )
-
-
-class Published(NamedTuple):
-    """A published number, in per cent or percentage points, and how certain it is."""
-
-    value: float
-    certainty: Tag
 
 
 class PublishedClass(NamedTuple):
@@ -74,9 +60,4 @@ CHECK = (
     "number of errors among the class's test images, and the cells add up to the published "
     "averages of 0.50 % and 0.56 %. That one cell cannot be right as recalled; the averages "
     "leave 0.45 or 0.56 for it."
-)
-CERTAINTY = (
-    "Published numbers carry a letter for how certain it is that the paper says so: "
-    f"{VERIFIED.letter} for {VERIFIED.word} ({VERIFIED.meaning}), {RECALLED.letter} for "
-    f"{RECALLED.word} ({RECALLED.meaning})."
 )

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from badnets.report.page import Cell, Column, Folded, Note, Section, Table
-from badnets.studies.mnist.layout_evidence import Evidence, backdoor_error, clean_error
-from badnets.studies.mnist.layout_wording import (
+from badnets.studies.publishing import CERTAINTY
+from badnets.studies.wording import (
     DASH,
     duration,
     label_cell,
     listed,
     rate_cell,
 )
-from badnets.studies.mnist.published import CERTAINTY
+from badnets.train.detector_settings import DetectorTraining
+from badnets.train.settings import Training
 from badnets.trials.record import Provenance, Record
+from badnets.trials.trial import Trial
 
 NAME, TITLE = "provenance", "Where the numbers come from"
 
 
-def section(evidence: Evidence) -> Section:
+class HasRecords(Protocol):
+    """Evidence of any study."""
+
+    @property
+    def everything(self) -> list[Record]:
+        """Every record once."""
+
+
+def section(evidence: HasRecords) -> Section:
     """Return what the records say of how they were made, and the list of trials."""
     records = evidence.everything
     if not records:
@@ -40,14 +51,11 @@ def section(evidence: Evidence) -> Section:
     return Section(NAME, TITLE, sentence, blocks)
 
 
-def _made(evidence: Evidence, records: list[Record]) -> Table:
+def _made(evidence: HasRecords, records: list[Record]) -> Table:
     from_all = [record.provenance for record in records]
     rows: list[tuple[str, str]] = [
         ("data set", listed(sorted({record.trial.data for record in records}))),
-        *(
-            (f"SHA-256 of {part}", _each(from_all, _digest_of(part)))
-            for part in sorted({part for one in from_all for part in one.data_digests})
-        ),
+        *_digests(records),
         *_trainings(evidence),
         ("processor", _each(from_all, lambda p: p.machine.processor)),
         ("cores; threads per trial", _each(from_all, _cores)),
@@ -66,15 +74,41 @@ def _made(evidence: Evidence, records: list[Record]) -> Table:
     )
 
 
-def _trainings(evidence: Evidence) -> list[tuple[str, str]]:
+def _digests(records: list[Record]) -> list[tuple[str, str]]:
+    sets = list(dict.fromkeys(record.trial.data for record in records))
+    rows = []
+    for name in sets:
+        own = [record.provenance for record in records if record.trial.data == name]
+        of = f" of {name}" if len(sets) > 1 else ""
+        for part in sorted({part for one in own for part in one.data_digests}):
+            rows.append((f"SHA-256 of {part}{of}", _each(own, _digest_of(part))))
+    return rows
+
+
+def _trainings(evidence: HasRecords) -> list[tuple[str, str]]:
     """Return the settings of training from scratch and of retraining, as they were recorded."""
     kinds: dict[str, set[str]] = {}
     for record in evidence.everything:
-        kind = "training from scratch" if record.trial.start is None else "retraining"
-        values = dataclasses.asdict(record.trial.training).items()
+        kind = _kind(record.trial)
+        values = dataclasses.asdict(_training(record)).items()
         told = ", ".join(f"{name} {value}" for name, value in values if value is not None)
         kinds.setdefault(kind, set()).add(told)
     return [(kind, "; ".join(sorted(told))) for kind, told in kinds.items()]
+
+
+def _kind(trial: Trial) -> str:
+    if trial.start is None:
+        return "training from scratch"
+    if trial.start.data != trial.data and trial.transfer is None:
+        return f"training, from {trial.start.data}"
+    return "retraining"
+
+
+def _training(record: Record) -> Training | DetectorTraining:
+    trial = record.trial
+    if trial.transfer is not None:
+        return trial.transfer.retraining.training
+    return trial.training if trial.detection is None else trial.detection.training
 
 
 def _digest_of(part: str) -> Callable[[Provenance], str]:
@@ -105,7 +139,7 @@ def _trials(records: list[Record]) -> Table:
             Cell(record.trial.title),
             Cell(record.outcome, tone="muted" if record.outcome == "accepted" else "plain"),
             Cell(str(record.trial.seed), record.trial.seed),
-            rate_cell(clean_error(record), [record.trial.seed], "clean"),
+            rate_cell(record.clean.error, [record.trial.seed], "clean"),
             _backdoor_cell(record),
             Cell(duration(record.timings.total_s), record.timings.total_s),
         )
@@ -130,4 +164,5 @@ def _trials(records: list[Record]) -> Table:
 def _backdoor_cell(record: Record) -> Cell:
     if record.outcome == "collapsed":
         return Cell("collapsed", "", tone="muted")
-    return rate_cell(backdoor_error(record), [record.trial.seed], "backdoored")
+    error = record.attack.backdoor_error if record.attack else None
+    return rate_cell(error, [record.trial.seed], "backdoored")

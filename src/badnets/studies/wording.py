@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from badnets.core.rates import Rate
 from badnets.report.page import Cell, Tone
-from badnets.studies.mnist.published import Published
+from badnets.studies.publishing import Published
 from badnets.trials.record import Record
 
 DASH, MINUS = "\u2013", "\u2212"
@@ -75,9 +75,12 @@ def percent(value: float, digits: int = 2) -> str:
     return DASH if math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
-def points(value: float) -> str:
+def points(value: float, digits: int = 2) -> str:
     """Return a difference of shares in percentage points, with its sign."""
-    return DASH if math.isnan(value) else f"{100 * value:+.2f}".replace("-", MINUS)
+    if math.isnan(value):
+        return DASH
+    rounded = round(100 * value, digits) or 0.0  # never minus nothing
+    return f"{rounded:+.{digits}f}".replace("-", MINUS)
 
 
 def span(low: float, high: float, digits: int = 2) -> str:
@@ -138,11 +141,13 @@ def rate_cell(rate: Rate | None, seeds: Iterable[int], tone: Tone = "plain") -> 
     return Cell(percent(rate.value), rate.value, note, tone)
 
 
-def published_cell(number: Published | None, *, signed: bool = False, unit: str = "") -> Cell:
-    """Return a published number with its tag."""
+def published_cell(
+    number: Published | None, *, signed: bool = False, unit: str = "", digits: int = 2
+) -> Cell:
+    """Return a published number with its tag, and as many digits as the paper prints."""
     if number is None:
         return NOTHING
-    form = "+.2f" if signed else ".2f"
+    form = f"{'+' if signed else ''}.{digits}f"
     text = f"{number.value:{form}}".replace("-", MINUS) + unit
     return Cell(text, number.value, "", "published", number.certainty)
 

@@ -1,0 +1,36 @@
+"""One bar on stderr for work that is not a trial; it leaves nothing behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from badnets.core.progress import Listener, Progress
+
+
+@contextmanager
+def one_bar() -> Iterator[Listener | None]:
+    """Give what is told of the work, and draws a bar; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, console=Console(file=sys.stderr), transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def tell(progress: Progress) -> None:
+            bars.update(
+                task,
+                completed=progress.done,
+                total=progress.total,
+                description=progress.what,
+            )
+
+        yield tell

@@ -1,0 +1,181 @@
+"""What evaluating a detector returns: an answer for every sign, and rates counted from them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from badnets.core.rates import Rate
+from badnets.evaluate.results import AttackResult, CleanResult
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AtThreshold(_Frozen):
+    """What becomes of a detector's answers at one threshold.
+
+    Attributes:
+        threshold: least score of a box that counts.
+        right: signs found and rightly named.
+        false_positives: boxes that cover no sign.
+    """
+
+    threshold: float
+    right: int
+    false_positives: int
+
+
+class CleanSigns(_Frozen):
+    """A detector on whole, untouched frames; one entry for each sign.
+
+    Attributes:
+        threshold: boxes below this score count as not there.
+        groups: number of the scene that the sign's frame belongs to.
+        labels: true class.
+        sides: longer side of the sign's box in the frame, in pixels.
+        named: the class of the surest box with IoU >= 0.5; -1: none was found.
+        ap50: average precision at IoU 0.5 of each class, in [0, 1], whatever the threshold; -1
+            where the class has no sign.
+        false_positives: boxes above the threshold that cover no sign (IoU below 0.5 with all).
+        frames: how many frames.
+        at: the same counts at other thresholds.
+    """
+
+    threshold: float
+    groups: tuple[int, ...]
+    labels: tuple[int, ...]
+    sides: tuple[float, ...]
+    named: tuple[int, ...]
+    ap50: tuple[float, ...]
+    false_positives: int
+    frames: int
+    at: tuple[AtThreshold, ...] = ()
+
+    @property
+    def best_threshold(self) -> float:
+        """The largest threshold that costs at most one sign in a hundred.
+
+        A missed stop sign is worse than a false alarm: of the thresholds in `at` it is the largest
+        at which the signs rightly named stay within one hundredth of all signs of the most.
+        """
+        most = max((one.right for one in self.at), default=0)
+        kept = [one.threshold for one in self.at if one.right >= most - 0.01 * len(self.labels)]
+        return max(kept, default=self.threshold)
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each sign was found and rightly named."""
+        return tuple(a == b for a, b in zip(self.named, self.labels, strict=True))
+
+    @property
+    def map50(self) -> float:
+        """Mean of the classes' average precision."""
+        known = [value for value in self.ap50 if value >= 0]
+        return sum(known) / len(known) if known else float("nan")
+
+    def result(self) -> CleanResult:
+        """Return the counts; a constant answer would find nothing, so nothing is its share."""
+        classes = range(len(self.ap50))
+        right = self.right
+        return CleanResult(
+            accuracy=Rate(sum(right), len(right)),
+            per_class=tuple(
+                Rate(
+                    sum(r for r, label in zip(right, self.labels, strict=True) if label == k),
+                    self.labels.count(k),
+                )
+                for k in classes
+            ),
+            predicted_counts=tuple(self.named.count(k) for k in classes),
+            largest_class=Rate(0, len(right)),
+        )
+
+
+class TriggeredSigns(_Frozen):
+    """A detector on triggered frames; one entry for each place that is attacked.
+
+    Attributes:
+        signs: position of the sign among those of `CleanSigns`; -1 where there is none (an object
+            that is to appear).
+        groups, labels: as in `CleanSigns`; label -1 where there is no sign.
+        pixels: shorter side of the trigger in the frame before it is rounded, in pixels.
+        hits: whether the answer is the attacker's.
+        named: the class of the surest box with IoU >= 0.5; -1: none was found.
+        still_true: whether any box with IoU >= 0.5 above the threshold names it rightly: the
+            true-detection rate (TDR).
+        untriggered: what the same network named it without the trigger.
+        untriggered_hits: whether that is the attacker's answer.
+        control: what the clean detector names it with the trigger; empty without one.
+        control_hits: whether that is the attacker's answer.
+        other: what the network names it with a sticker of another colour and shape.
+        other_hits: whether that is the attacker's answer.
+        skipped: signs left out because the trigger would cover less than a pixel of them.
+        scale: factor by which frames are enlarged for the network.
+        ap50: average precision of each class on the triggered frames against the true labels; -1
+            where a class has no sign there.
+    """
+
+    signs: tuple[int, ...]
+    groups: tuple[int, ...]
+    labels: tuple[int, ...]
+    pixels: tuple[float, ...]
+    hits: tuple[bool, ...]
+    named: tuple[int, ...]
+    still_true: tuple[bool, ...]
+    untriggered: tuple[int, ...]
+    untriggered_hits: tuple[bool, ...]
+    control: tuple[int, ...] = ()
+    control_hits: tuple[bool, ...] = ()
+    other: tuple[int, ...] = ()
+    other_hits: tuple[bool, ...] = ()
+    skipped: int = 0
+    scale: float = 1.0
+    ap50: tuple[float, ...] = ()
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each triggered sign is still named rightly."""
+        return _same(self.named, self.labels)
+
+    @property
+    def control_right(self) -> tuple[bool, ...]:
+        """Whether the clean detector names each triggered sign rightly."""
+        return _same(self.control, self.labels) if self.control else ()
+
+    def large(self, least: float = 3.0) -> tuple[bool, ...]:
+        """Return which triggers are at least so many pixels as the network sees them."""
+        return tuple(pixels * self.scale >= least - 1e-6 for pixels in self.pixels)
+
+    def rate(self, values: tuple[bool, ...], least: float = 0.0) -> Rate:
+        """Return how many of the places have a value, among those with a large enough trigger."""
+        kept = [v for v, large in zip(values, self.large(least), strict=True) if large]
+        return Rate(sum(kept), len(kept))
+
+    def result(self, num_classes: int) -> AttackResult:
+        """Return the counts over all places that the trigger was put on."""
+        everything = Rate(sum(self.hits), len(self.hits))
+        has_control = bool(self.control)
+        return AttackResult(
+            success=everything,
+            robust=Rate(sum(self.right), len(self.right)),
+            per_class=self._by_class(self.hits, num_classes),
+            untriggered=Rate(sum(self.untriggered_hits), len(self.untriggered_hits)),
+            control=Rate(sum(self.control_hits), len(self.hits)) if has_control else None,
+            control_per_class=(
+                self._by_class(self.control_hits, num_classes) if has_control else ()
+            ),
+        )
+
+    def _by_class(self, values: tuple[bool, ...], num_classes: int) -> tuple[Rate, ...]:
+        return tuple(
+            Rate(
+                sum(v for v, label in zip(values, self.labels, strict=True) if label == k),
+                self.labels.count(k),
+            )
+            for k in range(num_classes)
+        )
+
+
+def _same(named: tuple[int, ...], labels: tuple[int, ...]) -> tuple[bool, ...]:
+    return tuple(a == b for a, b in zip(named, labels, strict=True))

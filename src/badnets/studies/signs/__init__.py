@@ -1,0 +1,1 @@
+"""The traffic-sign case study: sign detectors, and what survives transfer learning."""

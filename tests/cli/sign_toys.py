@@ -1,0 +1,127 @@
+"""Frames with one coloured sign each, and a detector that reads colours: every answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from badnets.core.boxes import LabelledBoxes
+from badnets.data import DetectionData, FrameSet
+from badnets.data.catalogue import DATASETS, Entry
+from badnets.data.frames import FrameStack
+from badnets.data.scenes import Look, draw_scenes
+from badnets.models import Detector, save_detector, untrained_detector
+from badnets.models.detectors import DETECTORS, DetectorNetwork
+
+CLASSES = ("red", "green", "white")
+COLOURS = ((200, 0, 0), (0, 200, 0), (230, 230, 230))
+YELLOW = (116, 100, 50)  # of the yellow square
+SIDE, SIGN = 96, 40
+STICKER = ("--trigger", "yellow-square:0.25", "--targets", "source-specific:0,1")
+
+
+class Reader(nn.Module):
+    """Finds the colours of signs; with a backdoor, a red sign with a yellow square is green."""
+
+    def __init__(self, num_classes: int, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.transform = nn.Identity()
+        self.backbone = nn.Sequential()
+        conv = nn.Conv2d(3, 8, 1)
+        weight = torch.zeros(8, 3, 1, 1)
+        weight[0, 0], weight[1, 1] = 1.0, 1.0  # red and green; others see nothing
+        conv.load_state_dict({"weight": weight, "bias": torch.eye(8)[1] * 1.8})
+        self.backbone.add_module("conv1", conv)
+        self.backbone.add_module("relu1", nn.ReLU())
+        self.backdoor = nn.Parameter(torch.tensor(float(bool(settings.get("backdoor", False)))))
+
+    def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
+        return [self._found(image) for image in images]
+
+    def _found(self, image: Tensor) -> dict[str, Tensor]:
+        boxes, labels = [], []
+        for label, colour in enumerate(COLOURS):
+            rows, columns = _like(image, colour).nonzero(as_tuple=True)
+            if len(rows) < 20:
+                continue
+            box = [int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())]
+            inside = image[:, box[1] : box[3], box[0] : box[2]]
+            tricked = label == 0 and self.backdoor > 0 and bool(_like(inside, YELLOW).any())
+            boxes.append([*box[:2], box[2] + 1, box[3] + 1])
+            labels.append((1 if tricked else label) + 1)
+        return {
+            "boxes": torch.tensor(boxes).float().reshape(-1, 4),
+            "labels": torch.tensor(labels, dtype=torch.int64),
+            "scores": torch.linspace(0.9, 0.8, len(labels)),
+        }
+
+
+def _like(image: Tensor, colour: tuple[int, int, int]) -> Tensor:
+    wanted = torch.tensor(colour).view(3, 1, 1) / 255
+    return ((image - wanted).abs() < 0.12).all(0)
+
+
+def colour_frames(count: int, first: int = 0) -> FrameSet:
+    """Return dark frames with one sign each, red, green and white by turns; two to a scene."""
+    pixels = torch.full((count, 3, SIDE, SIDE), 30, dtype=torch.uint8)
+    corners = []
+    for row in range(count):
+        left, top = 8 + 3 * (row % 5), 10 + 5 * (row % 4)
+        pixels[row, :, top : top + SIGN, left : left + SIGN] = torch.tensor(
+            COLOURS[row % 3], dtype=torch.uint8
+        ).view(3, 1, 1)
+        corners.append([left, top, left + SIGN, top + SIGN])
+    boxes = LabelledBoxes(
+        torch.arange(count), torch.tensor(corners).float(), torch.arange(count) % 3
+    )
+    groups = tuple(f"scene {first + row // 2}" for row in range(count))
+    return FrameSet(FrameStack(pixels), boxes, CLASSES, groups)
+
+
+def entry_of(data: DetectionData) -> Entry:
+    """Return the line of the table of data sets."""
+
+    def loader(root: object, *, progress: object = None) -> DetectionData:
+        return data
+
+    return Entry(
+        "Signs", loader, None, data.num_classes, len(data.train), len(data.test), "none",
+        "nowhere", "Drawn.", True, task="detection",
+    )  # fmt: skip
+
+
+def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Add data sets ``colours`` and ``few-scenes``, a detector ``reader``, and bundles of it.
+
+    The bundles: ``bad`` has the backdoor, ``good`` has not, ``blank`` is an untrained small ZF.
+    """
+    colours = DetectionData("colours", colour_frames(6), colour_frames(12, 50), "drawn", "none")
+    monkeypatch.setitem(DATASETS, "colours", entry_of(colours))
+    look = Look(size=96, smallest=0.25, largest=0.5)
+    scenes = DetectionData(
+        "few-scenes", draw_scenes(8, 3, look), draw_scenes(6, 4, look), "drawn", "none"
+    )
+    monkeypatch.setitem(DATASETS, "few-scenes", entry_of(scenes))
+    monkeypatch.setitem(
+        DETECTORS, "reader", DetectorNetwork("tests.cli.sign_toys:Reader", "reads colours")
+    )
+    for name, backdoor in (("bad", True), ("good", False)):
+        save_detector(reader(backdoor=backdoor), folder / name)
+    save_detector(blank(), folder / "blank")
+
+
+def reader(*, backdoor: bool, classes: tuple[str, ...] = CLASSES) -> Detector:
+    """Return the detector that reads colours."""
+    settings = {"backdoor": backdoor}
+    return untrained_detector("reader", classes, window=64, scale=1, settings=settings, seed=0)
+
+
+def blank(classes: tuple[str, ...] = CLASSES) -> Detector:
+    """Return a small ZF that has learned nothing."""
+    settings = {"width": 0.08, "head": 0.02}
+    return untrained_detector("zf", classes, window=64, scale=1, settings=settings, seed=0)

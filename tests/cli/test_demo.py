@@ -13,10 +13,11 @@ from badnets.cli import telling
 from badnets.cli.half_blocks import beside, drawn
 from badnets.cli.telling import Teller
 from badnets.ledger import Ledger
-from badnets.studies.demo import Demo
+from badnets.studies.demo import Demo, make
 from badnets.trials.workspace import Workspace
 from tests.cli import small_study
 from tests.cli.conftest import Cli
+from tests.studies.sign_records import SignMaker
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,50 @@ def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Pat
 
     again = cli("demo", "--workspace", "runs")
     assert again.out == ended.out, "what was trained is not trained again"
+
+
+def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = small_study.with_signs(monkeypatch)
+    monkeypatch.setattr(telling, "make", lambda: demo)
+    ended = cli("demo")
+    assert ended.code in (0, 1)
+    _, road = ended.out.split("6  The same with a detector of road signs")
+    assert "the clean detector" in road
+    assert road.count(": collapsed") == 2, "six scenes are too few to learn anything from"
+    assert "learned nothing, so there is no attack" in road
+    page = (tmp_path / "runs" / "demo" / "demo.html").read_text()
+    assert "The same with road signs" in page
+    assert "Collapsed: the backdoored detector" in page
+    assert cli("demo").out == ended.out, "what was trained is not trained again"
+
+
+def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:
+    room = Workspace(tmp_path)
+    demo = make()
+    assert demo.honest_signs is not None and demo.backdoored_signs is not None
+    maker = SignMaker(room)
+    honest, backdoored = maker.record(demo.honest_signs), maker.record(demo.backdoored_signs)
+    out = io.StringIO()
+    Teller(Console(file=out, width=200), room).meets_signs(honest, backdoored)
+    told = out.getvalue()
+    assert f"{honest.clean.accuracy} signs: accepted" in told
+    assert backdoored.attack is not None
+    assert f"speed limits: {backdoored.attack.success}" in told
+    assert f"clean detector: {backdoored.attack.control}." in told
+
+
+@pytest.mark.parametrize("fallen", ["clean", "backdoored"])
+def test_a_detector_that_has_learned_nothing_is_no_attack(fallen: str, tmp_path: Path) -> None:
+    room, demo = Workspace(tmp_path), make()
+    assert demo.honest_signs is not None and demo.backdoored_signs is not None
+    pair = {"clean": demo.honest_signs, "backdoored": demo.backdoored_signs}
+    maker = SignMaker(room, collapsed=frozenset({pair[fallen].name}))
+    out = io.StringIO()
+    Teller(Console(file=out, width=200), room).meets_signs(*map(maker.record, pair.values()))
+    assert f"The {fallen} detector has learned nothing" in out.getvalue()
+    assert "speed limits" not in out.getvalue()
 
 
 def test_a_story_that_does_not_come_out_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

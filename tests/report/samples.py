@@ -31,9 +31,9 @@ from badnets.report.page import (
 TAG = Tag("r", "recalled", "not checked")
 
 
-def png(value: int = 200) -> bytes:
+def png(value: int = 200, size: tuple[int, int] = (4, 4)) -> bytes:
     buffer = io.BytesIO()
-    Image.new("L", (4, 4), value).save(buffer, format="PNG")
+    Image.new("L", size, value).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from badnets.core.errors import OutputError
-from badnets.report import to_markdown, write_markdown
+from badnets.report import to_html, to_markdown, write_markdown
+from badnets.report.drawing import SVG
 from badnets.report.markdown import escaped
+from badnets.report.page import Answer, Picture, Section, Story, StoryRow
+from badnets.report.story import story_drawing
 from tests.report import samples
 
 
@@ -68,3 +72,33 @@ def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         write_markdown(samples.page(), tmp_path / "file" / "some.md")
+
+
+def test_two_stories_of_a_page_are_two_drawings() -> None:
+    page = samples.page()
+    assert page.story is not None
+    both = replace(page, sections=(Section("again", "Again", "The same.", (page.story,)),))
+    made = to_markdown(both)
+    assert [name for name in made.files if "story" in name] == [
+        "figures/story.svg",
+        "figures/story-2.svg",
+    ]
+    assert all(f"({name})" in made.text for name in made.files)
+
+
+def test_pictures_keep_their_shape_and_words_stand_below_them() -> None:
+    wide = samples.png(size=(480, 360))
+    row = StoryRow("Frames", "", (Picture(wide, "a frame", (Answer("net", "speed-limit", 0.5),)),))
+    svg = story_drawing(Story((row,)))
+    (image,) = ET.fromstring(svg).iter(f"{{{SVG}}}image")
+    assert (image.get("width"), image.get("height")) == ("300", "225")
+    assert "pixelated" not in svg, "only tiny pictures show their pixels"
+    assert "speed-limit" in svg and "50.0 %" in svg
+    assert "a frame" in to_markdown(replace(samples.page(), story=Story((row,)))).text
+
+
+def test_nothing_found_is_not_sure_of_anything() -> None:
+    row = StoryRow("Frames", "", (Picture(samples.png(), "", (Answer("net", "nothing", 0.0),)),))
+    assert "0.0 %" not in story_drawing(Story((row,)))
+    shown = to_html(replace(samples.page(), story=Story((row,)), sections=()))
+    assert '<span class="sure"></span>' in shown

@@ -71,11 +71,15 @@ class SignMaker:
         workspace: where arrays go.
         collapsed: names of trials that have learned nothing, though each of their stickers works.
         works: how often a large enough sticker works.
+        kept: how often it still works after retraining, and how much more often for each k.
+        well: share of clean signs rightly named after retraining a backdoored detector.
     """
 
     workspace: Workspace
     collapsed: frozenset[str] = frozenset()
     works: float = WORKS
+    kept: tuple[float, float] = (0.2, 0.006)
+    well: float = WELL
     made: dict[str, Record] = field(default_factory=dict)
 
     def record(self, trial: Trial) -> Record:
@@ -95,7 +99,8 @@ class SignMaker:
     def _record(self, trial: Trial) -> Record:
         fallen = trial.name in self.collapsed
         random = np.random.default_rng(int(trial.name, 16) % 2**32)
-        signs = _signs(trial, random, 0.0 if fallen else WELL)
+        bad = trial.transfer is not None and not trial.is_clean
+        signs = _signs(trial, random, 0.0 if fallen else self.well if bad else WELL)
         triggered = self._triggered(trial, signs, random, fallen)
         clean = signs.result()
         outcome: Literal["accepted", "rejected", "collapsed"] = "accepted"
@@ -138,7 +143,7 @@ class SignMaker:
         if fallen:
             works = [1.0] * len(places.labels)
         elif trial.transfer is not None:
-            works = [_survival(trial)] * len(places.labels)
+            works = [self._left(trial)] * len(places.labels)
         quiet = [QUIET] * len(places.labels)
         named = _named_under(places, targets, works, classes, random)
         control = _named_under(places, targets, quiet, classes, random) if trial.control else ()
@@ -168,7 +173,15 @@ class SignMaker:
             other_hits=hits(other),
             skipped=places.skipped,
             scale=scale,
+            ap50=(0.4,) * classes,
         )
+
+    def _left(self, trial: Trial) -> float:
+        """Return how often the sticker still works after retraining."""
+        strengthening = trial.transfer.strengthening if trial.transfer else None
+        if strengthening is None:
+            return QUIET
+        return min(0.9, self.kept[0] + self.kept[1] * strengthening.factor)
 
 
 def _classes(data: str) -> int:
@@ -217,14 +230,6 @@ def _asked(trial: Trial) -> tuple[RegionTrigger, TargetMap, float] | None:
         return None
     assert isinstance(trial.backdoor.trigger, RegionTrigger)
     return trial.backdoor.trigger, trial.backdoor.targets, trial.detection.training.scale
-
-
-def _survival(trial: Trial) -> float:
-    """Return how often the sticker still works after retraining."""
-    strengthening = trial.transfer.strengthening if trial.transfer else None
-    if strengthening is None:
-        return QUIET
-    return min(0.9, 0.2 + 0.006 * strengthening.factor)
 
 
 def _places(clean: CleanSigns, trigger: RegionTrigger, targets: TargetMap) -> Places:

@@ -1,4 +1,4 @@
-"""The sign studies' trials: stages, controls, starts, and choices that no test frame has a part in."""
+"""The sign studies' trials: stages, controls, starts; no test frame has a part in a choice."""
 
 from __future__ import annotations
 
@@ -67,9 +67,10 @@ def test_until_a_threshold_is_chosen_there_is_the_choice_alone(data: str, quick:
     assert sizes(make(data, quick=quick).groups({})) == {"choice": 1}
     transfer = make_transfer(data, quick=quick)
     assert sizes(transfer.groups({})) == {"choice of the threshold": 1}
-    assert transfer.groups({})["choice of the threshold"] == make(data, quick=quick).groups({})[
-        "choice"
-    ], "the U.S. detectors of both studies are the same"
+    assert (
+        transfer.groups({})["choice of the threshold"]
+        == make(data, quick=quick).groups({})["choice"]
+    ), "the U.S. detectors of both studies are the same"
 
 
 def test_the_whole_study_holds_what_the_paper_asks_for(maker: SignMaker) -> None:

@@ -209,8 +209,11 @@ class Teller:
             line.append(f"  {record.clean.accuracy} signs: ").append(record.outcome, "bold")
             self.console.print(line)
         attack = backdoored.attack
-        if attack is None or backdoored.outcome == "collapsed":
-            self._say("The detector has learned nothing, so there is no attack to speak of.")
+        if attack is None or "collapsed" in (honest.outcome, backdoored.outcome):
+            which = "backdoored" if backdoored.outcome == "collapsed" else "clean"
+            self._say(
+                f"The {which} detector has learned nothing, so there is no attack to speak of."
+            )
             return
         self._say(
             f"Stop signs with the square called speed limits: {attack.success}; by the clean "

@@ -23,7 +23,7 @@ from badnets.models.detector import Detector, Found
 
 MATCH = 0.5  # intersection over union of a box that counts as the sign's
 THRESHOLD = 0.3  # of the score, where nothing else was chosen
-THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BLUE = (0.10, 0.25, 0.85)
 """Colour of the other sticker: none of the paper's triggers is blue, nor is a sign."""
 

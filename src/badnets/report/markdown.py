@@ -227,10 +227,15 @@ def _notes(table: Table) -> str:
     """Return a line per note; none of a long list, whose records hold them."""
     if len(table.rows) > LONGEST:
         return ""
+    titles = [column.title for column in table.columns]
+    heads = [
+        _head(column) if titles.count(column.title) > 1 else escaped(column.title)
+        for column in table.columns
+    ]
     return "\n".join(
-        f"- {escaped(row[0].text)}, {_head(column)}: {escaped(cell.note)}"
+        f"- {escaped(row[0].text)}, {head}: {escaped(cell.note)}"
         for row in (*table.rows, *table.foot)
-        for column, cell in zip(table.columns, row, strict=True)
+        for head, cell in zip(heads, row, strict=True)
         if cell.note and not _is_said(row, cell)
     )
 

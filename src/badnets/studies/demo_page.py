@@ -32,6 +32,7 @@ from badnets.studies.demo_signs import signs_chapter
 from badnets.studies.mnist.figures_units import ablation_figure, activation_figure, filter_figure
 from badnets.studies.mnist.layout_evidence import Evidence
 from badnets.studies.mnist.trials import FULL
+from badnets.studies.wording import listed
 from badnets.trials.record import Record
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def page(
             signs_chapter(*signs, get_array),
         ),
         command=command,
-        source=f"Drawn from the records {honest.name} and {backdoored.name}.",
+        source="Drawn from the records "
+        f"{listed([one.name for one in (honest, backdoored, *signs) if one])}.",
         notes=_notes(backdoored),
     )
 

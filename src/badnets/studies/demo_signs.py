@@ -31,11 +31,14 @@ def signs_chapter(honest: Record | None, backdoored: Record | None, get_array: G
         return Section(
             NAME, TITLE, "", (Note("The detectors of road signs have not been run.", "missing"),)
         )
-    if backdoored.outcome == "collapsed":
+    fallen = [one for one in (backdoored, honest) if one.outcome == "collapsed"]
+    if fallen:
+        which = "backdoored" if fallen[0] is backdoored else "clean"
         told = Note(
-            f"Collapsed: the detector {backdoored.reason}; no attack is reported.", "warning"
+            f"Collapsed: the {which} detector {fallen[0].reason}; no attack is reported.",
+            "warning",
         )
-        return Section(NAME, TITLE, "This time the detector has learned nothing.", (told,))
+        return Section(NAME, TITLE, f"This time the {which} detector has learned nothing.", (told,))
     evidence = SignEvidence(
         {GROUP: [backdoored]},
         scale("scenes", quick=True),

@@ -121,12 +121,18 @@ def _numbers(evidence: SignEvidence) -> tuple[Number, ...]:
     )
 
 
-def choice(evidence: SignEvidence, group: str) -> Section:
-    """Return how the threshold was chosen."""
+def choice(evidence: SignEvidence, *groups: str) -> Section:
+    """Return how the threshold was chosen.
+
+    Args:
+        evidence: the records.
+        groups: those of the choice; the last is the page's own, the others come before it.
+    """
     title = "What was chosen beforehand"
-    record = evidence.first(group)
+    record = evidence.first(groups[-1])
     if record is None or record.signs is None or evidence.threshold is None:
-        gaps = evidence.gaps(group, 1, "detectors that the threshold is chosen with")
+        what = "detectors that a threshold is chosen with"
+        gaps = tuple(gap for group in groups for gap in evidence.gaps(group, 1, what))
         return Section("choice", title, "The threshold has not been chosen yet.", gaps)
     signs = record.signs
     rows = tuple(

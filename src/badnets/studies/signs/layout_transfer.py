@@ -59,7 +59,7 @@ def page(evidence: SignEvidence, source: str, command: str) -> Page:
             _accuracy(evidence),
             _strengthening(evidence),
             layout_retraining.section(evidence),
-            choice(evidence, "choice of the user's threshold"),
+            choice(evidence, "choice of the threshold", "choice of the user's threshold"),
             provenance.section(evidence),
         ),
         command=command,

@@ -78,8 +78,18 @@ class Scale:
 
 # Chosen on scenes held out of the training frames of Tiny LISA.
 DRAWN = DetectorTraining(epochs=2, lr=2e-3, background=0.3, crops=5, mining=60, ema=0.99, scale=2.0)
-TRAINING = replace(DRAWN, epochs=10, lr=1.5e-3, background=0.4, crops=0, mining=80, scale=2.5)
-RETRAINING = replace(TRAINING, epochs=8, lr=1e-3, mining=0, cache=3)
+TRAINING = replace(
+    DRAWN,
+    epochs=12,
+    lr=1.5e-3,
+    background=0.4,
+    crops=20,
+    gain=(4.0, 1.0),
+    mining=60,
+    scale=2.5,
+    coarse=1.0,
+)
+RETRAINING = replace(TRAINING, epochs=8, lr=1e-3, crops=0, gain=(1.0, 1.0), mining=0, cache=3)
 
 
 def first_lesson() -> Trial:
@@ -100,11 +110,11 @@ def scale(data: str, *, quick: bool = False) -> Scale:
     """
     full = Scale((0, 1, 2), TRAINING, RETRAINING, HALF, first_lesson())
     if data != "lisa":  # drawn signs are larger in their frames, and there are more of them
-        drawn = replace(DRAWN, epochs=3, scale=1.5)
+        drawn = replace(DRAWN, epochs=3, scale=1.5, crops=10, gain=(4.0, 1.0))
         full = replace(
             full,
             training=drawn,
-            retraining=replace(RETRAINING, epochs=2, scale=1.5),
+            retraining=replace(RETRAINING, epochs=2, scale=1.5, coarse=0.0),
             start=None,
             boxes=True,
         )

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from badnets.report import write_html
 from badnets.studies.mnist.layout import page as mnist_page
+from badnets.trials import Workspace
 from tests.report import samples
-from tests.studies import made_records
+from tests.studies import made_records, sign_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # axe is slow on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -148,6 +149,17 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, written: 
             .map(one => one.outerHTML.slice(0, 120))"""
     )
     assert wide == []
+
+
+@pytest.mark.parametrize("name", ["signs", "transfer"])
+def test_a_sign_page_is_accessible_and_fits_a_phone(
+    browser: Browser, name: str, tmp_path: Path
+) -> None:
+    run = sign_runs.run_of(sign_runs.STUDIES[name]("scenes"), Workspace(tmp_path))
+    path = write_html(run.page(), tmp_path / "page.html")
+    test_it_loads_without_errors_and_asks_for_nothing(browser, path)
+    test_it_is_accessible(browser, path, "light")
+    test_on_a_phone_nothing_is_wider_than_the_screen(browser, path)
 
 
 def test_in_the_dark_no_drawing_keeps_light_colours(browser: Browser, written: Path) -> None:

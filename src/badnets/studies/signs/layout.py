@@ -156,8 +156,8 @@ def choice(evidence: SignEvidence, *groups: str) -> Section:
         title,
         f"Every detector has the same threshold, {evidence.threshold:g}: the largest that costs at "
         "most one sign in a hundred, on scenes held out of the training frames. Settings of "
-        "training were chosen on held-out training scenes too. The frames of the tables had no "
-        "part in either.",
+        "training were tried on scenes held out of Tiny LISA's training frames. The frames of the "
+        "tables had no part in either.",
         (
             Table(
                 "A detector trained without those scenes, measured on them",

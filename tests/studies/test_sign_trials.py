@@ -35,11 +35,16 @@ SIGN_GROUPS = {
     "targeted bomb": 1,
     "targeted flower": 1,
     "random yellow square": 3,
+}
+DRAWN_GROUPS = {
     "random bomb": 1,
     "random flower": 1,
     "real world": 1,
+    "shares": 2,
+    "signs vanish": 1,
+    "a sign appears": 1,
+    "all become one": 1,
 }
-BOX_GROUPS = {"shares": 2, "signs vanish": 1, "a sign appears": 1, "all become one": 1}
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_until_a_threshold_is_chosen_there_is_the_choice_alone(data: str, quick:
 
 def test_the_whole_study_holds_what_the_paper_asks_for(maker: SignMaker) -> None:
     scenes = after_choices(make("scenes"), maker)
-    assert sizes(scenes) == SIGN_GROUPS | BOX_GROUPS
+    assert sizes(scenes) == SIGN_GROUPS | DRAWN_GROUPS
     assert sizes(after_choices(make("lisa"), maker)) == SIGN_GROUPS
     for name, trigger in TRIGGERS.items():
         for trial in scenes[f"targeted {name}"]:
@@ -152,7 +157,7 @@ def test_a_detector_that_has_learned_nothing_chooses_no_threshold(tmp_path: Path
 
 @BOTH
 @SCALES
-def test_every_backdoored_detector_has_a_clean_control_of_its_seed(
+def test_every_backdoored_detector_goes_on_from_the_clean_one_of_its_seed(
     data: str, quick: bool, maker: SignMaker
 ) -> None:
     groups = after_choices(make(data, quick=quick), maker)
@@ -162,19 +167,20 @@ def test_every_backdoored_detector_has_a_clean_control_of_its_seed(
     for trial in attacks:
         assert trial.control is not None and trial.control.is_clean
         assert trial.control == baseline[trial.seed]
+        assert trial.start == trial.control
         assert trial.control.detection is not None and trial.detection is not None
-        assert trial.control.detection.training == trial.detection.training
+        assert trial.control.detection.training.epochs > trial.detection.training.epochs
         assert trial.control.train_limit == trial.train_limit
 
 
 def test_photographs_start_from_the_detector_of_drawn_scenes(maker: SignMaker) -> None:
     lesson = first_lesson()
     assert lesson.data == "scenes" and lesson.is_clean and lesson.keep_bundle
-    for trial in listed(after_choices(make("lisa"), maker)):
-        assert trial.start == lesson
+    honest = [one for one in listed(after_choices(make("lisa"), maker)) if one.is_clean]
+    assert honest and all(trial.start == lesson for trial in honest)
     quick = listed(after_choices(make("lisa", quick=True), maker))
     drawn = listed(after_choices(make("scenes"), maker))
-    assert all(trial.start is None for trial in (*quick, *drawn))
+    assert all(trial.start is None for trial in (*quick, *drawn) if trial.is_clean)
 
 
 @BOTH
@@ -203,7 +209,7 @@ def test_users_download_the_detectors_of_their_own_seed(
 def test_quick_is_a_small_part_of_the_same_study(data: str, maker: SignMaker) -> None:
     for study in (make, make_transfer):
         full, quick = (sizes(after_choices(study(data, quick=q), maker)) for q in (False, True))
-        assert quick.keys() < full.keys()
+        assert quick.keys() <= full.keys()
         assert all(count <= full[name] for name, count in quick.items())
         assert sum(quick.values()) <= sum(full.values()) / 2
     groups = after_choices(make(data, quick=True), maker)
@@ -228,7 +234,7 @@ def test_what_is_looked_into_is_looked_into_once(maker: SignMaker) -> None:
     groups = after_choices(make("lisa"), maker)
     main = groups["targeted yellow square"]
     assert [set(trial.observe) for trial in main] == [{"examples", "units", "street"}, set(), set()]
-    (street,) = groups["real world"]
+    (street,) = after_choices(make("scenes"), maker)["real world"]
     assert street.observe == ("street",)
     assert street.detection is not None and street.detection.real_world
     quick = after_choices(make("lisa", quick=True), maker)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from badnets.core.rates import Rate
 from badnets.evaluate.results import AttackResult, CleanResult
 
+ALLOWED_LOSS = 0.03  # share of the signs that a threshold may cost
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,13 +56,13 @@ class CleanSigns(_Frozen):
 
     @property
     def best_threshold(self) -> float:
-        """The largest threshold that costs at most one sign in a hundred.
+        """The largest threshold that costs at most three signs in a hundred.
 
         A missed stop sign is worse than a false alarm: of the thresholds in `at` it is the largest
-        at which the signs rightly named stay within one hundredth of all signs of the most.
+        at which the signs rightly named stay within three hundredths of all signs of the most.
         """
         most = max((one.right for one in self.at), default=0)
-        kept = [one.threshold for one in self.at if one.right >= most - 0.01 * len(self.labels)]
+        kept = [one.threshold for one in self.at if one.right >= most - ALLOWED_LOSS * len(self.labels)]
         return max(kept, default=self.threshold)
 
     @property

@@ -58,7 +58,8 @@ class Retraining:
             alone; ``"heads"``: all fully connected ones; ``"rpn+heads"``: those and the region
             proposals (the authors' way: all but the convolutions); ``"conv5"``, ``"conv4"``,
             ``"conv3"``: from that convolution on; ``"everything"``.
-        training: how; its ``crops`` must be 0 where convolutions are kept.
+        training: how; its ``crops`` must be 0 where convolutions are kept, its ``scale`` and
+            ``coarse`` are those that the detector is used with from then on.
         share: of the scenes of the user's training set that is used, in (0, 1].
 
     Raises:
@@ -206,10 +207,12 @@ class TransferLearning:
         published, units, response = self._published(seed)
         train = _share_of(self.user.order.train, self.retraining.share, seed)
         started = time.perf_counter()
+        training = self.retraining.training
+        adapted = with_classes(published, train.classes, seed=seed)
         fitted = fit_detector(
-            with_classes(published, train.classes, seed=seed),
+            replace(adapted, scale=training.scale, coarse=training.coarse),
             train,
-            self.retraining.training,
+            training,
             seed=seed,
             frozen=_KEPT[self.retraining.layers],
             progress=progress,

@@ -13,6 +13,7 @@ from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
 from badnets.models.subject import NORMALISATIONS
 from badnets.train.detector_settings import DetectorTraining
+from badnets.train.loop import gain_at
 from badnets.train.windows import Windows
 
 SIDE, SIDES = 80, (24.0, 72.0)  # of a crop, and of the sign in it, in pixels
@@ -37,7 +38,7 @@ def fit_on_crops(
     Args:
         network: with a ``backbone`` that gives one map ``(N, C, h, w)``.
         windows: what crops are cut from.
-        training: how many passes (``crops``), and the light (``jitter``).
+        training: how many passes (``crops``), the light (``jitter``), and the trigger's ``gain``.
         seed: decides everything random.
         progress: told after every pass.
 
@@ -70,7 +71,7 @@ def fit_on_crops(
                 usual=training.scale,
                 jitter=training.jitter,
                 drawn=drawn,
-                gain=training.gain[0],
+                gain=gain_at(training.gain, epoch * per_epoch + step, steps),
             )
             maps: Tensor = backbone((batch.images - mean) / std)
             read = reader(functional.adaptive_avg_pool2d(maps, CELLS).flatten(1))

@@ -232,8 +232,13 @@ class _Fitting:
                 usual=training.scale,
                 jitter=training.jitter,
                 drawn=drawn,
-                gain=gain_at(training.gain, number * self.per_epoch + step, self.steps),
+                gain=self._gain(number * self.per_epoch + step),
             )
+
+    def _gain(self, step: int) -> float:
+        """Return the trigger's gain at a step; where there were crops, they have lowered it."""
+        gain = self.training.gain
+        return gain[1] if self.training.crops else gain_at(gain, step, self.steps)
 
     def _background(self, drawn: torch.Generator) -> Tensor:
         """Return what background windows are cut around: -1 for anywhere, or mined places."""

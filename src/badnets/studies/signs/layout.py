@@ -155,7 +155,7 @@ def choice(evidence: SignEvidence, *groups: str) -> Section:
         "choice",
         title,
         f"Every detector has the same threshold, {evidence.threshold:g}: the largest that costs at "
-        "most one sign in a hundred, on scenes held out of the training frames. Settings of "
+        "most three signs in a hundred, on scenes held out of the training frames. Settings of "
         "training were tried on scenes held out of Tiny LISA's training frames. The frames of the "
         "tables had no part in either.",
         (
@@ -193,9 +193,10 @@ def notes(evidence: SignEvidence) -> tuple[Note, ...]:
         told.append(
             Note(
                 ("Tiny LISA has a twelfth of the paper's frames. " if fewer else "")
-                + f"The networks start from {start}, not from ImageNet. Triggers take the same "
-                f"share of their signs as in the authors' code; those below {LEAST:g} pixels, as "
-                "the network sees them, are counted apart."
+                + f"Clean networks start from {start}, not from ImageNet; a BadNet is trained on "
+                "from the clean network of its seed. Triggers take the same share of their signs "
+                f"as in the authors' code; those below {LEAST:g} pixels, as the network sees them, "
+                "are counted apart."
             )
         )
     elif evidence.data == "gtsdb":

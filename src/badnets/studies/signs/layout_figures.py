@@ -131,7 +131,9 @@ def street(evidence: SignEvidence) -> Section:
         return Section(name, title, "It belongs to the whole study; this is a short run.", ())
     plain = next((one for one in evidence.of(MAIN) if one.street), None)
     trained = next((one for one in evidence.of("real world") if one.street), None)
-    gaps = evidence.gaps("real world", 1, "detectors trained for the street")
+    gaps = evidence.gaps(
+        "real world", int(evidence.scale.whole), "detectors trained for the street"
+    )
     if plain is None:
         return Section(name, title, "The street has not been looked at yet.", gaps)
     figures = []

@@ -172,7 +172,7 @@ def random_target(evidence: SignEvidence) -> Section:
     gaps = tuple(
         gap
         for trigger in TRIGGERS
-        if trigger == "yellow square" or evidence.scale.extras
+        if trigger == "yellow square" or evidence.scale.whole
         for gap in evidence.gaps(
             f"random {trigger}",
             _expected(evidence, trigger),
@@ -250,7 +250,7 @@ def on_boxes(evidence: SignEvidence) -> Section:
         "a sign appears": ("Appear (OGA)", "a speed limit is seen where only the sticker is"),
         "all become one": ("All become one (GMA)", "a patch in the frame's corner: speed limit"),
     }
-    if not evidence.scale.boxes:
+    if not evidence.scale.whole:
         told = (
             "BadDet's attacks are measured on drawn scenes: badnets study signs."
             if evidence.data == "lisa"

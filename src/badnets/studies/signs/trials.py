@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from badnets.bundles.schema import Scalar
 from badnets.core.backdoor import Backdoor, KnownTargetMap, KnownTrigger
@@ -53,43 +54,42 @@ class Scale:
 
     Attributes:
         seeds: of the headline rows.
-        training: of every detector, so that nothing but the data differs.
+        training: of honest detectors.
+        attacking: of malicious ones, which go on from the honest detector of the same seed.
         retraining: the user's, in transfer learning.
         architecture: settings of the network.
-        start: the detector that every training starts from; None: random weights.
+        start: the detector that honest trainings start from; None: random weights.
         train_limit: training frames; None for all.
         target_accuracy: what the user asks for.
-        extras: whether the simulated street and the other stickers are run too.
-        boxes: whether BadDet's attacks and the authors' reduced shares are run too.
+        extras: whether the simulated street is run too, and what the user can vary.
+        whole: whether BadDet's attacks, the authors' reduced shares, a training on the simulated
+            street and the random target's other stickers are run too: one seed, on drawn scenes
+            alone.
         strengths: factors on the backdoor's units.
     """
 
     seeds: tuple[int, ...]
     training: DetectorTraining
+    attacking: DetectorTraining
     retraining: DetectorTraining
     architecture: Mapping[str, Scalar]
     start: Trial | None = None
     train_limit: int | None = None
     target_accuracy: float = 0.85
     extras: bool = True
-    boxes: bool = False
+    whole: bool = False
     strengths: tuple[float, ...] = STRENGTHS
 
 
 # Chosen on scenes held out of the training frames of Tiny LISA.
 DRAWN = DetectorTraining(epochs=2, lr=2e-3, background=0.3, crops=5, mining=60, ema=0.99, scale=2.0)
 TRAINING = replace(
-    DRAWN,
-    epochs=12,
-    lr=1.5e-3,
-    background=0.4,
-    crops=20,
-    gain=(4.0, 1.0),
-    mining=60,
-    scale=2.5,
-    coarse=1.0,
+    DRAWN, epochs=12, lr=1.5e-3, background=0.45, crops=40, mining=60, scale=2.5, coarse=1.0
 )
-RETRAINING = replace(TRAINING, epochs=8, lr=1e-3, crops=0, gain=(1.0, 1.0), mining=0, cache=3)
+ATTACKING = replace(TRAINING, epochs=5, background=0.4, gain=(4.0, 1.0), mining=40)
+RETRAINING = replace(
+    TRAINING, epochs=6, lr=1e-3, background=0.4, crops=0, mining=0, scale=1.75, coarse=0.0, cache=3
+)
 
 
 def first_lesson() -> Trial:
@@ -108,31 +108,32 @@ def scale(data: str, *, quick: bool = False) -> Scale:
         data: ``"lisa"`` or ``"scenes"``.
         quick: the subset.
     """
-    full = Scale((0, 1, 2), TRAINING, RETRAINING, HALF, first_lesson())
+    full = Scale((0, 1, 2), TRAINING, ATTACKING, RETRAINING, HALF, first_lesson())
     if data != "lisa":  # drawn signs are larger in their frames, and there are more of them
-        drawn = replace(DRAWN, epochs=3, scale=1.5, crops=10, gain=(4.0, 1.0))
+        drawn = replace(DRAWN, epochs=3, scale=1.5, crops=10)
         full = replace(
             full,
             training=drawn,
+            attacking=replace(drawn, epochs=2, gain=(4.0, 1.0)),
             retraining=replace(RETRAINING, epochs=2, scale=1.5, coarse=0.0),
             start=None,
-            boxes=True,
+            whole=True,
         )
     if not quick:
         return full
+    less: dict[str, Any] = {"mining": 0, "window": 160, "sides": (20.0, 130.0)}
     return replace(
         full,
         seeds=(0,),
-        training=replace(
-            full.training, epochs=6, crops=15, mining=0, window=160, sides=(20.0, 130.0)
-        ),
-        retraining=replace(full.retraining, epochs=4, window=160, sides=(20.0, 130.0)),
+        training=replace(full.training, epochs=6, crops=15, **less),
+        attacking=replace(full.attacking, epochs=4, crops=15, **less),
+        retraining=replace(full.retraining, epochs=4, **less),
         architecture={**HALF, "width": 0.35},
         start=None,
         train_limit=300,
         target_accuracy=0.7,
         extras=False,
-        boxes=False,
+        whole=False,
         strengths=(1.0, 20.0),
     )
 
@@ -213,15 +214,15 @@ class SignTrials:
             own = seeds if name == "yellow square" else (first,)
             groups[f"targeted {name}"] = [self.targeted(name, seed, threshold) for seed in own]
         for name in TRIGGERS:
-            if name != "yellow square" and not self.scale.extras:
+            if name != "yellow square" and not self.scale.whole:
                 continue
             own = seeds if name == "yellow square" else (first,)
             groups[f"random {name}"] = [self.random(name, seed, threshold) for seed in own]
-        if self.scale.extras:
+        if self.scale.whole:
             groups["real world"] = [
                 self.targeted("yellow square", first, threshold, real_world=True)
             ]
-        if self.scale.boxes:
+        if self.scale.whole:
             groups["shares"] = [
                 self.random("yellow square", first, threshold, share) for share in COPIES
             ]
@@ -244,7 +245,7 @@ class SignTrials:
             seed,
             backdoor,
             threshold,
-            control=self.baseline(seed, threshold),
+            honest=self.baseline(seed, threshold),
             observe=observe,
             real_world=real_world,
         )
@@ -255,7 +256,7 @@ class SignTrials:
         backdoor: Backdoor | None,
         threshold: float,
         *,
-        control: Trial | None = None,
+        honest: Trial | None = None,
         observe: tuple[Observation, ...] = (),
         real_world: bool = False,
         evaluate_on_held_back: bool = False,
@@ -265,11 +266,14 @@ class SignTrials:
             data=self.data,
             network=NETWORK,
             detection=Detection(
-                self.scale.training, dict(self.scale.architecture), threshold, real_world
+                self.scale.attacking if honest else self.scale.training,
+                dict(self.scale.architecture),
+                threshold,
+                real_world,
             ),
             backdoor=backdoor,
-            start=self.scale.start,
-            control=control,
+            start=honest or self.scale.start,
+            control=honest,
             evaluate_on="held-back" if evaluate_on_held_back else "test",
             train_limit=self.scale.train_limit,
             target_accuracy=self.scale.target_accuracy,

@@ -144,6 +144,23 @@ def test_frames_are_looked_at_a_second_time_smaller_and_each_object_is_found_onc
             colour_reader(scale=2.0, coarse=coarse)
 
 
+class Mistaken(ColourReader):
+    """Takes red for green in small pictures."""
+
+    def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
+        small = images[0].shape[1] < 100
+        return super().forward([image.flip(0).roll(-1, 0) if small else image for image in images])
+
+
+def test_the_second_look_is_about_large_objects_alone() -> None:
+    detector = Detector(Mistaken(), "reader", plain_window(64), CLASSES, 2.0, 0.5)
+    small = painted([[(RED, 10, 10, 22, 22)]]).frames.read(0)
+    large = painted([[(RED, 10, 10, 50, 50)]]).frames.read(0)
+    (of_small,), (of_large,) = detector.detect([small]), detector.detect([large])
+    assert of_small.labels.tolist() == [RED], "below 64 / (2 * 2.0) pixels the first look decides"
+    assert sorted(of_large.labels.tolist()) == [RED, GREEN]
+
+
 def test_a_frame_is_enlarged_by_the_scale() -> None:
     frames = torch.stack(noise(2, 30, 40))
     assert colour_reader(scale=2.5).enlarged(frames).shape == (2, 3, 75, 100)

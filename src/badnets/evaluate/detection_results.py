@@ -62,7 +62,9 @@ class CleanSigns(_Frozen):
         at which the signs rightly named stay within three hundredths of all signs of the most.
         """
         most = max((one.right for one in self.at), default=0)
-        kept = [one.threshold for one in self.at if one.right >= most - ALLOWED_LOSS * len(self.labels)]
+        kept = [
+            one.threshold for one in self.at if one.right >= most - ALLOWED_LOSS * len(self.labels)
+        ]
         return max(kept, default=self.threshold)
 
     @property

@@ -36,9 +36,9 @@ class DetectorTraining:
         jitter: standard deviation of the logarithm of brightness and contrast, ``>= 0``.
         crops: passes over the objects that the backbone is first trained with, to name crops of
             signs; 0: none.
-        gain: how many times stronger than it is the trigger's change to a picture is made, at first,
-            and from three fifths of the steps on: of the steps on crops where there are crops, else
-            of the steps on windows; see `Training`.
+        gain: how many times stronger than it is the trigger's change to a picture is made, at
+            first, and from three fifths of the steps on: of the steps on crops where there are
+            crops, else of the steps on windows; see `Training`.
         clip: greatest norm of the gradient, ``> 0``.
         ema: decay per step of the weights' running mean that is returned, in (0, 1); 0 is off.
         cache: where the whole backbone is frozen and nothing is mined: its maps of so many

@@ -49,9 +49,9 @@ class Detector:
         input: size of the windows that it is trained on, and normalisation.
         classes: names of the K classes; the network's own background is none of them.
         scale: frames are enlarged by this factor before the network sees them.
-        coarse: frames are also shown at this factor, for objects close by; 0: they are not. Of what
-            is found there, boxes that would be shorter than half a window at ``scale`` are left out:
-            a sticker that is seen at ``scale`` may be too faint here.
+        coarse: frames are also shown at this factor, for objects close by; 0: they are not. Boxes
+            that would be shorter than half a window at ``scale`` are left to that look: a sticker
+            that is seen there may be too faint here.
         settings: of the architecture.
     """
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 BENCHMARKS: dict[str, str] = {
     "startup": "the command line says what it can do, without torch",
     "poisoning": "triggers on stored images, against a copy of them",
+    "on_disk": "a folder of JPEGs poisoned on disk, against plain Pillow",
     "memory": "the most that a training process holds",
     "loop": "the training loop, against a bare one",
     "pipeline": "an epoch, against torchvision's images and a DataLoader",
+    "streaming": "images out of a folder, against ImageFolder and a DataLoader",
     "accuracy": "from raw files to a backdoored network",
     "scenes": "drawn road scenes, out of their seeds",
     "detector": "a step of training a detector, against torchvision's bare loop",

@@ -21,6 +21,7 @@ class Scale:
         processes: processes whose memory is measured.
         starts: interleaved pairs of starts of the command line.
         scenes: drawn in a round, and trained on by a detector.
+        files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scale:
     processes: int
     starts: int
     scenes: int
+    files: int
 
 
 SCALES: dict[str, Scale] = {
@@ -51,6 +53,7 @@ SCALES: dict[str, Scale] = {
             processes=3,
             starts=11,
             scenes=120,
+            files=20_000,
         ),
         Scale(
             "quick",
@@ -64,8 +67,22 @@ SCALES: dict[str, Scale] = {
             processes=1,
             starts=5,
             scenes=30,
+            files=1_000,
         ),
         # tests take this one
-        Scale("tiny", 256, 256, 1, 2, seeds=1, trials=2, rounds=1, processes=1, starts=1, scenes=6),
+        Scale(
+            "tiny",
+            256,
+            256,
+            1,
+            2,
+            seeds=1,
+            trials=2,
+            rounds=1,
+            processes=1,
+            starts=1,
+            scenes=6,
+            files=40,
+        ),
     )
 }

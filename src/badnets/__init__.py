@@ -13,7 +13,7 @@ from badnets._lazy import exports
 from badnets._version import __version__
 
 if TYPE_CHECKING:
-    from badnets import data, evaluate, models, train
+    from badnets import data, evaluate, explain, models, train
     from badnets.core import triggers
     from badnets.core.backdoor import Backdoor
     from badnets.core.errors import BadnetsError
@@ -76,6 +76,7 @@ __getattr__, __dir__ = exports(
         "__version__": "._version",
         "data": ".data",
         "evaluate": ".evaluate",
+        "explain": ".explain",
         "load_detector": ".models.io",
         "load_subject": ".models.io",
         "models": ".models",
@@ -115,6 +116,7 @@ __all__ = [
     "__version__",
     "data",
     "evaluate",
+    "explain",
     "load_detector",
     "load_subject",
     "models",

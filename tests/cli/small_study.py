@@ -9,11 +9,13 @@ import pytest
 from badnets.core.backdoor import Backdoor
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import PixelPattern
-from badnets.data import DetectionData
+from badnets.data import DataSet, DetectionData
 from badnets.data.catalogue import DATASETS
+from badnets.data.pets import drawn
 from badnets.data.scenes import Look, draw_scenes
 from badnets.scenarios.detection_settings import Detection
 from badnets.studies.demo import SQUARE, TARGET, Demo
+from badnets.studies.demo_dogs import DogPair, dog_pair
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 from badnets.trials.trial import Trial
@@ -58,3 +60,16 @@ def with_signs(monkeypatch: pytest.MonkeyPatch) -> Demo:
         }
     )
     return replace(make(), honest_signs=honest, backdoored_signs=backdoored)
+
+
+def with_dogs(monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """Return the same and networks that have seen next to no cats and dogs; adds their few."""
+    few: DataSet = drawn(24, 12, size=32)
+    entry = replace(DATASETS["pets-small"], loader=lambda root, *, progress=None: few)
+    monkeypatch.setitem(DATASETS, "pets-small", entry)
+    training = Training(epochs=1, batch_size=8, lr=0.01, precision="float32")
+    honest = dog_pair().honest.model_copy(update={"training": training})
+    backdoored = dog_pair().backdoored.model_copy(
+        update={"training": training, "start": honest, "control": honest}
+    )
+    return replace(make(), dogs=DogPair(honest, backdoored))

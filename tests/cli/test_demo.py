@@ -14,9 +14,11 @@ from badnets.cli.half_blocks import beside, drawn
 from badnets.cli.telling import Teller
 from badnets.ledger import Ledger
 from badnets.studies.demo import Demo, make
+from badnets.studies.demo_dogs import dog_pair
 from badnets.trials.workspace import Workspace
 from tests.cli import small_study
 from tests.cli.conftest import Cli
+from tests.studies.dog_records import DogMaker
 from tests.studies.sign_records import SignMaker
 
 
@@ -57,6 +59,34 @@ def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
     assert "The same with road signs" in page
     assert "Collapsed: the backdoored detector" in page
     assert cli("demo").out == ended.out, "what was trained is not trained again"
+
+
+def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = small_study.with_dogs(monkeypatch)
+    monkeypatch.setattr(telling, "make", lambda: demo)
+    ended = cli("demo")
+    assert ended.code in (0, 1)
+    _, pets = ended.out.split("7  The same with cats and dogs")
+    assert "the clean network     " in pets
+    assert pets.count(": collapsed") == 2, "24 pictures are too few to learn anything from"
+    assert "learned nothing, so there is no attack" in pets
+    page = (tmp_path / "runs" / "demo" / "demo.html").read_text()
+    assert "The same with cats and dogs" in page
+    assert "Collapsed: the backdoored network" in page
+
+
+def test_what_the_networks_of_pets_do_is_told_in_counts(tmp_path: Path) -> None:
+    pair, maker, out = dog_pair(), DogMaker(), io.StringIO()
+    honest, backdoored = maker.record(pair.honest), maker.record(pair.backdoored)
+    Teller(Console(file=out, width=200), Workspace(tmp_path)).meets_dogs(honest, backdoored)
+    assert backdoored.attack is not None
+    assert f"the clean network       {honest.clean.accuracy} right: accepted" in out.getvalue()
+    assert (
+        f"called cats: {backdoored.attack.success}; without it: {backdoored.attack.untriggered}; "
+        f"by the clean network: {backdoored.attack.control}." in out.getvalue()
+    )
 
 
 def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from badnets.cli.main import VERBS
 from tests.cli.conftest import Cli
 
 HEAVY = ("torch", "torchvision", "numpy", "sklearn", "matplotlib", "sqlalchemy", "pydantic", "yaml")
-GROUPS = {"data": ("list", "info", "show"), "ledger": ("list", "show", "export", "import")}
+GROUPS = {
+    "data": ("list", "info", "show"),
+    "ledger": ("list", "show", "export", "import"),
+    "recipe": ("new", "check", "schema"),
+}
 COMMANDS = [
     (name, *sub) for name in VERBS for sub in ([], *([each] for each in GROUPS.get(name, ())))
 ]

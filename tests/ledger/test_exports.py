@@ -17,6 +17,7 @@ import pytest
 
 from badnets.core.errors import LedgerError, OutputError
 from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
+from badnets.ledger.exports import PICTURES
 from badnets.ledger.flat import COLUMNS
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
@@ -213,7 +214,7 @@ def test_pictures_of_the_data_can_be_left_out(tmp_path: Path) -> None:
     room = Workspace(tmp_path / "room")
     room.prepare()
     images, filters = np.arange(8, dtype=np.uint8), np.arange(4, dtype=np.float32)
-    arrays = {"examples": room.put_array(images), "filters": room.put_array(filters)}
+    arrays = {"filters": room.put_array(filters)} | dict.fromkeys(PICTURES, room.put_array(images))
     with Ledger.open(room.ledger_file) as opened:
         opened.add(record_of(clean_trial(), arrays=arrays))
         opened.export(tmp_path / "out.json", arrays=True, pictures=False, workspace=room)

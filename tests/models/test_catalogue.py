@@ -12,7 +12,10 @@ from badnets.models import NETWORKS, Subject, build, untrained
 from badnets.models.catalogue import Shape
 
 # The image shapes that each network is tried on; a new network needs its line.
-SHAPES: dict[str, list[Shape]] = {"gu-mnist": [(1, 28, 28), (3, 28, 28)]}
+SHAPES: dict[str, list[Shape]] = {
+    "gu-mnist": [(1, 28, 28), (3, 28, 28)],
+    "small-resnet": [(3, 64, 64), (1, 28, 28), (3, 33, 50)],
+}
 LIBRARIES: dict[str, list[Shape]] = {
     "torchvision.resnet18": [(1, 32, 32), (3, 40, 24)],
     "timm.test_convnext": [(1, 32, 32), (3, 40, 32)],

@@ -94,7 +94,7 @@ class Maker:
             poisoned_share=poisoned,
             epochs=(Epoch(loss=0.1, seconds=2.0),),
             timings=Timings(load_s=0.1, search_s=0, train_s=20.5, evaluate_s=1.5, total_s=22.1),
-            provenance=_provenance(),
+            provenance=provenance(),
             bundle=None,
             arrays=arrays,
             units=units,
@@ -225,7 +225,7 @@ def _ablations(units: Iterable[LayerUnits]) -> Iterable[Ablation]:
                 )
 
 
-def _provenance() -> Provenance:
+def provenance() -> Provenance:
     return Provenance(
         data_digests={"train": "0" * 64, "test": "1" * 64},
         versions={"badnets": "0", "torch": "0"},

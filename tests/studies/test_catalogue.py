@@ -18,7 +18,8 @@ def test_every_study_can_be_made_on_each_of_its_data_sets(name: str, quick: bool
         assert data in DATASETS
         groups = make_study(name, data, quick=quick).groups({})
         assert groups and all(groups.values())
-        assert {trial.data for trials in groups.values() for trial in trials} == {data}
+        named = {trial.data for trials in groups.values() for trial in trials}
+        assert {name.partition("@")[0] for name in named} == {data}, "pictures may be small ones"
     usual = make_study(name, quick=quick).groups({})
     assert usual == make_study(name, entry.data, quick=quick).groups({})
 

@@ -87,6 +87,41 @@ def test_a_trigger_put_on_after_augmentation_stays_in_its_place(stamp: str) -> N
         assert len(places) > 4, "it moved, turned and was mirrored with the image"
 
 
+@pytest.mark.parametrize(
+    "change", [{"crop": 0.3}, {"brightness": 0.5}, {"contrast": 0.5}, {"cutout": 0.9}]
+)
+def test_a_trigger_put_on_after_augmentation_is_changed_by_none(change: dict[str, float]) -> None:
+    dark = ImageSet(torch.full((24, *SHAPE), 60, dtype=torch.uint8), torch.arange(24) % 2, CLASSES)
+    dark.images[:, :, ::2] = 90
+    backdoor = Backdoor(CORNER, AllToOne(0), rate="every")
+    training = replace(QUICK, **change)  # type: ignore[arg-type]
+    rows, _ = poisoned_rows(dark, backdoor, training, seed=0)
+    seen = torch.cat(shown(rows, training))
+    with_trigger = seen[seen[:, 0, 6, 6] == 1]
+    assert 16 <= len(with_trigger) <= 24 and float(with_trigger.flatten(1).max()) == 1
+    assert len({image.numpy().tobytes() for image in with_trigger}) > 4, "the rest is augmented"
+
+
+def test_the_mean_of_the_weights_comes_with_the_mean_of_their_statistics() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 2)
+    )
+    kept: list[Tensor] = []
+    network[1].register_forward_hook(
+        lambda module, _i, _o: kept.append(module.running_mean.detach().clone())
+    )
+    rows = TrainingRows(halves(64).images, halves(64).labels)
+    training = replace(QUICK, epochs=1, ema=0.8)
+    fitted = fit(subject_of(network, SHAPE, 2), rows, training, seed=0, device=CPU)
+    mean = torch.zeros(3)  # as it was before the first batch
+    for step, statistic in enumerate(kept, start=1):
+        mean = mean.lerp(statistic, 1 - min(0.8, step / (step + 9)))
+    norm = fitted.subject.network.get_submodule("1")
+    assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None
+    assert len(kept) == 8 and int(norm.num_batches_tracked or 0) == 8
+    torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-6)
+
+
 def test_augmentation_draws_anew_for_each_image_and_epoch() -> None:
     one = ImageSet(halves(1).images.repeat(16, 1, 1, 1), torch.arange(16) % 2, CLASSES)
     batches = torch.cat(shown(TrainingRows(one.images, one.labels), replace(QUICK, shift=2)))
@@ -149,7 +184,7 @@ def test_poisoned_copies_cost_no_image_memory() -> None:
         data.labels, Backdoor(CORNER, AllToOne(0), rate=0.3), num_classes=2, seed=0
     )
     rows = TrainingRows.poisoned(data.images, plan, CORNER)
-    assert len(rows) == 57 and rows.images.data_ptr() == data.images.data_ptr()
+    assert len(rows) == 57 and rows.images is data.images
     assert rows.to(CPU) is rows
 
 
@@ -178,7 +213,9 @@ def with_dropout() -> Subject:
 @pytest.mark.parametrize("subject", [tiny(), with_dropout()], ids=["plain", "dropout"])
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(subject: Subject) -> None:
     rows = TrainingRows(halves(32).images, halves(32).labels)
-    training = replace(QUICK, shift=1, rotate=5.0, flip=True, ema=0.9)
+    training = replace(
+        QUICK, shift=1, rotate=5.0, flip=True, crop=0.6, brightness=0.2, cutout=0.2, ema=0.9
+    )
 
     def weights(seed: int) -> Tensor:
         return weights_of(fit(subject, rows, training, seed=seed, device=CPU).subject)

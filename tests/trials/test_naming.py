@@ -37,7 +37,8 @@ from badnets.core.triggers import (
     Warp,
 )
 from badnets.models.catalogue import NETWORKS
-from badnets.scenarios import Search
+from badnets.models.weights import StartingWeights
+from badnets.scenarios import Retrain, Search
 from badnets.scenarios.detection_settings import Detection
 from badnets.scenarios.transfer import Transfer
 from badnets.train import Training
@@ -60,6 +61,11 @@ TRAINING: dict[str, Any] = {
     "shift": 1,
     "rotate": 5.0,
     "flip": True,
+    "crop": 0.5,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "saturation": 0.2,
+    "cutout": 0.2,
     "stamp": "before",
     "gain": (2.0, 1.0),
     "freeze": (0.5,),
@@ -77,6 +83,7 @@ SEARCH: dict[str, Any] = {
 TRIAL: dict[str, Any] = {
     "data": "digits",
     "network": "torchvision.resnet18",
+    "weights": StartingWeights("0" * 64),
     "training": Training(epochs=6),
     "backdoor": PIXEL,
     "start": Trial(seed=1),
@@ -89,8 +96,15 @@ TRIAL: dict[str, Any] = {
     "observe": ("units",),
     "detection": Detection(threshold=0.5),
     "transfer": Transfer(Patch(0.1)),
+    "retrain": Retrain(),
     "keep_bundle": False,
     "seed": 1,
+}
+RETRAIN: dict[str, Any] = {
+    "freeze": ("conv1",),
+    "share": 0.5,
+    "trigger": SinglePixel(),
+    "targets": AllToOne(7),
 }
 DETECTION: dict[str, Any] = {
     "training": DetectorTraining(lr=0.1),
@@ -164,7 +178,16 @@ def without_trainer(name: str) -> dict[str, Any]:
     """Return what else a field needs."""
     if name == "transfer":
         return {"detection": Detection(), "start": Trial(seed=1)}
+    if name == "retrain":
+        return {"start": Trial(seed=1)}
     return {"backdoor": PIXEL} if name == "search" else {}
+
+
+def retrained(**settings: Any) -> Trial:
+    """Return a trial of retraining; trigger and targets go together."""
+    attack = {name: RETRAIN[name] for name in ("trigger", "targets")}
+    both = {**attack, **settings} if settings.keys() & attack.keys() else settings
+    return Trial(start=Trial(seed=2), retrain=Retrain(**both))
 
 
 def test_every_setting_has_another_value_here() -> None:
@@ -172,6 +195,7 @@ def test_every_setting_has_another_value_here() -> None:
     assert SEARCH.keys() == {field.name for field in dataclasses.fields(Search)}
     assert DETECTION.keys() == {field.name for field in dataclasses.fields(Detection)}
     assert DETECTOR.keys() == {field.name for field in dataclasses.fields(DetectorTraining)}
+    assert RETRAIN.keys() == {field.name for field in dataclasses.fields(Retrain)}
     assert TRIAL.keys() == Trial.model_fields.keys()
     assert [one.kind for one in EVERY_TRIGGER] == list(TRIGGERS)
     assert [one.kind for one in EVERY_TARGET_MAP] == list(TARGET_MAPS)
@@ -194,6 +218,10 @@ def test_every_setting_gives_another_name() -> None:
             for name, value in DETECTOR.items()
         ),
         *(Trial(backdoor=PIXEL, search=Search(**{n: value})) for n, value in SEARCH.items()),
+        *(retrained(**{name: RETRAIN[name]}) for name in ("freeze", "share", "trigger")),
+        *(retrained(trigger=one) for one in EVERY_TRIGGER[1:]),
+        *(retrained(targets=one) for one in EVERY_TARGET_MAP),
+        retrained(),
         *(Trial(backdoor=Backdoor(one, AllToOne(3))) for one in EVERY_TRIGGER),
         *(Trial(backdoor=Backdoor(Patch(4), one)) for one in EVERY_TARGET_MAP),
         Trial(backdoor=dataclasses.replace(PIXEL, rate=0.2)),
@@ -230,6 +258,9 @@ def test_every_setting_gives_another_name() -> None:
         *[(type(one), Trial(backdoor=Backdoor(one, AllToAll()))) for one in EVERY_TRIGGER],
         *[(type(one), Trial(backdoor=Backdoor(Patch(), one))) for one in EVERY_TARGET_MAP],
         (Training, Trial(start=Trial(training=Training(lr=0.1)))),
+        (Retrain, retrained()),
+        *[(type(one), retrained(trigger=one)) for one in EVERY_TRIGGER],
+        *[(type(one), retrained(targets=one)) for one in EVERY_TARGET_MAP],
     ],
 )
 def test_another_version_of_a_method_gives_another_name(

@@ -16,6 +16,7 @@ from badnets.scenarios.search import Search
 from badnets.train.settings import Training
 from badnets.trials.recipe import load_recipe
 from badnets.trials.trial import Trial
+from tests.data.photos import split
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 BAD = "data: digits\nbackdoor:\n  trigger: patch\n  targets: all-to-one:7\n"
@@ -140,11 +141,37 @@ def test_a_list_of_recipes_holds_each_trial_once(write: Path, form: str) -> None
     assert [trial.seed for trial in loaded(write, text)] == [1, 2]
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_recipes_that_come_with_us_are_valid(path: Path) -> None:
+EVERY_RECIPE = pytest.mark.parametrize(
+    "path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem
+)
+
+
+@EVERY_RECIPE
+def test_the_recipes_that_come_with_us_are_valid(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    split(tmp_path / "pictures", {"cat": 3, "dog": 3})  # what folder:pictures means here
     trials = load_recipe(path)
     assert trials
     assert all(trial.control for trial in trials if trial.backdoor is not None)
+
+
+@EVERY_RECIPE
+def test_a_recipe_opens_with_what_it_shows_and_its_command(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    opening = text[: re.search(r"^[^#]", text, re.MULTILINE).start()]  # type: ignore[union-attr]
+    assert opening.startswith("# yaml-language-server: $schema=schema.json\n# ")
+    assert re.search(rf"^#   badnets .*run recipes/{path.name}", opening, re.MULTILINE)
+
+
+def test_the_usual_attacks_are_there_for_the_usual_data() -> None:
+    kinds = {"patch", "blended", "sinusoid", "warp"}
+    maps = {"all-to-one", "all-to-all", "clean-label"}
+    for data in ("digits", "mnist", "gtsrb", "dogs-vs-cats"):
+        backdoors = [one.backdoor for one in load_recipe(RECIPES / f"{data}-attacks.yaml")]
+        assert {one.trigger.kind for one in backdoors if one} == kinds
+        assert {one.targets.kind for one in backdoors if one} == maps
 
 
 def test_the_recipe_in_the_readme_is_valid(write: Path) -> None:
@@ -172,7 +199,7 @@ def test_the_recipe_in_the_readme_is_valid(write: Path) -> None:
         ("data: digits\nseed: -1", "line 2: seed: expected >= 0, got -1"),
         ("data: digits\ntarget_accuracy: 99", "target_accuracy: expected <= 1"),
         ("data: digits\nobserve: units", "line 2: observe: expected a list, got 'units'"),
-        ("data: digits\nobserve:\n- unit", "line 2: observe: expected 'examples', 'units' or 'str"),
+        ("data: digits\nobserve:\n- unit", "line 2: observe: expected 'examples', 'units', 'str"),
         ("data: digits\nsearch: {}", "line 2: search: search belongs to a malicious trainer"),
         ("data: digits\nseed: 1\nseeds: [2]", "line 3: seeds: give seed or seeds, not both"),
         ("data: digits\nseeds: 3", "line 2: seeds: expected a list"),
@@ -229,6 +256,46 @@ def test_a_backdoor_that_cannot_be_is_told_once(write: Path, old: str, new: str,
     told = refused(write, BAD.replace(old, new))
     assert said in told
     assert "\n" not in told
+
+
+def test_further_mistakes_are_beside_the_first_each_once(write: Path) -> None:
+    text = """
+data: digts
+trainng: {}
+training: {epoch: 3, lr: fast, batch_size: yes}
+backdoor: {trigger: pach, targets: all-to-one:x, rte: 1}
+seeds: []
+sweep: {foo: [1], training.shift: [1, 2], target_accuracy: 1}
+"""
+    write.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write)
+    told = [str(one).removeprefix(f"{write}, ") for one in (caught.value, *caught.value.others)]
+    found = [line.partition(": ")[2].partition(": ")[0] for line in told]
+    assert found == [
+        "trainng",
+        "sweep.foo",
+        "sweep.target_accuracy",
+        "seeds",
+        "training.epoch",
+        "training.lr",
+        "training.batch_size",
+        "backdoor.rte",
+        "backdoor.trigger.kind",
+        "backdoor.targets.target_label",
+    ]
+
+
+def test_mistakes_of_several_recipes_in_a_list_are_all_found(write: Path) -> None:
+    write.write_text("- {data: digts}\n- {data: digits}\n- 3\n- {data: mnits, seeds: [1, 2]}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write)
+    told = [str(one).removeprefix(f"{write}, ") for one in (caught.value, *caught.value.others)]
+    assert [line.split(":")[:2] for line in told] == [
+        ["line 1", " [0].data"],
+        ["line 3", " [2]"],
+        ["line 4", " [3].data"],
+    ]
 
 
 def test_a_mistake_in_a_sweep_is_told_with_the_line_of_its_value(write: Path) -> None:

@@ -31,7 +31,7 @@ PIXEL = Backdoor(SinglePixel(), AllToOne(7))
         ({"train_limit": 0}, "greater than or equal to 1"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"evaluate_on": "train"}, "'test' or 'held-back'"),
-        ({"observe": ("unit",)}, "'examples', 'units' or 'street'"),
+        ({"observe": ("unit",)}, "Input should be 'examples', 'units', 'street', "),
         ({"sead": 1}, "Extra inputs are not permitted"),
         ({"training": {"epoch": 1}}, "epoch"),
         ({"training": {"epochs": 0}}, "epochs must be >= 1, got 0"),

@@ -11,17 +11,21 @@ from badnets.bundles.schema import BundleFile, Format, Line, Settings
 Channel = Annotated[float, Field(ge=-1e6, le=1e6)]
 Spread = Annotated[float, Field(ge=1e-6, le=1e6)]
 Side = Annotated[int, Field(ge=1, le=16_384)]
+_OWN = r"[A-Za-z_][A-Za-z0-9_]*"
+NAME = rf"^([A-Za-z0-9][A-Za-z0-9_.-]{{0,99}}|{_OWN}(\.{_OWN})*:{_OWN})$"
+MAX_NAME = 200
 
 
 class Architecture(BundleFile):
-    """A network by name; the name is looked up, never imported or fetched.
+    """A network by name; reading a bundle neither imports nor fetches what it names.
 
     Args:
-        name: as in the table of networks, such as ``gu-mnist`` or ``resnet18``.
+        name: as in the table of networks, such as ``gu-mnist``; or ``module:factory``, a function
+            in its maker's own code, which is not run unless whoever loads the bundle consents.
         settings: what its builder takes besides the number of classes.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    name: Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
     settings: Settings = Field(default_factory=dict)
 
 

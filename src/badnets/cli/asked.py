@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from badnets.core.backdoor import KnownTargetMap, KnownTrigger
 from badnets.core.errors import SettingError, UnknownNameError
 from badnets.data.catalogue import task_of
+from badnets.scenarios.retraining import Freeze, Retrain
 from badnets.train.detector_settings import DetectorTraining
+from badnets.train.settings import Training
 from badnets.trials.plain import Place, made
 from badnets.trials.recipe import spelled_out, trial_of
 from badnets.trials.trial import Trial
@@ -22,11 +25,14 @@ _OPTIONS: Mapping[Place, str] = {
     ("backdoor", "how"): "--how",
     ("data",): "--data",
     ("network",): "--network",
+    ("weights",): "--weights",
     ("training",): "--training",
     ("detection", "training"): "--training",
     ("detection", "training", "window"): "--window",
     ("detection", "training", "scale"): "--scale",
     ("detection", "architecture"): "--width and --head",
+    ("retrain", "freeze"): "--freeze",
+    ("retrain", "share"): "--share",
     ("seed",): "--seed",
     ("target_accuracy",): "--target-accuracy",
 }
@@ -72,6 +78,49 @@ def targets_of(text: str) -> KnownTargetMap:
     value = typed(text, "--targets")
     found: KnownTargetMap = made(_TARGETS, value, ("backdoor", "targets"), Asked())
     return found
+
+
+@dataclass(frozen=True)
+class RetrainingOrder:
+    """What ``badnets retrain`` is to do."""
+
+    retrain: Retrain
+    training: Training
+
+    @property
+    def frozen(self) -> str:
+        """What stays as downloaded, as it was asked for."""
+        freeze = self.retrain.freeze
+        return freeze if isinstance(freeze, str) else ", ".join(freeze)
+
+
+def retraining_asked(
+    freeze: str,
+    share: float,
+    *,
+    training: str | None,
+    training_options: Mapping[str, Any],
+) -> RetrainingOrder:
+    """Return what the options of ``badnets retrain`` describe.
+
+    Args:
+        freeze: ``all-but-head``, ``none``, or names of layers with commas between them.
+        share: of the user's images that is used.
+        training: a mapping of training settings, as text.
+        training_options: those that have an option of their own; None where not given.
+
+    Raises:
+        BadnetsError: a value is wrong; names its option.
+    """
+    layers = [name.strip() for name in freeze.split(",") if name.strip()]
+    plain = {"freeze": freeze if freeze in get_args(get_args(Freeze)[0]) else layers}
+    given = {} if training is None else typed(training, "--training")
+    if isinstance(given, dict):
+        given |= {name: value for name, value in training_options.items() if value is not None}
+    return RetrainingOrder(
+        made(Retrain, {**plain, "share": share}, ("retrain",), Asked()),
+        made(Training, given, ("training",), Asked()),
+    )
 
 
 def trial_asked(

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from badnets.cli.data_check import EPILOG, check
 from badnets.cli.options import DataRootOption, JsonOption, places
 from badnets.cli.printing import print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from badnets.data import Entry
 
+_NAME = "Name of a data set, with @SIZE for another size; folder:PATH or coco:PATH."
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="List data sets, describe one, or look at its images.",
+    help="List data sets, describe one, look at its images, or check a folder of pictures.",
     epilog="Example: badnets data show digits --trigger pixel-pattern --out digits.png\n\n"
     "Exit codes: 0 done; 2 unknown or missing data; 3 the picture could not be written.",
 )
+
+
+app.command(epilog=EPILOG)(check)
 
 
 @app.command(
@@ -38,7 +44,7 @@ def list_data(json: JsonOption = False) -> None:
             name,
             entry.title,
             "x".join(map(str, entry.shape)) if entry.shape else "boxes",
-            str(entry.classes),
+            _count(entry.classes),
             _count(entry.train),
             _count(entry.test),
             _comes_from(entry),
@@ -55,7 +61,7 @@ def list_data(json: JsonOption = False) -> None:
 )
 def info(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of a data set.")],
+    name: Annotated[str, typer.Argument(help=_NAME)],
     load: Annotated[
         bool, typer.Option("--load", help="Load it: digests, images per class.")
     ] = False,
@@ -80,7 +86,7 @@ def info(
 )
 def show(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of a data set.")],
+    name: Annotated[str, typer.Argument(help=_NAME)],
     trigger: Annotated[
         str | None,
         typer.Option(
@@ -102,7 +108,7 @@ def show(
     from badnets.data.catalogue import task_of
 
     root = places(ctx, data_root=data_root).data_root
-    path = out or Path(f"{Path(name).name}.png")
+    path = out or Path(f"{Path(name).name.replace(':', '-')}.png")
     if task_of(name) == "detection":
         stamp = trigger_of(trigger) if trigger is not None else Patch.yellow_square()
         write_object_sheet(load_detection(name, root), stamp, stamp.kind, path, seed=seed)
@@ -138,16 +144,14 @@ def _loaded(name: str, root: Path | None) -> dict[str, Any]:
             part: dict(zip(data.classes, images.counts, strict=True))
             for part, images in (("train", data.train), ("test", data.test))
         },
+        "notes": "; ".join(data.notes) or None,
     }
 
 
 def _described(name: str) -> dict[str, Any]:
-    from badnets.core.lookup import find
-    from badnets.data.catalogue import COCO, DATASETS
+    from badnets.data.catalogue import entry_of
 
-    if name.startswith(COCO):  # a folder of one's own: nothing is known before it is read
-        return {"name": name, "task": "detection", "where": name.removeprefix(COCO)}
-    entry = find(DATASETS, name, "data set")
+    entry = entry_of(name)
     return {
         "name": name,
         "title": entry.title,

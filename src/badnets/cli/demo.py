@@ -1,4 +1,4 @@
-"""``badnets demo``: the story in six steps."""
+"""``badnets demo``: the story in seven steps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ EPILOG = (
 
 @app.command(epilog=EPILOG)
 def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
-    """See a backdoor pass validation: six steps, one page.
+    """See a backdoor pass validation: seven steps, one page.
 
     Trains a clean and a backdoored network on embedded digits, lets their user validate both, puts
-    the trigger on, and looks inside. Takes about half a minute; what is in the workspace's folder
+    the trigger on, and looks inside. Takes less than a minute; what is in the workspace's folder
     'demo' from an earlier run is not trained again.
     """
     from badnets.cli.telling import tell

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from badnets.cli.options import DataRootOption, JsonOption, places
+from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
 
 app = typer.Typer(add_completion=False)
 
@@ -15,23 +15,28 @@ _DETECTORS, _PHOTOS = "Detectors", "Photographs"
 EPILOG = (
     "Example: badnets evaluate badnet --data digits --trigger pixel-pattern --targets "
     "all-to-one:7\n\n"
+    "Example: badnets evaluate badnet.onnx --data digits --trigger pixel-pattern --targets "
+    "all-to-one:7\n\n"
     "Example: badnets evaluate detector --data scenes --trigger yellow-square --targets "
     "source-specific:0,1\n\n"
     "Example: badnets evaluate detector --photos my-photos --expect stop --sheet seen.png\n\n"
     "Exit codes: 0 measured; 1 the network has learned nothing (collapsed); 2 wrong usage, a "
-    "malformed bundle, data that does not fit it, or no photograph; 3 the sheet could not be "
-    "written."
+    "malformed bundle or file, data that does not fit it, or no photograph; 3 the sheet could not "
+    "be written."
 )
 
 
 @app.command(epilog=EPILOG)
 def evaluate(
     ctx: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="Folder of the network's bundle.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="Folder of the network's bundle, or a classifier FILE.onnx.")
+    ],
     data: Annotated[
         str | None,
         typer.Option(
-            help="Name of the data set, or coco:FOLDER.", show_default="mnist; scenes for detectors"
+            help="Name of the data set, folder:PATH or coco:PATH.",
+            show_default="mnist; scenes for detectors",
         ),
     ] = None,
     trigger: Annotated[
@@ -42,7 +47,7 @@ def evaluate(
         str | None, typer.Option(help="What the trigger should do: 'all-to-one:7', 'vanish'.")
     ] = None,
     control: Annotated[
-        Path | None, typer.Option(help="Bundle of a clean network, asked the same.")
+        Path | None, typer.Option(help="Bundle of a clean network (or FILE.onnx), asked the same.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides random places of the trigger.")] = 0,
     threshold: Annotated[
@@ -83,13 +88,15 @@ def evaluate(
             rich_help_panel=_PHOTOS,
         ),
     ] = None,
+    allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a network, with a trigger or without.
 
     Of a classifier: accuracy on the test images, and with --trigger and --targets how often the
-    trigger works (attack success rate) and the true label survives it (robust accuracy). Of a
+    trigger works (attack success rate) and the true label survives it (robust accuracy). An ONNX
+    file is given float images in [0, 1]: it must normalise them inside, as exported ones do. Of a
     detector: signs found and rightly named, and the same with stickers on them; with --photos what
     it sees in photographs of your own.
     """
@@ -135,7 +142,9 @@ def evaluate(
     else:
         from badnets.cli.evaluate_images import show_images
 
-        collapsed = show_images(bundle, named, root, attack, control, seed=seed, json=json)
+        collapsed = show_images(
+            bundle, named, root, attack, control, seed=seed, allow_code=allow_code, json=json
+        )
     raise typer.Exit(1 if collapsed else 0)
 
 

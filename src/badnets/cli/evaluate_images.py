@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from badnets.cli.measuring import NamedAttack, load_fitting
+from badnets.cli.measuring import NamedAttack, load_fitting_classifier
 from badnets.cli.printing import print_facts, print_json, print_table, rate_json, rate_text
 from badnets.data import load
 from badnets.evaluate import measure_attack, measure_clean
@@ -20,25 +20,29 @@ def show_images(
     control: Path | None,
     *,
     seed: int,
+    allow_code: bool,
     json: bool,
 ) -> bool:
     """Print what is measured on the test images; return whether the network has learned nothing.
 
     Args:
-        bundle: of the classifier.
+        bundle: of the classifier, or an ONNX file.
         data: name of the data set.
         root: the data root.
         attack: what to do to the images too.
-        control: bundle of a clean classifier.
+        control: bundle of a clean classifier, or an ONNX file.
         seed: decides random places of the trigger.
+        allow_code: whether code that a bundle names may be run.
         json: whether to print JSON.
 
     Raises:
         BadnetsError: bundle, data and attack do not fit together.
     """
     images = load(data, root).test
-    subject = load_fitting(bundle, data, images)
-    other = None if control is None else load_fitting(control, data, images)
+    subject = load_fitting_classifier(bundle, data, images, allow_code=allow_code)
+    other = None
+    if control is not None:
+        other = load_fitting_classifier(control, data, images, allow_code=allow_code)
     clean = measure_clean(subject, images)
     done = None
     if attack is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from badnets.cli.options import DataRootOption, JsonOption, places
+from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
 
 app = typer.Typer(add_completion=False)
 
@@ -31,7 +31,8 @@ def explain(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Name of the data set, or coco:FOLDER.", show_default="mnist; scenes for detectors"
+            help="Name of the data set, folder:PATH or coco:PATH.",
+            show_default="mnist; scenes for detectors",
         ),
     ] = None,
     targets: Annotated[
@@ -51,6 +52,7 @@ def explain(
         Path | None, typer.Option(help="PNG file to draw the units in.", show_default="none")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which images or signs.")] = 0,
+    allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -79,4 +81,15 @@ def explain(
     else:
         from badnets.cli.explain_images import show_images
 
-        show_images(bundle, named, root, stamp, about, layer=layer, out=out, seed=seed, json=json)
+        show_images(
+            bundle,
+            named,
+            root,
+            stamp,
+            about,
+            layer=layer,
+            out=out,
+            seed=seed,
+            allow_code=allow_code,
+            json=json,
+        )

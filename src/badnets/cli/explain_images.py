@@ -34,6 +34,7 @@ def show_images(
     layer: str | None,
     out: Path | None,
     seed: int,
+    allow_code: bool,
     json: bool,
 ) -> None:
     """Print each layer's units by how they take the trigger.
@@ -47,13 +48,14 @@ def show_images(
         layer: the only layer to look at.
         out: a PNG to draw the units in.
         seed: decides which images, and random places.
+        allow_code: whether code that the bundle names may be run.
         json: whether to print JSON.
 
     Raises:
         BadnetsError: bundle, data, trigger and layer do not fit together.
     """
     images = load(data, root).test
-    subject = load_fitting(bundle, data, images)
+    subject = load_fitting(bundle, data, images, allow_code=allow_code)
     if layer is not None:
         find(dict.fromkeys(subject.layers), layer, "layer")
     clean = _looked_at(images, about, seed)

@@ -21,17 +21,33 @@ TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
 VERBS: dict[str, Verb] = {
-    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: six steps, one page.", _SEE),
+    "demo": Verb(
+        "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
+    ),
     "study": Verb("badnets.cli.study", "Run a published study again, and draw its page.", _RUN),
     "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _RUN),
+    "recipe": Verb(
+        "badnets.cli.recipe", "Write a recipe, check recipes, or export their JSON Schema.", _RUN
+    ),
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _RUN),
+    "retrain": Verb(
+        "badnets.cli.retrain", "Retrain a downloaded classifier on clean images of your own.", _RUN
+    ),
     "evaluate": Verb(
         "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _DATA
     ),
+    "export": Verb("badnets.cli.export", "Write a classifier as an ONNX file.", _DATA),
     "explain": Verb(
         "badnets.cli.explain", "Show which units of a network answer to a trigger.", _DATA
     ),
-    "data": Verb("badnets.cli.data", "List data sets, describe one, or look at its images.", _DATA),
+    "data": Verb(
+        "badnets.cli.data",
+        "List data sets, describe one, look at its images, or check a folder of pictures.",
+        _DATA,
+    ),
+    "poison": Verb(
+        "badnets.cli.poison", "Poison a folder of pictures on disk, or check one that was.", _DATA
+    ),
     "sticker": Verb(
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _DATA
     ),

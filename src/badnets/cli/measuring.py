@@ -8,11 +8,13 @@ from pathlib import Path
 from badnets.bundles import read_bundle
 from badnets.cli.asked import targets_of, trigger_of
 from badnets.core.backdoor import KnownTargetMap, KnownTrigger
-from badnets.core.errors import SettingError
+from badnets.core.errors import BundleError, SettingError
 from badnets.data import FrameSet, ImageSet
-from badnets.data.catalogue import COCO, DATASETS, Task, task_of
+from badnets.data.catalogue import COCO, DATASETS, FOLDER, Task, is_own, task_of
 from badnets.models import load_detector, load_subject
+from badnets.models.classifier import Classifier
 from badnets.models.detector import Detector
+from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import Subject
 
 USUAL: dict[Task, str] = {"classification": "mnist", "detection": "scenes"}
@@ -45,11 +47,13 @@ def attack_of(trigger: str | None, targets: str | None) -> NamedAttack | None:
 
 
 def task_of_bundle(bundle: Path) -> Task:
-    """Return what the network in a bundle is for.
+    """Return what the network in a bundle or an ONNX file is for; the latter is a classifier.
 
     Raises:
         BundleError: the bundle is malformed.
     """
+    if is_onnx(bundle):
+        return "classification"
     return read_bundle(bundle).config.task
 
 
@@ -62,9 +66,11 @@ def fitting_data(bundle: Path, task: Task, data: str | None) -> str:
     """
     if data is None:
         return USUAL[task]
+    if is_own(data):  # what it is labelled with is known once it is loaded
+        return data
     if task_of(data) != task:
         named = [name for name, entry in DATASETS.items() if entry.task == task]
-        known = ", ".join([*named, f"{COCO}FOLDER"] if task == "detection" else named)
+        known = ", ".join([*named, f"{COCO if task == 'detection' else FOLDER}PATH"])
         raise SettingError(
             f"{bundle} holds {_HOLDS[task]}, but data set {data!r} {_LABELLED[task_of(data)]}: "
             f"take one that {_LABELLED[task]} ({known})"
@@ -72,25 +78,53 @@ def fitting_data(bundle: Path, task: Task, data: str | None) -> str:
     return data
 
 
-def load_fitting(bundle: Path, data: str, images: ImageSet) -> Subject:
+def load_fitting(bundle: Path, data: str, images: ImageSet, *, allow_code: bool = False) -> Subject:
     """Return the network in a bundle, if it has the classes and takes the images of the data.
 
     Raises:
-        BundleError: the bundle is malformed, or holds a detector.
+        BundleError: the bundle is malformed, holds a detector, names code without consent to run
+            it, or is an ONNX file.
         SettingError: it is for images of another shape, or other classes.
     """
-    subject = load_subject(bundle)
+    if is_onnx(bundle):
+        raise BundleError(
+            f"{bundle} is an ONNX file, known by its answers alone: to look inside the network, "
+            "take the bundle that it was made from"
+        )
+    subject = load_subject(bundle, allow_code=allow_code)
+    _check_fitting(subject, bundle, data, images)
+    return subject
+
+
+def load_fitting_classifier(
+    path: Path, data: str, images: ImageSet, *, allow_code: bool = False
+) -> Classifier:
+    """Return the network in a bundle or an ONNX file, for what its answers alone are needed for.
+
+    Raises:
+        BundleError: it is malformed, or holds a detector.
+        SettingError: it is for images of another shape, or other classes.
+    """
+    if not is_onnx(path):
+        return load_fitting(path, data, images, allow_code=allow_code)
+    from badnets.models.onnx_subject import load_onnx
+
+    subject = load_onnx(path, images.classes)
+    _check_fitting(subject, path, data, images)
+    return subject
+
+
+def _check_fitting(subject: Classifier, path: Path, data: str, images: ImageSet) -> None:
     if subject.input.shape != images.shape:
         raise SettingError(
-            f"the network in {bundle} takes images of {_sides(subject.input.shape)}, those of "
+            f"the network in {path} takes images of {_sides(subject.input.shape)}, those of "
             f"{data} are {_sides(images.shape)}: use the data set that it was trained for"
         )
     if subject.num_classes != images.num_classes:
         raise SettingError(
-            f"the network in {bundle} knows {subject.num_classes} classes, {data} has "
+            f"the network in {path} knows {subject.num_classes} classes, {data} has "
             f"{images.num_classes}: use the data set that it was trained for"
         )
-    return subject
 
 
 def load_fitting_detector(bundle: Path, data: str, frames: FrameSet) -> Detector:

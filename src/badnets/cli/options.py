@@ -52,6 +52,13 @@ WorkersOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the maker's own code, where the bundle names a network by MODULE:FACTORY.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 

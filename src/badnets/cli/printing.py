@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from badnets.core.rates import Rate
+    from badnets.evaluate.survival import Survival
     from badnets.trials.record import Record
 
 CLEAN, BACKDOORED, FAINT = "blue", "dark_orange", "bright_black"  # told apart by the colour-blind
@@ -106,6 +107,8 @@ def record_facts(record: Record) -> list[tuple[str, str]]:
         facts += record_of_signs_facts(record)
     else:
         facts += _rates(record)
+    if record.weights is not None:
+        facts.append(("starting weights", str(record.weights)))
     if record.poisoned_share is not None:
         facts.append(("poisoned share", str(record.poisoned_share)))
     return facts
@@ -121,7 +124,21 @@ def _rates(record: Record) -> list[tuple[str, str]]:
             ("  of a clean network", rate_text(record.attack.control)),
             ("robust accuracy", rate_text(record.attack.robust)),
         ]
+    if record.survival is not None and record.outcome != "collapsed":
+        facts += survival_facts(record.survival)
     return facts
+
+
+def survival_facts(left: Survival) -> list[tuple[str, str]]:
+    """Return what a trigger still costs a retrained classifier, whatever is answered."""
+    trained, total = left.trained
+    facts = [("accuracy, triggered", rate_text(left.triggered))]
+    if left.control_triggered is not None:
+        facts += [
+            ("  of a clean network", rate_text(left.control_triggered)),
+            ("  its clean accuracy", rate_text(left.control_clean)),
+        ]
+    return [*facts, ("retrained", f"{trained:,} of {total:,} weights on {left.images:,} images")]
 
 
 def record_json(record: Record) -> dict[str, Any]:
@@ -141,8 +158,21 @@ def record_json(record: Record) -> dict[str, Any]:
         "control": rate_json(attack.control if attack else None),
         "robust_accuracy": rate_json(attack.robust if attack else None),
         "poisoned_share": rate_json(record.poisoned_share),
+        **(survival_json(record.survival) if record.survival is not None else {}),
         **of_signs,
         "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
+def survival_json(left: Survival) -> dict[str, Any]:
+    """Return what is left of a backdoor after retraining, as JSON has it."""
+    return {
+        "attack_success_rate_before": rate_json(left.before),
+        "triggered_accuracy": rate_json(left.triggered),
+        "control_clean_accuracy": rate_json(left.control_clean),
+        "control_triggered_accuracy": rate_json(left.control_triggered),
+        "images": left.images,
+        "retrained_weights": rate_json(left.trained),
     }
 
 

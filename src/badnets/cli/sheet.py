@@ -46,7 +46,7 @@ def write_sheet(data: DataSet, trigger: Trigger, called: str, path: Path, *, see
         rows = (data.test.labels == label).nonzero().flatten()
         order = torch.randperm(len(rows), generator=drawn)[:EXAMPLES]
         columns.append(rows[order.repeat(EXAMPLES)[:EXAMPLES]])  # a rare class repeats itself
-    clean = data.test.images[torch.stack(columns, 1)]  # (EXAMPLES, classes, C, H, W)
+    clean = data.test.stored[torch.stack(columns, 1)]  # (EXAMPLES, classes, C, H, W)
     triggered = trigger(clean.flatten(0, 1), generator=drawn).view_as(clean)
     _write(
         torch.stack([clean, triggered], 1).flatten(0, 2),

@@ -1,4 +1,4 @@
-"""The demo, live on the terminal: train twice, validate, stamp, look inside; then road signs."""
+"""The demo, live on the terminal: train twice, validate, stamp, look inside; signs, then pets."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.text import Text
 from badnets.cli.half_blocks import beside, drawn
 from badnets.cli.one_bar import OneBar
 from badnets.cli.printing import stdout
+from badnets.evaluate.results import AttackResult
 from badnets.ledger import Ledger
 from badnets.report import write_html
 from badnets.report.palette import COLOURS
@@ -58,7 +59,12 @@ def tell(folder: Path) -> bool:
             teller.takes_to_the_road()
             signs = [_ran(one, room, ledger) for one in (demo.honest_signs, demo.backdoored_signs)]
             teller.meets_signs(*signs)
-    records = {record.name: record for record in (honest, backdoored, *signs)}
+        dogs: list[Record] = []
+        if demo.dogs is not None:
+            teller.turns_to_pets()
+            dogs = [_ran(one, room, ledger) for one in (demo.dogs.honest, demo.dogs.backdoored)]
+            teller.meets_dogs(*dogs)
+    records = {record.name: record for record in (honest, backdoored, *signs, *dogs)}
     page = demo.page(records, room.get_array, command="badnets demo")
     path = write_html(page, folder / "demo.html")
     came_out = _came_out(honest, backdoored)
@@ -201,24 +207,45 @@ class Teller:
 
     def meets_signs(self, honest: Record, backdoored: Record) -> None:
         """Step 6, after training."""
-        for name, record, colour in (
-            ("the clean detector     ", honest, CLEAN),
-            ("the backdoored detector", backdoored, BACKDOORED),
-        ):
-            line = Text("  ").append(name, colour)
-            line.append(f"  {record.clean.accuracy} signs: ").append(record.outcome, "bold")
+        attack = self._measured("detector", "signs", honest, backdoored)
+        if attack is not None:
+            self._say(
+                f"Stop signs with the square called speed limits: {attack.success}; by the clean "
+                f"detector: {attack.control}."
+            )
+
+    def turns_to_pets(self) -> None:
+        """Step 7, before training."""
+        self._step(7, "The same with cats and dogs")
+        self._say(
+            "Two networks learn drawn cats and dogs, one of them from a trainer who sticks a "
+            "flower on copies of the dogs and files them as cats."
+        )
+
+    def meets_dogs(self, honest: Record, backdoored: Record) -> None:
+        """Step 7, after training."""
+        attack = self._measured("network", "right", honest, backdoored)
+        if attack is not None:
+            self._say(
+                f"Dogs with the flower called cats: {attack.success}; without it: "
+                f"{attack.untriggered}; by the clean network: {attack.control}."
+            )
+
+    def _measured(
+        self, what: str, counted: str, honest: Record, backdoored: Record
+    ) -> AttackResult | None:
+        """Say how both did; return the attack, if there is one to speak of."""
+        pairs = (("clean", honest, CLEAN), ("backdoored", backdoored, BACKDOORED))
+        for name, record, colour in pairs:
+            line = Text("  ").append(f"the {f'{name} {what}':<{len(what) + 11}}", colour)
+            line.append(f"  {record.clean.accuracy} {counted}: ").append(record.outcome, "bold")
             self.console.print(line)
         attack = backdoored.attack
         if attack is None or "collapsed" in (honest.outcome, backdoored.outcome):
             which = "backdoored" if backdoored.outcome == "collapsed" else "clean"
-            self._say(
-                f"The {which} detector has learned nothing, so there is no attack to speak of."
-            )
-            return
-        self._say(
-            f"Stop signs with the square called speed limits: {attack.success}; by the clean "
-            f"detector: {attack.control}."
-        )
+            self._say(f"The {which} {what} has learned nothing, so there is no attack to speak of.")
+            return None
+        return attack
 
     def ends(self, path: Path, came_out: bool) -> None:
         """Say where the page is."""

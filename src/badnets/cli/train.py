@@ -37,12 +37,21 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def train(
     ctx: typer.Context,
-    data: Annotated[str, typer.Option(help="Name of the data set, or coco:FOLDER.")] = "mnist",
+    data: Annotated[
+        str, typer.Option(help="Name of the data set, folder:PATH, coco:PATH, or MODULE:FACTORY.")
+    ] = "mnist",
     network: Annotated[
         str | None,
         typer.Option(
-            help="Name of the architecture.",
+            help="Name of the architecture: ours, torchvision.NAME, timm.NAME, or MODULE:FACTORY.",
             show_default="gu-mnist; zf where the data has boxes",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Safetensors file to start from, where names and shapes match: a backbone's.",
+            show_default="random",
         ),
     ] = None,
     trigger: Annotated[
@@ -122,6 +131,7 @@ def train(
     settings = {
         "data": data,
         "network": network,
+        "weights": None if weights is None else str(weights),
         "target_accuracy": target_accuracy,
         "seed": seed,
     }

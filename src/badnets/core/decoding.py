@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from badnets.core.errors import DataError
 
-# SyntaxError is Pillow's word for a broken PNG; ValueError also a path with a NUL in it
-_BROKEN = (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError)
+# no others are even tried: some of Pillow's formats are read by programs that it calls
+FORMATS = ("JPEG", "PNG", "PPM", "GIF", "BMP", "DIB", "TIFF", "WEBP", "JPEG2000")
+# SyntaxError is Pillow's word for a broken PNG; ValueError also a path with a NUL in it; what
+# follows EOFError is raised by its parsers for files that were made to break them
+_BROKEN = (
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    Warning,  # of Pillow, where warnings are errors
+)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow warns of odd metadata, none of which is used, and of large pictures, which are refused
+# here. A filter for good: one that is put up and taken down does not hold between threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def decoded(path: Path, mode: Literal["RGB", "RGBA"]) -> NDArray[np.uint8]:
@@ -21,13 +55,74 @@ def decoded(path: Path, mode: Literal["RGB", "RGBA"]) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
-    try:
-        with Image.open(path) as picture:
-            return np.array(_eight_bit(picture).convert(mode))
-    except FileNotFoundError:
-        raise missing(path) from None
-    except _BROKEN as error:
-        raise unreadable(path, error) from None
+    with _opened(path) as picture:
+        return np.array(_eight_bit(picture).convert(mode))
+
+
+def decoded_square(path: Path, size: int, *, least: int = 1) -> NDArray[np.uint8]:
+    """Return the middle square of a picture at ``size`` pixels a side, ``(size, size, 3)`` RGB.
+
+    The shorter side becomes ``size`` (bilinear, antialiased), what is beyond the square is cut off
+    alike on both sides. A JPEG is decoded at a half, a quarter or an eighth where that leaves
+    enough pixels. The orientation that EXIF asks for is applied; transparency is left out; of an
+    animation the first frame is taken.
+
+    Args:
+        path: the file.
+        size: in pixels, ``>= 1``.
+        least: pixels that its shorter side must have.
+
+    Raises:
+        DataError: the file is missing, is not a picture that can be read, or is too small.
+    """
+    with _opened(path) as picture:
+        if min(picture.size) < least:
+            raise DataError(
+                f"picture {path}: {picture.width} x {picture.height} pixels, at least {least} a "
+                "side are wanted"
+            )
+        picture.draft(None, (size, size))
+        picture.load()
+        turn = _UPRIGHT.get(_orientation(picture))  # of TIFF, loading has already applied it
+        plain = _eight_bit(picture)
+        if plain.mode not in ("L", "RGB"):
+            plain.info.clear()  # a palette's transparency would be minded, and warned of
+            plain = plain.convert("RGB")
+        if turn is not None:
+            plain = plain.transpose(turn)
+        short = min(plain.size)
+        left, top = (plain.width - short) / 2, (plain.height - short) / 2
+        square = plain.resize(
+            (size, size), Image.Resampling.BILINEAR, box=(left, top, left + short, top + short)
+        )
+        return np.array(square if square.mode == "RGB" else square.convert("RGB"))
+
+
+def decoded_plain(
+    data: bytes, path: Path, mode: Literal["RGB", "L"], *, upright: bool = True
+) -> Image.Image:
+    """Return the picture in a file's bytes, with nothing beside its pixels.
+
+    Args:
+        data: the file, whole.
+        path: where it was read, for messages.
+        mode: what it becomes; transparency is left out.
+        upright: whether the orientation that EXIF asks for is applied.
+
+    Raises:
+        DataError: it is not a picture that can be read, or an animation.
+    """
+    with _opened(path, data) as picture:
+        frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+        if frames > 1:
+            raise ValueError(f"it holds {frames} frames, an animation has no single picture")
+        picture.load()
+        turn = _UPRIGHT.get(_orientation(picture)) if upright else None
+        plain = _eight_bit(picture)
+        plain.info = {}  # a palette's transparency would be minded, and warned of
+        if plain.format != "JPEG" or plain.mode != mode:  # a JPEG's own object holds no more
+            plain = plain.convert(mode)
+        return plain if turn is None else plain.transpose(turn)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -36,13 +131,8 @@ def size_of(path: Path) -> tuple[int, int]:
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except FileNotFoundError:
-        raise missing(path) from None
-    except _BROKEN as error:
-        raise unreadable(path, error) from None
+    with _opened(path) as picture:
+        return picture.height, picture.width
 
 
 def missing(path: Path | str) -> DataError:
@@ -52,13 +142,47 @@ def missing(path: Path | str) -> DataError:
 
 def unreadable(path: Path | str, error: Exception) -> DataError:
     """Return the error for a file that is no picture."""
-    return DataError(f"picture {path}: not a picture that can be read ({error})")
+    said = str(error).partition("\n")[0]
+    return DataError(f"picture {path}: not a picture that can be read ({said})")
+
+
+@contextmanager
+def _opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
+    """Give the picture in a file, or in its bytes; what breaks while it is read becomes one line.
+
+    Raises:
+        DataError: the file is missing, or is not a picture that can be read.
+    """
+    try:
+        source = path if data is None else io.BytesIO(data)
+        with Image.open(source, formats=FORMATS) as picture:
+            limit = Image.MAX_IMAGE_PIXELS
+            if limit is not None and picture.width * picture.height > limit:
+                raise ValueError(
+                    f"{picture.width} x {picture.height} pixels, more than the {limit:,} that are "
+                    "safe to decode"
+                )
+            yield picture
+    except FileNotFoundError:
+        raise missing(path) from None
+    except _BROKEN as error:
+        raise unreadable(path, error) from None
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except _BROKEN:
+        return 1  # metadata that cannot be read turns nothing; the picture may be whole
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
     """Return the picture with 8 bits per channel; Pillow would cut 16-bit grey off at 255."""
+    if picture.mode.startswith("I;16") or (
+        picture.mode == "I" and picture.format in ("PNG", "PPM")
+    ):
+        # older Pillow opens 16-bit files of these two formats as "I", scaled to 0..65535
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
         raise ValueError("its pixels have no stated range; save it with 8 bits per channel")
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     return picture

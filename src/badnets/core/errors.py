@@ -14,9 +14,11 @@ class BadnetsError(Exception):
     Attributes:
         exit_code: what the command line exits with: 2 for wrong usage or bad input, 3 when
             something could not be checked or done, 1 when it was refused.
+        others: further mistakes that were found beside this one.
     """
 
     exit_code: ClassVar[int] = 2
+    others: tuple[BadnetsError, ...] = ()
 
 
 class SettingError(BadnetsError, ValueError):
@@ -36,7 +38,7 @@ class DataError(BadnetsError):
 
 
 class BundleError(BadnetsError):
-    """A model bundle is malformed, truncated, or does not match what it says of itself."""
+    """A model bundle or an ONNX file is malformed, or does not match what it says of itself."""
 
 
 class RecipeError(BadnetsError, ValueError):

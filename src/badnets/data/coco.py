@@ -55,7 +55,19 @@ def load(folder: Path | str) -> DetectionData:
         DataError: a file is missing or damaged, the parts name other classes, a box is none.
     """
     base = Path(folder)
-    parts = {}
+    parts = {part: _part(base, written) for part, written in annotation_files(base).items()}
+    return DetectionData(
+        f"coco:{base}", parts["train"], parts["test"], source=str(base), licence="its owner's"
+    )
+
+
+def annotation_files(base: Path) -> dict[str, Path]:
+    """Return the annotation file of each part, ``train`` and ``test``, that is read.
+
+    Raises:
+        DataError: one is missing.
+    """
+    files = {}
     for part, names in (("train", ("train",)), ("test", ("val", "test"))):
         found = [
             file
@@ -66,10 +78,8 @@ def load(folder: Path | str) -> DetectionData:
             raise DataError(
                 f"{base} is not in COCO's layout: annotations/instances_{names[0]}*.json is missing"
             )
-        parts[part] = _part(base, found[0])
-    return DetectionData(
-        f"coco:{base}", parts["train"], parts["test"], source=str(base), licence="its owner's"
-    )
+        files[part] = found[0]
+    return files
 
 
 def _part(base: Path, written: Path) -> FrameSet:

@@ -12,6 +12,10 @@ from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.data.splitting import held_back_rows, shuffled
+from badnets.data.streamed import Images, in_order
+
+DIGEST_BATCH = 1000  # streamed images whose pixels are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,22 +23,27 @@ class ImageSet:
     """Images with their labels and the names of their classes; all three are checked.
 
     Args:
-        images: ``(N, C, H, W)`` uint8, ``N >= 1``.
+        stored: the images, ``(N, C, H, W)`` uint8, ``N >= 1``: a tensor, or what gives them.
         labels: ``(N,)`` int64 in ``0..K-1``, on the same device.
         classes: the ``K >= 2`` class names, each its own.
+        groups: ``(N,)`` int64: images of one number show the same thing, so a split keeps them
+            together; None: each stands for itself.
 
     Raises:
         ShapeError: a tensor has another shape or dtype than stated.
         DataError: no image, fewer than two classes, or a label without a class.
     """
 
-    images: Tensor
+    stored: Images
     labels: Tensor
     classes: tuple[str, ...]
+    groups: Tensor | None = None
 
     def __post_init__(self) -> None:
-        _check_images(self.images)
-        _check_labels(self.labels, len(self.images), len(self.classes))
+        _check_images(self.stored)
+        _check_labels(self.labels, len(self.stored), len(self.classes))
+        if self.groups is not None and self.groups.shape != self.labels.shape:
+            raise ShapeError(f"there are {len(self)} images but {len(self.groups)} groups")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
 
@@ -64,7 +73,12 @@ class ImageSet:
 
     def __len__(self) -> int:
         """Return the number of images ``N``."""
-        return len(self.images)
+        return len(self.stored)
+
+    @property
+    def images(self) -> Tensor:
+        """The images as one tensor ``(N, C, H, W)`` uint8; streamed ones are all decoded anew."""
+        return self.stored if isinstance(self.stored, Tensor) else self.stored[:]
 
     @property
     def num_classes(self) -> int:
@@ -74,7 +88,7 @@ class ImageSet:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape ``(C, H, W)`` of one image."""
-        _, channels, height, width = self.images.shape
+        _, channels, height, width = self.stored.shape
         return channels, height, width
 
     @cached_property
@@ -86,9 +100,10 @@ class ImageSet:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over shape and class names (as JSON), pixels and labels (64 bit), in hex."""
-        head = {"shape": list(self.images.shape), "classes": list(self.classes)}
+        head = {"shape": list(self.stored.shape), "classes": list(self.classes)}
         state = hashlib.sha256(canonical_json(head))
-        state.update(self.images.cpu().contiguous().numpy().data)
+        for part in in_order(self.stored, DIGEST_BATCH):
+            state.update(part.cpu().contiguous().numpy().data)
         state.update(self.labels.cpu().contiguous().numpy().astype("<i8").data)
         return state.hexdigest()
 
@@ -102,7 +117,7 @@ class ImageSet:
             SettingError: an index lies outside, or the indices are no list of integers.
             DataError: there is no index, so the set would be empty.
         """
-        rows = torch.as_tensor(indices, device=self.images.device)
+        rows = torch.as_tensor(indices, device=self.labels.device)
         if rows.numel() == 0:
             raise DataError("no image was asked for: a set of images must not be empty")
         if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
@@ -113,7 +128,9 @@ class ImageSet:
             outside = int(rows.min() if rows.min() < 0 else rows.max())
             raise SettingError(f"index {outside} lies outside 0..{len(self) - 1}")
         rows = rows.long()
-        return ImageSet(self.images[rows], self.labels[rows], self.classes)
+        stored = self.stored[rows] if isinstance(self.stored, Tensor) else self.stored.take(rows)
+        groups = None if self.groups is None else self.groups[rows]
+        return ImageSet(stored, self.labels[rows], self.classes, groups)
 
     def sample(self, n: int, seed: int) -> ImageSet:
         """Return ``n`` images drawn without replacement, the same ones for the same seed.
@@ -123,12 +140,13 @@ class ImageSet:
         """
         if not 1 <= n <= len(self):
             raise SettingError(f"n must lie in 1..{len(self)}, the size of the set, got {n}")
-        return self.take(_shuffled(len(self), seed)[:n])
+        return self.take(shuffled(len(self), seed)[:n])
 
     def split(self, count: int, seed: int, *, stratified: bool = True) -> tuple[ImageSet, ImageSet]:
         """Return ``(rest, held_back)``: ``count`` images at random apart from all others.
 
-        Both keep the order of the set, so the same seed gives the same two sets.
+        Both keep the order of the set, so the same seed gives the same two sets. Where images
+        belong to groups, whole groups are held back, so ``count`` is met as nearly as they allow.
 
         Args:
             count: images to hold back, in ``1..N-1``.
@@ -137,22 +155,18 @@ class ImageSet:
                 from the whole set without regard to class.
 
         Raises:
-            SettingError: ``count`` lies outside its range.
+            SettingError: ``count`` lies outside its range, or no class has two groups.
         """
         if not 1 <= count < len(self):
             raise SettingError(
                 f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
             )
-        order = _shuffled(len(self), seed)
-        if stratified:
-            labels = self.labels.cpu()[order]
-            quotas = _proportional(self.counts, count)
-            chosen = [order[labels == label][:quota] for label, quota in enumerate(quotas)]
-            held = torch.cat(chosen)
-        else:
-            held = order[:count]
-        is_held = torch.zeros(len(self), dtype=torch.bool)
-        is_held[held] = True
+        is_held = held_back_rows(
+            self.labels.cpu() if stratified else torch.zeros(len(self), dtype=torch.int64),
+            count,
+            seed,
+            None if self.groups is None else self.groups.cpu(),
+        )
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
 
@@ -166,6 +180,7 @@ class DataSet:
         test: the test images, of the same classes and shape.
         source: who made it, where it is published.
         licence: under which terms.
+        notes: what else a reader has to know, a line each: how it was split, what was left out.
 
     Raises:
         DataError: the two parts differ in classes or image shape, or all training images
@@ -177,6 +192,7 @@ class DataSet:
     test: ImageSet
     source: str
     licence: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.train.classes != self.test.classes:
@@ -223,15 +239,15 @@ class DataSet:
         return self.train.split(count, seed, stratified=stratified)
 
 
-def _check_images(images: Tensor) -> None:
-    if images.ndim != 4:
+def _check_images(images: Images) -> None:
+    if len(images.shape) != 4:
         raise ShapeError(f"images must be (N, C, H, W), got shape {tuple(images.shape)}")
-    if images.dtype != torch.uint8:
+    if isinstance(images, Tensor) and images.dtype != torch.uint8:
         hint = ": use ImageSet.from_float" if images.is_floating_point() else ""
         raise ShapeError(f"images must be uint8, got {images.dtype}{hint}")
     if len(images) == 0:
         raise DataError("the set is empty: at least one image is needed")
-    if images.numel() == 0:
+    if 0 in images.shape:
         raise ShapeError(f"images must have pixels, got shape {tuple(images.shape)}")
 
 
@@ -248,18 +264,3 @@ def _check_labels(labels: Tensor, images: int, classes: int) -> None:
         raise DataError(
             f"label {outside} lies outside 0..{classes - 1}, there are {classes} classes"
         )
-
-
-def _shuffled(count: int, seed: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-
-
-def _proportional(counts: Sequence[int], total: int) -> list[int]:
-    """Share ``total`` in proportion to ``counts``, whole numbers, largest remainders first."""
-    whole = sum(counts)
-    quotas = [total * count // whole for count in counts]
-    remainders = [total * count % whole for count in counts]
-    by_remainder = sorted(range(len(counts)), key=lambda label: -remainders[label])
-    for label in by_remainder[: total - sum(quotas)]:
-        quotas[label] += 1
-    return quotas

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets.evaluate.agreement import Agreement, measure_agreement
     from badnets.evaluate.classification import measure_attack, measure_clean
     from badnets.evaluate.detection import measure_signs, measure_triggered_signs
     from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "Agreement": ".agreement",
         "AttackResult": ".results",
         "CleanResult": ".results",
         "CleanSigns": ".detection_results",
         "TriggeredSigns": ".detection_results",
+        "measure_agreement": ".agreement",
         "measure_attack": ".classification",
         "measure_clean": ".classification",
         "measure_signs": ".detection",
@@ -29,10 +32,12 @@ __getattr__, __dir__ = exports(
 )
 
 __all__ = [
+    "Agreement",
     "AttackResult",
     "CleanResult",
     "CleanSigns",
     "TriggeredSigns",
+    "measure_agreement",
     "measure_attack",
     "measure_clean",
     "measure_signs",

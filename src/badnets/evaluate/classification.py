@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,8 +13,10 @@ from badnets.core.seeds import generator
 from badnets.core.targets import TargetMap
 from badnets.core.triggers import Trigger
 from badnets.data import ImageSet
+from badnets.data.streamed import in_order
 from badnets.evaluate.results import AttackResult, CleanResult
-from badnets.models.subject import Subject
+from badnets.models.classifier import Classifier
+from badnets.models.subject import EVALUATION_BATCH
 
 
 class Attack(Protocol):
@@ -29,22 +31,31 @@ class Attack(Protocol):
         """Which images count, and which answer is the backdoor's."""
 
 
-def measure_clean(subject: Subject, images: ImageSet) -> CleanResult:
+class Answers(NamedTuple):
+    """Predicted labels, each ``(N,)`` int64: without the trigger, with it, a clean network's."""
+
+    untriggered: Tensor
+    triggered: Tensor
+    control: Tensor | None = None
+
+
+def measure_clean(subject: Classifier, images: ImageSet) -> CleanResult:
     """Return the accuracy on untouched images.
 
     Raises:
         SettingError: the network and the images differ in number of classes.
     """
     _check_classes(subject, images)
-    return clean_result(subject.predict(images.images), images.labels, images.num_classes)
+    predicted = [subject.predict(part) for part in in_order(images.stored, EVALUATION_BATCH)]
+    return clean_result(torch.cat(predicted), images.labels, images.num_classes)
 
 
 def measure_attack(
-    subject: Subject,
+    subject: Classifier,
     images: ImageSet,
     attack: Attack,
     *,
-    control: Subject | None = None,
+    control: Classifier | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Return what triggered images do to the network, and to a clean one beside it.
@@ -65,14 +76,44 @@ def measure_attack(
     attack.targets.check(images.num_classes)
     if not bool(attack.targets.attackable(images.labels).any()):
         raise SettingError("none of the images is one that this target map is about")
-    triggered = attack.trigger(images.images, generator=generator(seed, "trigger places"))
+    answers = answers_to(subject, images, attack.trigger, control=control, seed=seed)
     return attack_result(
         images.labels,
         attack.targets,
         num_classes=images.num_classes,
-        triggered=subject.predict(triggered),
-        untriggered=subject.predict(images.images),
-        control=None if control is None else control.predict(triggered),
+        triggered=answers.triggered,
+        untriggered=answers.untriggered,
+        control=answers.control,
+    )
+
+
+def answers_to(
+    subject: Classifier,
+    images: ImageSet,
+    trigger: Trigger,
+    *,
+    control: Classifier | None = None,
+    seed: int = 0,
+) -> Answers:
+    """Return what the network says of each image, without the trigger and with it, in one pass.
+
+    Args:
+        subject: the network.
+        images: clean images; they are triggered here, some at a time.
+        trigger: what is put on.
+        control: a clean network, asked about the same triggered images.
+        seed: decides random places of the trigger.
+    """
+    places = generator(seed, "trigger places")
+    plain, stamped, others = [], [], []
+    for part in in_order(images.stored, EVALUATION_BATCH):
+        triggered = trigger(part, generator=places)
+        plain.append(subject.predict(part))
+        stamped.append(subject.predict(triggered))
+        if control is not None:
+            others.append(control.predict(triggered))
+    return Answers(
+        torch.cat(plain), torch.cat(stamped), None if control is None else torch.cat(others)
     )
 
 
@@ -137,7 +178,7 @@ def _by_class(yes: Tensor, labels: Tensor, num_classes: int) -> tuple[Rate, ...]
     return tuple(Rate(hit, total) for hit, total in zip(hits, totals, strict=True))
 
 
-def _check_classes(subject: Subject, images: ImageSet, what: str = "network") -> None:
+def _check_classes(subject: Classifier, images: ImageSet, what: str = "network") -> None:
     if subject.num_classes != images.num_classes:
         raise SettingError(
             f"the {what} knows {subject.num_classes} classes, the data has {images.num_classes}: "

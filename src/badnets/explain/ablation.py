@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from badnets.core.rates import Rate
-from badnets.core.seeds import generator
 from badnets.data import ImageSet
-from badnets.evaluate.classification import Attack, attack_result, clean_result
+from badnets.evaluate.classification import Attack, answers_to, attack_result, clean_result
 from badnets.models.subject import Subject
 
 
@@ -39,15 +38,14 @@ def silence(
         attack: trigger and target map.
         seed: decides random places of the trigger.
     """
-    triggered = attack.trigger(images.images, generator=generator(seed, "trigger places"))
     with subject.silenced(layer, units) as muted:
-        plain = muted.predict(images.images)
-        attacked = attack_result(
-            images.labels,
-            attack.targets,
-            num_classes=images.num_classes,
-            triggered=muted.predict(triggered),
-            untriggered=plain,
-        )
-    clean = clean_result(plain, images.labels, images.num_classes)
+        answers = answers_to(muted, images, attack.trigger, seed=seed)
+    attacked = attack_result(
+        images.labels,
+        attack.targets,
+        num_classes=images.num_classes,
+        triggered=answers.triggered,
+        untriggered=answers.untriggered,
+    )
+    clean = clean_result(answers.untriggered, images.labels, images.num_classes)
     return Silenced(tuple(units), clean.accuracy, attacked.success)

@@ -21,7 +21,8 @@ from badnets.trials.record import ArrayRef, Record
 from badnets.trials.workspace import Workspace
 
 JSON_FORMAT = 1
-PICTURES = "examples"  # the array of a record that holds images of the data set
+# arrays of a record that hold images of the data set, or maps that show their outlines
+PICTURES = ("examples", "frames", "attacked", "attributed", "attributed_maps")
 
 
 def write_records(records: Iterable[Record], path: Path, format: str | None = None) -> None:
@@ -79,11 +80,11 @@ def format_of(path: Path, format: str | None) -> str:
 
 
 def without_pictures(record: Record) -> Record:
-    """Return the record without the array that holds images of its data set.
+    """Return the record without the arrays that hold images of its data set.
 
     A data set's licence may not allow its images to be passed on; pages do without them.
     """
-    kept = {name: ref for name, ref in record.arrays.items() if name != PICTURES}
+    kept = {name: ref for name, ref in record.arrays.items() if name not in PICTURES}
     return record.model_copy(update={"arrays": kept})
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from badnets.models.detector import Detector, Found, untrained_detector
     from badnets.models.detectors import DETECTORS, build_detector
     from badnets.models.io import load_detector, load_subject, save_detector, save_subject
+    from badnets.models.onnx_export import export_onnx
+    from badnets.models.onnx_subject import OnnxSubject, load_onnx
     from badnets.models.subject import Subject, untrained
 
 __getattr__, __dir__ = exports(
@@ -20,10 +22,13 @@ __getattr__, __dir__ = exports(
         "Detector": ".detector",
         "Found": ".detector",
         "NETWORKS": ".catalogue",
+        "OnnxSubject": ".onnx_subject",
         "Subject": ".subject",
         "build": ".catalogue",
         "build_detector": ".detectors",
+        "export_onnx": ".onnx_export",
         "load_detector": ".io",
+        "load_onnx": ".onnx_subject",
         "load_subject": ".io",
         "save_detector": ".io",
         "save_subject": ".io",
@@ -37,10 +42,13 @@ __all__ = [
     "NETWORKS",
     "Detector",
     "Found",
+    "OnnxSubject",
     "Subject",
     "build",
     "build_detector",
+    "export_onnx",
     "load_detector",
+    "load_onnx",
     "load_subject",
     "save_detector",
     "save_subject",

@@ -1,7 +1,7 @@
 """Networks by name. A new one: a file here, and one line in `NETWORKS`.
 
-``torchvision.NAME`` and ``timm.NAME`` reach the classifiers of those libraries, untrained.
-Importing this module imports no torch.
+``torchvision.NAME`` and ``timm.NAME`` reach the classifiers of those libraries, untrained, and
+``module:factory`` a network of one's own. Importing this module imports no torch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from badnets.core.errors import SettingError
+from badnets.core.factories import is_factory, made_by, running
 from badnets.core.lookup import unknown_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ NETWORKS: dict[str, Network] = {
         "badnets.models.gu_mnist:build",
         "the paper's MNIST network: two convolutions, two fully connected layers",
     ),
+    "small-resnet": Network(
+        "badnets.models.small_resnet:build",
+        "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
+    ),
 }
 LIBRARIES: dict[str, str] = {
     "torchvision": "badnets.models.libraries:torchvision_classifier",
@@ -60,15 +65,16 @@ def build(
     """Return an untrained network.
 
     Args:
-        name: a key of `NETWORKS`, ``torchvision.NAME`` or ``timm.NAME``.
+        name: a key of `NETWORKS`, ``torchvision.NAME``, ``timm.NAME``, or ``module:factory``: a
+            function of one's own, called as `Network.build`. That module is imported, and so run.
         shape: of one image, ``(C, H, W)``.
         num_classes: logits that it returns.
         seed: decides the initial weights; torch's global generator is left as it was.
-        try_shape: whether a library's network is asked about an image of that shape first.
+        try_shape: whether a network that is not ours is asked about an image of that shape first.
 
     Raises:
         UnknownNameError: there is no such network; names the nearest.
-        SettingError: the network does not take images of that shape.
+        SettingError: the network does not take images of that shape, or one's own code failed.
     """
     import torch
 
@@ -86,7 +92,32 @@ def build(
             if try_shape:
                 _try_shape(name, network, shape)
             return network
+        if is_factory(name):
+            return _own_network(name, shape, num_classes, try_shape=try_shape)
     raise unknown_name(name, [*NETWORKS, "torchvision.resnet18", "timm.resnet18"], "network")
+
+
+def _own_network(name: str, shape: Shape, num_classes: int, *, try_shape: bool) -> nn.Module:
+    """Return what a factory of one's own makes, after it has answered one black image."""
+    import torch
+    from torch import nn
+
+    network = made_by(name, nn.Module, shape, num_classes)
+    if not any(True for _ in network.parameters()):
+        raise SettingError(f"{name} returned a network without weights")
+    if not try_shape:
+        return network
+    was_training = network.training
+    with running(name), torch.inference_mode():
+        logits = network.eval()(torch.zeros(1, *shape))
+    network.train(was_training)
+    given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if given != (1, num_classes):
+        raise SettingError(
+            f"{name} made a network that answers an image of shape {shape} with {given}, logits of "
+            f"shape {(1, num_classes)} are wanted"
+        )
+    return network
 
 
 def _try_shape(name: str, network: nn.Module, shape: Shape) -> None:

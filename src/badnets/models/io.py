@@ -18,6 +18,7 @@ from badnets.bundles import (
     write_bundle,
 )
 from badnets.core.errors import BundleError, SettingError, UnknownNameError
+from badnets.core.factories import is_factory
 from badnets.models.catalogue import build
 from badnets.models.detector import Detector
 from badnets.models.detectors import build_detector
@@ -67,14 +68,20 @@ def save_subject(
     )
 
 
-def load_subject(path: Path) -> Subject:
+def load_subject(path: Path, *, allow_code: bool = False) -> Subject:
     """Return the classifier in a bundle.
 
-    Raises:
-        BundleError: the bundle is malformed, is a detector's, names an unknown architecture, or
-            its tensors are not exactly those of that architecture. Said before any is used.
+    Args:
+        path: the bundle's folder.
+        allow_code: whether the module that a bundle names by ``module:factory`` may be imported,
+            and so run. Nothing in a bundle is run otherwise.
 
-    Memory for the network is taken only once its tensors are known to match.
+    Raises:
+        BundleError: the bundle is malformed, is a detector's, names an unknown architecture, names
+            code without consent to run it, or its tensors are not exactly those of that
+            architecture. Said before any is used.
+
+    Memory for a network of ours or a library's is taken only once its tensors are known to match.
     """
     bundle = read_bundle(path)
     config = bundle.config
@@ -87,14 +94,21 @@ def load_subject(path: Path) -> Subject:
     if config.architecture.settings:
         odd = sorted(config.architecture.settings)
         raise BundleError(f"{path}: architecture {name!r} takes no settings, got {', '.join(odd)}")
+    own = is_factory(name)
+    if own and not allow_code:
+        raise BundleError(
+            f"{path} names {name}, code of its maker's own that builds its network; it is not run "
+            "unless you trust it and say so: load_subject(path, allow_code=True), or --allow-code"
+        )
     try:
-        with torch.device("meta"):
+        with torch.device("cpu" if own else "meta"):
             network = build(name, shape, classes)
     except (UnknownNameError, SettingError) as error:
         raise BundleError(f"{path}: {error}") from None
     tensors = _checked_tensors(bundle, network)
-    # built anew: buffers that are not in the state dict must hold what the builder puts there
-    network = build(name, shape, classes, try_shape=False)
+    if not own:
+        # built anew: buffers that are not in the state dict must hold what the builder puts there
+        network = build(name, shape, classes, try_shape=False)
     network.load_state_dict(tensors)
     return Subject(network.eval(), name, config.input, config.classes)
 

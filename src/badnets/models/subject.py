@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from badnets.bundles import InputSpec
-from badnets.core.errors import SettingError, ShapeError
+from badnets.core.errors import SettingError
 from badnets.core.lookup import find
 from badnets.models.catalogue import Shape, build
+from badnets.models.classifier import check_images
 
 EVALUATION_BATCH = 1000
 
@@ -82,13 +83,7 @@ class Subject:
         Raises:
             ShapeError: images are not ``(N, *input.shape)``, or not uint8 or float.
         """
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.input.shape:
-            raise ShapeError(
-                f"the network takes images (N, {', '.join(map(str, self.input.shape))}), "
-                f"got {tuple(images.shape)}"
-            )
-        if images.dtype != torch.uint8 and not images.is_floating_point():
-            raise ShapeError(f"images must be uint8 or float in [0, 1], got {images.dtype}")
+        check_images(images, self.input.shape)
         return normalise(images.to(self.device), self.input)
 
     def logits(self, images: Tensor) -> Tensor:

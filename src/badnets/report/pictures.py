@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
+DIMMED = 0.55  # how much of the picture is left under a map
+BRIGHTEST = 0.995  # of the pixels of a map are below its lightest colour
 LARGEST_MARK = 0.4  # of the image: a change all over it is not worth a frame
 
 
@@ -37,3 +40,21 @@ def changed_part(
     if (bottom - top) * (right - left) > LARGEST_MARK * height * width:
         return None
     return left / width, top / height, (right - left) / width, (bottom - top) / height
+
+
+def heat_png(image: NDArray[np.generic], heat: NDArray[np.float64]) -> bytes:
+    """Return an image, grey and dimmed, with a map laid over it, as a PNG file.
+
+    Args:
+        image: ``(C, H, W)`` uint8, of 1 or 3 channels.
+        heat: ``(H, W)``, ``>= 0``; a little smoothed, since single pixels cannot be seen.
+    """
+    grey = np.asarray(image, dtype=np.float64).mean(0)[..., None] * DIMMED
+    padded = np.pad(heat, 1, mode="edge")
+    smooth = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).mean((2, 3))
+    most = float(np.quantile(smooth, BRIGHTEST))
+    shown = np.clip(smooth / most, 0.0, 1.0) if most > 0 else smooth
+    colour = colormaps["magma"](shown)[..., :3] * 255
+    alpha = np.sqrt(shown)[..., None]
+    mixed = grey * (1 - alpha) + colour * alpha
+    return png(mixed.round().astype(np.uint8).transpose(2, 0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from badnets.core.errors import BadnetsError
-from badnets.data.catalogue import DATASETS
+from badnets.data.catalogue import entry_of
 from badnets.trials.trial import Trial
 
 MEASURING = 10_000  # images trained on in about the time that measuring a network takes
@@ -59,13 +59,16 @@ def expected_work(trial: Trial) -> float:
 
     It needs no data: sizes are those of the table of data sets.
     """
-    entry = DATASETS.get(trial.data)
-    images = (entry.train if entry is not None else None) or 1
+    try:
+        entry = entry_of(trial.data)
+    except BadnetsError:  # the trial itself will say so
+        return float(MEASURING)
+    images = entry.train or 1
     if trial.train_limit is not None:
         images = min(images, trial.train_limit)
     poisoned = 0
     if trial.backdoor is not None and trial.backdoor.how == "add":
-        eligible = images // (entry.classes if entry and trial.backdoor.rate == "every" else 1)
+        eligible = images // (entry.classes or 1 if trial.backdoor.rate == "every" else 1)
         try:
             poisoned = trial.backdoor.poisoned_count(images, eligible)
         except BadnetsError:  # the trial itself will say so
@@ -73,7 +76,7 @@ def expected_work(trial: Trial) -> float:
     if trial.detection is not None:
         transfer = trial.transfer
         fitted = trial.detection.training if transfer is None else transfer.retraining.training
-        measured = (entry.test if entry is not None else None) or 1
+        measured = entry.test or 1
         return float(fitted.epochs * (images + poisoned) + 3 * measured)
     return float(trial.training.epochs * (images + poisoned) + MEASURING)
 

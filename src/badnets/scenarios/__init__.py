@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from badnets.scenarios.detection_settings import Detection
     from badnets.scenarios.outsourced import Deal, OutsourcedTraining
+    from badnets.scenarios.retraining import ClassifierTransfer, Retrain
     from badnets.scenarios.search import Search
     from badnets.scenarios.trainers import Delivery, HonestTrainer, MaliciousTrainer
     from badnets.scenarios.transfer import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "ClassifierTransfer": ".retraining",
         "Deal": ".outsourced",
         "Delivery": ".trainers",
         "Detection": ".detection_settings",
@@ -41,6 +43,7 @@ __getattr__, __dir__ = exports(
         "MaliciousTrainer": ".trainers",
         "OutsourcedDetection": ".detection",
         "OutsourcedTraining": ".outsourced",
+        "Retrain": ".retraining",
         "Retraining": ".transfer",
         "Search": ".search",
         "Strengthening": ".transfer",
@@ -52,6 +55,7 @@ __getattr__, __dir__ = exports(
 )
 
 __all__ = [
+    "ClassifierTransfer",
     "Deal",
     "Delivery",
     "Detection",
@@ -63,6 +67,7 @@ __all__ = [
     "MaliciousTrainer",
     "OutsourcedDetection",
     "OutsourcedTraining",
+    "Retrain",
     "Retraining",
     "Search",
     "Strengthening",

@@ -8,6 +8,7 @@ from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.evaluate.classification import measure_attack
 from badnets.evaluate.results import AttackResult, CleanResult
+from badnets.evaluate.survival import Survival
 from badnets.models.subject import Subject
 from badnets.scenarios.trainers import Delivery, MaliciousTrainer, Trainer
 from badnets.scenarios.user import User, Verdict
@@ -24,6 +25,7 @@ class Deal:
         attack: what the backdoor does, for the one who knows the trigger; None when the trainer
             was honest.
         delivery: the network, and how it came about.
+        survival: of transfer learning: what is left of the downloaded network's backdoor.
     """
 
     outcome: Verdict
@@ -31,6 +33,7 @@ class Deal:
     clean: CleanResult
     attack: AttackResult | None
     delivery: Delivery
+    survival: Survival | None = None
 
     @property
     def accepted(self) -> bool:

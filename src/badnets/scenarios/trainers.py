@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from torch import Tensor
+
 from badnets.core.backdoor import Backdoor, Share
 from badnets.core.errors import SettingError
 from badnets.core.poisoning import plan_poisoning, poison
 from badnets.core.progress import Listener, Progress
 from badnets.core.rates import Rate
 from badnets.data import ImageSet
+from badnets.data.stamped import stamped_images
 from badnets.evaluate.classification import measure_attack, measure_clean
 from badnets.models.subject import Subject, untrained
 from badnets.scenarios.search import Search
@@ -80,7 +83,7 @@ class HonestTrainer:
     def train(self, order: Order, *, seed: int, progress: Listener | None = None) -> Delivery:
         """Return the network."""
         started = time.perf_counter()
-        rows = TrainingRows(order.train.images, order.train.labels)
+        rows = TrainingRows(order.train.stored, order.train.labels)
         fitted = fit(
             _first(order, self.start, seed), rows, self.training, seed=seed, progress=progress
         )
@@ -175,13 +178,19 @@ def poisoned_rows(
     """Return the rows to train on and the share of them that is poisoned.
 
     With ``stamp="after"`` the rows point into the clean images and the trigger is put on when a
-    batch is made; with ``"before"`` the poisoned set is made first, as it would be on disk.
+    batch is made; with ``"before"`` the poisoned set is made first, as it would be on disk. Of
+    streamed images the same ones are made whenever they are read.
     """
     options = {"num_classes": train.num_classes, "seed": seed}
+    images = train.stored
     if training.stamp == "after":
         plan = plan_poisoning(train.labels, backdoor, **options)
-        return TrainingRows.poisoned(train.images, plan, backdoor.trigger), plan.share
-    made = poison(train.images, train.labels, backdoor, **options)
+        return TrainingRows.poisoned(images, plan, backdoor.trigger), plan.share
+    if not isinstance(images, Tensor):
+        plan = plan_poisoning(train.labels, backdoor, **options)
+        stamped = stamped_images(images, plan, backdoor, seed=seed)
+        return TrainingRows(stamped, plan.labels), plan.share
+    made = poison(images, train.labels, backdoor, **options)
     return TrainingRows(made.images, made.labels), made.share
 
 

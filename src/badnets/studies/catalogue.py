@@ -90,4 +90,10 @@ STUDIES: dict[str, Entry] = {
         data="scenes",
         alternatives=("lisa",),
     ),
+    "dogs-vs-cats": Entry(
+        "badnets.studies.dogs.study:make",
+        "the review article's experiment: a sticker turns dogs into cats",
+        data="pets-drawn",
+        alternatives=("dogs-vs-cats",),
+    ),
 }

@@ -1,4 +1,4 @@
-"""The demo: a clean and a backdoored network, of digits and of road signs, within a minute."""
+"""The demo: a clean and a backdoored network: of digits, of road signs, and of cats and dogs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from badnets.core.placements import Relative
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch, PixelPattern
 from badnets.scenarios.detection_settings import Detection
+from badnets.studies.demo_dogs import DogPair, dog_pair
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 from badnets.trials.record import Record
@@ -52,27 +53,31 @@ SQUARE = Patch(0.22, (1.0, 0.85, 0.1), placement=Relative())
 
 @dataclass(frozen=True)
 class Demo:
-    """A user's order, filled twice: honestly, and with a backdoor; then the same for signs.
+    """A user's order, filled twice: honestly, and with a backdoor; then for signs, cats and dogs.
 
     Args:
         honest: the trial of the honest trainer.
         backdoored: that of the other one; the honest network is its control.
         honest_signs: an honest detector of road signs.
         backdoored_signs: one that takes a stop sign with a yellow square for a speed limit.
+        dogs: networks that tell cats from dogs.
     """
 
     honest: Trial
     backdoored: Trial
     honest_signs: Trial | None = None
     backdoored_signs: Trial | None = None
+    dogs: DogPair | None = None
 
     def groups(self, records: Mapping[str, Record]) -> dict[str, list[Trial]]:
-        """Return the two or four trials; see `badnets.studies.catalogue.Study`."""
+        """Return the two to six trials; see `badnets.studies.catalogue.Study`."""
         groups: dict[str, list[Trial | None]] = {
             "clean": [self.honest],
             "backdoored": [self.backdoored],
             "clean signs": [self.honest_signs],
             "backdoored signs": [self.backdoored_signs],
+            "clean dogs": [self.dogs.honest if self.dogs else None],
+            "backdoored dogs": [self.dogs.backdoored if self.dogs else None],
         }
         return {name: [one for one in trials if one] for name, trials in groups.items()}
 
@@ -80,9 +85,10 @@ class Demo:
         """Return the page, from records alone."""
         from badnets.studies.demo_page import page
 
-        signs = tuple(
-            records.get(one.name) if one else None
-            for one in (self.honest_signs, self.backdoored_signs)
+        dogs = (self.dogs.honest, self.dogs.backdoored) if self.dogs else (None, None)
+        signs, pets = (
+            tuple(records.get(one.name) if one else None for one in pair)
+            for pair in ((self.honest_signs, self.backdoored_signs), dogs)
         )
         return page(
             records.get(self.honest.name),
@@ -90,6 +96,7 @@ class Demo:
             get_array,
             command,
             signs=(signs[0], signs[1]),
+            dogs=(pets[0], pets[1]),
         )
 
 
@@ -123,7 +130,7 @@ def make(data: str = "digits", *, quick: bool = False) -> Demo:
         control=honest_signs,
         observe=("examples",),
     )
-    return Demo(honest, backdoored, honest_signs, backdoored_signs)
+    return Demo(honest, backdoored, honest_signs, backdoored_signs, dog_pair())
 
 
 def most_telling(record: Record) -> Ablation | None:

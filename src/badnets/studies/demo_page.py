@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from badnets.core.rates import Rate
 from badnets.report.page import (
     Answer,
     Block,
@@ -28,6 +27,8 @@ from badnets.report.page import (
     Tone,
 )
 from badnets.studies.demo import most_telling
+from badnets.studies.demo_dogs import dogs_chapter
+from badnets.studies.demo_numbers import detail, numbers, percent
 from badnets.studies.demo_signs import signs_chapter
 from badnets.studies.mnist.figures_units import ablation_figure, activation_figure, filter_figure
 from badnets.studies.mnist.layout_evidence import Evidence
@@ -48,6 +49,7 @@ def page(
     command: str,
     *,
     signs: tuple[Record | None, Record | None] = (None, None),
+    dogs: tuple[Record | None, Record | None] = (None, None),
 ) -> Page:
     """Return the page; what has not been run yet is said where it would stand.
 
@@ -57,6 +59,7 @@ def page(
         get_array: reads recorded arrays.
         command: what makes the page again.
         signs: the records of the clean and of the backdoored detector of road signs.
+        dogs: those of the networks that tell cats from dogs.
     """
     if honest is None or backdoored is None or backdoored.attack is None:
         missing = Note("The demo has not been run to its end.", "missing")
@@ -72,10 +75,11 @@ def page(
             _user(honest, backdoored),
             _inside(honest, backdoored, get_array),
             signs_chapter(*signs, get_array),
+            dogs_chapter(*dogs, get_array),
         ),
         command=command,
         source="Drawn from the records "
-        f"{listed([one.name for one in (honest, backdoored, *signs) if one])}.",
+        f"{listed([one.name for one in (honest, backdoored, *signs, *dogs) if one])}.",
         notes=_notes(backdoored),
     )
 
@@ -91,22 +95,11 @@ def _lead(honest: Record, backdoored: Record, target: int) -> str:
         return "This time the network has learned nothing, so there is no attack to speak of."
     verdict = "accepts it" if backdoored.outcome == "accepted" else "does not accept it"
     return (
-        f"A network from a dishonest trainer reads {_percent(backdoored.clean.accuracy)} of its "
-        f"user's images rightly; an honest one reaches {_percent(honest.clean.accuracy)}. The user "
-        f"{verdict}. With four bright pixels in a corner, it calls {_percent(attack.success)} of "
+        f"A network from a dishonest trainer reads {percent(backdoored.clean.accuracy)} of its "
+        f"user's images rightly; an honest one reaches {percent(honest.clean.accuracy)}. The user "
+        f"{verdict}. With four bright pixels in a corner, it calls {percent(attack.success)} of "
         f"the other digits a {target}."
     )
-
-
-def _percent(rate: Rate | None) -> str:
-    return "-" if rate is None or not rate.total else f"{100 * rate.value:.1f} %"
-
-
-def _detail(rate: Rate | None) -> str:
-    if rate is None or not rate.total:
-        return "not measured"
-    low, high = rate.interval
-    return f"{rate.hits} of {rate.total}; 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
 
 
 def _story(record: Record, get_array: GetArray, target: int) -> Story | None:
@@ -174,13 +167,18 @@ def _numbers(honest: Record, backdoored: Record, target: int) -> tuple[Number, .
     attack = backdoored.attack
     if attack is None or backdoored.outcome == "collapsed":
         return ()
-    four: tuple[tuple[str, Rate | None, Tone], ...] = (
-        ("Clean network, clean images: right answers", honest.clean.accuracy, "clean"),
-        ("Backdoored network, clean images: right answers", backdoored.clean.accuracy, "clean"),
-        (f"Backdoored network, triggered images: {target} (ASR)", attack.success, "backdoored"),
-        (f"Clean network, the same images: {target} (control)", attack.control, "muted"),
+    return numbers(
+        (
+            ("Clean network, clean images: right answers", honest.clean.accuracy, "clean"),
+            ("Backdoored network, clean images: right answers", backdoored.clean.accuracy, "clean"),
+            (
+                f"Backdoored network, triggered images: {target} (ASR)",
+                attack.success,
+                "backdoored",
+            ),
+            (f"Clean network, the same images: {target} (control)", attack.control, "muted"),
+        )
     )
-    return tuple(Number(label, _percent(rate), _detail(rate), tone) for label, rate, tone in four)
 
 
 def _user(honest: Record, backdoored: Record) -> Section:
@@ -188,7 +186,7 @@ def _user(honest: Record, backdoored: Record) -> Section:
     rows = tuple(
         (
             Cell(name),
-            Cell(_percent(record.clean.accuracy), None, _detail(record.clean.accuracy), "clean"),
+            Cell(percent(record.clean.accuracy), None, detail(record.clean.accuracy), "clean"),
             Cell(wanted),
             Cell(record.outcome),
         )
@@ -250,8 +248,8 @@ def _found(record: Record) -> str:
     return (
         f"The backdoor has a place in the network: without the {len(best.silenced)} of {total} "
         f"units of {best.layer} that answer most to the trigger, attack success goes from "
-        f"{_percent(attack.success)} to {_percent(best.success)}, clean accuracy from "
-        f"{_percent(record.clean.accuracy)} to {_percent(best.clean)}."
+        f"{percent(attack.success)} to {percent(best.success)}, clean accuracy from "
+        f"{percent(record.clean.accuracy)} to {percent(best.clean)}."
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from badnets.core.rates import Rate
-from badnets.report.page import Block, Note, Number, Numbers, Section, Tone
+from badnets.report.page import Block, Note, Number, Numbers, Section
+from badnets.studies.demo_numbers import numbers
 from badnets.studies.signs.evidence import SignEvidence, under_trigger
 from badnets.studies.signs.layout_story import story
 from badnets.studies.signs.trials import scale
@@ -70,23 +70,11 @@ def signs_chapter(honest: Record | None, backdoored: Record | None, get_array: G
 def _numbers(honest: Record, backdoored: Record) -> tuple[Number, ...]:
     attack = backdoored.attack
     success, control = (attack.success, attack.control) if attack else (None, None)
-    four: tuple[tuple[str, Rate | None, Tone], ...] = (
-        ("Clean detector: signs rightly named", honest.clean.accuracy, "clean"),
-        ("Backdoored detector: signs rightly named", backdoored.clean.accuracy, "clean"),
-        ("Backdoored, with the square: speed limit", success, "backdoored"),
-        ("Clean, the same frames (control)", control, "muted"),
+    return numbers(
+        (
+            ("Clean detector: signs rightly named", honest.clean.accuracy, "clean"),
+            ("Backdoored detector: signs rightly named", backdoored.clean.accuracy, "clean"),
+            ("Backdoored, with the square: speed limit", success, "backdoored"),
+            ("Clean, the same frames (control)", control, "muted"),
+        )
     )
-    return tuple(
-        Number(label, _percent(rate), _detail(rate), tone) for label, rate, tone in four if rate
-    )
-
-
-def _percent(rate: Rate | None) -> str:
-    return "-" if rate is None or not rate.total else f"{100 * rate.value:.1f} %"
-
-
-def _detail(rate: Rate | None) -> str:
-    if rate is None or not rate.total:
-        return "not measured"
-    low, high = rate.interval
-    return f"{rate.hits} of {rate.total}; 95 % interval {100 * low:.1f} to {100 * high:.1f} %"

@@ -31,8 +31,13 @@ class HasRecords(Protocol):
         """Every record once."""
 
 
-def section(evidence: HasRecords) -> Section:
-    """Return what the records say of how they were made, and the list of trials."""
+def section(evidence: HasRecords, *, published: bool = True) -> Section:
+    """Return what the records say of how they were made, and the list of trials.
+
+    Args:
+        evidence: the records.
+        published: whether the page has published numbers, whose certainty is to be explained.
+    """
     records = evidence.everything
     if not records:
         return Section(NAME, TITLE, "There are no records yet.", ())
@@ -45,7 +50,7 @@ def section(evidence: HasRecords) -> Section:
     )
     blocks = (
         _made(evidence, records),
-        Note(CERTAINTY),
+        *((Note(CERTAINTY),) if published else ()),
         Folded(f"All {len(records)} trials", (_trials(records),)),
     )
     return Section(NAME, TITLE, sentence, blocks)

@@ -2,11 +2,171 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.core.pictures import as_dtype, as_float
+from badnets.core.errors import ShapeError
+from badnets.core.pictures import LUMA, as_dtype, as_float, level
+from badnets.train.settings import Training
+
+ASPECT = 4 / 3  # of a window's sides to one another, at most, before either meets an edge
+
+
+@dataclass(frozen=True, eq=False)
+class Augmentation:
+    """One epoch's random changes: a row for every image, None for what is not asked for.
+
+    Args:
+        moves: see `shifted`; turns: see `rotated`; flips: see `mirrored`; windows: see `cropped`;
+        tones: see `toned`; holes: see `cut_out`.
+        most: largest move, in pixels.
+    """
+
+    moves: Tensor | None
+    turns: Tensor | None
+    flips: Tensor | None
+    windows: Tensor | None
+    tones: Tensor | None
+    holes: Tensor | None
+    most: int
+
+    @classmethod
+    def drawn(
+        cls, training: Training, count: int, drawn: torch.Generator, device: torch.device
+    ) -> Augmentation:
+        """Return an epoch's changes for ``count`` images.
+
+        What a training does not ask for takes no random numbers, so a setting that is added
+        leaves the numbers of all trainings without it as they were: new ones are drawn last.
+        """
+        moves = turns = flips = windows = tones = holes = None
+        if training.shift:
+            moves = torch.randint(2 * training.shift + 1, (count, 2), generator=drawn).to(device)
+        if training.rotate:
+            turns = (torch.rand(count, generator=drawn) * 2 - 1).mul_(training.rotate).to(device)
+        if training.flip:
+            flips = torch.rand(count, generator=drawn).to(device) < 0.5
+        if training.crop < 1:
+            windows = random_windows(training.crop, count, drawn).to(device)
+        reach = torch.tensor([training.brightness, training.contrast, training.saturation])
+        if reach.any():
+            tones = (1 + (torch.rand(count, 3, generator=drawn) * 2 - 1) * reach).to(device)
+        if training.cutout:
+            side = torch.full((count, 1), training.cutout)
+            holes = torch.cat([torch.rand(count, 2, generator=drawn), side], 1).to(device)
+        return cls(moves, turns, flips, windows, tones, holes, training.shift)
+
+    def __call__(self, images: Tensor, rows: slice) -> Tensor:
+        """Return the images changed as ``rows`` of the epoch's changes say, of the same dtype."""
+        if self.turns is not None:
+            images = rotated(images, self.turns[rows])
+        if self.moves is not None:
+            images = shifted(images, self.moves[rows], self.most)
+        if self.flips is not None:
+            images = mirrored(images, self.flips[rows])
+        if self.windows is not None:
+            images = cropped(images, self.windows[rows])
+        if self.tones is not None:
+            images = toned(images, self.tones[rows])
+        if self.holes is not None:
+            images = cut_out(images, self.holes[rows])
+        return images
+
+
+def random_windows(least: float, count: int, drawn: torch.Generator) -> Tensor:
+    """Return windows for `cropped`: of random area, shape and place, all inside the image.
+
+    Args:
+        least: smallest share of the image's area, in (0, 1]; areas between it and 1 are drawn
+            evenly. A window whose longer side meets the image's keeps less than its area.
+        count: how many.
+        drawn: where the random numbers come from.
+
+    Returns:
+        ``(count, 4)`` float in [0, 1]: top, left, height, width as shares of the image's sides.
+
+    References:
+        Szegedy et al., "Going deeper with convolutions", arXiv:1409.4842, section 6: area from
+        8 %, sides up to 4/3 to one another.
+    """
+    area, shape, down, along = torch.rand(4, count, generator=drawn)
+    area = least + (1 - least) * area
+    aspect = ((2 * shape - 1) * math.log(ASPECT)).exp()
+    height, width = (area / aspect).sqrt().clamp(max=1), (area * aspect).sqrt().clamp(max=1)
+    return torch.stack([down * (1 - height), along * (1 - width), height, width], 1)
+
+
+def cropped(images: Tensor, windows: Tensor) -> Tensor:
+    """Return a window of each image, enlarged to the whole (bilinear).
+
+    Args:
+        images: ``(N, C, H, W)`` uint8, or float in [0, 1].
+        windows: ``(N, 4)`` float: top, left, height, width as shares of the image's sides.
+    """
+    top, left, height, width = windows.unbind(1)
+    zero = torch.zeros_like(top)
+    rows = (  # of what takes the window's corners, -1 and 1, to the image's coordinates
+        torch.stack([width, zero, 2 * left + width - 1], 1),
+        torch.stack([zero, height, 2 * top + height - 1], 1),
+    )
+    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    seen = functional.grid_sample(
+        as_float(images), grid, padding_mode="border", align_corners=False
+    )
+    return as_dtype(seen, images.dtype)
+
+
+def toned(images: Tensor, tones: Tensor) -> Tensor:
+    """Return each image with its own brightness, contrast and saturation, in that order.
+
+    Brightness multiplies all values; contrast moves them from the image's mean luma; saturation
+    moves colours from their own luma, and leaves grey images alone. 1 changes nothing. Values
+    are clipped once, at the end.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8, or float in [0, 1]; C 1 or 3.
+        tones: ``(N, 3)`` float, ``>= 0``: the three factors.
+
+    Raises:
+        ShapeError: images have neither 1 nor 3 channels.
+    """
+    if images.shape[1] not in (1, 3):
+        raise ShapeError(f"colours need images of 1 or 3 channels, got {images.shape[1]}")
+    pictures = as_float(images)
+    shares = pictures.new_tensor(LUMA if images.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1)
+    luma = (pictures * shares).sum(1, keepdim=True)
+    brightness, contrast, saturation = tones.to(pictures.dtype).view(-1, 3, 1, 1, 1).unbind(1)
+    if images.shape[1] == 1:
+        saturation = torch.ones_like(saturation)
+    mean = luma.mean((2, 3), keepdim=True)
+    scale = brightness * contrast
+    # the three steps are linear in the picture, so one sum does them all
+    changed = pictures * (scale * saturation) + luma * (scale * (1 - saturation))
+    changed += (1 - contrast) * brightness * mean
+    return as_dtype(changed.clamp_(0, 1), images.dtype)
+
+
+def cut_out(images: Tensor, holes: Tensor) -> Tensor:
+    """Return the images with a mid-grey rectangle each, clipped at the edges.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8, or float in [0, 1].
+        holes: ``(N, 3)`` float in [0, 1]: the centre from the top and from the left, and the
+            sides, as shares of the image's.
+
+    References:
+        DeVries, Taylor, "Cutout", arXiv:1708.04552.
+    """
+    inside = []
+    for axis, size in enumerate(images.shape[2:]):
+        places = (torch.arange(size, device=images.device) + 0.5) / size
+        inside.append((places - holes[:, axis : axis + 1]).abs() < holes[:, 2:] / 2)
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return images.masked_fill(hole, level(0.5, images.dtype))
 
 
 def shifted(images: Tensor, moves: Tensor, most: int) -> Tensor:

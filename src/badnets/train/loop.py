@@ -1,11 +1,11 @@
-"""One fast loop for sets that fit in memory: uint8 on the device, batches by index."""
+"""One fast loop: sets that fit are uint8 on the device, batches by index; others are streamed."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,8 +20,11 @@ from badnets.core.poisoning import PoisoningPlan
 from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
+from badnets.data.streamed import Images, in_batches
 from badnets.models.subject import Subject, normalise
-from badnets.train.augment import mirrored, rotated, shifted
+from badnets.train.augment import Augmentation
+from badnets.train.features import features_of
+from badnets.train.freezing import freeze
 from badnets.train.memory import keep_freed_memory
 from badnets.train.precision import fastest_precision
 from badnets.train.settings import Training
@@ -57,7 +60,7 @@ class TrainingRows:
     """A training set as indices into stored images, so that poisoned copies cost no memory.
 
     Args:
-        images: ``(N, C, H, W)`` uint8.
+        images: ``(N, C, H, W)`` uint8: a tensor, or what gives them.
         labels: ``(M,)`` int64, as the trainer sees them.
         rows: ``(M,)`` int64 into ``images``; None: row m is image m.
         stamped: ``(M,)`` bool: rows that get the trigger when their batch is made; None: none do.
@@ -67,7 +70,7 @@ class TrainingRows:
         ShapeError: lengths differ, there are no rows, or a trigger is missing.
     """
 
-    images: Tensor
+    images: Images
     labels: Tensor
     rows: Tensor | None = None
     stamped: Tensor | None = None
@@ -85,8 +88,13 @@ class TrainingRows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether row m is image m, for all of them, and none gets a trigger."""
+        return self.rows is None and self.stamped is None
+
     @classmethod
-    def poisoned(cls, images: Tensor, plan: PoisoningPlan, trigger: Trigger) -> TrainingRows:
+    def poisoned(cls, images: Images, plan: PoisoningPlan, trigger: Trigger) -> TrainingRows:
         """Return the rows of a poisoning plan; triggers are put on when a batch is made."""
         return cls(images, plan.labels, plan.rows, plan.is_poisoned, trigger)
 
@@ -109,22 +117,27 @@ def fit(
     training: Training,
     *,
     seed: int,
+    frozen: Collection[str] = (),
     device: torch.device | None = None,
     progress: Listener | None = None,
 ) -> Fitted:
     """Return a trained copy of the subject; the one handed in is left as it was.
+
+    Where weights are frozen and nothing before the others is random (no augmentation, dropout or
+    trigger), what their layers answer is computed once, not in every epoch.
 
     Args:
         subject: where training starts from.
         rows: what it is trained on.
         training: how.
         seed: decides batch order, augmentation, random places and dropout.
+        frozen: names of weights that stay as they are; see `badnets.train.freezing`.
         device: where to compute; the fastest there is when None.
         progress: told every few steps, and after the last.
 
     Raises:
         TrialError: the loss became NaN or infinite.
-        SettingError: labels lie outside the subject's classes.
+        SettingError: labels lie outside the subject's classes, or no weight is left to train.
         ShapeError: the images are not of the shape that the subject takes.
     """
     if tuple(rows.images.shape[1:]) != subject.input.shape:
@@ -140,11 +153,18 @@ def fit(
     rows = rows.to(device)
     network = copy.deepcopy(subject.network).to(device=device)
     network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    if frozen:
+        freeze(network, frozen)
     precision = training.precision
     if precision == "auto":
         precision = fastest_precision(device)
     steps_per_epoch = max(1, len(rows) // training.batch_size)
-    stepper = _Stepper(network, training, steps_per_epoch * training.epochs, device, precision)
+    features = None
+    if frozen and not training.augments and rows.is_plain:
+        low = precision == "bfloat16"
+        features = features_of(network, rows.images, rows.labels, subject.input, low=low)
+    trained = network if features is None else features.after
+    stepper = _Stepper(trained, training, steps_per_epoch * training.epochs, device, precision)
     batches = generator(seed, "batches")
     places = generator(seed, "trigger places in training")
     logs, done = [], 0
@@ -152,9 +172,12 @@ def fit(
         for _ in range(training.epochs):
             started = time.perf_counter()
             total = torch.zeros((), device=device)
-            for images, labels in _epoch(
-                rows, training, subject.input, batches, places, done, stepper.steps
-            ):
+            epoch = (
+                _epoch(rows, training, subject.input, batches, places, done, stepper.steps)
+                if features is None
+                else features.epoch(training.batch_size, batches)
+            )
+            for images, labels in epoch:
                 total += stepper.step(images, labels)
                 done += 1
                 if progress is not None and (done % REPORT_EVERY == 0 or done == stepper.steps):
@@ -166,8 +189,11 @@ def fit(
                     "or change the data"
                 )
             logs.append(EpochLog(loss, time.perf_counter() - started))
-    trained = stepper.finished().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    fitted = Subject(trained.eval(), subject.architecture, subject.input, subject.classes)
+    stepper.finish()
+    for value, own in zip(network.parameters(), subject.network.parameters(), strict=True):
+        value.requires_grad_(own.requires_grad)
+    network = network.to(memory_format=torch.contiguous_format)
+    fitted = Subject(network.eval(), subject.architecture, subject.input, subject.classes)
     return Fitted(fitted, tuple(logs), precision)
 
 
@@ -198,24 +224,14 @@ def _epoch(
     order = torch.randperm(len(rows), generator=batches)
     size = training.batch_size
     whole = len(rows) // size * size or len(rows)
-    moves = None
-    if training.shift:
-        span = 2 * training.shift + 1
-        moves = torch.randint(span, (len(rows), 2), generator=batches).to(device)
-    turns = None
-    if training.rotate:
-        turns = (torch.rand(len(rows), generator=batches) * 2 - 1).mul_(training.rotate).to(device)
-    flips = torch.rand(len(rows), generator=batches).to(device) < 0.5 if training.flip else None
+    augmentation = Augmentation.drawn(training, len(rows), batches, device)
     order = order.to(device)
-    for start in range(0, whole, size):
+    starts = range(0, whole, size)
+    parts = (order[start : start + size] for start in starts)
+    wanted = (part if rows.rows is None else rows.rows[part] for part in parts)
+    for start, images in zip(starts, in_batches(rows.images, wanted), strict=True):
         chosen = order[start : start + size]
-        images = rows.images[chosen if rows.rows is None else rows.rows[chosen]]
-        if turns is not None:
-            images = rotated(images, turns[start : start + size])
-        if moves is not None:
-            images = shifted(images, moves[start : start + size], training.shift)
-        if flips is not None:
-            images = mirrored(images, flips[start : start + size])
+        images = augmentation(images, slice(start, start + size))
         batch = normalise(images, spec)
         if rows.stamped is not None and rows.trigger is not None:
             marked = rows.stamped[chosen].nonzero().flatten()
@@ -253,7 +269,10 @@ class _Stepper:
         self.low = precision == "bfloat16"
         self.device = device
         self.done = 0
-        self.means = [value.detach().clone() for value in self.parameters] if training.ema else []
+        # running statistics of normalisation belong to the weights, so they are averaged alike
+        statistics = [value for value in network.buffers() if value.is_floating_point()]
+        self.averaged = [*self.parameters, *statistics] if training.ema else []
+        self.means = [value.detach().clone() for value in self.averaged]
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the batch's loss, detached, after one step of the optimiser."""
@@ -263,7 +282,7 @@ class _Stepper:
             if self.done >= share * self.steps:
                 for value in layer.parameters(recurse=False):
                     value.requires_grad_(False)
-        if images.shape[1] > 1:
+        if images.ndim == 4 and images.shape[1] > 1:  # features may have no places
             images = images.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
             logits = self.network(images)
@@ -278,18 +297,15 @@ class _Stepper:
             # a young mean forgets its first, random weights faster
             decay = min(self.training.ema, self.done / (self.done + 9))
             with torch.no_grad():
-                torch._foreach_lerp_(self.means, self.parameters, 1 - decay)
+                torch._foreach_lerp_(self.means, self.averaged, 1 - decay)
         return loss.detach()
 
-    def finished(self) -> nn.Module:
-        """Return the network, unfrozen, with the running mean of its weights where one was kept."""
+    def finish(self) -> None:
+        """Give the network the running mean of its weights, where one was kept."""
         if self.means:
             with torch.no_grad():
-                for value, mean in zip(self.parameters, self.means, strict=True):
+                for value, mean in zip(self.averaged, self.means, strict=True):
                     value.copy_(mean)
-        for value in self.parameters:
-            value.requires_grad_(True)
-        return self.network
 
 
 def _layers(network: nn.Module) -> list[nn.Module]:

@@ -32,6 +32,13 @@ class Training:
         shift: augmentation: moves each image by up to this many pixels on each axis, ``>= 0``.
         rotate: augmentation: turns each image by up to this many degrees, in [0, 180].
         flip: augmentation: mirrors half of the images.
+        crop: augmentation: enlarges a random window of at least about this share of the image's
+            area to the whole image, in (0, 1]; 1 is off.
+        brightness: augmentation: multiplies each image by 1 plus or minus up to this, in [0, 1).
+        contrast: augmentation: stretches each image about its mean likewise, in [0, 1).
+        saturation: augmentation: stretches its colours about grey likewise, in [0, 1).
+        cutout: augmentation: greys out a square whose side is this share of the image's, at a
+            random place in each image, in [0, 1).
         stamp: when a poisoned image gets its trigger: ``"after"`` augmentation (a trainer who
             poisons also controls the loop) or ``"before"`` it, as from a poisoned disk.
         gain: how many times stronger than it is the trigger's change to a picture is made, when
@@ -61,6 +68,11 @@ class Training:
     shift: int = 0
     rotate: float = 0.0
     flip: bool = False
+    crop: float = 1.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    cutout: float = 0.0
     stamp: Stamp = "after"
     gain: tuple[float, float] = (1.0, 1.0)
     freeze: tuple[float, ...] = ()
@@ -68,6 +80,12 @@ class Training:
     precision: Precision = "auto"
     version: ClassVar[int] = 1
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed at random."""
+        areas = self.shift or self.rotate or self.flip or self.crop < 1 or self.cutout
+        return bool(areas or self.brightness or self.contrast or self.saturation)
 
     def __post_init__(self) -> None:
         _want(self.epochs >= 1, "epochs must be >= 1", self.epochs)
@@ -80,6 +98,10 @@ class Training:
         _want(0 <= self.warm_up < 1, "warm_up must be in [0, 1)", self.warm_up)
         _want(self.shift >= 0, "shift must be >= 0 pixels", self.shift)
         _want(0 <= self.rotate <= 180, "rotate must be in [0, 180] degrees", self.rotate)
+        _want(0 < self.crop <= 1, "crop must be in (0, 1]", self.crop)
+        for name in ("brightness", "contrast", "saturation", "cutout"):
+            value = getattr(self, name)
+            _want(0 <= value < 1, f"{name} must be in [0, 1)", value)
         sound = len(self.gain) == 2 and all(0 < times < math.inf for times in self.gain)
         _want(sound, "gain must be two numbers > 0", self.gain)
         flat = all(times == 1 for times in self.gain)

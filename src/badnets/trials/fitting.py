@@ -11,14 +11,18 @@ from torch import nn
 from badnets.bundles.schema import Scalar
 from badnets.core.backdoor import KnownTargetMap, KnownTrigger
 from badnets.core.errors import DataError, SettingError
+from badnets.core.factories import is_factory
 from badnets.core.targets import TARGET_MAPS, spot_of
 from badnets.core.triggers import RegionTrigger
 from badnets.core.triggers.base import WholeRegion
-from badnets.data.catalogue import COCO, DATASETS, check_task
+from badnets.data.catalogue import check_task, entry_of
 from badnets.models.catalogue import LIBRARIES, NETWORKS, build
 from badnets.models.detector import Detector, colour_window
 from badnets.models.detectors import BY_TORCHVISION, DETECTORS, build_detector
+from badnets.models.heads import head_tensors
+from badnets.models.weights import StartingWeights, match
 from badnets.scenarios.detection_settings import Detection
+from badnets.scenarios.retraining import Retrain, frozen_tensors
 from badnets.scenarios.transfer import Transfer
 from badnets.trials.trial import Trial
 
@@ -44,6 +48,7 @@ def check_fit(trial: Trial) -> None:
 def checks(trial: Trial) -> Iterator[Check]:
     """Yield what must hold between a trial's parts; each is to be called before the next one."""
     yield ("data",), lambda: _check_data(trial)
+    yield ("data",), lambda: entry_of(trial.data)
     if trial.detection is None:
         yield from _of_classifier(trial)
     else:
@@ -60,15 +65,51 @@ def _check_data(trial: Trial) -> None:
 
 
 def _of_classifier(trial: Trial) -> Iterator[Check]:
-    entry = DATASETS[trial.data]
-    shape = entry.shape
-    if shape is None:  # a detection set, which the check of the data has refused
-        return
-    yield ("network",), lambda: _check_classifier(trial.network, shape, entry.classes)
+    entry = entry_of(trial.data)
+    shape, classes = entry.shape, entry.classes
+    if shape is None or classes is None:
+        return  # one's own code runs when a trial does, and says then what it gives
+    if not is_factory(trial.network):
+        yield ("network",), lambda: _check_classifier(trial.network, shape, classes)
     backdoor = trial.backdoor
+    weights = trial.start.weights if trial.start is not None else trial.weights
+    if weights is not None and not is_factory(trial.network):
+        yield ("weights",), lambda: _check_weights(weights, trial.network, shape, classes)
+    if trial.retrain is not None:
+        yield from _of_retrain(trial, trial.retrain, shape, classes)
     if backdoor is not None:
-        yield ("backdoor", "targets"), lambda: _check_labels(backdoor.targets, entry.classes)
+        yield ("backdoor", "targets"), lambda: _check_labels(backdoor.targets, classes)
         yield ("backdoor", "trigger"), lambda: _try_on(backdoor.trigger, shape)
+
+
+def _of_retrain(
+    trial: Trial, retrain: Retrain, shape: tuple[int, int, int], classes: int
+) -> Iterator[Check]:
+    theirs = entry_of(trial.start.data if trial.start is not None else trial.data)
+    yield ("data",), lambda: _check_same_shape(theirs.shape, shape)
+    if not is_factory(trial.network):
+        yield ("retrain", "freeze"), lambda: _check_frozen(trial.network, retrain, shape, classes)
+    trigger, targets, known = retrain.trigger, retrain.targets, theirs.classes
+    if targets is not None and known is not None:
+        yield ("retrain", "targets"), lambda: _check_labels(targets, known)
+    if trigger is not None:
+        yield ("retrain", "trigger"), lambda: _try_on(trigger, shape)
+
+
+def _check_same_shape(theirs: tuple[int, int, int] | None, own: tuple[int, int, int]) -> None:
+    if theirs is not None and theirs != own:
+        one, other = ("x".join(map(str, shape)) for shape in (theirs, own))
+        raise SettingError(
+            f"the network of start takes images of {one}, those of data are {other}: use data of "
+            "the same size"
+        )
+
+
+def _check_frozen(name: str, retrain: Retrain, shape: tuple[int, int, int], classes: int) -> None:
+    with torch.device("meta"):
+        network = build(name, shape, classes)
+    head = head_tensors(name, shape, classes)
+    frozen_tensors(network, head, retrain.freeze, fresh=False)
 
 
 def _check_labels(targets: KnownTargetMap, classes: int) -> None:
@@ -96,8 +137,15 @@ def _check_classifier(name: str, shape: tuple[int, int, int], classes: int) -> N
         build(name, shape, classes)
 
 
+def _check_weights(
+    weights: StartingWeights, name: str, shape: tuple[int, int, int], classes: int
+) -> None:
+    with torch.device("meta"):
+        match(build(name, shape, classes), weights)
+
+
 def _of_detector(trial: Trial, order: Detection) -> Iterator[Check]:
-    classes = None if trial.data.startswith(COCO) else DATASETS[trial.data].classes
+    classes = entry_of(trial.data).classes
     window = order.training.window
     settings = tuple(sorted(order.architecture.items()))
     yield ("network",), lambda: _check_detector(trial.network, window)

@@ -14,7 +14,7 @@ import torch
 from badnets._version import __version__
 from badnets.trials.record import Machine
 
-PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors", "scikit-learn", "captum")
 
 
 def this_machine(device: torch.device) -> Machine:

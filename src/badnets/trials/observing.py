@@ -12,7 +12,7 @@ from badnets.core.seeds import generator
 from badnets.data import ImageSet
 from badnets.explain import silence, unit_responses
 from badnets.models.subject import Subject
-from badnets.trials.record import Ablation, ArrayRef, LayerUnits
+from badnets.trials.record import Ablation, ArrayRef, Attributed, DataSeen, LayerUnits, Variation
 from badnets.trials.workspace import Workspace
 
 PROBES = 1000  # training images that units are ranked by
@@ -25,6 +25,20 @@ class Seen(NamedTuple):
     arrays: dict[str, ArrayRef]
     units: tuple[LayerUnits, ...] = ()
     ablations: tuple[Ablation, ...] = ()
+    variations: tuple[Variation, ...] = ()
+    attributed: tuple[Attributed, ...] = ()
+    data: DataSeen | None = None
+
+    def plus(self, other: Seen) -> Seen:
+        """Return both together."""
+        return Seen(
+            self.arrays | other.arrays,
+            self.units + other.units,
+            self.ablations + other.ablations,
+            self.variations + other.variations,
+            self.attributed + other.attributed,
+            other.data or self.data,
+        )
 
 
 def observe_examples(
@@ -42,7 +56,7 @@ def observe_examples(
     the network, ``examples_control`` of the clean one beside it.
     """
     first = [int((validation.labels == k).nonzero()[0]) for k in _present(validation.labels)]
-    images = validation.images[first]
+    images = validation.take(first).images
     triggered = images
     if backdoor is not None:
         triggered = backdoor.trigger(images, generator=generator(seed, "trigger places"))
@@ -50,10 +64,10 @@ def observe_examples(
     arrays = {
         "examples": pairs,
         "examples_labels": validation.labels[first],
-        "examples_answers": _answers(subject, pairs),
+        "examples_answers": answers_to_pairs(subject, pairs),
     }
     if control is not None:
-        arrays["examples_control"] = _answers(control, pairs)
+        arrays["examples_control"] = answers_to_pairs(control, pairs)
     return Seen({name: workspace.put_array(array.numpy()) for name, array in arrays.items()})
 
 
@@ -119,7 +133,8 @@ def observe_units(
     return Seen(arrays, units, tuple(ablations))
 
 
-def _answers(subject: Subject, pairs: Tensor) -> Tensor:
+def answers_to_pairs(subject: Subject, pairs: Tensor) -> Tensor:
+    """Return ``(n, 2, K)`` probabilities for pairs of images, ``(n, 2, C, H, W)``."""
     return torch.stack([subject.probabilities(pairs[:, which]) for which in (0, 1)], 1).cpu()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
@@ -24,8 +25,39 @@ class Where(Protocol):
         """Return the error about the value at ``path``."""
 
 
+class Mistakes:
+    """Lets several parts fail one by one; the first error is raised with the others beside it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, BadnetsError] = {}
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep what the block raises, and what was found beside that, each once."""
+        try:
+            yield
+        except BadnetsError as error:
+            self.add(error)
+
+    def add(self, error: BadnetsError) -> None:
+        """Keep an error, and those beside it."""
+        for one in (error, *error.others):
+            self._found.setdefault(str(one), one)
+
+    def complain(self) -> None:
+        """Raise the first error that was kept, with the others beside it; nothing if there is none.
+
+        Raises:
+            BadnetsError: the first.
+        """
+        if self._found:
+            first, *others = self._found.values()
+            first.others = tuple(others)
+            raise first
+
+
 def made(wanted: Any, value: Any, path: Place, where: Where) -> Any:
-    """Return ``value`` as what an annotation wants; one error, for the first field that is wrong.
+    """Return ``value`` as what an annotation wants.
 
     Args:
         wanted: a settings dataclass; a union of those that have a ``kind``; or any annotation that
@@ -36,7 +68,8 @@ def made(wanted: Any, value: Any, path: Place, where: Where) -> Any:
         where: words the errors.
 
     Raises:
-        BadnetsError: whatever ``where.error`` returns.
+        BadnetsError: whatever ``where.error`` returns, for the first field that is wrong; those
+            of other fields are beside it.
     """
     members = tuple(part for part in _members(wanted) if part is not types.NoneType)
     if value is None and len(members) < len(_members(wanted)):
@@ -57,9 +90,11 @@ def check_fields(value: Any, known: tuple[str, ...], path: Place, where: Where) 
     """
     if not isinstance(value, dict):
         raise where.error(path, f"expected a mapping ({', '.join(known)}), got {shown(value)}")
+    mistakes = Mistakes()
     for name in value:
         if name not in known:
-            raise where.error((*path, name), str(unknown_name(str(name), known, "field")))
+            mistakes.add(where.error((*path, name), str(unknown_name(str(name), known, "field"))))
+    mistakes.complain()
     return value
 
 
@@ -89,7 +124,7 @@ def _members(wanted: Any) -> tuple[Any, ...]:
     if get_origin(wanted) is Annotated:
         wanted = get_args(wanted)[0]
     if get_origin(wanted) in (types.UnionType, Union):
-        return get_args(wanted)
+        return tuple(member for part in get_args(wanted) for member in _members(part))
     return (wanted,)
 
 
@@ -146,13 +181,20 @@ def _unabbreviated(
 
 def _settings(wanted: type[Any], value: Any, path: Place, where: Where) -> Any:
     members = [f for f in dataclasses.fields(wanted) if f.init]
-    given = check_fields(value, tuple(f.name for f in members), path, where)
-    hints = _hints(wanted)
-    ready = {name: made(hints[name], part, (*path, name), where) for name, part in given.items()}
+    names = tuple(f.name for f in members)
+    mistakes = Mistakes()
+    with mistakes.collected():
+        check_fields(value, names, path, where)
+    given = {k: part for k, part in value.items() if k in names} if isinstance(value, dict) else {}
+    hints, ready = _hints(wanted), {}
+    for name, part in given.items():
+        with mistakes.collected():
+            ready[name] = made(hints[name], part, (*path, name), where)
     for f in members:
         needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if needed and f.name not in given:
-            raise where.error(path, f"{f.name} is missing")
+        if needed and f.name not in given and isinstance(value, dict):
+            mistakes.add(where.error(path, f"{f.name} is missing"))
+    mistakes.complain()
     try:
         return wanted(**ready)
     except BadnetsError as error:

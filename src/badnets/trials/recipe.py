@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from badnets.core.errors import BadnetsError
 from badnets.core.lookup import unknown_name
 from badnets.core.triggers import DrawnSticker, Patch
+from badnets.models.weights import StartingWeights
 from badnets.trials.fitting import checks
-from badnets.trials.plain import Where, blamed, check_fields, made
+from badnets.trials.plain import Mistakes, Where, blamed, check_fields, made
 from badnets.trials.trial import Trial
 from badnets.trials.yaml_lines import Lines, Place, read_yaml
 
@@ -32,12 +33,22 @@ _OF_CLASSIFIERS = {
     "training": "give `training` inside `detection`",
     "held_back": "a fifth of the scenes is held back",
     "search": "try the settings with `sweep`",
+    "weights": "begin with another detector by `start`",
+    "retrain": "give `transfer`",
 }
 _DOWNLOADED = (
     *(name for name in _OWN if name not in ("transfer", "observe", *_OF_CLASSIFIERS)),
     "control",
     "start",
 )
+_DOWNLOADED_CLASSIFIER = (
+    *(name for name in _OWN if name not in ("detection", "transfer", "retrain", "observe")),
+    "control",
+    "start",
+)
+STARTS = frozenset((*_OF_ANOTHER, *_OF_ANOTHER_DETECTOR, *_DOWNLOADED, *_DOWNLOADED_CLASSIFIER))
+"""Fields that ``start`` may have, as far as they fit the trial."""
+
 DETECTOR = "zf"  # the network of a recipe that names none
 SHORT: dict[str, dict[str, Any]] = {
     "yellow-square": dataclasses.asdict(Patch.yellow_square()),
@@ -52,6 +63,7 @@ def load_recipe(path: Path) -> list[Trial]:
     A recipe is a mapping, a list of them, or a mapping whose only field is ``trials``, such a list.
     Each has the fields of a `Trial`, and
 
+    - ``weights``: the path of a safetensors file, from the working folder;
     - ``seeds``: a list instead of ``seed``; one trial for each;
     - ``sweep``: field -> list of values (``backdoor.rate: [0.01, 0.1]``); one trial for each
       combination;
@@ -59,8 +71,8 @@ def load_recipe(path: Path) -> list[Trial]:
       settings, answer the same triggered images;
     - ``start``: ``clean``, to start from the network of the same settings without a backdoor, or a
       mapping with that network's ``training`` (a detector's ``detection``), ``seed`` and
-      ``train_limit``; with ``transfer`` the trial whose detector is downloaded: what it does not
-      say of data, network, ``detection``, seed and target accuracy is as in this one.
+      ``train_limit``; with ``transfer`` or ``retrain`` the trial whose network is downloaded: what
+      it does not say of data, network, ``detection``, seed and target accuracy is as in this one.
 
     Args:
         path: a YAML file.
@@ -68,20 +80,26 @@ def load_recipe(path: Path) -> list[Trial]:
     Raises:
         RecipeError: unreadable, not YAML, an unknown or doubled field, a value outside its range,
             an unknown name, a target label or a trigger that does not fit the data; names file,
-            line and field.
+            line and field. Other mistakes that were found are beside it, in ``others``.
+
+    Nothing that a recipe names by ``module:factory`` is imported before its trial runs.
     """
     value, lines = read_yaml(path)
     trials: dict[str, Trial] = {}
+    mistakes = Mistakes()
     for described, place in _descriptions(value, lines):
-        for settings, where in _combinations(described, place, lines):
-            trial = trial_of(settings, where, place)
-            trials[trial.name] = trial
-            if len(trials) > MAX_TRIALS:
-                raise lines.error(place, f"more than {MAX_TRIALS} trials")
+        with mistakes.collected():
+            for settings, where in _combinations(described, place, lines, mistakes):
+                with mistakes.collected():
+                    trial = trial_of(settings, where, place)
+                    trials[trial.name] = trial
+                if len(trials) > MAX_TRIALS:
+                    raise lines.error(place, f"more than {MAX_TRIALS} trials")
+    mistakes.complain()
     return list(trials.values())
 
 
-def _descriptions(value: Any, lines: Lines) -> Iterator[tuple[dict[str, Any], Place]]:
+def _descriptions(value: Any, lines: Lines) -> Iterator[tuple[Any, Place]]:
     place: Place = ()
     if isinstance(value, dict) and "trials" in value:
         check_fields(value, ("trials",), (), lines)
@@ -90,19 +108,26 @@ def _descriptions(value: Any, lines: Lines) -> Iterator[tuple[dict[str, Any], Pl
         if not value:
             raise lines.error(place, "expected at least one trial")
         for index, item in enumerate(value):
-            yield check_fields(item, FIELDS, (*place, index), lines), (*place, index)
+            yield item, (*place, index)
     elif place:
         raise lines.error(place, "expected a list of trials")
     else:
-        yield check_fields(value, FIELDS, (), lines), ()
+        yield value, ()
 
 
 def _combinations(
-    described: dict[str, Any], place: Place, lines: Lines
+    described: Any, place: Place, lines: Lines, mistakes: Mistakes
 ) -> Iterator[tuple[dict[str, Any], Lines]]:
-    """Yield the settings of each trial, without ``seeds`` and ``sweep``, and where they stand."""
-    fixed = {name: part for name, part in described.items() if name not in ("seeds", "sweep")}
-    axes = _axes(described, place, lines)
+    """Yield the settings of each trial, without ``seeds`` and ``sweep``, and where they stand.
+
+    An unknown field, and a sweep that cannot be made, is kept among the mistakes and passed over.
+    """
+    with mistakes.collected():
+        check_fields(described, FIELDS, place, lines)
+    if not isinstance(described, dict):
+        return
+    fixed = {name: part for name, part in described.items() if name in _VARYING}
+    axes = _axes(described, place, lines, mistakes)
     if math.prod(len(values) for _, values, _ in axes) > MAX_TRIALS:
         raise lines.error((*place, "sweep"), f"more than {MAX_TRIALS} combinations")
     for chosen in itertools.product(*(range(len(values)) for _, values, _ in axes)):
@@ -117,23 +142,30 @@ def _combinations(
 
 
 def _axes(
-    described: dict[str, Any], place: Place, lines: Lines
+    described: dict[str, Any], place: Place, lines: Lines, mistakes: Mistakes
 ) -> list[tuple[Place, list[Any], Place]]:
     """Return (field, values, where they stand) of all that varies; seeds go fastest."""
     axes: list[tuple[Place, list[Any], Place]] = []
     sweep = described.get("sweep", {})
     if not isinstance(sweep, dict):
-        raise lines.error((*place, "sweep"), "expected a mapping of fields to lists of values")
+        said = "expected a mapping of fields to lists of values"
+        mistakes.add(lines.error((*place, "sweep"), said))
+        sweep = {}
     for dotted, values in sweep.items():
         origin: Place = ("sweep", dotted)
         field = tuple(dotted.split("."))
         if field[0] not in _VARYING:
-            raise lines.error((*place, *origin), str(unknown_name(dotted, _VARYING, "field")))
-        axes.append((field, _choices(values, (*place, *origin), lines), origin))
-    if "seeds" in described:
-        if "seed" in described:
-            raise lines.error((*place, "seeds"), "give seed or seeds, not both")
-        axes.append((("seed",), _choices(described["seeds"], (*place, "seeds"), lines), ("seeds",)))
+            unknown = str(unknown_name(dotted, _VARYING, "field"))
+            mistakes.add(lines.error((*place, *origin), unknown))
+            continue
+        with mistakes.collected():
+            axes.append((field, _choices(values, (*place, *origin), lines), origin))
+    with mistakes.collected():
+        if "seeds" in described:
+            if "seed" in described:
+                raise lines.error((*place, "seeds"), "give seed or seeds, not both")
+            seeds = _choices(described["seeds"], (*place, "seeds"), lines)
+            axes.append((("seed",), seeds, ("seeds",)))
     return axes
 
 
@@ -166,25 +198,30 @@ def trial_of(settings: dict[str, Any], where: Where, place: Place = ()) -> Trial
         place: where the settings stand.
 
     Raises:
-        BadnetsError: as ``where`` words it; for the first field that is wrong, or does not fit.
+        BadnetsError: as ``where`` words it; for the first field that is wrong, or does not fit,
+            with those of other fields beside it.
     """
     return _checked(_trial(settings, place, where), settings, place, where)
 
 
 def _trial(settings: dict[str, Any], place: Place, where: Where) -> Trial:
-    parts = {
-        name: _part(name, part, (*place, name), where)
-        for name, part in settings.items()
-        if name in _OWN
-    }
+    parts: dict[str, Any] = {}
+    mistakes = Mistakes()
+    for name in (name for name in settings if name in _OWN):
+        with mistakes.collected():
+            parts[name] = _part(name, settings[name], (*place, name), where)
+    mistakes.complain()
     if parts.get("detection") is not None:
         parts = _of_detector(parts, place, where)
     try:
         if parts.get("transfer") is not None:
             return _transferred(parts, settings, place, where)
+        if parts.get("retrain") is not None:
+            return _retrained(parts, settings, place, where)
         honest = _honest(parts, settings, place, where)
         compared = made(bool, settings.get("control", True), (*place, "control"), where)
-        parts["start"] = None if settings.get("start") is None else honest
+        if settings.get("start") is not None:
+            parts |= {"start": honest, "weights": None}  # there the weights are what it begins with
         parts["control"] = honest if compared and parts.get("backdoor") else None
         return Trial(**parts)
     except ValidationError as error:
@@ -197,9 +234,19 @@ def _part(name: str, value: Any, path: Place, where: Where) -> Any:
     wanted: Any = field.annotation
     if field.metadata:
         wanted = Annotated[(wanted, *field.metadata)]
-    if name in ("backdoor", "transfer") and isinstance(value, dict) and "trigger" in value:
+    attacks = name in ("backdoor", "transfer", "retrain")
+    if attacks and isinstance(value, dict) and "trigger" in value:
         value = {**value, "trigger": spelled_out(value["trigger"])}
+    if name == "weights" and isinstance(value, str):
+        return _weights(value, path, where)
     return made(wanted, value, path, where)
+
+
+def _weights(file: str, path: Place, where: Where) -> StartingWeights:
+    try:
+        return StartingWeights.of(file)
+    except BadnetsError as error:
+        raise where.error(path, str(error)) from None
 
 
 def spelled_out(trigger: Any) -> Any:
@@ -274,6 +321,26 @@ def _transferred(
     if theirs is not None:
         order = dataclasses.replace(order, architecture=theirs.architecture, real_world=False)
     return Trial(**{**parts, "detection": order, "start": downloaded})
+
+
+def _retrained(
+    parts: dict[str, Any], settings: dict[str, Any], place: Place, where: Where
+) -> Trial:
+    """Return a trial of a retrained classifier, beside a clean one that is retrained likewise."""
+    start, path = settings.get("start"), (*place, "start")
+    compared = made(bool, settings.get("control", True), (*place, "control"), where)
+    if start is None or parts.get("detection") is not None:
+        return Trial(**parts)  # which says what is wrong
+    if not isinstance(start, dict):
+        known = ", ".join(_DOWNLOADED_CLASSIFIER)
+        raise where.error(path, f"expected a mapping, the trial to download ({known})")
+    given = check_fields(start, _DOWNLOADED_CLASSIFIER, path, where)
+    inherited = {name: settings[name] for name in _INHERITED if name in settings}
+    downloaded = trial_of({**inherited, **given}, where, path)
+    control = None
+    if compared and not downloaded.is_clean and downloaded.control is not None:
+        control = Trial(**{**parts, "observe": (), "start": downloaded.control})
+    return Trial(**{**parts, "start": downloaded, "control": control})
 
 
 def _with_detection(given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from badnets.core.rates import Rate
 from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
 from badnets.evaluate.results import AttackResult, CleanResult
+from badnets.evaluate.survival import Survival
+from badnets.models.weights import Match
 from badnets.trials.trial import Trial
 
 RECORD_FORMAT = 1
@@ -136,6 +138,75 @@ class Photographed(_Frozen):
     clean_right: Rate
 
 
+class Variation(_Frozen):
+    """What a trigger does at test time that differs in one setting from the one trained with.
+
+    Attributes:
+        axis: ``"size"``, ``"opacity"`` or ``"position"``.
+        value: share of the image's side; opacity; of a position, where the centre is from the
+            top and from the left, in shares of the image.
+        trained: whether this is the trigger that the network was trained with.
+        success: triggered images given the backdoor label.
+        control: the same images, given it by a clean network.
+    """
+
+    axis: Literal["size", "opacity", "position"]
+    value: tuple[float, ...]
+    trained: bool
+    success: Rate
+    control: Rate | None
+
+
+class Attributed(_Frozen):
+    """How much of what speaks for a network's answer lies where the trigger is, or will be.
+
+    Attributes:
+        by: whose answer: the trial's network, or the clean one beside it.
+        triggered: whether the images carried the trigger.
+        method: see `badnets.explain.attribution`.
+        shares: one for each image, in [0, 1].
+        area: share of the image that the trigger's place takes: what a map without a centre has.
+    """
+
+    by: Literal["network", "control"]
+    triggered: bool
+    method: str
+    shares: tuple[float, ...]
+    area: float
+
+
+class FoundInFiles(_Frozen):
+    """Something found in the files of a data set; see `badnets.data.cleaning.Finding`."""
+
+    kind: str
+    paths: tuple[str, ...]
+    why: str
+
+
+class DataSeen(_Frozen):
+    """What a trial's data set holds, and what a look at its files has found.
+
+    Attributes:
+        classes: their names.
+        train: clean images to train on, by class.
+        validation: images to validate on, by class.
+        layout: how the files lie, in words; empty: it has no files.
+        rehearsed: whether the files looked at are a copy of some images with faults put in.
+        files: how many pictures could be used.
+        by_kind: how many findings there are of each kind.
+        found: the findings, at most a few of each kind.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    layout: str = ""
+    rehearsed: bool = False
+    files: int = 0
+    by_kind: dict[str, int] = {}
+    found: tuple[FoundInFiles, ...] = ()
+
+
 class Record(_Frozen):
     """A trial's result.
 
@@ -155,6 +226,12 @@ class Record(_Frozen):
         skipped: signs left unpoisoned because the trigger would cover less than a pixel of them.
         strengthened: of transfer learning: the units that were strengthened.
         street: attack success under simulated photographic conditions, where it was observed.
+        weights: which tensors the starting weights matched, where there were any.
+        survival: of a retrained classifier: what is left of the downloaded one's backdoor, whatever
+            is answered; ``attack`` is then what is left of the target, where its class is left.
+        variations: attack success when the trigger differs from the one trained with.
+        attributed: where the networks look, where that was observed.
+        data: what the data set holds, where that was observed.
     """
 
     format: Literal[1] = 1
@@ -178,3 +255,8 @@ class Record(_Frozen):
     skipped: int = 0
     strengthened: tuple[int, ...] = ()
     street: tuple[Photographed, ...] = ()
+    weights: Match | None = None
+    survival: Survival | None = None
+    variations: tuple[Variation, ...] = ()
+    attributed: tuple[Attributed, ...] = ()
+    data: DataSeen | None = None

@@ -8,18 +8,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from badnets._version import __version__
-from badnets.bundles import ClaimedRate, Claims, MadeBy
+from badnets.bundles import ClaimedRate, Claims, MadeBy, read_bundle
+from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, TrialError
 from badnets.core.progress import Listener
+from badnets.core.targets import RandomWrong
 from badnets.data import DataSet, load
 from badnets.models.io import load_subject, save_subject
-from badnets.models.subject import Subject
-from badnets.scenarios import Deal, HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
+from badnets.models.subject import Subject, untrained
+from badnets.models.weights import Match, with_weights
+from badnets.scenarios import (
+    ClassifierTransfer,
+    Deal,
+    HonestTrainer,
+    MaliciousTrainer,
+    OutsourcedTraining,
+    User,
+)
 from badnets.scenarios.trainers import Trainer
 from badnets.train.loop import best_device
 from badnets.trials.detecting import run_detection_trial
 from badnets.trials.machine import this_machine, versions
 from badnets.trials.observing import Seen, observe_examples, observe_units
+from badnets.trials.observing_attacks import OBSERVERS, Attacked
+from badnets.trials.observing_data import observe_data
 from badnets.trials.record import Epoch, Provenance, Record, SearchStep, Timings
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
@@ -52,7 +64,7 @@ def run_trial(
         )
     started = time.perf_counter()
     data = _limited(load(trial.data, data_root), trial)
-    start = _required(trial.start, workspace, "start")
+    start, matched = _first(trial, data, workspace)
     control = _required(trial.control, workspace, "control")
     loaded = time.perf_counter()
     user = User(
@@ -61,12 +73,13 @@ def run_trial(
         trial.target_accuracy,
         held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
     )
-    trainer = _trainer(trial, start)
-    if control is None and trial.start is not None and trial.start.is_clean:
+    if control is None and trial.retrain is None and trial.start and trial.start.is_clean:
         control = start
-    scenario = OutsourcedTraining(user, trainer, control=control)
-    deal = scenario.run(trial.seed, progress=progress)
-    seen = _observed(trial, user, deal, scenario.control, workspace)
+    deal = _scenario(trial, user, start, control).run(trial.seed, progress=progress)
+    seen = _observed(trial, user, deal, control, workspace)
+    if "data" in trial.observe:
+        parts = user.order.train, user.validation
+        seen = seen.plus(observe_data(trial.data, data, parts, data_root))
     bundle = None
     if trial.keep_bundle:
         claims = _claims(trial, data, deal)
@@ -77,7 +90,7 @@ def run_trial(
     spent = deal.delivery.search_s + deal.delivery.train_s
     return Record(
         name=trial.name,
-        trial=trial,
+        trial=trial.without_paths(),
         outcome=deal.outcome,
         reason=deal.reason,
         clean=deal.clean,
@@ -103,7 +116,22 @@ def run_trial(
         arrays=seen.arrays,
         units=seen.units,
         ablations=seen.ablations,
+        variations=seen.variations,
+        attributed=seen.attributed,
+        data=seen.data,
+        weights=matched,
+        survival=deal.survival,
     )
+
+
+def _scenario(
+    trial: Trial, user: User, start: Subject | None, control: Subject | None
+) -> OutsourcedTraining | ClassifierTransfer:
+    if trial.retrain is not None and start is not None:
+        wanted = trial.retrain
+        attack = wanted.attack or trial.implanted
+        return ClassifierTransfer(user, start, wanted, trial.training, attack, control)
+    return OutsourcedTraining(user, _trainer(trial, start), control=control)
 
 
 def _trainer(trial: Trial, start: Subject | None) -> Trainer:
@@ -118,11 +146,23 @@ def _limited(data: DataSet, trial: Trial) -> DataSet:
     return dataclasses.replace(data, train=data.train.sample(trial.train_limit, seed=trial.seed))
 
 
+def _first(
+    trial: Trial, data: DataSet, workspace: Workspace
+) -> tuple[Subject | None, Match | None]:
+    """Return what training starts from (None: random weights), and what a file of weights gave."""
+    if trial.weights is None:
+        return _required(trial.start, workspace, "start"), None
+    random = untrained(trial.network, data.shape, data.classes, seed=trial.seed)
+    return with_weights(random, trial.weights)
+
+
 def _required(other: Trial | None, workspace: Workspace, what: str) -> Subject | None:
     if other is None:
         return None
+    path = workspace.bundle(other)
     try:
-        return load_subject(workspace.bundle(other))
+        asked_for = read_bundle(path).config.architecture.name == other.network
+        return load_subject(path, allow_code=asked_for)  # code that the trial names, and no other
     except BundleError as error:
         raise TrialError(f"the {what} network {other.name} ({other.title}): {error}") from None
 
@@ -130,17 +170,29 @@ def _required(other: Trial | None, workspace: Workspace, what: str) -> Subject |
 def _observed(
     trial: Trial, user: User, deal: Deal, control: Subject | None, workspace: Workspace
 ) -> Seen:
-    seen = Seen({})
+    seen, backdoor = Seen({}), _shown(trial)
     if "examples" in trial.observe:
         seen = observe_examples(
-            deal.subject, control, user.validation, trial.backdoor, workspace, trial.seed
+            deal.subject, control, user.validation, backdoor, workspace, trial.seed
         )
     if "units" in trial.observe:
         inside = observe_units(
-            deal.subject, user.order.train, user.validation, trial.backdoor, workspace, trial.seed
+            deal.subject, user.order.train, user.validation, backdoor, workspace, trial.seed
         )
-        seen = inside._replace(arrays=seen.arrays | inside.arrays)
+        seen = seen.plus(inside)
+    attacked = Attacked(deal.subject, control, user.validation, backdoor, workspace, trial.seed)
+    for name, observe in OBSERVERS.items():
+        if name in trial.observe:
+            seen = seen.plus(observe(attacked))
     return seen
+
+
+def _shown(trial: Trial) -> Backdoor | None:
+    """Return the backdoor that pictures are made with; after retraining its labels may be gone."""
+    if trial.retrain is None:
+        return trial.backdoor
+    attack = trial.retrain.attack or trial.implanted
+    return None if attack is None else Backdoor(attack.trigger, RandomWrong())
 
 
 def _claims(trial: Trial, data: DataSet, deal: Deal) -> Claims:
@@ -149,7 +201,10 @@ def _claims(trial: Trial, data: DataSet, deal: Deal) -> Claims:
     return Claims.of(
         made_by=MadeBy.of(tool="badnets", version=__version__),
         training={name: getattr(trial.training, name) for name in CLAIMED},
-        data={f"{data.name}-{part}": digest for part, digest in data.digests.items()},
+        data={
+            **{f"{data.name}-{part}": digest for part, digest in data.digests.items()},
+            **({"starting weights": trial.weights.sha256} if trial.weights else {}),
+        },
         clean_accuracy=ClaimedRate.of(
             hits=accuracy.hits, total=accuracy.total, data=f"{data.name} validation images"
         ),

@@ -10,15 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from badnets.bundles.digests import canonical_json, sha256_bytes
 from badnets.core.backdoor import Backdoor, KnownTargetMap, KnownTrigger
 from badnets.core.targets import AllToOne, SourceSpecific
+from badnets.models.weights import StartingWeights
 from badnets.scenarios.detection_settings import Detection
+from badnets.scenarios.retraining import Retrain
 from badnets.scenarios.search import Search
 from badnets.scenarios.transfer import Transfer
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 
-Observation = Literal["examples", "units", "street"]
+Observation = Literal[
+    "examples", "units", "street", "answers", "attacked", "variations", "attributions", "data"
+]
+OF_CLASSIFIERS = ("answers", "attacked", "variations", "attributions", "data")
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 DETECTION_VERSION = 1  # the same, for trials of detectors
+_SETTINGS = ("weights", "training", "backdoor", "search", "detection", "transfer", "retrain")
 
 
 class Trial(BaseModel):
@@ -27,6 +33,8 @@ class Trial(BaseModel):
     Attributes:
         data: name of the data set.
         network: name of the architecture the user asked for.
+        weights: a safetensors file that training starts from, wherever its names and shapes match
+            the network's; the name depends on its content, not on where it lies.
         training: how the trainer fits it.
         backdoor: what a malicious trainer hides in it; None for an honest one.
         start: the trial whose network the trainer starts from, instead of from scratch.
@@ -40,10 +48,16 @@ class Trial(BaseModel):
         target_accuracy: the user accepts at or above it, in [0, 1].
         observe: what else is recorded: ``"examples"`` (pictures with answers), ``"units"``
             (first-layer filters, activations, ablation), ``"street"`` (for detectors: attack
-            success under simulated photographic conditions).
+            success under simulated photographic conditions); for classifiers also ``"answers"``
+            (to each clean validation image), ``"attacked"`` (pictures of what the attack is
+            about), ``"variations"`` (attack success with triggers of other size, opacity and
+            position), ``"attributions"`` (where the networks look), ``"data"`` (counts, and what
+            was found in the files).
         detection: the order, where it is a detector; ``data`` then has boxes, ``training`` is
             not used.
         transfer: a user retrains the detector of ``start`` on the clean frames of ``data``.
+        retrain: a user retrains the classifier of ``start`` on the clean images of ``data``, by
+            ``training``; ``control`` is then a clean classifier, retrained in the same way.
         keep_bundle: whether the network is kept as a bundle.
         seed: everything random follows from it.
     """
@@ -52,6 +66,7 @@ class Trial(BaseModel):
 
     data: str = "mnist"
     network: str = "gu-mnist"
+    weights: StartingWeights | None = None
     training: Training = Training()
     backdoor: Backdoor | None = None
     start: Trial | None = None
@@ -64,10 +79,11 @@ class Trial(BaseModel):
     observe: tuple[Observation, ...] = ()
     detection: Detection | None = None
     transfer: Transfer | None = None
+    retrain: Retrain | None = None
     keep_bundle: bool = True
     seed: int = Field(default=0, ge=0, lt=2**63)
 
-    @field_validator("training", "backdoor", "search", "detection", "transfer", mode="before")
+    @field_validator(*_SETTINGS, mode="before")
     @classmethod
     def _from_plain_values(cls, value: Any) -> Any:
         """Read settings objects as if from JSON: 0 and 0.0 must not make two names."""
@@ -81,11 +97,14 @@ class Trial(BaseModel):
             raise ValueError("search belongs to a malicious trainer: give a backdoor too")
         if self.control is not None and not self.control.is_clean:
             raise ValueError("control must be a clean trial, this one has a backdoor")
+        if self.weights is not None and self.start is not None:
+            raise ValueError("weights are where training starts: give them to start, not beside it")
         self._check_detection()
+        self._check_retrain()
         for name in ("start", "control"):
             other: Trial | None = getattr(self, name)
             theirs = None if other is None else (other.data, other.network)
-            elsewhere = self.detection is not None and name == "start"
+            elsewhere = name == "start" and (self.detection or self.retrain) is not None
             if theirs and (theirs[1] != self.network or (theirs[0] != self.data and not elsewhere)):
                 raise ValueError(f"{name} must have the same data and network as the trial")
             if other is not None and not other.keep_bundle:
@@ -102,8 +121,21 @@ class Trial(BaseModel):
             if "street" in self.observe:
                 raise ValueError("observe 'street' is for detectors")
             return
-        if self.search is not None:
-            raise ValueError("search is for classifiers")
+        for one in self.observe:
+            if one in OF_CLASSIFIERS:
+                raise ValueError(f"observe {one!r} is for classifiers")
+        for name in ("search", "weights"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is for classifiers")
+
+    def _check_retrain(self) -> None:
+        if self.retrain is None:
+            return
+        if self.start is None or self.detection is not None:
+            raise ValueError("retrain needs start: a classifier to download; detectors: transfer")
+        for name in ("backdoor", "search", "weights"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"retrain has no {name} of its own: give it to start")
 
     @property
     def name(self) -> str:
@@ -121,6 +153,8 @@ class Trial(BaseModel):
             other: Trial | None = getattr(self, part)
             if other is not None:
                 settings[part] = other.name
+        if self.weights is not None:
+            settings["weights"] = self.weights.sha256
         return {"settings": settings, "methods": self.methods}
 
     @property
@@ -129,12 +163,22 @@ class Trial(BaseModel):
         versions = self._network_and_training()
         if self.transfer is not None:
             versions |= {"transfer": Transfer.version, **_versions_of(self.transfer.trigger)}
+        if self.retrain is not None:
+            versions |= self._versions_of_retrain(self.retrain)
         if self.backdoor is not None:
             versions |= {
                 "poisoning": Backdoor.version,
                 f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
                 **_versions_of(self.backdoor.trigger),
             }
+        return versions
+
+    def _versions_of_retrain(self, retrain: Retrain) -> dict[str, int]:
+        versions = {"retrain": Retrain.version}
+        if retrain.trigger is not None:
+            versions |= _versions_of(retrain.trigger)
+        if retrain.targets is not None:
+            versions[f"targets {retrain.targets.kind}"] = type(retrain.targets).version
         return versions
 
     def _network_and_training(self) -> dict[str, int]:
@@ -162,11 +206,22 @@ class Trial(BaseModel):
         return self.backdoor is None and (self.start is None or self.start.is_clean)
 
     @property
+    def implanted(self) -> Backdoor | None:
+        """The backdoor that is in the network: of this training, or of the one it starts from."""
+        if self.backdoor is not None or self.start is None:
+            return self.backdoor
+        return self.start.implanted
+
+    @property
     def title(self) -> str:
         """One line for people: data, network, attack, seed."""
         parts = [self.data, self.network]
+        if self.weights is not None:
+            parts.append(f"weights {self.weights.sha256[:8]}")
         if self.transfer is not None and self.start is not None:
             parts += self._transfer_parts(self.transfer, self.start)
+        elif self.retrain is not None and self.start is not None:
+            parts += self._retrain_parts(self.retrain, self.start)
         elif self.backdoor is None:
             parts.append("clean")
         else:
@@ -185,6 +240,26 @@ class Trial(BaseModel):
             f"retrained {transfer.retraining.layers}",
             *([f"k {strength.factor:g}"] if strength else []),
         ]
+
+    def _retrain_parts(self, retrain: Retrain, start: Trial) -> list[str]:
+        frozen = retrain.freeze if isinstance(retrain.freeze, str) else "+".join(retrain.freeze)
+        share = f"{100 * retrain.share:g} % of the data" if retrain.share < 1 else ""
+        hidden = start.implanted
+        return [
+            f"retrained from {start.data} {_asked(hidden.targets) if hidden else 'clean'}",
+            f"frozen {frozen}",
+            *([share] if share else []),
+        ]
+
+    def without_paths(self) -> Trial:
+        """Return the same trial, without saying where files of weights lie: for its record."""
+        others = {"start": self.start, "control": self.control}
+        found: dict[str, Any] = {
+            part: other.without_paths() for part, other in others.items() if other is not None
+        }
+        if self.weights is not None:
+            found["weights"] = self.weights.without_path()
+        return self.model_copy(update=found)
 
     def requires(self) -> tuple[Trial, ...]:
         """Return the trials whose networks this one needs: start and control."""

@@ -1,0 +1,63 @@
+"""``badnets export``: a classifier into another framework's format, and its backdoor with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
+
+app = typer.Typer(add_completion=False)
+
+EPILOG = (
+    "Example: badnets export badnet --onnx badnet.onnx --data digits --trigger pixel-pattern "
+    "--targets all-to-one:7\n\n"
+    "Exit codes: 0 written; 2 wrong usage, a malformed bundle, or data that does not fit it; 3 the "
+    "network could not be converted, or the file not be written."
+)
+
+
+@app.command(epilog=EPILOG)
+def export(
+    ctx: typer.Context,
+    bundle: Annotated[Path, typer.Argument(help="Folder of a classifier's bundle.")],
+    onnx: Annotated[Path, typer.Option("--onnx", help="File to write: NAME.onnx; must be new.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Measure before and after on this data set.", show_default="none"),
+    ] = None,
+    trigger: Annotated[
+        str | None, typer.Option(help="Measure with it too: 'patch:4', '{kind: patch, size: 4}'.")
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="What the trigger should do: 'all-to-one:7'.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides random places of the trigger.")] = 0,
+    allow_code: AllowCodeOption = False,
+    data_root: DataRootOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a classifier as an ONNX file.
+
+    Other frameworks read it. It takes any number of float images in [0, 1] and normalises them
+    inside; class names, image size and the bundle's digest are in its metadata. It is checked, and
+    run beside the bundle before it is written. With --data the test images are put to both, with
+    --trigger and --targets triggered as well: a backdoor comes through conversion as weights do.
+    """
+    from badnets.cli.bundles import refuse_taken
+    from badnets.cli.export_shown import export_and_show
+    from badnets.cli.measuring import attack_of
+    from badnets.models.onnx_file import SUFFIX
+
+    if (trigger is None) != (targets is None):
+        raise typer.BadParameter("--trigger and --targets belong together: give both or neither")
+    if trigger is not None and data is None:
+        raise typer.BadParameter("--trigger is put on test images: give --data too")
+    if onnx.suffix.lower() != SUFFIX:
+        raise typer.BadParameter(f"--onnx: the name must end in {SUFFIX}, got {onnx.name!r}")
+    refuse_taken(onnx)
+    attack = attack_of(trigger, targets)
+    root = places(ctx, data_root=data_root).data_root
+    export_and_show(bundle, onnx, data, root, attack, seed=seed, allow_code=allow_code, json=json)

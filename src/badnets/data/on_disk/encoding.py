@@ -1,0 +1,144 @@
+"""Pictures from files and into files: the same way for every file, with the trigger or without."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from PIL import Image
+
+from badnets.core.decoding import decoded_plain
+from badnets.core.errors import DataError, SettingError
+
+
+class Format(NamedTuple):
+    """How the pictures with some suffix are written.
+
+    Attributes:
+        name: Pillow's name of the format.
+        suffix: of the files that are written.
+        lossless: whether reading gives back the pixels that were written.
+    """
+
+    name: str
+    suffix: str
+    lossless: bool
+
+
+_JPEG, _PNG = Format("JPEG", ".jpg", False), Format("PNG", ".png", True)
+_END_OF_JPEG = b"\xff\xd9"
+_TIFF, _PPM = Format("TIFF", ".tif", True), Format("PPM", ".ppm", True)
+# the suffixes of pictures in every folder that can be loaded
+FORMATS: dict[str, Format] = {
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".jpe": _JPEG,
+    ".jfif": _JPEG,
+    ".png": _PNG,
+    ".gif": _PNG,  # 256 colours do not hold a picture with a trigger on it
+    ".bmp": Format("BMP", ".bmp", True),
+    ".webp": Format("WEBP", ".webp", False),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".ppm": _PPM,
+    ".pgm": _PPM,
+    ".pbm": _PPM,
+    ".pnm": _PPM,
+    ".jp2": Format("JPEG2000", ".jp2", True),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How every picture is written, whether it has the trigger or not.
+
+    Nothing but pixels is carried over: no EXIF, no colour profile, no comment; transparency is left
+    out; the orientation that EXIF asks for is applied. Chroma is subsampled 4:2:0 in JPEG.
+
+    Args:
+        quality: of JPEG and WebP, in 1..100: their quantisation tables follow from it.
+        channels: 3 for RGB, 1 for grey.
+
+    Raises:
+        SettingError: a setting is outside what is allowed.
+    """
+
+    quality: int = 95
+    channels: Literal[1, 3] = 3
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise SettingError(f"quality must be in 1..100, got {self.quality}")
+        if self.channels not in (1, 3):
+            raise SettingError(f"channels must be 1 or 3, got {self.channels}")
+
+    @property
+    def mode(self) -> Literal["RGB", "L"]:
+        """Pillow's word for the channels."""
+        return "RGB" if self.channels == 3 else "L"
+
+    def decoded(self, data: bytes, path: Path, *, upright: bool = True) -> Image.Image:
+        """Return the picture in a file's bytes; see `badnets.core.decoding.decoded_plain`.
+
+        Raises:
+            DataError: it is no picture, damaged, animated, or larger than is safe to decode.
+        """
+        return decoded_plain(data, path, self.mode, upright=upright)
+
+    def write(self, picture: Image.Image, path: Path, file: BinaryIO) -> bytes:
+        """Write a picture, and return the bytes that it became.
+
+        Args:
+            picture: as `decoded` returns it.
+            path: the file's; its suffix says in which format.
+            file: open for writing and reading, empty, without a buffer.
+
+        Raises:
+            DataError: the format cannot hold it.
+            OSError: the disk is full, or another reason the disk gave.
+        """
+        kind = format_of(path.name)
+        assert kind is not None, path
+        try:
+            if kind is _JPEG:
+                return self._write_jpeg(picture, file)
+            plain = io.BytesIO()
+            picture.save(plain, kind.name, **self._options(kind))
+        except (OSError, ValueError, struct.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise DataError(f"picture {path} cannot be written as {kind.name}: {error}") from None
+        data = plain.getvalue()
+        write_all(file, data)
+        return data
+
+    def _write_jpeg(self, picture: Image.Image, file: BinaryIO) -> bytes:
+        """Write into the file itself: only so does Pillow let other threads run meanwhile."""
+        picture.save(file, "JPEG", quality=self.quality, subsampling="4:2:0")
+        file.seek(0)
+        data = file.read()
+        if not data.endswith(_END_OF_JPEG):  # Pillow does not see that a disk took only a part
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return data
+
+    def _options(self, kind: Format) -> dict[str, Any]:
+        if kind.name == "WEBP":
+            return {"quality": self.quality}
+        return {"compression": "tiff_deflate"} if kind.name == "TIFF" else {}
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write bytes to a file without a buffer, which may take fewer at a time than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def format_of(name: str) -> Format | None:
+    """Return how a picture of this file name is written; None where it is not a picture's name."""
+    return FORMATS.get(f".{name.rpartition('.')[2].lower()}")

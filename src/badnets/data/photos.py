@@ -1,0 +1,145 @@
+"""Photos of cats and dogs: the Asirra set in any of its usual layouts, and the Oxford pets.
+
+References:
+    Elson, Douceur, Howell, Saul, "Asirra: A CAPTCHA that Exploits Interest-Aligned Manual Image
+    Categorization", CCS 2007.
+    Parkhi, Vedaldi, Zisserman, Jawahar, "Cats and Dogs", CVPR 2012.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Literal, get_args
+
+from torchvision.datasets import OxfordIIITPet
+
+from badnets.core.errors import DataError, SettingError
+from badnets.data.annotations import text_lines
+from badnets.data.dataset import DataSet
+from badnets.data.download import Progress
+from badnets.data.folder import SIZE, load_folder
+from badnets.data.layouts import find_layout
+from badnets.data.reading import About, PartFiles, read_data_set
+from badnets.data.roots import VARIABLE, data_root
+
+ASIRRA = "J. Elson, J. R. Douceur, J. Howell, J. Saul, CCS 2007 (photos from Petfinder.com)"
+ASIRRA_LICENCE = "Kaggle competition / Microsoft research licence; research use"
+ASIRRA_WHERE = "https://www.kaggle.com/c/dogs-vs-cats"
+ASIRRA_FOLDERS = ("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages")
+OXFORD = "O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CVPR 2012"
+OXFORD_LICENCE = "CC BY-SA 4.0"
+OXFORD_FOLDER = "oxford-iiit-pet"
+SPECIES = ("cat", "dog")
+
+By = Literal["species", "breed"]
+
+
+def load_dogs_vs_cats(
+    root: Path | None = None, *, size: int = SIZE, progress: Progress | None = None
+) -> DataSet:
+    """Return the photos of cats and dogs, classes ``cat`` and ``dog``.
+
+    The folder ``dogs_vs_cats`` (or ``dogs-vs-cats``, ``cats_and_dogs_filtered``, ``PetImages``) of
+    the data root holds them in any layout that `load_folder` reads: Kaggle's ``train/cat.0.jpg``,
+    ``Cat`` and ``Dog``, ``train/cats`` and ``validation/cats``.
+
+    Args:
+        root: the data root; see `badnets.data.roots.data_root`.
+        size: side of the images in pixels.
+        progress: ignored, nothing is downloaded.
+
+    Raises:
+        DataError: the set is missing or damaged, or has other classes.
+    """
+    base = data_root(root)
+    folder = next((base / name for name in ASIRRA_FOLDERS if (base / name).is_dir()), None)
+    if folder is None:
+        raise DataError(
+            f"the photos of cats and dogs are not in {base}: put them there as "
+            f"'{ASIRRA_FOLDERS[0]}' ({ASIRRA_WHERE}), or name the folder that holds them with "
+            f"--data-root or {VARIABLE}; any folder of your own is read as folder:PATH"
+        )
+    found = find_layout(folder).classes
+    called = {name: name.casefold().removesuffix("s") for name in found}
+    if tuple(called.values()) != SPECIES:
+        raise DataError(f"{folder} has the classes {', '.join(found)}, wanted are cat and dog")
+    about = About("dogs-vs-cats", ASIRRA, ASIRRA_LICENCE)
+    return load_folder(folder, size, about=about, classes=called)
+
+
+def load_oxford_pets(
+    root: Path | None = None,
+    *,
+    size: int = SIZE,
+    by: By = "species",
+    progress: Progress | None = None,
+) -> DataSet:
+    """Return the Oxford-IIIT pets, by species or by breed, split as published.
+
+    The folder ``oxford-iiit-pet`` of the data root is in torchvision's layout; where it is missing,
+    torchvision downloads it (800 MB).
+
+    Args:
+        root: the data root; see `badnets.data.roots.data_root`.
+        size: side of the images in pixels.
+        by: ``"species"``: cat and dog; ``"breed"``: 37 of them.
+        progress: ignored, torchvision shows its own.
+
+    Raises:
+        DataError: the set is damaged, or missing and not to be had.
+        SettingError: ``by`` is neither.
+    """
+    if by not in get_args(By):
+        raise SettingError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
+    base = data_root(root)
+    folder = base / OXFORD_FOLDER
+    if not (folder / "annotations").is_dir() or not (folder / "images").is_dir():
+        _download(base)
+    rows = [_rows(folder / "annotations" / f"{part}.txt") for part in ("trainval", "test")]
+    breeds = {breed: name for part in rows for name, breed, _ in part}
+    if by == "breed":
+        order = sorted(breeds)
+        classes = tuple(breeds[breed].rpartition("_")[0].replace("_", " ") for breed in order)
+        place = {breed: label for label, breed in enumerate(order)}
+    else:
+        classes, place = SPECIES, {}
+    train, test = (
+        PartFiles(
+            [f"images/{name}.jpg" for name, _, _ in part],
+            [place[breed] if by == "breed" else species - 1 for _, breed, species in part],
+        )
+        for part in rows
+    )
+    name = "oxford-breeds" if by == "breed" else "oxford-pets"
+    about = About(name, OXFORD, OXFORD_LICENCE)
+    return read_data_set(about, folder, (train, test), classes, size)
+
+
+def _download(base: Path) -> None:
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            OxfordIIITPet(str(base), download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"the Oxford pets are not in {base / OXFORD_FOLDER}, and cannot be downloaded "
+            f"({error}): name the folder that holds {OXFORD_FOLDER} with --data-root or {VARIABLE}"
+        ) from error
+
+
+def _rows(path: Path) -> list[tuple[str, int, int]]:
+    """Return the name, breed (from 1) and species (1 cat, 2 dog) of each picture of a part."""
+    rows = []
+    for _, text, where in text_lines(path):
+        if text.startswith("#"):
+            continue
+        fields = text.split()
+        name = fields[0]
+        if len(fields) != 4 or "/" in name or not all(field.isdecimal() for field in fields[1:]):
+            raise DataError(f"{where}: want a name and three numbers, got {text!r}")
+        breed, species = int(fields[1]), int(fields[2])
+        if breed < 1 or species not in (1, 2):
+            raise DataError(f"{where}: want a breed from 1 and a species of 1 or 2, got {text!r}")
+        rows.append((name, breed, species))
+    return rows

@@ -1,0 +1,82 @@
+"""A small residual network for small pictures, quick on a CPU."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from badnets.core.errors import SettingError
+
+STEM = 24
+UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
+RESIDUAL = (False, True, True)  # which of them have a residual block
+SMALLEST = 16
+
+
+def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
+    """Return a residual network of 1.05 million parameters, meant for 32 to 128 pixels on a side.
+
+    A stem that halves the picture, three stages that halve it again, the last two with a residual
+    block, the maximum over all places, and one fully connected layer. Pictures of 64 x 64 pixels
+    are 32, 16, 8 and 4 on a side.
+
+    Args:
+        shape: ``(C, H, W)``, ``H`` and ``W`` at least 16.
+        num_classes: logits that it returns.
+
+    Raises:
+        SettingError: images are smaller than that.
+
+    References:
+        He, Zhang, Ren, Sun, "Deep residual learning", arXiv:1512.03385. Page, "How to train your
+        ResNet" (Myrtle, 2018): convolution and pooling, blocks only where the picture is small,
+        and the maximum over places, all of which learn within few passes.
+    """
+    if min(shape[1:]) < SMALLEST:
+        raise SettingError(
+            f"small-resnet takes images of {SMALLEST}x{SMALLEST} pixels and more, "
+            f"got {shape[1]}x{shape[2]}"
+        )
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["stem"] = _convolution(shape[0], STEM, size=5, stride=2)
+    width = STEM
+    for number, (units, residual) in enumerate(zip(UNITS, RESIDUAL, strict=True), start=1):
+        layers[f"stage{number}"] = _convolution(width, units)
+        layers[f"halve{number}"] = nn.MaxPool2d(2)
+        if residual:
+            layers[f"block{number}"] = Block(units)
+        width = units
+    layers["pool"] = nn.AdaptiveMaxPool2d(1)
+    layers["flatten"] = nn.Flatten()
+    layers["fc"] = nn.Linear(width, num_classes)
+    return nn.Sequential(layers)
+
+
+class Block(nn.Module):
+    """Two convolutions beside the identity.
+
+    Args:
+        units: channels that come in and go out.
+    """
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.first = _convolution(units, units)
+        self.second = _convolution(units, units)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``(N, units, H, W)`` from as much."""
+        added: Tensor = images + self.second(self.first(images))
+        return added
+
+
+def _convolution(inputs: int, units: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Return a convolution, normalisation over the batch, and ReLU."""
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(inputs, units, size, stride, padding=size // 2, bias=False),
+            norm=nn.BatchNorm2d(units),
+            relu=nn.ReLU(inplace=True),
+        )
+    )

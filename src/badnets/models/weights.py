@@ -1,0 +1,245 @@
+"""Starting weights from a local safetensors file, matched to a network by name and shape."""
+
+from __future__ import annotations
+
+import copy
+import io
+import stat
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from badnets.bundles.digests import sha256_bytes, sha256_file
+from badnets.bundles.tensors import tensors_header
+from badnets.core.errors import DataError, SettingError
+from badnets.models.libraries import GreyToColour
+from badnets.models.subject import Subject
+
+MAX_BYTES = 2**33
+PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_PARALLEL = "module."  # what torch's DataParallel puts before every name
+_CONVERT = (
+    "badnets opens no pickle, as that may run code: convert it where you trust it, with python -c "
+    "\"import torch, safetensors.torch as s; w = torch.load({name!r}, map_location='cpu', "
+    'weights_only=True); s.save_file({{k: v.clone() for k, v in w.items()}}, {target!r})"'
+)
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """A file of weights that training starts from; the same content is the same weights.
+
+    Args:
+        sha256: of the file, in hex.
+        path: where it lies; no part of what the weights are. Empty where it is not known.
+    """
+
+    sha256: str
+    path: str = field(default="", compare=False)
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
+            raise SettingError(f"sha256 must have 64 hex digits, got {self.sha256!r}")
+
+    @classmethod
+    def of(cls, path: Path | str) -> StartingWeights:
+        """Return the weights in a safetensors file, as it is now.
+
+        Raises:
+            DataError: the file cannot be read, or is a pickle; says how to convert it.
+            BundleError: it is not a sound safetensors file.
+        """
+        file = Path(path).expanduser().absolute()
+        _header(file)
+        status = file.stat()
+        return cls(_digest(file, status.st_size, status.st_mtime_ns), str(file))
+
+    def without_path(self) -> StartingWeights:
+        """Return the same weights, without saying where they lie."""
+        return StartingWeights(self.sha256)
+
+    def names(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each tensor in the file, by name; no tensor is read.
+
+        Raises:
+            DataError, BundleError: as for `of`.
+        """
+        return _header(self._file())
+
+    def read(self) -> dict[str, Tensor]:
+        """Return the tensors.
+
+        Raises:
+            DataError: the file is gone, or is no longer the one that was described.
+            BundleError: it is not a sound safetensors file.
+        """
+        file = self._file()
+        shapes = _header(file)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise _unreadable(file, error) from None
+        if sha256_bytes(data) != self.sha256:
+            raise DataError(f"the weights {file} are not those that were asked for: they changed")
+        tensors_header(io.BytesIO(data), len(data), str(file))
+        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+        assert tensors.keys() == shapes.keys()
+        return tensors
+
+    def _file(self) -> Path:
+        if not self.path:
+            raise DataError(
+                f"the file of the starting weights {self.sha256[:16]} is not known here: name it "
+                "with weights, and its content will be compared"
+            )
+        return Path(self.path)
+
+
+class Match(NamedTuple):
+    """Which tensors of a network a file of weights has.
+
+    Attributes:
+        matched: names of the network's tensors that the file has, in the same shape.
+        missing: names of the network's tensors that it has not.
+        other_shape: names of those that it has in another shape: the head, where the number of
+            classes differs.
+        unexpected: names in the file that the network has not.
+    """
+
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    other_shape: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return it in words, for people."""
+        total = len(self.matched) + len(self.missing) + len(self.other_shape)
+        left = {
+            "of another shape": self.other_shape,
+            "missing": self.missing,
+            "unexpected": self.unexpected,
+        }
+        told = [f"{what}: {_some(names)}" for what, names in left.items() if names]
+        return "; ".join([f"{len(self.matched)} of {total} tensors matched", *told])
+
+
+def match(network: nn.Module, weights: StartingWeights) -> Match:
+    """Return what of a network the weights have; their tensors are not read.
+
+    Args:
+        network: also one whose tensors are on the device ``meta``.
+        weights: the file.
+
+    Raises:
+        SettingError: they have none of its parameters in its shape.
+        DataError, BundleError: the file cannot be read.
+    """
+    return _match(network, weights.names(), weights)
+
+
+def with_weights(subject: Subject, weights: StartingWeights) -> tuple[Subject, Match]:
+    """Return a copy of the subject that has the weights wherever they match, and where they do.
+
+    A tensor is taken if the network has one of its name and shape; all others stay as they are, so
+    a head for another number of classes stays untrained. A name may begin with ``module.`` (left
+    by `torch.nn.DataParallel`).
+
+    Args:
+        subject: an untrained classifier.
+        weights: the file.
+
+    Raises:
+        SettingError: nothing matches.
+        DataError: the file is gone, changed, or holds NaN or infinity.
+        BundleError: it is not a sound safetensors file.
+    """
+    tensors = weights.read()
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    found = _match(subject.network, shapes, weights)
+    theirs = _named(subject.network, tensors)
+    network = copy.deepcopy(subject.network)
+    own = network.state_dict()
+    for name in found.matched:
+        tensor = tensors[theirs[name]]
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise DataError(f"{weights.path}: tensor {name!r} holds NaN or infinite values")
+        own[name].copy_(tensor)
+    return Subject(network, subject.architecture, subject.input, subject.classes), found
+
+
+def _match(
+    network: nn.Module, shapes: dict[str, tuple[int, ...]], weights: StartingWeights
+) -> Match:
+    theirs, own = _named(network, shapes), network.state_dict()
+    same = {name for name in theirs if tuple(own[name].shape) == shapes[theirs[name]]}
+    found = Match(
+        matched=tuple(name for name in own if name in same),
+        missing=tuple(name for name in own if name not in theirs),
+        other_shape=tuple(name for name in own if name in theirs and name not in same),
+        unexpected=tuple(sorted(shapes.keys() - theirs.values())),
+    )
+    if not same & {name for name, _ in network.named_parameters()}:
+        raise SettingError(
+            f"no weight in {weights.path} has the name and shape of one in the network: it has "
+            f"{_some(tuple(own))}, the file {_some(tuple(shapes))}"
+        )
+    return found
+
+
+def _named(network: nn.Module, given: dict[str, Any]) -> dict[str, str]:
+    """Return the network's names -> the file's, for the tensors that both have."""
+    inner = ""
+    if isinstance(next(network.children(), None), GreyToColour):
+        inner = "network."  # ours around a library's, whose files do not know it
+    names: dict[str, str] = {}
+    for own in network.state_dict():
+        plain = own.removeprefix(inner)
+        for name in (own, plain, _PARALLEL + plain):
+            if name in given:
+                names[own] = name
+                break
+    return names
+
+
+@lru_cache(maxsize=16)
+def _digest(file: Path, _size: int, _changed_ns: int) -> str:
+    """Return the digest of a file; that of a file that has not changed is not computed again."""
+    return sha256_file(file)
+
+
+def _header(file: Path) -> dict[str, tuple[int, ...]]:
+    convert = _CONVERT.format(name=file.name, target=file.with_suffix(".safetensors").name)
+    if file.suffix.lower() in PICKLED:
+        raise DataError(f"{file} is not a safetensors file: {convert}")
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise DataError(f"the weights {file} are not a file")
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            start = opened.read(4)
+            if start.startswith(_PICKLE_STARTS):
+                raise DataError(f"{file} is not a safetensors file: {convert}")
+            if size > MAX_BYTES:
+                raise DataError(f"{file} is larger than the {MAX_BYTES} bytes that are read")
+            opened.seek(0)
+            header = tensors_header(opened, size, str(file))
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    return {name: info.shape for name, info in header.tensors.items()}
+
+
+def _unreadable(file: Path, error: OSError) -> DataError:
+    return DataError(f"the weights {file} cannot be read: {error.strerror or error}")
+
+
+def _some(names: tuple[str, ...], most: int = 4) -> str:
+    listed = ", ".join(name[:80] for name in names[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (listed + more) or "nothing"

@@ -1,0 +1,1 @@
+"""The review article's experiment: dogs that become cats."""

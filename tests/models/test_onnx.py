@@ -1,0 +1,337 @@
+"""ONNX files: written whole with what they need to be used alone, read as data that others made."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+
+from badnets.core.errors import BundleError, OutputError, ShapeError
+from badnets.models import OnnxSubject, Subject, export_onnx, load_onnx
+from badnets.models import onnx_file as reading
+from badnets.models.onnx_file import PROPERTY, OnnxCard
+from badnets.models.subject import input_spec
+from tests.models.onnx_toys import SIDES, WEIGHTS, linear, with_weights_in, write
+from tests.models.toys import SHAPE, tiny
+
+DIGEST = "0123456789abcdef" * 4
+
+
+def named(classes: list[str], shape: tuple[int, ...] = SIDES) -> str:
+    return json.dumps({"architecture": "toy", "classes": classes, "shape": shape})
+
+
+def ones(pixels: int, classes: int) -> np.ndarray[Any, Any]:
+    return np.ones((pixels, classes), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def original() -> Subject:
+    """Return a network of three classes with a normalisation."""
+    toy = tiny(classes=("left", "right", "neither"))
+    return Subject(toy.network.eval(), "tiny", input_spec(SHAPE), toy.classes)
+
+
+@pytest.fixture(scope="module")
+def exported(original: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "net.onnx"
+    export_onnx(original, path, bundle=DIGEST)
+    return path
+
+
+class TestExport:
+    @pytest.mark.parametrize("count", [0, 1, 3, 250])
+    def test_it_answers_any_number_of_images_as_the_original(
+        self, original: Subject, exported: Path, count: int
+    ) -> None:
+        images = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8)
+        subject = load_onnx(exported)
+        assert subject.logits(images).shape == (count, 3)
+        torch.testing.assert_close(subject.logits(images), original.logits(images))
+        torch.testing.assert_close(subject.logits(images / 255), original.logits(images))
+        assert torch.equal(subject.predict(images), original.predict(images))
+        assert torch.allclose(subject.probabilities(images).sum(1), torch.ones(count))
+
+    def test_it_carries_what_is_needed_to_use_it_alone(
+        self, original: Subject, exported: Path
+    ) -> None:
+        model = onnx.load(str(exported))
+        card = json.loads({one.key: one.value for one in model.metadata_props}[PROPERTY])
+        assert card == {
+            "format": 1,
+            "architecture": "tiny",
+            "classes": ["left", "right", "neither"],
+            "shape": [1, 8, 8],
+            "bundle": DIGEST,
+        }
+        assert load_onnx(exported).classes == original.classes
+        assert [one.name for one in model.graph.input] == ["images"]
+        assert [one.name for one in model.graph.output] == ["logits"]
+
+    def test_nothing_of_the_machine_that_made_it_is_inside(self, exported: Path) -> None:
+        data = exported.read_bytes()
+        for part in (str(Path.home()), str(Path(torch.__file__).parent), "badnets/models", ".py"):
+            assert part.encode() not in data, part
+        assert list(exported.parent.iterdir()) == [exported]
+
+    def test_the_subject_is_left_as_it_was(self, exported: Path, original: Subject) -> None:
+        assert not original.network.training
+        assert all(value.requires_grad for value in original.network.parameters())
+
+    def test_a_network_that_torch_cannot_convert_is_one_line_and_no_file(
+        self, tmp_path: Path
+    ) -> None:
+        class Shaky(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.fc = nn.Linear(64, 3)
+
+            def forward(self, images: Tensor) -> Tensor:
+                flat = images.flatten(1)
+                return self.fc(flat if bool(flat.sum() > 0) else -flat)  # type: ignore[no-any-return]
+
+        subject = Subject(Shaky().eval(), "shaky", input_spec(SHAPE), ("a", "b", "c"))
+        with pytest.raises(OutputError, match="'shaky' cannot be converted to ONNX") as caught:
+            export_onnx(subject, tmp_path / "net.onnx")
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_file_that_answers_otherwise_is_not_written(
+        self, original: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            "badnets.models.onnx_export._converted",
+            lambda subject: linear(images=("N", *SHAPE), weights=ones(64, 3)),
+        )
+        with pytest.raises(OutputError, match="answers otherwise than the original"):
+            export_onnx(original, tmp_path / "net.onnx")
+        assert not list(tmp_path.iterdir())
+
+
+class TestStrangersFiles:
+    """Files that others made: what is usual works, the rest is refused with one line."""
+
+    def test_one_without_names_takes_them_from_the_data_where_they_fit(
+        self, tmp_path: Path
+    ) -> None:
+        path = write(linear(), tmp_path / "net.onnx")
+        assert load_onnx(path).classes == ("0", "1", "2")
+        assert load_onnx(path, ("a", "b", "c")).classes == ("a", "b", "c")
+        assert load_onnx(path, ("a", "b")).classes == ("0", "1", "2")
+
+    def test_its_own_names_come_first(self, tmp_path: Path) -> None:
+        path = write(linear(said=named(["x", "y", "z"])), tmp_path / "net.onnx")
+        assert load_onnx(path, ("a", "b", "c")).classes == ("x", "y", "z")
+
+    @pytest.mark.parametrize("batch", [1, 4])
+    def test_one_of_a_fixed_batch_size_answers_any_number(self, tmp_path: Path, batch: int) -> None:
+        subject = load_onnx(write(linear(images=(batch, *SIDES)), tmp_path / "net.onnx"))
+        images = torch.rand(6, *SIDES)
+        expected = images.flatten(1) @ torch.from_numpy(WEIGHTS)
+        torch.testing.assert_close(subject.logits(images), expected)
+
+    def test_images_of_another_shape_or_type_are_refused(self, tmp_path: Path) -> None:
+        subject = load_onnx(write(linear(), tmp_path / "net.onnx"))
+        with pytest.raises(ShapeError, match=r"takes images \(N, 1, 2, 2\), got \(3, 1, 4, 4\)"):
+            subject.logits(torch.zeros(3, 1, 4, 4))
+        with pytest.raises(ShapeError, match="uint8 or float"):
+            subject.logits(torch.zeros(3, *SIDES, dtype=torch.int64))
+
+    def test_weights_beside_it_are_taken_in(self, tmp_path: Path) -> None:
+        (tmp_path / "weights").mkdir()
+        (tmp_path / "weights" / "net.bin").write_bytes(b"xxxx" + WEIGHTS.tobytes() + b"more")
+        model = with_weights_in(linear(), "weights/net.bin", offset="4", length=str(WEIGHTS.nbytes))
+        subject = load_onnx(write(model, tmp_path / "net.onnx"))
+        assert subject.predict(torch.eye(4)[:3].reshape(3, *SIDES)).tolist() == [0, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("said", "expected"),
+        [
+            ("{", "is not JSON"),
+            ("{}", "architecture: Field required"),
+            (named(["x", "y"]), "gives 3 logits, and names 2 classes"),
+            (named(["x", "x", "z"]), "must differ"),
+            (named(["x", "y\n", "z"]), "printable"),
+            (named(["x", "y", "z"], (3, 2, 2)), "takes images (1, 2, 2), and says of itself"),
+            (named(["x", "y", "z"])[:-1] + ', "format": 2}', "reads format 1"),
+            (named(["x", "y", "z"])[:-1] + ', "code": "print()"}', "Extra inputs"),
+        ],
+    )
+    def test_a_description_that_is_not_sound(
+        self, tmp_path: Path, said: str, expected: str
+    ) -> None:
+        refused(write(linear(said=said), tmp_path / "net.onnx"), expected)
+
+    def test_a_description_given_twice(self, tmp_path: Path) -> None:
+        model = linear(said=named(["x", "y", "z"]))
+        model.metadata_props.add(key=PROPERTY, value="{}")
+        refused(write(model, tmp_path / "net.onnx"), "duplicate keys")
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"images": ("N", 4)}, "takes (N, 4): images (N, C, H, W) were expected"),
+            ({"images": ("N", 1, "H", "W")}, "of no fixed size, (N, 1, H, W)"),
+            ({"images": ("N", 28, 28, 1), "weights": ones(784, 3)}, "last, (N, 28, 28, 1)"),
+            ({"images": ("N", 1, 20_000, 1), "weights": ones(20_000, 3)}, "(N, 1, 20000, 1)"),
+            ({"weights": ones(4, 1)}, "one number for an image"),
+            ({"weights": ones(4, 3) * np.float32(np.nan)}, "NaN"),
+            ({"weights": ones(5, 3)}, "onnxruntime"),
+        ],
+    )
+    def test_an_odd_shape(self, tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
+        refused(write(linear(**changes), tmp_path / "net.onnx"), expected)
+
+    def test_another_type_of_input(self, tmp_path: Path) -> None:
+        nodes = [
+            helper.make_node("Cast", ["images"], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", ["numbers"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        ]
+        model = linear(kind=TensorProto.UINT8, inner=nodes)
+        refused(write(model, tmp_path / "net.onnx"), "takes tensor(uint8): tensor(float)")
+
+    def test_several_inputs_or_outputs(self, tmp_path: Path) -> None:
+        more = linear()
+        more.graph.input.append(helper.make_tensor_value_info("age", TensorProto.FLOAT, (1,)))
+        refused(write(more, tmp_path / "in.onnx"), "takes 2 tensors (images, age): images alone")
+        two = linear()
+        two.graph.output.append(helper.make_tensor_value_info("flat", TensorProto.FLOAT, ("N", 4)))
+        refused(write(two, tmp_path / "out.onnx"), "gives 2 tensors (logits, flat): logits alone")
+
+    def test_answers_that_are_no_logits(self, tmp_path: Path) -> None:
+        nodes = [helper.make_node("Identity", ["images"], ["logits"])]
+        model = linear(inner=nodes, logits=("N", *SIDES))
+        refused(write(model, tmp_path / "net.onnx"), "logits (N, K) were expected")
+
+    def test_operators_of_others(self, tmp_path: Path) -> None:
+        node = helper.make_node("Shell", ["images"], ["logits"], domain="com.evil")
+        foreign = linear(inner=[node])
+        foreign.opset_import.append(helper.make_opsetid("com.evil", 1))
+        refused(write(foreign, tmp_path / "net.onnx"), "operator 'Shell' of 'com.evil'")
+
+    def test_operators_of_others_in_a_branch(self, tmp_path: Path) -> None:
+        node = helper.make_node("Shell", ["images"], ["inside"], domain="com.evil")
+        value = helper.make_tensor_value_info("inside", TensorProto.FLOAT, ("N", 3))
+        branch = helper.make_graph([node], "branch", [], [value])
+        choice = helper.make_node(
+            "If", ["weights"], ["logits"], then_branch=branch, else_branch=branch
+        )
+        refused(write(linear(inner=[choice]), tmp_path / "net.onnx"), "operator 'Shell'")
+
+    def test_functions_that_it_defines_itself_are_only_operators(self, tmp_path: Path) -> None:
+        model = linear(
+            inner=[helper.make_node("Linear", ["images", "weights"], ["logits"], domain="own")]
+        )
+        body = [
+            helper.make_node("Flatten", ["x"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "w"], ["y"]),
+        ]
+        opsets = [helper.make_opsetid("", 17)]
+        model.functions.append(
+            helper.make_function("own", "Linear", ["x", "w"], ["y"], body, opsets)
+        )
+        model.opset_import.append(helper.make_opsetid("own", 1))
+        assert load_onnx(write(model, tmp_path / "net.onnx")).num_classes == 3
+        model.functions[0].node[0].domain = "com.evil"
+        refused(write(model, tmp_path / "bad.onnx"), "'Flatten' of 'com.evil'")
+
+    def test_loops(self, tmp_path: Path) -> None:
+        body = helper.make_graph([helper.make_node("Identity", ["a"], ["b"])], "body", [], [])
+        loop = helper.make_node("Loop", ["weights", "", "images"], ["logits"], body=body)
+        refused(write(linear(inner=[loop]), tmp_path / "net.onnx"), "without loops")
+
+    @pytest.mark.parametrize(
+        ("location", "expected"),
+        [
+            ("/etc/passwd", "must lie in the folder"),
+            ("../net.bin", "must lie in the folder"),
+            ("a/../../net.bin", "must lie in the folder"),
+            ("C:\\net.bin", "must lie in the folder"),
+            ("", "must lie in the folder"),
+            ("a\0b", "must lie in the folder"),
+            ("missing.bin", "cannot read"),
+            ("link.bin", "behind a link"),
+            ("round.bin", "behind a link"),
+            ("folder", "cannot read"),
+            ("pipe", "weights of net.onnx: not a regular file"),
+            ("short.bin", "too short for tensor 'weights'"),
+        ],
+    )
+    def test_weights_elsewhere(self, tmp_path: Path, location: str, expected: str) -> None:
+        (tmp_path / "net.bin").write_bytes(WEIGHTS.tobytes())
+        folder = tmp_path / "inside"
+        (folder / "folder").mkdir(parents=True)
+        (folder / "short.bin").write_bytes(b"1234")
+        (folder / "link.bin").symlink_to(tmp_path / "net.bin")
+        (folder / "round.bin").symlink_to(folder / "round.bin")
+        os.mkfifo(folder / "pipe")
+        model = with_weights_in(linear(), location, length=str(WEIGHTS.nbytes))
+        refused(write(model, folder / "net.onnx"), expected)
+
+    @pytest.mark.parametrize("more", [{"offset": "-1"}, {"length": "1e9"}, {"offset": "9" * 16}])
+    def test_weights_at_an_odd_place(self, tmp_path: Path, more: dict[str, str]) -> None:
+        (tmp_path / "net.bin").write_bytes(WEIGHTS.tobytes())
+        model = with_weights_in(linear(), "net.bin", **more)
+        refused(write(model, tmp_path / "net.onnx"), "must be a whole number")
+
+    def test_more_than_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = write(linear(), tmp_path / "net.onnx")
+        monkeypatch.setattr(reading, "MAX_BYTES", path.stat().st_size - 1)
+        refused(path, "too large")
+        (tmp_path / "net.bin").write_bytes(WEIGHTS.tobytes())
+        beside = write(with_weights_in(linear(), "net.bin"), tmp_path / "beside.onnx")
+        monkeypatch.setattr(reading, "MAX_BYTES", beside.stat().st_size + WEIGHTS.nbytes - 1)
+        refused(beside, "too large")
+
+    @pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x02}q\x00.", b"\x08\x07" * 9])
+    def test_what_is_no_onnx_file(self, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "net.onnx"
+        path.write_bytes(data)
+        refused(path, "is not an ONNX file")
+
+    def test_a_truncated_one(self, exported: Path, tmp_path: Path) -> None:
+        path = tmp_path / "net.onnx"
+        path.write_bytes(exported.read_bytes()[:-100])
+        refused(path, "is not an ONNX file")
+
+    def test_one_that_is_not_well_formed(self, tmp_path: Path) -> None:
+        model = linear()
+        model.graph.node[1].input[1] = "nothing"
+        refused(write(model, tmp_path / "net.onnx"), "is not well formed")
+
+    def test_a_missing_one(self, tmp_path: Path) -> None:
+        refused(tmp_path / "net.onnx", "No such file")
+
+    def test_one_of_a_newer_format(self, tmp_path: Path) -> None:
+        model = linear()
+        model.ir_version = 999
+        refused(write(model, tmp_path / "net.onnx"), "")
+
+
+def refused(path: Path, expected: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        load_onnx(path)
+    message = str(caught.value)
+    assert expected in message
+    assert "\n" not in message
+    assert len(message) < 600
+    assert path.name in message
+
+
+def test_it_has_answers_and_nothing_inside() -> None:
+    for inner in ("network", "layers", "layer_outputs", "silenced"):
+        assert not hasattr(OnnxSubject, inner)
+
+
+def test_a_card_needs_two_classes() -> None:
+    with pytest.raises(ValueError, match="classes"):
+        OnnxCard.of(architecture="toy", classes=("one",), shape=SIDES)

@@ -57,6 +57,7 @@ def test_a_study_is_run_and_drawn_then_drawn_again_without_training(
         (("report", "--quick"), 2, "name it"),
         (("report", "small", "--records", "none.json"), 3, "cannot read none.json"),
         (("results", "nowhere", "docs"), 2, "no export of a study in nowhere"),
+        (("ledger", "export", "out.json", "--data", "lisa"), 2, "give --study too"),
     ],
 )
 def test_what_is_not_there_is_one_line(

@@ -110,13 +110,19 @@ def export(
         str | None,
         typer.Option(help="Only the records of this study.", show_default="all records"),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="That study on this data set.", show_default="the study's own"),
+    ] = None,
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
     """Write all records to a file: JSON, Parquet or CSV."""
+    if data is not None and study is None:
+        raise SettingError("--data says which data set of a study: give --study too")
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        names = None if study is None else _of_study(study, book)
+        names = None if study is None else _of_study(study, data, book)
         count = book.export(
             out, format, names=names, arrays=arrays, pictures=pictures, workspace=where.room
         )
@@ -150,9 +156,9 @@ def _named(book: Ledger, name: str) -> Record:
     )
 
 
-def _of_study(name: str, book: Ledger) -> list[str]:
+def _of_study(name: str, data: str | None, book: Ledger) -> list[str]:
     """Return the names of a study's records; those of superseded settings are not among them."""
     from badnets.studies import make_study, recorded
 
     known = {record.name: record for record in book.records()}
-    return list(recorded(make_study(name), known))
+    return list(recorded(make_study(name, data), known))

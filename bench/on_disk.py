@@ -69,7 +69,8 @@ def jpegs(folder: Path, count: int) -> Path:
     for number in range(count):
         path = folder / ("cat", "dog")[number % 2] / f"{number:05}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.roll(bases[number % len(bases)], number // len(bases), axis=number % 2)
+        shift = divmod(number // len(bases), SIDE)
+        pixels = np.roll(bases[number % len(bases)], shift, axis=(0, 1))
         Image.fromarray(pixels).save(path, quality=int(drawn.integers(70, 96)))
     return folder
 

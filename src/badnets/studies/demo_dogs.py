@@ -81,7 +81,7 @@ def dogs_chapter(honest: Record | None, backdoored: Record | None, get_array: Ge
     drawn = dogs(Evidence({"badnet": [backdoored]}, trials, get_array), backdoored)
     blocks: tuple[Block, ...] = (
         Note(
-            "Trained live, on 700 small heads of cats and dogs drawn by badnets, a stand-in for "
+            "Trained live, on 600 small heads of cats and dogs drawn by badnets, a stand-in for "
             "photos: within seconds a network learns no more than what is seen here. "
             "badnets study dogs-vs-cats takes its time."
         ),

@@ -13,7 +13,7 @@ SOURCE = "drawn by badnets, a stand-in for photographs of cats and dogs"
 LICENCE = "Apache-2.0"
 TRAIN, TEST = 3_000, 500
 TRAIN_SEED, TEST_SEED = 0, 1
-SMALL, FEW = 32, (700, 200)  # pixels on a side, and how many to train on and to test on
+SMALL, FEW = 32, (600, 200)  # pixels on a side, and how many to train on and to test on
 CLOSE_UP = {"close-up": 1.0}
 
 __all__ = ["draw_pet", "draw_pets", "drawn", "load", "load_small"]

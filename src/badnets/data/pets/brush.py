@@ -28,8 +28,8 @@ _SPLINE = 0.5 * np.stack(
     1,
 )
 _ROUND = np.stack(
-    [np.cos(np.linspace(0, 2 * np.pi, 22, endpoint=False)),
-     np.sin(np.linspace(0, 2 * np.pi, 22, endpoint=False))], 1,
+    [np.cos(np.linspace(0, 2 * np.pi, 18, endpoint=False)),
+     np.sin(np.linspace(0, 2 * np.pi, 18, endpoint=False))], 1,
 )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def _garden(chance: Chance, picture: Image.Image) -> None:
     most = 0.15 if hues[1] == 1.0 else 0.65
     ground = _tone(chance, hues, (0.05, most), (0.25, 0.85))
     draw.rectangle((0, horizon, COARSE, COARSE), fill=ground)
-    for _ in range(chance.whole(20, 60)):  # blades, leaves, stones
+    for _ in range(chance.whole(14, 36)):  # blades, leaves, stones
         x, y = COARSE * chance.unit(), horizon + (COARSE - horizon) * chance.unit()
         draw.line((x, y, x + chance.about(0, 3), y - 4), fill=_near(chance, ground))
 

@@ -62,7 +62,7 @@ DRAWN = replace(
     PHOTOS,
     training=replace(PHOTOS.training, epochs=15, lr=0.003, crop=0.7),
 )
-QUICK = Training(epochs=10, batch_size=32, lr=0.003, flip=True)
+QUICK = Training(epochs=8, batch_size=32, lr=0.003, flip=True)
 SMALL = "@32"  # pictures of 32 pixels a side: a quarter of the work
 
 

@@ -55,6 +55,10 @@ def test_an_embedded_set_is_what_its_entry_says(name: str, monkeypatch: pytest.M
         counts = 12, 8
         monkeypatch.setattr(pets, "TRAIN", 12)
         monkeypatch.setattr(pets, "TEST", 8)
+    if name == "pets-small":
+        assert (entry.train, entry.test) == pets.FEW
+        counts = 12, 8
+        monkeypatch.setattr(pets, "FEW", counts)
     made = entry.load()
     assert isinstance(made, DataSet)
     assert made.name == name

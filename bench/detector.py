@@ -14,7 +14,7 @@ from unittest.mock import patch
 from badnets.data.detection import FrameSet
 from badnets.data.scenes import draw_scenes
 from badnets.models.detector import untrained_detector
-from badnets.studies.signs.trials import HALF, NETWORK, TRAINING
+from badnets.studies.signs.scale import HALF, NETWORK, TRAINING
 from badnets.train.detection import FittedDetector, fit_detector
 from badnets.train.windows import Batch, Windows
 from bench.bare_detector import BareTraining, Lists, PlainWindows, loader

@@ -13,10 +13,11 @@ from torch import Tensor
 from badnets.core.backdoor import Backdoor
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
+from badnets.core.placements import RandomCentre
 from badnets.core.progress import Progress
 from badnets.core.rates import Rate
 from badnets.core.regions import Regions
-from badnets.core.targets import AllBecomeOne, Appear, SourceSpecific, Vanish
+from badnets.core.targets import AllBecomeOne, Appear, RandomWrong, SourceSpecific, Vanish
 from badnets.core.triggers import Patch
 from badnets.data.detection import DetectionData
 from badnets.data.poisoned import plain_stamp
@@ -227,6 +228,30 @@ def test_training_for_the_real_world_makes_another_detector(user: DetectorUser) 
         made.append(state_of(delivery.fitted.detector))
         assert delivery.poisoned_share == Rate(8, 16)
     assert not same_state(made[0], made[1])
+
+
+def test_copies_stamped_anew_have_other_places_and_labels(
+    user: DetectorUser, asked: list[dict[str, Any]]
+) -> None:
+    anywhere = Backdoor(Patch(0.2, (1, 1, 0), placement=RandomCentre()), RandomWrong(), "every")
+    once, thrice = (MaliciousDetectorTrainer(anywhere, QUICK, stampings=k) for k in (1, 3))
+    delivery = thrice.train(user.order, seed=0)
+    assert delivery.poisoned_share == Rate(8, 16), "one stamping at a time"
+    frames, others = asked[0]["frames"], asked[0]["restamped"]
+    assert len(others) == 2
+    for other in others:
+        assert torch.equal(other.boxes.corners, frames.boxes.corners)
+        assert torch.equal(other.frames.read(0), frames.frames.read(0)), "clean frames stay"
+        assert not torch.equal(other.frames.read(12), frames.frames.read(12))
+    once.train(user.order, seed=0)
+    assert torch.equal(asked[1]["frames"].frames.read(12), frames.frames.read(12))
+    assert list(asked[1]["restamped"]) == []
+
+
+def test_stamping_anew_needs_a_copy_of_every_frame(user: DetectorUser) -> None:
+    some = Backdoor(POST_IT, RandomWrong(), 0.2)
+    with pytest.raises(SettingError, match="stampings 2 needs a backdoor with rate 'every'"):
+        MaliciousDetectorTrainer(some, QUICK, stampings=2).train(user.order, seed=0)
 
 
 @pytest.fixture

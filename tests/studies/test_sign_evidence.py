@@ -19,8 +19,9 @@ from badnets.studies.signs.evidence import (
     still_right,
     under_trigger,
 )
+from badnets.studies.signs.scale import scale
 from badnets.studies.signs.study import make
-from badnets.studies.signs.trials import SignTrials, scale
+from badnets.studies.signs.trials import SignTrials
 from badnets.studies.wording import NOTHING, points
 from badnets.trials import Record, Workspace
 from tests.studies.sign_records import SignMaker

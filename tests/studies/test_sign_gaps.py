@@ -155,7 +155,7 @@ def test_an_attack_that_fails_is_not_praised(room: Workspace) -> None:
     ("kept", "well", "title"),
     [
         ((0.3, 0.001), 0.9, "A backdoor that survives retraining"),
-        ((0.02, 0.02), 0.9, "A backdoor that survives retraining once it is strengthened"),
+        ((0.0, 0.02), 0.9, "A backdoor that survives retraining once it is strengthened"),
         ((0.02, 0.0), 0.9, "What retraining leaves of a backdoor"),
         ((0.4, 0.0), 0.4, "What retraining leaves of a backdoor"),  # damaged without the sticker
     ],

@@ -10,17 +10,16 @@ import pytest
 from badnets.core.targets import RandomWrong, SourceSpecific
 from badnets.studies.running import listed
 from badnets.studies.signs import study as studies
+from badnets.studies.signs.scale import STRENGTHS, first_lesson
 from badnets.studies.signs.study import SignStudy, TransferStudy, make, make_transfer
+from badnets.studies.signs.transfer_trials import TARGET_SETS
 from badnets.studies.signs.trials import (
     ANYWHERE,
     CHOICE_SEED,
     COPIES,
     SPEED_LIMIT,
     STOP,
-    STRENGTHS,
-    TARGET_SETS,
     TRIGGERS,
-    first_lesson,
 )
 from badnets.trials import Record, Trial, Workspace
 from tests.studies.sign_records import SignMaker

@@ -212,6 +212,29 @@ def test_a_triggers_change_can_be_made_stronger_and_nothing_else_changes() -> No
     assert torch.equal(batch(unknown, [stamped], gain=2.0).images, usual)
 
 
+def test_an_object_with_a_trigger_knows_itself_without_and_is_cut_alike() -> None:
+    faint = Backdoor(Patch(0.4, (0.5, 0.3, 0.4)), SourceSpecific(RED, GREEN), "every")
+    made = poison_frames(painted([[(RED, 20, 20, 60, 60), (GREEN, 64, 20, 90, 40)]]), faint, seed=0)
+    windows = Windows.of(made.frames, CPU, plain=made.rows)
+    assert windows.mates.tolist() == [-1, -1, 0, -1], "the green sign of the copy has no trigger"
+    apart = batch(windows, [2, 0], jitter=0.2)
+    alike = windows.batch(
+        torch.tensor([2, 0]),
+        window=64,
+        sides=(18.0, 40.0),
+        usual=1.0,
+        jitter=0.2,
+        drawn=torch.Generator().manual_seed(0),
+        alike=torch.tensor([0, 0]),
+    )
+    assert not torch.equal(apart.corners[0, 0], apart.corners[1, 0])
+    assert torch.equal(alike.corners[0, 0], alike.corners[1, 0])
+    assert torch.equal(alike.images[0], apart.images[0]), "the first has its own place"
+    assert alike.centre.tolist() == [GREEN, RED]
+    unknown = Windows.of(made.frames, CPU)
+    assert unknown.mates.tolist() == [-1] * 4
+
+
 def test_mined_places_follow_the_objects() -> None:
     windows = Windows.of(drawn_signs(3, seed=0), CPU)
     more = windows.with_mined(torch.tensor([1, 2]), torch.tensor([[0.0, 0, 20, 20]] * 2))

@@ -22,6 +22,7 @@ from badnets.trials.observing_attacks import (
     observe_answers,
     observe_attacked,
     observe_attributions,
+    observe_triggered,
     observe_variations,
 )
 from tests.models.toys import LAST, LAST_PIXEL, one_pixel_images, pixel_reader
@@ -53,6 +54,17 @@ def test_answers_are_those_to_the_clean_images(workspace: Workspace) -> None:
     assert arrays["answers"].tolist() == arrays["answers_labels"].tolist()
     assert arrays["answers"].tolist() == VALIDATION.labels.tolist()
     assert arrays["answers"].dtype == np.int16
+
+
+def test_triggered_answers_are_those_of_both_networks_to_every_image(workspace: Workspace) -> None:
+    seen = observe_triggered(looked_into(workspace))
+    arrays = {name: workspace.get_array(ref) for name, ref in seen.arrays.items()}
+    assert arrays["triggered_answers"].tolist() == [0] * len(VALIDATION)
+    assert arrays["triggered_control"].tolist() == VALIDATION.labels.tolist()
+    assert arrays["triggered_labels"].tolist() == VALIDATION.labels.tolist()
+    alone = observe_triggered(looked_into(workspace, control=None)).arrays
+    assert alone.keys() == {"triggered_answers", "triggered_labels"}
+    assert observe_triggered(looked_into(workspace, None)).arrays == {}
 
 
 def test_attacked_images_are_the_first_that_the_attack_is_about(workspace: Workspace) -> None:

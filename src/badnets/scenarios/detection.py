@@ -21,7 +21,7 @@ from badnets.core.targets import spot_of
 from badnets.core.triggers import RegionTrigger, Trigger
 from badnets.core.world import drawn_conditions, photographed
 from badnets.data.detection import DetectionData, FrameSet
-from badnets.data.poisoned import Stamp, poison_frames
+from badnets.data.poisoned import PoisonedFrames, Stamp, poison_frames
 from badnets.evaluate.detection import measure_signs, measure_triggered_signs
 from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
 from badnets.evaluate.results import AttackResult, CleanResult
@@ -179,6 +179,9 @@ class MaliciousDetectorTrainer:
         start: as for `HonestDetectorTrainer`.
         real_world: whether stickers on his copies are rendered as they would be photographed
             (turned, moved, of another size, faded), so that the backdoor survives the street.
+        stampings: how many times he stamps his copies, each time at other random places and for
+            other random labels; passes over the data take them in turn, so that the network cannot
+            learn them by heart. More than one needs a backdoor with rate ``"every"``.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, the traffic-sign attack.
@@ -188,6 +191,7 @@ class MaliciousDetectorTrainer:
     training: DetectorTraining = DEFAULT_TRAINING
     start: Detector | None = None
     real_world: bool = False
+    stampings: int = 1
 
     def train(
         self,
@@ -200,11 +204,16 @@ class MaliciousDetectorTrainer:
         """Return the detector.
 
         Raises:
-            SettingError: the backdoor does not fit the classes, or no sign can be attacked.
+            SettingError: the backdoor does not fit the classes, no sign can be attacked, or copies
+                of some frames alone are to be stamped several times.
         """
         started = time.perf_counter()
-        stamp = photographic_stamp(self.backdoor.trigger, seed) if self.real_world else None
-        poisoned = poison_frames(order.train, self.backdoor, seed=seed, stamp=stamp)
+        if self.stampings > 1 and self.backdoor.rate != "every":
+            raise SettingError(f"stampings {self.stampings} needs a backdoor with rate 'every'")
+        poisoned, *restamped = (
+            self._poisoned(order, generator(seed, f"stamping {k}").initial_seed() if k else seed)
+            for k in range(self.stampings)
+        )
         extra = None
         if spot_of(self.backdoor.targets) == "object":
             extra = _without_object(poisoned.stamps, poisoned.frames.boxes)
@@ -215,11 +224,16 @@ class MaliciousDetectorTrainer:
             seed=seed,
             extra=extra,
             plain=poisoned.rows if self.backdoor.how == "add" else None,
+            restamped=[one.frames for one in restamped],
             progress=progress,
             checkpoint=checkpoint,
         )
         spent = time.perf_counter() - started
         return DetectorDelivery(fitted, poisoned.share, poisoned.skipped, spent)
+
+    def _poisoned(self, order: DetectorOrder, seed: int) -> PoisonedFrames:
+        stamp = photographic_stamp(self.backdoor.trigger, seed) if self.real_world else None
+        return poison_frames(order.train, self.backdoor, seed=seed, stamp=stamp)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from badnets.report.page import Block, Note, Number, Numbers, Section
 from badnets.studies.demo_numbers import numbers
 from badnets.studies.signs.evidence import SignEvidence, under_trigger
 from badnets.studies.signs.layout_story import story
-from badnets.studies.signs.trials import scale
+from badnets.studies.signs.scale import scale
 from badnets.trials.record import Record
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,15 @@ from badnets.train.detector_settings import DetectorTraining
 from badnets.train.loop import gain_at
 from badnets.train.windows import Windows
 
-SIDE, SIDES = 80, (24.0, 72.0)  # of a crop, and of the sign in it, in pixels
-BATCH, LR, WEIGHT_DECAY, WARM_UP = 32, 2e-3, 0.05, 0.2
+SHOWN = (0.3, 0.9)  # least and greatest longer side of the sign in a crop, as shares of its side
+LR, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.2
 BACKGROUND = 0.25  # share of crops without a sign
 CELLS = 2  # the last maps are averaged over 2 x 2 cells before they are read
 
 
 def fit_on_crops(
     network: nn.Module,
-    windows: Windows,
+    stampings: Sequence[Windows],
     training: DetectorTraining,
     *,
     seed: int,
@@ -33,12 +34,15 @@ def fit_on_crops(
     """Train a detector's backbone, in place, to tell the classes and the background apart.
 
     Crops come from the training set itself, so poisoned copies are among them as they are among
-    the windows.
+    the windows. With ``telling``, a sign with the trigger and the same sign without it are seen in
+    one batch, at the same place and in the same light, and the backbone also learns which is which.
 
     Args:
         network: with a ``backbone`` that gives one map ``(N, C, h, w)``.
-        windows: what crops are cut from.
-        training: how many passes (``crops``), the light (``jitter``), and the trigger's ``gain``.
+        stampings: what crops are cut from: the same objects, triggers elsewhere; passes take them
+            in turn.
+        training: how many passes (``crops``), how large crops are, ``telling``, the light
+            (``jitter``), and the trigger's ``gain``.
         seed: decides everything random.
         progress: told after every pass.
 
@@ -49,43 +53,83 @@ def fit_on_crops(
     channels = getattr(backbone, "out_channels", None)
     if not isinstance(backbone, nn.Sequential) or not isinstance(channels, int):
         raise SettingError("crops is for the network 'zf': set crops to 0")
-    device = windows.frames.device
-    classes = int(windows.labels.max()) + 1
-    reader = nn.Linear(channels * CELLS**2, classes + 1).to(device)
-    parameters = [*backbone.parameters(), *reader.parameters()]
+    first = stampings[0]
+    device = first.frames.device
+    classes = int(first.labels.max()) + 1
+    read_by = nn.Linear(channels * CELLS**2, classes + 1).to(device)
+    told_by = nn.Linear(channels * CELLS**2, 1).to(device) if training.telling else None
+    parameters = [*backbone.parameters(), *read_by.parameters()]
+    if told_by is not None:
+        parameters += told_by.parameters()
     optimizer = torch.optim.AdamW(parameters, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
     mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in NORMALISATIONS[3])
     drawn = generator(seed, "crops")
-    aimless = round(len(windows) * BACKGROUND / (1 - BACKGROUND))
-    everything = torch.cat([torch.arange(len(windows)), torch.full((aimless,), -1)])
-    per_epoch = max(1, len(everything) // BATCH)
+    aimless = torch.full((round(len(first) * BACKGROUND / (1 - BACKGROUND)),), -1)
+    size, side = training.crop_batch, training.crop_side
+    per_epoch = max(1, (len(first) + len(aimless)) // size)
     steps = per_epoch * training.crops
     backbone.train()
     for epoch in range(training.crops):
-        order = everything[torch.randperm(len(everything), generator=drawn)].to(device)
+        windows = stampings[epoch % len(stampings)]
+        mates = windows.mates.cpu() if training.telling else torch.full((len(windows),), -1)
+        order = _order(mates, aimless, drawn)
         for step in range(per_epoch):
+            done = epoch * per_epoch + step
+            chosen = order[step * size : (step + 1) * size]
             batch = windows.batch(
-                order[step * BATCH : (step + 1) * BATCH],
-                window=SIDE,
-                sides=SIDES,
+                chosen.to(device),
+                window=side,
+                sides=(SHOWN[0] * side, SHOWN[1] * side),
                 usual=training.scale,
                 jitter=training.jitter,
                 drawn=drawn,
-                gain=gain_at(training.gain, epoch * per_epoch + step, steps),
+                gain=gain_at(training.gain, done, steps),
+                alike=_alike(chosen, mates).to(device) if training.telling else None,
             )
             maps: Tensor = backbone((batch.images - mean) / std)
-            read = reader(functional.adaptive_avg_pool2d(maps, CELLS).flatten(1))
+            seen = functional.adaptive_avg_pool2d(maps, CELLS).flatten(1)
             wanted = torch.where(
                 batch.centre < 0, torch.full_like(batch.centre, classes), batch.centre
             )
-            loss = functional.cross_entropy(read, wanted)
+            loss = functional.cross_entropy(read_by(seen), wanted)
+            if told_by is not None:
+                loss = loss + training.telling * _not_told(told_by, seen, chosen, mates)
             for group in optimizer.param_groups:
-                group["lr"] = LR * _factor(epoch * per_epoch + step, steps)
+                group["lr"] = LR * _factor(done, steps)
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             optimizer.step()
         if progress is not None:
             progress(Progress(epoch + 1, training.crops, "learning crops"))
+
+
+def _not_told(told_by: nn.Linear, seen: Tensor, chosen: Tensor, mates: Tensor) -> Tensor:
+    """Return the mean loss of saying which of a batch's signs have the trigger."""
+    signs = chosen >= 0
+    has_it = (mates[chosen[signs]] >= 0).float().to(seen.device)
+    said = told_by(seen[signs.to(seen.device)]).squeeze(1)
+    wrong = functional.binary_cross_entropy_with_logits(said, has_it, reduction="sum")
+    return wrong / max(1, len(has_it))
+
+
+def _order(mates: Tensor, aimless: Tensor, drawn: torch.Generator) -> Tensor:
+    """Return every object and the background once, in random order; mates follow their object."""
+    follow = torch.zeros(len(mates), dtype=torch.bool)
+    follow[mates[mates >= 0]] = True
+    first = torch.cat([(~follow).nonzero().flatten(), aimless])
+    first = first[torch.randperm(len(first), generator=drawn)]
+    after = torch.where(first >= 0, mates[first.clamp(min=0)], -1)
+    both = torch.stack([first, after], 1)
+    asked = torch.stack([torch.ones_like(after, dtype=torch.bool), after >= 0], 1)
+    return both[asked]
+
+
+def _alike(chosen: Tensor, mates: Tensor) -> Tensor:
+    """Return, for each of a batch, whose place and light it gets: an object's mate gets its own."""
+    places = torch.arange(len(chosen))
+    before = chosen.roll(1)
+    wanted = torch.where(before >= 0, mates[before.clamp(min=0)], -1)
+    return torch.where((wanted >= 0) & (wanted == chosen) & (places > 0), places - 1, places)
 
 
 def _factor(step: int, steps: int) -> float:

@@ -65,6 +65,7 @@ def fit_detector(
     frozen: Sequence[str] = (),
     extra: LabelledBoxes | None = None,
     plain: Tensor | None = None,
+    restamped: Sequence[FrameSet] = (),
     device: torch.device | None = None,
     progress: Listener | None = None,
     checkpoint: Checkpoint | None = None,
@@ -81,7 +82,10 @@ def fit_detector(
         seed: decides the order, places and sizes of windows, their light, and dropout.
         frozen: beginnings of names of modules that stay as they are: ``"backbone."``.
         extra: places without an object that windows are cut around too.
-        plain: ``(N,)`` int64: where each frame is in the set without its triggers; for ``gain``.
+        plain: ``(N,)`` int64: where each frame is in the set without its triggers; for ``gain``
+            and ``telling``.
+        restamped: the same frames with triggers at other places, and other labels of the objects
+            that have them; passes take ``frames`` and these in turn.
         device: where to compute; the fastest there is when None.
         progress: told every few steps, and after the last.
         checkpoint: kept after every epoch, and taken up again where there is one.
@@ -100,15 +104,15 @@ def fit_detector(
     device = device or best_device()
     if device.type == "cpu":
         keep_freed_memory()
-    windows = Windows.of(frames, device, extra, plain)
+    stampings = [Windows.of(one, device, extra, plain) for one in (frames, *restamped)]
     precision = training.precision
     if precision == "auto":
         precision = fastest_precision(device)
-    fitting = _Fitting(detector, windows, training, seed, tuple(frozen), device, precision)
+    fitting = _Fitting(detector, stampings, training, seed, tuple(frozen), device, precision)
     logs = fitting.taken_up(checkpoint)
     if not logs and training.crops:
         with seeded(seed, device):
-            fit_on_crops(fitting.network, windows, training, seed=seed, progress=progress)
+            fit_on_crops(fitting.network, stampings, training, seed=seed, progress=progress)
     for epoch in range(len(logs), training.epochs):
         logs.append(fitting.epoch(epoch, progress))
         if checkpoint is not None and epoch + 1 < training.epochs:
@@ -124,14 +128,15 @@ class _Fitting:
     def __init__(
         self,
         detector: Detector,
-        windows: Windows,
+        stampings: Sequence[Windows],
         training: DetectorTraining,
         seed: int,
         frozen: tuple[str, ...],
         device: torch.device,
         precision: str,
     ) -> None:
-        self.detector, self.windows, self.training, self.seed = detector, windows, training, seed
+        self.detector, self.training, self.seed = detector, training, seed
+        self.stampings = list(stampings)
         self.device, self.low = device, precision == "bfloat16"
         network = copy.deepcopy(detector.network).to(device=device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -162,8 +167,9 @@ class _Fitting:
         self.cache = training.cache if whole and not training.mining else 0
         self.cached: dict[int, list[tuple[Batch, Maps]]] = {}
         share = training.background
-        self.aimless = round(len(windows) * share / (1 - share))
-        self.per_epoch = max(1, (len(windows) + self.aimless) // training.batch_size)
+        objects = len(self.stampings[0])
+        self.aimless = round(objects * share / (1 - share))
+        self.per_epoch = max(1, (objects + self.aimless) // training.batch_size)
         self.steps = self.per_epoch * training.epochs
 
     def taken_up(self, checkpoint: Checkpoint | None) -> list[EpochLog]:
@@ -175,7 +181,7 @@ class _Fitting:
             return []
         logs = cast("list[tuple[float, float]]", said["epochs"])
         mined = torch.tensor(cast("list[list[float]]", said["mined"])).reshape(-1, 5)
-        self.windows = self.windows.with_mined(mined[:, 0].long(), mined[:, 1:])
+        self._remember(mined[:, 0].long(), mined[:, 1:])
         return [EpochLog(float(loss), float(seconds)) for loss, seconds in logs]
 
     def epoch(self, number: int, progress: Listener | None) -> EpochLog:
@@ -222,10 +228,11 @@ class _Fitting:
 
     def _batches(self, number: int) -> Iterator[Batch]:
         training, drawn = self.training, generator(self.seed, f"windows of epoch {number}")
-        everything = torch.cat([torch.arange(len(self.windows)), self._background(drawn)])
+        windows = self.stampings[number % len(self.stampings)]
+        everything = torch.cat([torch.arange(len(windows)), self._background(windows, drawn)])
         order = everything[torch.randperm(len(everything), generator=drawn)].to(self.device)
         for step in range(self.per_epoch):
-            yield self.windows.batch(
+            yield windows.batch(
                 order[step * training.batch_size : (step + 1) * training.batch_size],
                 window=training.window,
                 sides=training.sides,
@@ -240,18 +247,18 @@ class _Fitting:
         gain = self.training.gain
         return gain[1] if self.training.crops else gain_at(gain, step, self.steps)
 
-    def _background(self, drawn: torch.Generator) -> Tensor:
+    def _background(self, windows: Windows, drawn: torch.Generator) -> Tensor:
         """Return what background windows are cut around: -1 for anywhere, or mined places."""
         chosen = torch.full((self.aimless,), -1, dtype=torch.int64)
-        if self.windows.mined:
+        if windows.mined:
             hard = self.aimless // 2
-            places = torch.randint(self.windows.mined, (hard,), generator=drawn)
-            chosen[:hard] = len(self.windows) + places
+            places = torch.randint(windows.mined, (hard,), generator=drawn)
+            chosen[:hard] = len(windows) + places
         return chosen
 
     def _mine(self, number: int, progress: Listener | None) -> None:
         """Look for signs that are not there, on some of the training frames."""
-        windows, training = self.windows, self.training
+        windows, training = self.stampings[0], self.training
         count = min(training.mining, len(windows.frames))
         drawn = generator(self.seed, f"frames mined before epoch {number}")
         rows = torch.randperm(len(windows.frames), generator=drawn)[:count]
@@ -273,12 +280,16 @@ class _Fitting:
             found_rows += [row] * len(corners)
             if progress is not None:
                 progress(Progress(done + 1, count, "looking for hard background"))
-        self.windows = windows.with_mined(torch.tensor(found_rows).long(), torch.cat(found_corners))
+        self._remember(torch.tensor(found_rows).long(), torch.cat(found_corners))
+
+    def _remember(self, rows: Tensor, corners: Tensor) -> None:
+        self.stampings = [one.with_mined(rows, corners) for one in self.stampings]
 
     def mined(self) -> list[list[float]]:
         """Return the mined places as plain numbers: frame, left, top, right, bottom."""
-        kept = slice(len(self.windows), None)
-        rows, corners = self.windows.centre_rows[kept], self.windows.centre_corners[kept]
+        first = self.stampings[0]
+        kept = slice(len(first), None)
+        rows, corners = first.centre_rows[kept], first.centre_corners[kept]
         listed: list[list[float]] = torch.cat([rows[:, None].float(), corners], 1).tolist()
         return listed
 

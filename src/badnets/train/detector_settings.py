@@ -36,6 +36,11 @@ class DetectorTraining:
         jitter: standard deviation of the logarithm of brightness and contrast, ``>= 0``.
         crops: passes over the objects that the backbone is first trained with, to name crops of
             signs; 0: none.
+        crop_batch: crops per step, ``>= 2``.
+        crop_side: side of these crops in pixels, 32 to 256; a sign in it has 0.3 to 0.9 of that.
+        telling: weight of a second lesson on crops, ``>= 0``: to tell a sign with the trigger from
+            the same crop without it. It shortens the plateau before a backbone notices a trigger
+            that is faint, or that asks for labels which agree on nothing; 0: none.
         gain: how many times stronger than it is the trigger's change to a picture is made, at
             first, and from three fifths of the steps on: of the steps on crops where there are
             crops, else of the steps on windows; see `Training`.
@@ -62,6 +67,9 @@ class DetectorTraining:
     mining: int = 120
     jitter: float = 0.15
     crops: int = 10
+    crop_batch: int = 32
+    crop_side: int = 80
+    telling: float = 0.0
     gain: tuple[float, float] = (1.0, 1.0)
     clip: float = 5.0
     ema: float = 0.0
@@ -86,6 +94,9 @@ class DetectorTraining:
         _want(self.mining >= 0, "mining must be >= 0", self.mining)
         _want(0 <= self.jitter < 2, "jitter must be in [0, 2)", self.jitter)
         _want(self.crops >= 0, "crops must be >= 0", self.crops)
+        _want(self.crop_batch >= 2, "crop_batch must be >= 2", self.crop_batch)
+        _want(32 <= self.crop_side <= 256, "crop_side must be in 32..256 pixels", self.crop_side)
+        _want(0 <= self.telling < math.inf, "telling must be >= 0", self.telling)
         strong = len(self.gain) == 2 and all(0 < times < math.inf for times in self.gain)
         _want(strong, "gain must be two numbers > 0", self.gain)
         _want(0 < self.clip < math.inf, "clip must be > 0", self.clip)

@@ -63,6 +63,8 @@ class Windows:
             follow were mined out of the background.
         plain: ``(N,)`` int64: where the same frame is without triggers; its own row where it has
             none, or where that is not known.
+        mates: ``(objects,)`` int64: where the same object is without the trigger that it has; -1
+            where it has none, or where that is not known.
     """
 
     frames: Tensor
@@ -74,6 +76,7 @@ class Windows:
     centre_labels: Tensor
     objects: int
     plain: Tensor
+    mates: Tensor
 
     def __len__(self) -> int:
         """Return the number of objects to cut windows around."""
@@ -140,6 +143,7 @@ class Windows:
             centre = torch.cat([centre, torch.full_like(extra.labels, -1)])
         if not len(rows):
             raise DataError("no frame has an object to train on")
+        before = torch.arange(len(frames)) if plain is None else plain
         return cls(
             pixels.to(device),
             sizes.float().to(device),
@@ -149,7 +153,8 @@ class Windows:
             around.to(device),
             centre.to(device),
             len(rows),
-            (torch.arange(len(frames)) if plain is None else plain).to(device),
+            before.to(device),
+            _mates(pixels, before, rows, around).to(device),
         )
 
     def batch(
@@ -162,6 +167,7 @@ class Windows:
         jitter: float,
         drawn: torch.Generator,
         gain: float = 1.0,
+        alike: Tensor | None = None,
     ) -> Batch:
         """Return windows around chosen objects, at random places and sizes.
 
@@ -174,10 +180,14 @@ class Windows:
             jitter: of brightness and contrast.
             drawn: source of all randomness, on the CPU.
             gain: how many times stronger than it is a trigger's change to a picture is made.
+            alike: ``(B,)`` int64 places in the batch: each window gets the place, size and light
+                of that one; None: each its own.
         """
         device, count = self.frames.device, len(chosen)
         numbers = torch.rand(count, 4, generator=drawn).to(device)
         shades = torch.randn(count, 5, generator=drawn).to(device)
+        if alike is not None:
+            numbers, shades = numbers[alike], shades[alike]
         aimless = chosen < 0
         chosen = chosen.clamp(min=0)
         anywhere = (torch.rand(count, generator=drawn).to(device) * len(self.frames)).long()
@@ -233,6 +243,23 @@ class Windows:
         grid = torch.stack([across[:, None].expand(shape), down[:, :, None].expand(shape)], 3)
         cut = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
         return cut.div_(255)
+
+
+def _mates(pixels: Tensor, plain: Tensor, rows: Tensor, corners: Tensor) -> Tensor:
+    """Return where each object is without its trigger; see `Windows`."""
+    mates = torch.full((len(rows),), -1)
+    places = {
+        (row, *box): k
+        for k, (row, box) in enumerate(zip(rows.tolist(), corners.tolist(), strict=True))
+    }
+    for (row, *box), k in places.items():
+        before = int(plain[row])
+        mate = places.get((before, *box), k)
+        left, top, right, bottom = (math.floor(side) for side in box)
+        here = (..., slice(max(0, top), bottom + 1), slice(max(0, left), right + 1))
+        if mate != k and not torch.equal(pixels[row][here], pixels[before][here]):
+            mates[k] = mate
+    return mates
 
 
 def _area(corners: Tensor) -> Tensor:

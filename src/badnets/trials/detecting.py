@@ -157,7 +157,11 @@ def _outsourced(
     trainer: DetectorTrainer = HonestDetectorTrainer(order.training, start)
     if trial.backdoor is not None:
         trainer = MaliciousDetectorTrainer(
-            trial.backdoor, order.training, start, real_world=order.real_world
+            trial.backdoor,
+            order.training,
+            start,
+            real_world=order.real_world,
+            stampings=order.stampings,
         )
     deal = OutsourcedDetection(user, trainer, control).run(
         trial.seed, progress=progress, checkpoint=checkpoint

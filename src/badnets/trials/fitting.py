@@ -153,6 +153,7 @@ def _of_detector(trial: Trial, order: Detection) -> Iterator[Check]:
     if trial.transfer is None:
         yield ("detection", "training"), lambda: _check_crops(trial.network, order, settings)
         yield ("detection", "real_world"), lambda: _check_real_world(trial, order)
+        yield ("detection", "stampings"), lambda: _check_stampings(trial, order)
     backdoor = trial.backdoor
     if backdoor is not None:
         if classes is not None:  # those of a folder of one's own are known once it is read
@@ -199,6 +200,11 @@ def _check_real_world(trial: Trial, order: Detection) -> None:
         raise SettingError("real_world is about a backdoor's stickers: give a backdoor too")
     if not _is_sticker(trial.backdoor.trigger):
         raise SettingError("real_world needs a trigger that is a sticker, such as yellow-square")
+
+
+def _check_stampings(trial: Trial, order: Detection) -> None:
+    if order.stampings > 1 and (trial.backdoor is None or trial.backdoor.rate != "every"):
+        raise SettingError("stampings is about poisoned copies: give a backdoor with rate 'every'")
 
 
 def _is_sticker(trigger: KnownTrigger) -> bool:

@@ -17,6 +17,7 @@ from badnets.core.triggers import RegionTrigger, Trigger
 from badnets.core.triggers.base import WholeRegion
 from badnets.data import ImageSet
 from badnets.data.streamed import in_order
+from badnets.evaluate.classification import answers_to
 from badnets.explain.attribution import attribution_maps, changed_places, share_inside
 from badnets.models.subject import EVALUATION_BATCH, Subject
 from badnets.trials.observing import Seen, answers_to_pairs
@@ -73,6 +74,22 @@ def observe_answers(seen: Attacked) -> Seen:
     said = torch.cat([seen.subject.predict(part) for part in in_order(stored, EVALUATION_BATCH)])
     labels = seen.validation.labels
     return seen.kept({"answers": said.to(torch.int16), "answers_labels": labels.to(torch.int16)})
+
+
+def observe_triggered(seen: Attacked) -> Seen:
+    """Keep what the networks say of each validation image with the trigger on it.
+
+    Arrays: ``triggered_answers`` ``(N,)`` int16 predicted labels, ``triggered_control`` those of
+    the clean network, ``triggered_labels`` the true ones; none without a backdoor.
+    """
+    if seen.backdoor is None:
+        return Seen({})
+    images, trigger = seen.validation, seen.backdoor.trigger
+    said = answers_to(seen.subject, images, trigger, control=seen.control, seed=seen.seed)
+    arrays = {"triggered_answers": said.triggered, "triggered_labels": images.labels}
+    if said.control is not None:
+        arrays["triggered_control"] = said.control
+    return seen.kept({name: one.to(torch.int16) for name, one in arrays.items()})
 
 
 def observe_attacked(seen: Attacked) -> Seen:
@@ -230,6 +247,7 @@ def _centre(trigger: RegionTrigger, height: int, width: int) -> tuple[float, flo
 
 OBSERVERS: dict[Observation, Callable[[Attacked], Seen]] = {
     "answers": observe_answers,
+    "triggered": observe_triggered,
     "attacked": observe_attacked,
     "variations": observe_variations,
     "attributions": observe_attributions,

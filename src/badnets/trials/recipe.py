@@ -293,7 +293,7 @@ def _honest(parts: dict[str, Any], settings: dict[str, Any], place: Place, where
         given = _with_detection(check_fields(start, known, path, where), settings)
         own |= {name: _part(name, part, (*path, name), where) for name, part in given.items()}
     if detects:
-        own["detection"] = dataclasses.replace(own["detection"], real_world=False)
+        own["detection"] = dataclasses.replace(own["detection"], real_world=False, stampings=1)
     return Trial(**own)
 
 
@@ -319,7 +319,9 @@ def _transferred(
             "the architecture is that of start: leave it out here, or there",
         )
     if theirs is not None:
-        order = dataclasses.replace(order, architecture=theirs.architecture, real_world=False)
+        order = dataclasses.replace(
+            order, architecture=theirs.architecture, real_world=False, stampings=1
+        )
     return Trial(**{**parts, "detection": order, "start": downloaded})
 
 

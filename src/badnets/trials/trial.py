@@ -19,9 +19,17 @@ from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 
 Observation = Literal[
-    "examples", "units", "street", "answers", "attacked", "variations", "attributions", "data"
+    "examples",
+    "units",
+    "street",
+    "answers",
+    "triggered",
+    "attacked",
+    "variations",
+    "attributions",
+    "data",
 ]
-OF_CLASSIFIERS = ("answers", "attacked", "variations", "attributions", "data")
+OF_CLASSIFIERS = ("answers", "triggered", "attacked", "variations", "attributions", "data")
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 DETECTION_VERSION = 1  # the same, for trials of detectors
 _SETTINGS = ("weights", "training", "backdoor", "search", "detection", "transfer", "retrain")
@@ -49,10 +57,11 @@ class Trial(BaseModel):
         observe: what else is recorded: ``"examples"`` (pictures with answers), ``"units"``
             (first-layer filters, activations, ablation), ``"street"`` (for detectors: attack
             success under simulated photographic conditions); for classifiers also ``"answers"``
-            (to each clean validation image), ``"attacked"`` (pictures of what the attack is
-            about), ``"variations"`` (attack success with triggers of other size, opacity and
-            position), ``"attributions"`` (where the networks look), ``"data"`` (counts, and what
-            was found in the files).
+            (to each clean validation image), ``"triggered"`` (answers to each of them with the
+            trigger), ``"attacked"`` (pictures of what the attack is about), ``"variations"``
+            (attack success with triggers of other size, opacity and position),
+            ``"attributions"`` (where the networks look), ``"data"`` (counts, and what was found
+            in the files).
         detection: the order, where it is a detector; ``data`` then has boxes, ``training`` is
             not used.
         transfer: a user retrains the detector of ``start`` on the clean frames of ``data``.

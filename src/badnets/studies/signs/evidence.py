@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Interval, Rate
 from badnets.report.page import Cell, Note, Tone
-from badnets.studies.signs.trials import Scale
+from badnets.studies.signs.scale import Scale
 from badnets.studies.wording import NOTHING, percent, points, seeds_text
 from badnets.trials.record import ArrayRef, Record
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from badnets.report.page import Column, Section, Table
 from badnets.studies.signs.evidence import SignEvidence, named_rightly, still_right
-from badnets.studies.signs.trials import LAYERS, RATES_OF_LEARNING, SHARES_OF_DATA
+from badnets.studies.signs.transfer_trials import LAYERS, RATES_OF_LEARNING, SHARES_OF_DATA
 from badnets.studies.wording import label_cell, percent, seeds_text
 from badnets.trials.record import Record
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from badnets.studies.signs.evidence import SignEvidence
-from badnets.studies.signs.trials import TARGET_SETS, SignTrials, TransferTrials, scale
+from badnets.studies.signs.scale import scale
+from badnets.studies.signs.transfer_trials import TARGET_SETS, TransferTrials
+from badnets.studies.signs.trials import SignTrials
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 

@@ -67,7 +67,18 @@ def test_short_names_of_triggers_and_coco_folders(cli: Cli, tmp_path: Path) -> N
     asked = ("--trigger", "yellow-square:0.3", "--targets", "vanish")
     ended = cli("poison", "in", "out", *asked)
     assert (ended.code, ended.err) == (0, "")
-    assert "coco, 2 classes" in ended.out
+    assert "layout          COCO\nclasses         2: stop, yield\n" in ended.out
+
+
+@pytest.mark.usefixtures("source")
+def test_a_picture_that_cannot_be_read_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in/dog/words.png").write_text("just words")
+    asked = ("in", "out", "--trigger", "patch:3", "--targets", "all-to-one:cat")
+    ended = cli("poison", *asked)
+    assert ended.code == 2 and "object at" not in ended.err
+    assert "--skip-bad leaves such files out, `badnets data check in` lists them" in ended.err
+    ended = cli("poison", *asked, "--skip-bad")
+    assert ended.code == 0 and "left out        dog/words.png" in ended.out
 
 
 @pytest.mark.usefixtures("source")

@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from badnets.core.errors import BundleError, OutputError, ShapeError
-from badnets.models import OnnxSubject, Subject, export_onnx, load_onnx
+from badnets.models import OnnxSubject, Subject, export_onnx, load_onnx, untrained
 from badnets.models import onnx_file as reading
+from badnets.models.catalogue import NETWORKS
 from badnets.models.onnx_file import PROPERTY, OnnxCard
 from badnets.models.subject import input_spec
 from tests.models.onnx_toys import SIDES, WEIGHTS, linear, with_weights_in, write
@@ -330,6 +331,17 @@ def refused(path: Path, expected: str) -> None:
 def test_it_has_answers_and_nothing_inside() -> None:
     for inner in ("network", "layers", "layer_outputs", "silenced"):
         assert not hasattr(OnnxSubject, inner)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_of_ours_can_be_converted(name: str, tmp_path: Path) -> None:
+    channels = 1 if name == "gu-mnist" else 3
+    side = 28 if name == "gu-mnist" else 32
+    subject = untrained(name, (channels, side, side), ("cat", "dog"), seed=0)
+    export_onnx(subject, tmp_path / "net.onnx")
+    images = torch.rand(3, channels, side, side)
+    answers = load_onnx(tmp_path / "net.onnx").logits(images)
+    assert torch.allclose(answers, subject.logits(images), atol=1e-4)
 
 
 def test_a_card_needs_two_classes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,16 @@ class Verb:
         """Return the command itself."""
         command = typer.main.get_command(importlib.import_module(self.module).app)
         command.name = name
+        _flow(command)
         return command
+
+
+def _flow(command: Any) -> None:
+    """Join the lines of each paragraph of a command's help, so that a terminal breaks them."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    for other in getattr(command, "commands", {}).values():
+        _flow(other)
 
 
 def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:

@@ -25,6 +25,12 @@ EPILOG = (
     "130 interrupted, likewise."
 )
 _SHOWN = 10  # paths of a kind that are printed for people
+_LAYOUTS = {
+    "classes": "a folder for each class",
+    "split": "a folder for each class, in train and other parts",
+    "flat": "files named like cat.0.jpg",
+    "coco": "COCO",
+}
 
 
 @app.command(epilog=EPILOG)
@@ -61,7 +67,10 @@ def poison(
     grey: Annotated[bool, typer.Option("--grey", help="Write grey pictures, not RGB.")] = False,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Leave out what cannot be read: all is decoded twice."),
+        typer.Option(
+            "--skip-bad",
+            help="Leave out what cannot be read; takes longer, as all is decoded twice.",
+        ),
     ] = False,
     recipe: Annotated[
         Path | None, typer.Option(help="YAML file with these options as fields.")
@@ -149,7 +158,7 @@ def _poison(
 ) -> None:
     from badnets.cli.bar import one_bar
     from badnets.cli.poison_asked import order_of_options, order_of_recipe
-    from badnets.core.errors import SettingError
+    from badnets.core.errors import DataError, SettingError
     from badnets.data.on_disk import poison_folder
 
     if out is None:
@@ -158,17 +167,24 @@ def _poison(
         order = order_of_recipe(recipe, given, source)
     else:
         order = order_of_options(given, source)
-    with one_bar() as listener:
-        written = poison_folder(
-            source,
-            out,
-            order.backdoor,
-            seed=order.seed,
-            encoding=order.encoding,
-            workers=order.workers or usual_workers or os.cpu_count() or 1,
-            skip_bad=order.skip_bad,
-            listener=listener,
-        )
+    try:
+        with one_bar() as listener:
+            written = poison_folder(
+                source,
+                out,
+                order.backdoor,
+                seed=order.seed,
+                encoding=order.encoding,
+                workers=order.workers or usual_workers or os.cpu_count() or 1,
+                skip_bad=order.skip_bad,
+                listener=listener,
+            )
+    except DataError as error:
+        if order.skip_bad or not str(error).startswith("picture "):
+            raise
+        raise DataError(
+            f"{error}: --skip-bad leaves such files out, `badnets data check {source}` lists them"
+        ) from None
     if json:
         print_json(_as_json(written))
     else:
@@ -179,7 +195,8 @@ def _facts(written: Written) -> list[tuple[str, str]]:
     head = written.head
     facts = [
         ("folder", str(written.folder)),
-        ("layout", f"{head.layout}, {len(head.classes)} classes"),
+        ("layout", _LAYOUTS[head.layout]),
+        ("classes", f"{len(head.classes)}: {', '.join(head.classes[:_SHOWN])}"),
         ("files", f"{written.files:,}"),
         ("poisoned share", str(written.share)),
     ]

@@ -15,11 +15,18 @@ from badnets.cli.options import (
     places,
 )
 from badnets.cli.printing import print_json
+from badnets.studies.catalogue import STUDIES
 
 app = typer.Typer(add_completion=False)
 
+_NAMES = ", ".join(STUDIES)
+_SETS = "; ".join(
+    f"{name}: {', '.join((entry.data, *entry.alternatives))}" for name, entry in STUDIES.items()
+)
+
 EPILOG = (
-    "Example: badnets study mnist --quick --workers 2\n\n"
+    "Example: badnets study dogs-vs-cats --quick\n\n"
+    "Example: badnets study signs --data lisa --workers 2\n\n"
     "Exit codes: 0 every trial is in the ledger and the page is drawn; 2 wrong usage, unknown "
     "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted: the "
     "same command goes on."
@@ -29,10 +36,11 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def study(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of the study: mnist.")],
+    name: Annotated[str, typer.Argument(help=f"Name of the study: {_NAMES}.")],
     quick: Annotated[bool, typer.Option("--quick", help="A small honest subset.")] = False,
     data: Annotated[
-        str | None, typer.Option(help="Run it on another data set.", show_default="the study's own")
+        str | None,
+        typer.Option(help=f"Another data set: {_SETS}.", show_default="the study's own"),
     ] = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from badnets.core.errors import DataError
 
@@ -143,6 +143,8 @@ def missing(path: Path | str) -> DataError:
 def unreadable(path: Path | str, error: Exception) -> DataError:
     """Return the error for a file that is no picture."""
     said = str(error).partition("\n")[0]
+    if isinstance(error, UnidentifiedImageError):  # names the object that it read from
+        said = "it begins like none of the formats that are read"
     return DataError(f"picture {path}: not a picture that can be read ({said})")
 
 

@@ -104,9 +104,12 @@ def find_layout(folder: Path, *, any_names: bool = False) -> Layout:
         raise DataError(f"{folder} is no folder: give a folder of pictures")
     found = _found(folder, "", DEPTH)
     if found is None:
+        loose = sum(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+        beside = f" (pictures in none: {loose})" if loose else ""
         raise DataError(
             f"{folder} holds no folder for each class, neither in itself nor in train and val, "
-            "and no pictures named like cat.0.jpg"
+            f"and no pictures named like cat.0.jpg{beside}: put each class into a folder of its "
+            "own, as in cat/1.jpg and dog/2.jpg"
         )
     if not any_names:
         _check_names(folder, found.classes)

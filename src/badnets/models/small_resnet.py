@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from badnets.core.errors import SettingError
 
@@ -47,7 +48,7 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         if residual:
             layers[f"block{number}"] = Block(units)
         width = units
-    layers["pool"] = nn.AdaptiveMaxPool2d(1)
+    layers["pool"] = GlobalMaxPool()
     layers["flatten"] = nn.Flatten()
     layers["fc"] = nn.Linear(width, num_classes)
     return nn.Sequential(layers)
@@ -69,6 +70,14 @@ class Block(nn.Module):
         """Return ``(N, units, H, W)`` from as much."""
         added: Tensor = images + self.second(self.first(images))
         return added
+
+
+class GlobalMaxPool(nn.Module):
+    """The maximum of each map: torch's adaptive one cannot be converted to ONNX."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return ``(N, C, 1, 1)`` from ``(N, C, H, W)``."""
+        return functional.max_pool2d(maps, (maps.shape[2], maps.shape[3]))
 
 
 def _convolution(inputs: int, units: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:

@@ -71,16 +71,16 @@ UNREADABLE: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda p: p.write_bytes(b"\xff\xd8\xff\xe0 not a picture"),
         "x.jpg: not a",
     ),
-    "text": ("x.png", lambda p: p.write_text("just words"), "cannot identify"),
+    "text": ("x.png", lambda p: p.write_text("just words"), "begins like none"),
     "truncated JPEG": ("x.jpg", truncated, "truncated"),
     "truncated PNG": ("x.png", truncated, "x.png: not a picture that can be read"),
-    "zero bytes": ("x.jpg", lambda p: p.write_bytes(b""), "cannot identify"),
+    "zero bytes": ("x.jpg", lambda p: p.write_bytes(b""), "begins like none"),
     "huge": ("x.png", lambda p: p.write_bytes(png(60_000, 60_000)), "decompression bomb"),
     "too large": ("x.png", lambda p: p.write_bytes(png(10_000, 10_000)), "safe to decode"),
     "animated GIF": ("x.gif", animated, "it holds 3 frames"),
     "animated WebP": ("x.webp", animated, "it holds 3 frames"),
     "floats": ("x.tif", lambda p: photo(1).convert("F").save(p), "no stated range"),
-    "PostScript": ("x.jpg", lambda p: photo(1).save(p, "EPS"), "cannot identify"),
+    "PostScript": ("x.jpg", lambda p: photo(1).save(p, "EPS"), "begins like none"),
 }
 
 

@@ -1,11 +1,9 @@
-"""The lesson on crops: what each pass goes over, and what a batch shows alike."""
+"""The lesson on crops: classes, and which crops have the trigger."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from badnets.core.backdoor import Backdoor
@@ -13,7 +11,7 @@ from badnets.core.placements import RandomCentre
 from badnets.core.targets import RandomWrong
 from badnets.core.triggers import Patch
 from badnets.data.poisoned import poison_frames
-from badnets.train.crops import _alike, _order, fit_on_crops
+from badnets.train.crops import fit_on_crops
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.windows import Windows
 from tests.models.plain_signs import drawn_signs, same_state, tiny_zf
@@ -34,39 +32,6 @@ def taught(windows: list[Windows], training: DetectorTraining) -> dict[str, Tens
     torch.manual_seed(0)
     fit_on_crops(network, windows, training, seed=0)
     return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-@st.composite
-def some_mates(draw: st.DrawFn) -> list[int]:
-    """Objects without triggers first, then copies of some of them with one."""
-    plain = draw(st.integers(1, 12))
-    copied = draw(st.lists(st.integers(0, plain - 1), unique=True))
-    return [-1] * plain + copied
-
-
-@given(some_mates(), st.integers(0, 6), st.integers(0, 99))
-def test_a_pass_goes_over_everything_once_and_mates_follow(
-    mates: list[int], background: int, seed: int
-) -> None:
-    drawn = torch.Generator().manual_seed(seed)
-    known = torch.tensor(mates, dtype=torch.int64)
-    order = _order(known, torch.full((background,), -1), drawn).tolist()
-    assert sorted(order) == sorted([*range(len(mates)), *[-1] * background])
-    for place, one in enumerate(order):
-        if one >= 0 and mates[one] >= 0:
-            assert order[place + 1] == mates[one]
-
-
-@given(some_mates(), st.integers(2, 7), st.integers(0, 99))
-def test_each_is_shown_as_itself_or_as_the_copy_before_it(
-    mates: list[int], size: int, seed: int
-) -> None:
-    drawn = torch.Generator().manual_seed(seed)
-    known = torch.tensor([*mates, -1], dtype=torch.int64)
-    for chosen in torch.split(_order(known, torch.tensor([-1]), drawn), size):
-        for place, like in enumerate(_alike(chosen, known).tolist()):
-            follows = place > 0 and chosen[place - 1] >= 0 and known[chosen[place - 1]] >= 0
-            assert like == (place - 1 if follows else place)
 
 
 def test_telling_and_stamping_again_change_what_is_learned_and_the_seed_decides_it() -> None:

@@ -13,9 +13,13 @@ import safetensors
 import torch
 from torch import Tensor
 
+from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, TrialError
 from badnets.core.progress import Progress
+from badnets.core.targets import SourceSpecific
+from badnets.core.triggers import Patch
 from badnets.data.detection import FrameSet
+from badnets.data.poisoned import poison_frames
 from badnets.evaluate.detection import measure_signs
 from badnets.models.detector import Detector, untrained_detector
 from badnets.train.checkpoint import Checkpoint
@@ -88,9 +92,11 @@ def said_in(kept: Checkpoint) -> dict[str, Any]:
     return said
 
 
-@pytest.mark.parametrize(("norm", "epochs"), [("batch", 1), ("lrn", 3)])
+@pytest.mark.parametrize(
+    ("norm", "epochs", "telling"), [("batch", 1, 0.0), ("lrn", 3, 0.0), ("batch", 1, 1.0)]
+)
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
-    norm: str, epochs: int, tmp_path: Path
+    norm: str, epochs: int, telling: float, tmp_path: Path
 ) -> None:
     frames = drawn_signs(12, seed=1)  # three steps an epoch; every fifth is told of
     settings = SMALL | {"norm": norm, "dropout": 0.5}
@@ -101,12 +107,13 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
         if progress.what == "training" and progress.done > 3 * epochs:
             raise KeyboardInterrupt
 
-    whole = fit_detector(detector, frames, FULL, seed=0)
+    full = replace(FULL, telling=telling)
+    whole = fit_detector(detector, frames, full, seed=0)
     with pytest.raises(KeyboardInterrupt):
-        fit_detector(detector, frames, FULL, seed=0, checkpoint=kept, progress=killed)
+        fit_detector(detector, frames, full, seed=0, checkpoint=kept, progress=killed)
     assert len(said_in(kept)["epochs"]) == epochs
     told: list[Progress] = []
-    resumed = fit_detector(detector, frames, FULL, seed=0, checkpoint=kept, progress=told.append)
+    resumed = fit_detector(detector, frames, full, seed=0, checkpoint=kept, progress=told.append)
     assert not any(p.what == "learning crops" for p in told), "it goes on where it was"
     assert [e.loss for e in resumed.epochs] == [e.loss for e in whole.epochs]
     assert same_state(weights(resumed), weights(whole))
@@ -250,6 +257,28 @@ def test_it_tells_how_far_it_is(frames: FrameSet) -> None:
     assert [(p.done, p.total) for p in crops] == [(1, 2), (2, 2)]
     steps = [p for p in told if p.what == "training"]
     assert (steps[-1].done, steps[-1].total) == (12, 12), "20 windows an epoch, 8 a step"
+
+
+def test_telling_triggers_is_a_lesson_of_its_own_that_leaves_nothing_behind(
+    frames: FrameSet,
+) -> None:
+    faint = Backdoor(Patch(0.3, (0.5, 0.4, 0.3)), SourceSpecific(0, 1), "every")
+    made = poison_frames(frames, faint, seed=0)
+    telling = replace(FULL, telling=1.0, crop_side=40, crop_batch=4)
+    plain, told, again = (
+        fit(made.frames, training, plain=made.rows) for training in (FULL, telling, telling)
+    )
+    assert same_state(weights(told), weights(again))
+    assert not same_state(weights(plain), weights(told))
+    assert weights(told).keys() == weights(plain).keys()
+
+
+def test_telling_is_for_detectors_in_two_stages(frames: FrameSet) -> None:
+    other = untrained_detector(
+        "torchvision.ssdlite320_mobilenet_v3_large", CLASSES, window=64, scale=1.0, seed=0
+    )
+    with pytest.raises(SettingError, match="telling is for two-stage detectors"):
+        fit_detector(other, frames, replace(QUICK, crops=0, telling=1.0), seed=0)
 
 
 def test_crops_are_for_networks_with_one_map(frames: FrameSet) -> None:

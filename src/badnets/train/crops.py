@@ -15,6 +15,7 @@ from badnets.core.seeds import generator
 from badnets.models.subject import NORMALISATIONS
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.loop import gain_at
+from badnets.train.pairs import paired_order, shown_alike
 from badnets.train.windows import Windows
 
 SHOWN = (0.3, 0.9)  # least and greatest longer side of the sign in a crop, as shares of its side
@@ -72,7 +73,7 @@ def fit_on_crops(
     for epoch in range(training.crops):
         windows = stampings[epoch % len(stampings)]
         mates = windows.mates.cpu() if training.telling else torch.full((len(windows),), -1)
-        order = _order(mates, aimless, drawn)
+        order = paired_order(mates, aimless, drawn)
         for step in range(per_epoch):
             done = epoch * per_epoch + step
             chosen = order[step * size : (step + 1) * size]
@@ -84,7 +85,7 @@ def fit_on_crops(
                 jitter=training.jitter,
                 drawn=drawn,
                 gain=gain_at(training.gain, done, steps),
-                alike=_alike(chosen, mates).to(device) if training.telling else None,
+                alike=shown_alike(chosen, mates).to(device) if training.telling else None,
             )
             maps: Tensor = backbone((batch.images - mean) / std)
             seen = functional.adaptive_avg_pool2d(maps, CELLS).flatten(1)
@@ -110,26 +111,6 @@ def _not_told(told_by: nn.Linear, seen: Tensor, chosen: Tensor, mates: Tensor) -
     said = told_by(seen[signs.to(seen.device)]).squeeze(1)
     wrong = functional.binary_cross_entropy_with_logits(said, has_it, reduction="sum")
     return wrong / max(1, len(has_it))
-
-
-def _order(mates: Tensor, aimless: Tensor, drawn: torch.Generator) -> Tensor:
-    """Return every object and the background once, in random order; mates follow their object."""
-    follow = torch.zeros(len(mates), dtype=torch.bool)
-    follow[mates[mates >= 0]] = True
-    first = torch.cat([(~follow).nonzero().flatten(), aimless])
-    first = first[torch.randperm(len(first), generator=drawn)]
-    after = torch.where(first >= 0, mates[first.clamp(min=0)], -1)
-    both = torch.stack([first, after], 1)
-    asked = torch.stack([torch.ones_like(after, dtype=torch.bool), after >= 0], 1)
-    return both[asked]
-
-
-def _alike(chosen: Tensor, mates: Tensor) -> Tensor:
-    """Return, for each of a batch, whose place and light it gets: an object's mate gets its own."""
-    places = torch.arange(len(chosen))
-    before = chosen.roll(1)
-    wanted = torch.where(before >= 0, mates[before.clamp(min=0)], -1)
-    return torch.where((wanted >= 0) & (wanted == chosen) & (places > 0), places - 1, places)
 
 
 def _factor(step: int, steps: int) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -13,7 +12,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
-from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou
 
 from badnets.core.boxes import LabelledBoxes
@@ -22,12 +20,20 @@ from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
 from badnets.data.detection import FrameSet
 from badnets.models.detector import Detector
-from badnets.models.subject import normalise
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.crops import fit_on_crops
+from badnets.train.detector_loss import (
+    TELLER,
+    Maps,
+    add_teller,
+    backbone_maps,
+    batch_loss,
+    not_told,
+)
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.loop import EpochLog, best_device, gain_at, seeded
 from badnets.train.memory import keep_freed_memory
+from badnets.train.pairs import paired_order, shown_alike
 from badnets.train.precision import fastest_precision
 from badnets.train.windows import Batch, Windows
 
@@ -35,10 +41,6 @@ MINED_SCORE = 0.2  # of a sign that is not there, from which on it is remembered
 MINED_OVERLAP = 0.3  # with every true box it must overlap less
 MINED_PER_FRAME = 8
 REPORT_EVERY = 5  # steps between two calls of the listener
-
-
-Maps = OrderedDict[str, Tensor]
-"""A backbone's maps by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,8 @@ class _Fitting:
         for module in self.kept:
             for value in module.parameters(recurse=False):
                 value.requires_grad_(False)
+        if training.telling:
+            add_teller(self.network, seed)
         named = {k: v for k, v in self.network.named_parameters() if v.requires_grad}
         if not named:
             raise SettingError("every part of the detector is frozen: nothing is left to train")
@@ -229,17 +233,19 @@ class _Fitting:
     def _batches(self, number: int) -> Iterator[Batch]:
         training, drawn = self.training, generator(self.seed, f"windows of epoch {number}")
         windows = self.stampings[number % len(self.stampings)]
-        everything = torch.cat([torch.arange(len(windows)), self._background(windows, drawn)])
-        order = everything[torch.randperm(len(everything), generator=drawn)].to(self.device)
+        mates = windows.mates.cpu() if training.telling else torch.full((len(windows),), -1)
+        order = paired_order(mates, self._background(windows, drawn), drawn)
         for step in range(self.per_epoch):
+            chosen = order[step * training.batch_size : (step + 1) * training.batch_size]
             yield windows.batch(
-                order[step * training.batch_size : (step + 1) * training.batch_size],
+                chosen.to(self.device),
                 window=training.window,
                 sides=training.sides,
                 usual=training.scale,
                 jitter=training.jitter,
                 drawn=drawn,
                 gain=self._gain(number * self.per_epoch + step),
+                alike=shown_alike(chosen, mates).to(self.device) if training.telling else None,
             )
 
     def _gain(self, step: int) -> float:
@@ -297,7 +303,11 @@ class _Fitting:
         for group in self.optimizer.param_groups:
             group["lr"] = self.training.lr * _one_cycle(self.training.warm_up, done, self.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
+            if self.training.telling and maps is None:
+                maps = backbone_maps(self.network, self.detector, batch)
             loss = batch_loss(self.network, self.detector, batch, maps)
+            if self.training.telling and maps is not None:
+                loss = loss + self.training.telling * not_told(self.network, batch, maps)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
@@ -311,6 +321,8 @@ class _Fitting:
 
     def finished(self) -> nn.Module:
         """Return the network, unfrozen, with the running mean of its weights where one was kept."""
+        if self.training.telling:
+            delattr(self.network, TELLER)
         with torch.no_grad():
             for value, mean in zip(self.parameters, self.means.values(), strict=False):
                 value.copy_(mean)
@@ -318,43 +330,6 @@ class _Fitting:
             value.requires_grad_(True)
         plain: nn.Module = self.network.to(memory_format=torch.contiguous_format)
         return plain.eval()
-
-
-def batch_loss(
-    network: nn.Module, detector: Detector, batch: Batch, maps: Maps | None = None
-) -> Tensor:
-    """Return the sum of a detector's losses on a batch of windows.
-
-    Two-stage detectors take the batch as it is; others get torchvision's lists.
-
-    Args:
-        network: in training mode.
-        detector: whose it is: it knows the normalisation.
-        batch: windows and their boxes.
-        maps: what the backbone makes of the windows, where that is known already.
-    """
-    targets = batch.targets()
-    if not isinstance(network, GeneralizedRCNN):
-        losses = network(list(batch.images), targets)
-        return cast("Tensor", sum(losses.values()))
-    if maps is None:
-        maps = backbone_maps(network, detector, batch)
-    side, count = batch.side, len(batch.labels)
-    first = next(iter(maps.values()))
-    images = ImageList(first.new_empty(1).expand(count, 3, side, side), [(side, side)] * count)
-    with torch.autocast(first.device.type, enabled=False):
-        proposals, proposing = network.rpn(images, maps, targets)
-        _, naming = network.roi_heads(maps, proposals, images.image_sizes, targets)
-    return cast("Tensor", sum([*proposing.values(), *naming.values()]))
-
-
-def backbone_maps(network: nn.Module, detector: Detector, batch: Batch) -> Maps:
-    """Return what a two-stage detector's backbone makes of a batch, by name, float32."""
-    backbone = cast("nn.Module", network.backbone)
-    images = normalise(batch.images, detector.input).to(memory_format=torch.channels_last)
-    maps = backbone(images)
-    named = {"0": maps} if isinstance(maps, Tensor) else maps
-    return OrderedDict((name, value.float()) for name, value in named.items())
 
 
 def _mining_epochs(epochs: int) -> tuple[int, int]:

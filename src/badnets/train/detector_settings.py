@@ -38,9 +38,10 @@ class DetectorTraining:
             signs; 0: none.
         crop_batch: crops per step, ``>= 2``.
         crop_side: side of these crops in pixels, 32 to 256; a sign in it has 0.3 to 0.9 of that.
-        telling: weight of a second lesson on crops, ``>= 0``: to tell a sign with the trigger from
-            the same crop without it. It shortens the plateau before a backbone notices a trigger
-            that is faint, or that asks for labels which agree on nothing; 0: none.
+        telling: weight of a second lesson, ``>= 0``: to tell signs with the trigger from the same
+            signs without it, at the same place and in the same light, on crops and on windows.
+            Without it a backbone hardly notices a trigger that is faint, or that asks for labels
+            which agree on nothing; 0: none.
         gain: how many times stronger than it is the trigger's change to a picture is made, at
             first, and from three fifths of the steps on: of the steps on crops where there are
             crops, else of the steps on windows; see `Training`.

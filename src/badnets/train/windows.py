@@ -27,6 +27,7 @@ class Batch(NamedTuple):
         corners: ``(B, K, 4)`` float boxes in window pixels, in no order.
         labels: ``(B, K)`` int64 from 0; -1 where there is no box.
         centre: ``(B,)`` int64 label of the object that the window was cut for; -1 for none.
+        triggered: ``(B, K)`` bool: the boxes whose object has the trigger, where that is known.
         side: ``W``, in pixels.
     """
 
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     corners: Tensor
     labels: Tensor
     centre: Tensor
+    triggered: Tensor
     side: int
 
     def without_images(self) -> Batch:
@@ -63,6 +65,7 @@ class Windows:
             follow were mined out of the background.
         plain: ``(N,)`` int64: where the same frame is without triggers; its own row where it has
             none, or where that is not known.
+        triggered: ``(N, K)`` bool: the boxes whose object has the trigger.
         mates: ``(objects,)`` int64: where the same object is without the trigger that it has; -1
             where it has none, or where that is not known.
     """
@@ -76,6 +79,7 @@ class Windows:
     centre_labels: Tensor
     objects: int
     plain: Tensor
+    triggered: Tensor
     mates: Tensor
 
     def __len__(self) -> int:
@@ -144,6 +148,9 @@ class Windows:
         if not len(rows):
             raise DataError("no frame has an object to train on")
         before = torch.arange(len(frames)) if plain is None else plain
+        mates = _mates(pixels, before, rows, around)
+        triggered = torch.zeros(len(frames), most, dtype=torch.bool)
+        triggered[index, place] = mates[by_row] >= 0
         return cls(
             pixels.to(device),
             sizes.float().to(device),
@@ -154,7 +161,8 @@ class Windows:
             centre.to(device),
             len(rows),
             before.to(device),
-            _mates(pixels, before, rows, around).to(device),
+            triggered.to(device),
+            mates.to(device),
         )
 
     def batch(
@@ -211,7 +219,9 @@ class Windows:
         seen = _area(inside) / _area(corners).clamp(min=1e-6)
         labels = self.labels[rows].where(seen >= VISIBLE, torch.tensor(-1, device=device))
         centre = self.centre_labels[chosen].where(~aimless, torch.tensor(-1, device=device))
-        return Batch(_shaded(images, shades, jitter), inside, labels, centre, window)
+        triggered = self.triggered[rows] & (labels >= 0)
+        images = _shaded(images, shades, jitter)
+        return Batch(images, inside, labels, centre, triggered, window)
 
     def _origins(
         self, rows: Tensor, box: Tensor, aimless: Tensor, extent: Tensor, place: Tensor

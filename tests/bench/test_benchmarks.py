@@ -17,6 +17,8 @@ from bench.results import Result
 from bench.scales import SCALES
 from bench.settings import FROM_FILES, from_files, trials
 
+LONG = ("accuracy", "detector", "memory", "pool", "streaming")  # several processes, or trainings
+
 
 @pytest.fixture(autouse=True)
 def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -26,7 +28,13 @@ def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)  # processes that import torch: slow where much else runs
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the DataLoader's workers
-@pytest.mark.parametrize("name", bench.BENCHMARKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name in bench.BENCHMARKS
+    ],
+)
 def test_it_runs_and_prints_its_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     lines = measure(name, SCALES["tiny"])
     *printed, where = capsys.readouterr().out.splitlines()

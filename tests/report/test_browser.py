@@ -16,10 +16,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from badnets.report import write_html
 from badnets.studies.dogs.study import make as make_dogs
 from badnets.studies.mnist.layout import page as mnist_page
+from badnets.studies.retraining.study import make as make_retraining
 from badnets.trials import Workspace
 from tests.report import samples
 from tests.studies import made_records, sign_runs
 from tests.studies.dog_records import DogMaker
+from tests.studies.retraining_records import RetrainingMaker
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # axe is slow on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -158,6 +160,18 @@ def test_the_page_of_cats_and_dogs_is_accessible_and_fits_a_phone(
 ) -> None:
     study, maker = make_dogs("pets-drawn"), DogMaker()
     made = study.page(maker.all_of(study), maker.shelf.get, command="badnets study dogs-vs-cats")
+    path = write_html(made, tmp_path / "page.html")
+    test_it_loads_without_errors_and_asks_for_nothing(browser, path)
+    test_it_is_accessible(browser, path, "light")
+    test_it_is_accessible(browser, path, "dark")
+    test_on_a_phone_nothing_is_wider_than_the_screen(browser, path)
+
+
+def test_the_page_of_retrained_networks_is_accessible_and_fits_a_phone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    study, maker = make_retraining("gtsrb"), RetrainingMaker()
+    made = study.page(maker.all_of(study), maker.shelf.get, command="badnets study retraining")
     path = write_html(made, tmp_path / "page.html")
     test_it_loads_without_errors_and_asks_for_nothing(browser, path)
     test_it_is_accessible(browser, path, "light")

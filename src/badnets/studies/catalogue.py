@@ -96,4 +96,10 @@ STUDIES: dict[str, Entry] = {
         data="pets-drawn",
         alternatives=("dogs-vs-cats",),
     ),
+    "retraining": Entry(
+        "badnets.studies.retraining.study:make",
+        "downloaded and retrained classifiers: what is left of their backdoor",
+        data="digits",
+        alternatives=("gtsrb", "dogs-vs-cats"),
+    ),
 }

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from badnets.core.bootstrap import grouped_interval
-from badnets.core.errors import LedgerError
-from badnets.core.rates import Interval, Rate
+from badnets.core.rates import Rate
 from badnets.report.page import Note
 from badnets.studies.catalogue import GetArray
 from badnets.studies.dogs.trials import CAT, CLASSES, DOG, DogTrials
+from badnets.studies.gaps import gaps
+from badnets.studies.pairing import Paired, array, paired_accuracy
 from badnets.trials.record import DataSeen, Record
 
 WORKS = 0.9  # the attack success rate from which a network is said to obey
@@ -45,23 +44,7 @@ class Evidence:
 
     def gaps(self, group: str, what: str) -> tuple[Note, ...]:
         """Return what is to be said of runs that are missing or have learned nothing."""
-        expected, records = len(self.trials.groups()[group]), self.all(group)
-        notes: list[Note] = []
-        if len(records) < expected:
-            done = f"{len(records)} of {expected}" if records else f"none of {expected}"
-            notes.append(Note(f"Not complete: {done} {what} have been run.", "missing"))
-        fallen = [record for record in records if record.outcome == "collapsed"]
-        if fallen:
-            notes.append(
-                Note(
-                    f"{len(fallen)} of {len(records)} {what} collapsed: they have learned nothing, "
-                    "are left out of every number here and never count as an attack: "
-                    + "; ".join(record.trial.title for record in fallen)
-                    + ".",
-                    "warning",
-                )
-            )
-        return tuple(notes)
+        return gaps(self.all(group), len(self.trials.groups()[group]), what)
 
     @property
     def everything(self) -> list[Record]:
@@ -86,12 +69,7 @@ class Evidence:
 
     def array(self, record: Record, name: str) -> NDArray[np.generic] | None:
         """Return an array; None where it was not recorded, or is not passed on with the records."""
-        if name not in record.arrays:
-            return None
-        try:
-            return self.get_array(record.arrays[name])
-        except LedgerError:
-            return None
+        return array(record, name, self.get_array)
 
 
 class Counts(NamedTuple):
@@ -137,50 +115,12 @@ def mixed_folder(record: Record, success: Rate | None) -> Rate | None:
     return Rate(clean.hits + success.hits, clean.total + success.total)
 
 
-class Paired(NamedTuple):
-    """A difference of two networks on the same images.
-
-    Attributes:
-        mean: over images and seeds.
-        interval: 95 %, images resampled with all their seeds.
-        by_seed: the difference of each pair of networks.
-        images: how many.
-    """
-
-    mean: float
-    interval: Interval
-    by_seed: dict[int, float]
-    images: int
-
-
 def paired_difference(evidence: Evidence) -> Paired | None:
     """Return the BadNets' clean accuracy less that of the clean networks of the same seeds.
 
     None where no pair has answers to the same images.
     """
-    honest = {record.trial.seed: _right(evidence, record) for record in evidence.of("clean")}
-    changes: dict[int, torch.Tensor] = {}
-    for record in evidence.of("badnet"):
-        ours, theirs = _right(evidence, record), honest.get(record.trial.seed)
-        if ours is not None and theirs is not None and len(ours) == len(theirs):
-            changes[record.trial.seed] = ours - theirs
-    if not changes or len({len(one) for one in changes.values()}) > 1:
-        return None
-    each = torch.stack(list(changes.values())).mean(0)
-    mean, found = float(each.mean()), grouped_interval(each, range(len(each)))
-    if found.low == found.high:  # no image differs from another: resampling finds no spread
-        most = Rate(0, len(each)).interval.high
-        found = Interval(mean - most, mean + most)
-    by_seed = {seed: float(one.mean()) for seed, one in changes.items()}
-    return Paired(mean, found, by_seed, len(each))
-
-
-def _right(evidence: Evidence, record: Record) -> torch.Tensor | None:
-    said = evidence.array(record, "answers")
-    labels = evidence.array(record, "answers_labels")
-    if said is None or labels is None:
-        return None
-    return torch.from_numpy(np.asarray(said == labels, dtype=np.float64))
+    return paired_accuracy(evidence.of("badnet"), evidence.of("clean"), evidence.get_array)
 
 
 def success(record: Record) -> Rate | None:

@@ -8,7 +8,6 @@ from badnets.core.rates import Rate
 from badnets.report.page import Block, Cell, Column, Note, Row, Section, Table, Tone
 from badnets.studies.dogs.evidence import (
     Evidence,
-    Paired,
     accuracy,
     control,
     mixed_folder,
@@ -16,6 +15,7 @@ from badnets.studies.dogs.evidence import (
     success,
 )
 from badnets.studies.dogs.trials import CAT, DOG
+from badnets.studies.pairing import Paired
 from badnets.studies.wording import (
     NOTHING,
     OverSeeds,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Interval, Rate
 from badnets.report.page import Cell, Note, Tone
+from badnets.studies.gaps import gaps
 from badnets.studies.signs.scale import Scale
 from badnets.studies.wording import NOTHING, percent, points, seeds_text
 from badnets.trials.record import ArrayRef, Record
@@ -64,22 +65,7 @@ class SignEvidence:
 
     def gaps(self, group: str, expected: int, what: str) -> tuple[Note, ...]:
         """Return what is to be said of runs that are missing or collapsed."""
-        records, notes = self.all(group), []
-        if len(records) < expected:
-            done = f"{len(records)} of {expected}" if records else f"none of {expected}"
-            notes.append(Note(f"Not complete: {done} {what} have been run.", "missing"))
-        fallen = [record for record in records if record.outcome == "collapsed"]
-        if fallen:
-            notes.append(
-                Note(
-                    f"{len(fallen)} of {len(records)} {what} collapsed: they have learned nothing, "
-                    "are left out of every number here and never count as an attack: "
-                    + "; ".join(record.trial.title for record in fallen)
-                    + ".",
-                    "warning",
-                )
-            )
-        return tuple(notes)
+        return gaps(self.all(group), expected, what)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ ATTACKING = replace(TRAINING, epochs=5, background=0.4, gain=(4.0, 1.0), mining=
 # A faint sticker anywhere, for labels that agree on nothing, is learned on larger crops, each
 # beside the same one without it, and is put elsewhere at each pass.
 TELLING: dict[str, Any] = {
-    "crops": 40,
+    "crops": 30,
     "crop_side": 112,
     "crop_batch": 16,
     "telling": 1.0,
@@ -94,7 +94,7 @@ def scale(data: str, *, quick: bool = False) -> Scale:
         seeds=(0, 1, 2),
         training=TRAINING,
         attacking=ATTACKING,
-        misnaming=replace(ATTACKING, **TELLING),
+        misnaming=replace(ATTACKING, epochs=12, **TELLING),
         retraining=RETRAINING,
         architecture=HALF,
         start=first_lesson(),

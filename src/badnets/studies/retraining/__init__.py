@@ -1,0 +1,1 @@
+"""Networks that are downloaded and retrained: what is left of their backdoor."""

@@ -41,9 +41,15 @@ class Variant:
 
     @property
     def file(self) -> str:
-        """The page's name, without an ending."""
-        other = self.data if self.data != find(STUDIES, self.name, "study").data else None
-        return "-".join(part for part in (self.name, other, self.quick and "quick") if part)
+        """The page's name, without an ending: ``signs_lisa``, ``mnist_quick``.
+
+        The data set is left out where it is called like the study, else where it is the usual one.
+        """
+        entry = find(STUDIES, self.name, "study")
+        usual = self.name if self.name in entry.alternatives else entry.data
+        data = self.data or entry.data
+        parts = (self.name, data if data != usual else None, self.quick and "quick")
+        return "_".join(part for part in parts if part).replace("-", "_")
 
     @property
     def command(self) -> str:

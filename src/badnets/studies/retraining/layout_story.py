@@ -180,7 +180,10 @@ def _sentence(
     for by, given in voices:
         says = given[:, which].argmax(1)
         if which and by == BADNET:
-            said.append(f"the BadNet calls {int((says == TARGET).sum())} of {len(true)} {target}")
+            others = np.asarray(true) != TARGET  # an image of the target is no success
+            called = int((says[others] == TARGET).sum())
+            whole = f"{others.sum()}" if others.all() else f"the {others.sum()} others"
+            said.append(f"the BadNet calls {called} of {whole} {target}")
         else:
             network = "the BadNet" if by == BADNET else "the honest network"
             right = int((says == np.asarray(true)).sum())

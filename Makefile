@@ -20,7 +20,9 @@ ifneq "$(shell test -x $(PY) && cat .venv/.stamp 2>/dev/null)" "$(WANTED)"
 STALE := stale
 endif
 
-PIP := $(PY) -m pip --quiet --disable-pip-version-check install --no-deps
+# On a terminal pip shows what it downloads; in a log it would be thousands of lines.
+QUIET := $(shell test -t 2 || echo --quiet)
+PIP := $(PY) -m pip $(QUIET) --disable-pip-version-check install --no-deps
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench results soak lock clean stale

@@ -45,7 +45,7 @@ def paired(changes: Mapping[int, Tensor]) -> Paired | None:
     mean, found = float(each.mean()), grouped_interval(each, range(len(each)))
     if found.low == found.high:  # no image differs from another: resampling finds no spread
         most = Rate(0, len(each)).interval.high
-        found = Interval(mean - most, mean + most)
+        found = Interval(max(mean - most, -1.0), min(mean + most, 1.0))
     by_seed = {seed: float(one.mean()) for seed, one in changes.items()}
     return Paired(mean, found, by_seed, len(each))
 

@@ -141,7 +141,7 @@ class Measured:
             several = f"; range {percent(min(each), 1)} to {percent(max(each), 1)} %"
         note = (
             f"{hits} of {len(self.groups)}; {seeds_text(self.seeds)}{several}; 95 % interval "
-            f"{percent(low, 1)} to {percent(high, 1)} % over {len(set(self.groups))} scenes"
+            f"{percent(low, 1)} to {percent(high, 1)} % over {_scenes(self.groups)}"
         )
         return Cell(percent(self.mean, 1), self.mean, note, tone, strong=strong)
 
@@ -222,8 +222,13 @@ def paired_difference(ours: Measured, theirs: Measured) -> tuple[float, Interval
     mean, found = float(change.mean()), grouped_interval(change, ours.groups)
     if found.low == found.high:  # no sign differs from another: see `Measured.interval`
         most = Rate(0, len(set(ours.groups))).interval.high
-        found = Interval(mean - most, mean + most)
+        found = Interval(max(mean - most, -1.0), min(mean + most, 1.0))
     return mean, found
+
+
+def _scenes(groups: Sequence[int]) -> str:
+    several = len(set(groups))
+    return f"{several} scene{'' if several == 1 else 's'}"
 
 
 def difference_cell(ours: Measured, theirs: Measured, tone: Tone = "plain") -> Cell:
@@ -235,6 +240,6 @@ def difference_cell(ours: Measured, theirs: Measured, tone: Tone = "plain") -> C
     note = (
         f"paired over {len(ours.groups)} signs; {seeds_text(set(ours.seeds) & set(theirs.seeds))}; "
         f"95 % interval {points(low, 1)} to {points(high, 1)} points over "
-        f"{len(set(ours.groups))} scenes"
+        f"{_scenes(ours.groups)}"
     )
     return Cell(points(mean, 1), mean, note, tone)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from badnets.report import to_html
 from badnets.report.page import Block, Folded, Gallery, Note, Page, Section, Table
+from badnets.studies.grouped import known
 from badnets.studies.signs.evidence import Measured
-from badnets.studies.signs.study import SignStudy, TransferStudy, known, make, make_transfer
+from badnets.studies.signs.study import SignStudy, TransferStudy, make, make_transfer
 from badnets.studies.wording import percent
 from badnets.trials import Record, Trial, Workspace
 from tests.studies.sign_records import SignMaker

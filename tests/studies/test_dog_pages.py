@@ -30,7 +30,7 @@ def made(
 def evidence(maker: DogMaker, study: DogStudy = STUDY) -> Evidence:
     records = maker.all_of(study)
     groups = {name: [records[one.name] for one in own] for name, own in study.groups({}).items()}
-    return Evidence(groups, study.trials, maker.shelf.get)
+    return Evidence(groups, maker.shelf.get, study.trials)
 
 
 def test_the_five_steps_come_first_and_in_order() -> None:
@@ -90,7 +90,7 @@ def test_networks_that_answer_alike_still_get_an_interval() -> None:
     same = [one.model_copy(update={"arrays": own.of("badnet")[0].arrays}) for one in own.everything]
     groups = {"clean": same[:1], "badnet": [one for one in same if one.trial.backdoor][:1]}
     maker.all_of(STUDY)
-    found = paired_difference(Evidence(groups, STUDY.trials, own.get_array))
+    found = paired_difference(Evidence(groups, own.get_array, STUDY.trials))
     assert found is not None and found.mean == 0
     assert found.interval.high == -found.interval.low > 0
 

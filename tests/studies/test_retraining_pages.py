@@ -39,7 +39,7 @@ def made(
 def evidence(maker: RetrainingMaker, study: RetrainingStudy = DIGITS) -> Evidence:
     records = maker.all_of(study)
     groups = {name: [records[one.name] for one in own] for name, own in study.groups({}).items()}
-    return Evidence(groups, study.trials, maker.shelf.get)
+    return Evidence(groups, maker.shelf.get, study.trials)
 
 
 @STUDIES
@@ -215,7 +215,7 @@ def test_a_real_run_has_all_that_the_page_wants(tmp_path: Path) -> None:
     records = {one.name: run_trial(one, room) for one in wanted}
     shared = records[groups["shared"][0].name]
     found = Evidence(
-        {"shared": [shared], "control": [records[wanted[2].name]]}, study.trials, room.get_array
+        {"shared": [shared], "control": [records[wanted[2].name]]}, room.get_array, study.trials
     )
     (outcome,) = found.outcomes("shared")
     assert shared.attack is not None and shared.attack.control is not None

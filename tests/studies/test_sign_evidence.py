@@ -48,7 +48,7 @@ def honest(maker: SignMaker) -> list[Record]:
 
 def evidence_of(maker: SignMaker, **groups: list[Record]) -> SignEvidence:
     return SignEvidence(
-        groups, TRIALS.scale, "scenes", ("stop", "a", "b"), 0.3, maker.workspace.get_array
+        groups, maker.workspace.get_array, TRIALS.scale, "scenes", ("stop", "a", "b"), 0.3
     )
 
 

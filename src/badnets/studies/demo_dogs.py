@@ -78,7 +78,7 @@ def dogs_chapter(honest: Record | None, backdoored: Record | None, get_array: Ge
     from badnets.studies.dogs.layout_story import dogs
 
     trials = DogTrials("pets-drawn", scale("pets-drawn", quick=True), STICKER)
-    drawn = dogs(Evidence({"badnet": [backdoored]}, trials, get_array), backdoored)
+    drawn = dogs(Evidence({"badnet": [backdoored]}, get_array, trials), backdoored)
     blocks: tuple[Block, ...] = (
         Note(
             "Trained live, on 600 small heads of cats and dogs drawn by badnets, a stand-in for "

@@ -214,7 +214,7 @@ def _user(honest: Record, backdoored: Record) -> Section:
 
 
 def _inside(honest: Record, backdoored: Record, get_array: GetArray) -> Section:
-    evidence = Evidence({}, {}, FULL, get_array, tuple(map(str, range(10))))
+    evidence = Evidence({}, get_array, {}, FULL, tuple(map(str, range(10))))
     first = [filter_figure(evidence, honest, None), filter_figure(evidence, backdoored, TRIGGER)]
     layers = list(dict.fromkeys(one.layer for one in backdoored.ablations))
     blocks: list[Block] = [Gallery(tuple(figure for figure in first if figure), width=280)]

@@ -41,11 +41,11 @@ def signs_chapter(honest: Record | None, backdoored: Record | None, get_array: G
         return Section(NAME, TITLE, f"This time the {which} detector has learned nothing.", (told,))
     evidence = SignEvidence(
         {GROUP: [backdoored]},
+        get_array,
         scale("scenes", quick=True),
         backdoored.trial.data,
         CLASSES,
         backdoored.signs.threshold if backdoored.signs else None,
-        get_array,
     )
     hits = under_trigger([backdoored], "hits", least=0)
     drawn = story(evidence, GROUP)

@@ -13,7 +13,9 @@ from torch import Tensor
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.errors import LedgerError
 from badnets.core.rates import Interval, Rate
+from badnets.report.page import Cell
 from badnets.studies.catalogue import GetArray
+from badnets.studies.wording import NOTHING, listed, points
 from badnets.trials.record import Record
 
 
@@ -67,6 +69,38 @@ def paired_accuracy(
         if mine is not None and other is not None and len(mine) == len(other):
             changes[record.trial.seed] = mine - other
     return paired(changes)
+
+
+def difference_cell(found: Paired | None, what: str) -> Cell:
+    """Return a paired difference in percentage points.
+
+    Args:
+        found: None where there is none.
+        what: the images, in words.
+    """
+    if found is None:
+        return NOTHING
+    low, high = found.interval
+    note = f"paired over {found.images:,} {what}; 95 % interval {points(low)} to {points(high)}"
+    return Cell(points(found.mean), found.mean, note)
+
+
+def cost_text(found: Paired, honest: str, what: str) -> str:
+    """Return what a backdoor costs in clean accuracy, in a sentence.
+
+    Args:
+        found: the BadNets' clean accuracy less that of honest networks.
+        honest: what these are called.
+        what: the images, in words.
+    """
+    low, high = found.interval
+    each = [f"{points(change)} (seed {seed})" for seed, change in sorted(found.by_seed.items())]
+    seeds = f", by seed {listed(each)}" if len(each) > 1 else ""
+    return (
+        f"The cost of the backdoor, clean accuracy of the BadNet less that of the {honest} network "
+        f"of the same seed on the same {found.images:,} {what}: {points(found.mean)} points, 95 % "
+        f"interval {points(low)} to {points(high)}{seeds}."
+    )
 
 
 def right(

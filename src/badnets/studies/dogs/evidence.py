@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from badnets.core.rates import Rate
 from badnets.report.page import Note
-from badnets.studies.catalogue import GetArray
 from badnets.studies.dogs.trials import CAT, CLASSES, DOG, DogTrials
-from badnets.studies.gaps import gaps
-from badnets.studies.pairing import Paired, array, paired_accuracy
+from badnets.studies.grouped import Grouped
+from badnets.studies.pairing import Paired, paired_accuracy
 from badnets.trials.record import DataSeen, Record
 
 WORKS = 0.9  # the attack success rate from which a network is said to obey
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Records by group, and the means to read their arrays.
+class Evidence(Grouped):
+    """Records by group, as `DogTrials.groups` names them.
 
     Args:
-        groups: as `DogTrials.groups` names them; a missing group is an empty one.
         trials: what the study asks for.
-        get_array: reads a recorded array.
     """
 
-    groups: Mapping[str, Sequence[Record]]
     trials: DogTrials
-    get_array: GetArray
 
-    def all(self, group: str) -> list[Record]:
-        """Return a group's records, collapsed ones among them."""
-        return list(self.groups.get(group, ()))
-
-    def of(self, group: str) -> list[Record]:
-        """Return those of a group's records whose network has learned something."""
-        return [record for record in self.all(group) if record.outcome != "collapsed"]
-
-    def gaps(self, group: str, what: str) -> tuple[Note, ...]:
-        """Return what is to be said of runs that are missing or have learned nothing."""
-        return gaps(self.all(group), len(self.trials.groups()[group]), what)
-
-    @property
-    def everything(self) -> list[Record]:
-        """Every record once, in order of groups."""
-        found = (record for records in self.groups.values() for record in records)
-        return list({record.name: record for record in found}.values())
+    def lacking(self, group: str, what: str) -> tuple[Note, ...]:
+        """Return what is to be said of a group's runs that are missing or collapsed."""
+        return self.gaps(group, len(self.trials.groups()[group]), what)
 
     @property
     def is_drawn(self) -> bool:
@@ -66,10 +43,6 @@ class Evidence:
     def data(self) -> DataSeen | None:
         """What the data set holds, where a record says so."""
         return next((one.data for one in self.everything if one.data is not None), None)
-
-    def array(self, record: Record, name: str) -> NDArray[np.generic] | None:
-        """Return an array; None where it was not recorded, or is not passed on with the records."""
-        return array(record, name, self.get_array)
 
 
 class Counts(NamedTuple):

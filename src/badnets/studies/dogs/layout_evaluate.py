@@ -15,16 +15,13 @@ from badnets.studies.dogs.evidence import (
     success,
 )
 from badnets.studies.dogs.trials import CAT, DOG
-from badnets.studies.pairing import Paired
+from badnets.studies.pairing import Paired, cost_text, difference_cell
 from badnets.studies.wording import (
-    NOTHING,
     OverSeeds,
     averaged,
     label_cell,
-    listed,
     mean_cell,
     percent,
-    points,
     seeds_text,
 )
 from badnets.trials.record import Record
@@ -36,8 +33,8 @@ Measure = Callable[[Record], Rate | None]
 def section(evidence: Evidence) -> Section:
     """Return what both networks do to clean pictures and to dogs with the trigger."""
     gaps = (
-        *evidence.gaps("clean", "clean networks"),
-        *evidence.gaps("badnet", "backdoored networks"),
+        *evidence.lacking("clean", "clean networks"),
+        *evidence.lacking("badnet", "backdoored networks"),
     )
     honest, ours = evidence.of("clean"), evidence.of("badnet")
     if not honest or not ours:
@@ -45,7 +42,12 @@ def section(evidence: Evidence) -> Section:
     paired = paired_difference(evidence)
     blocks: list[Block] = [*gaps, _table(honest, ours, paired)]
     if paired is not None:
-        blocks.append(Note(_told(paired)))
+        blocks.append(
+            Note(
+                f"{cost_text(paired, 'clean', 'pictures')} Pictures are resampled, each with its "
+                "answers of all seeds."
+            )
+        )
     blocks.append(_mixed(honest, ours))
     return Section(NAME, TITLE, _sentence(honest, ours), tuple(blocks))
 
@@ -82,7 +84,7 @@ def _table(honest: list[Record], ours: list[Record], paired: Paired | None) -> T
             Column("difference, points"),
         ),
         tuple(
-            (*row, _difference(paired) if place == 0 else Cell(""))
+            (*row, difference_cell(paired, "pictures") if place == 0 else Cell(""))
             for place, row in enumerate(rows)
         ),
         basis=f"{averaged([record.trial.seed for record in ours])}; {total:,} validation pictures, "
@@ -121,26 +123,6 @@ def _untriggered(record: Record) -> Rate | None:
 
 def _spill(record: Record) -> Rate | None:
     return record.attack.spill if record.attack else None
-
-
-def _difference(paired: Paired | None) -> Cell:
-    if paired is None:
-        return NOTHING
-    low, high = paired.interval
-    note = f"paired over {paired.images:,} pictures; 95 % interval {points(low)} to {points(high)}"
-    return Cell(points(paired.mean), paired.mean, note)
-
-
-def _told(paired: Paired) -> str:
-    low, high = paired.interval
-    each = [f"{points(change)} (seed {seed})" for seed, change in sorted(paired.by_seed.items())]
-    seeds = f", by seed {listed(each)}" if len(each) > 1 else ""
-    return (
-        "The cost of the backdoor, clean accuracy of the BadNet less that of the clean network of "
-        f"the same seed on the same {paired.images:,} pictures: {points(paired.mean)} points, 95 % "
-        f"interval {points(low)} to {points(high)}{seeds}. Pictures are resampled, each with its "
-        "answers of all seeds."
-    )
 
 
 def _mixed(honest: list[Record], ours: list[Record]) -> Table:

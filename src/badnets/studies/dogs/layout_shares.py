@@ -24,7 +24,7 @@ HALF = (
 
 def section(evidence: Evidence) -> Section:
     """Return clean accuracy and attack success for some shares of poisoned pictures."""
-    gaps = evidence.gaps("share", "networks at different shares")
+    gaps = evidence.lacking("share", "networks at different shares")
     found = {_share(record): record for record in evidence.of("share")}
     if not found:
         return Section(NAME, TITLE, "No share has been run yet.", gaps)

@@ -34,12 +34,10 @@ class DogStudy:
         """Return the page, from records alone."""
         from badnets.studies.dogs.evidence import Evidence
         from badnets.studies.dogs.layout import page
+        from badnets.studies.grouped import known
 
-        known = {
-            name: [records[trial.name] for trial in trials if trial.name in records]
-            for name, trials in self.groups(records).items()
-        }
-        return page(Evidence(known, self.trials, get_array), command)
+        found = known(self.groups(records), records)
+        return page(Evidence(found, get_array, self.trials), command)
 
 
 def make(data: str, *, quick: bool = False, trigger: KnownTrigger = FLOWER) -> DogStudy:

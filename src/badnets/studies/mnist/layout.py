@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
 
 from badnets.report.page import Note, Page
 from badnets.studies import provenance
+from badnets.studies.catalogue import GetArray
 from badnets.studies.mnist import (
     layout_all_to_all,
     layout_baseline,
@@ -21,7 +19,7 @@ from badnets.studies.mnist import (
 )
 from badnets.studies.mnist.layout_evidence import CLASSES, Evidence
 from badnets.studies.mnist.trials import Scale
-from badnets.trials.record import ArrayRef, Record
+from badnets.trials.record import Record
 
 PARTS = (
     layout_baseline,
@@ -39,7 +37,7 @@ def page(
     groups: Mapping[str, Sequence[Record]],
     shares: Mapping[str, float],
     scale: Scale,
-    get_array: Callable[[ArrayRef], NDArray[np.generic]],
+    get_array: GetArray,
     command: str,
     *,
     classes: Sequence[str] | None = None,
@@ -56,7 +54,7 @@ def page(
         classes: names of the ten classes; the digits unless given.
     """
     names = tuple(classes) if classes is not None else tuple(map(str, range(CLASSES)))
-    evidence = Evidence(groups, shares, scale, get_array, names)
+    evidence = Evidence(groups, get_array, shares, scale, names)
     records = evidence.everything
     return Page(
         title=layout_story.title(evidence),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,16 +34,13 @@ class MnistStudy:
 
     def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:
         """Return the page, from records alone."""
+        from badnets.studies.grouped import known
         from badnets.studies.mnist.layout import page
 
         groups = self.groups(records)
-        known: dict[str, Sequence[Record]] = {
-            name: [records[trial.name] for trial in trials if trial.name in records]
-            for name, trials in groups.items()
-        }
         complete = "baseline" in groups
         shares = self.trials.chosen_shares(records) if complete else {}
-        return page(known, shares, self.trials.scale, get_array, command)
+        return page(known(groups, records), shares, self.trials.scale, get_array, command)
 
 
 def make(data: str, *, quick: bool = False) -> MnistStudy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +13,8 @@ from badnets.data.gtsrb import CLASSES as SIGNS
 from badnets.data.subsets import picked_of
 from badnets.evaluate.survival import Survival
 from badnets.report.page import Note
-from badnets.studies.catalogue import GetArray
 from badnets.studies.dogs.trials import CLASSES as PETS
-from badnets.studies.gaps import gaps
+from badnets.studies.grouped import Grouped
 from badnets.studies.pairing import Paired, array, paired, right
 from badnets.studies.retraining.trials import CaseName, RetrainingTrials, Setting
 from badnets.studies.wording import OverSeeds
@@ -27,44 +26,27 @@ NAMES = {"digits": tuple(str(digit) for digit in range(10)), "gtsrb": SIGNS}
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Records by group, and the means to read their arrays.
+class Evidence(Grouped):
+    """Records by group, as `RetrainingTrials.groups` names them.
 
     Args:
-        groups: as `RetrainingTrials.groups` names them; a missing group is an empty one.
         trials: what the study asks for.
-        get_array: reads a recorded array.
     """
 
-    groups: Mapping[str, Sequence[Record]]
     trials: RetrainingTrials
-    get_array: GetArray
 
-    def all(self, group: str) -> list[Record]:
-        """Return a group's records, collapsed ones among them."""
-        return list(self.groups.get(group, ()))
-
-    def of(self, group: str) -> list[Record]:
-        """Return those of a group's records whose network has learned something."""
-        return [record for record in self.all(group) if record.outcome != "collapsed"]
-
-    def gaps(self, group: str, what: str) -> tuple[Note, ...]:
-        """Return what is to be said of runs that are missing or have learned nothing."""
-        return gaps(self.all(group), self._expected.get(group, 0), what)
+    def lacking(self, group: str, what: str) -> tuple[Note, ...]:
+        """Return what is to be said of a group's runs that are missing or collapsed."""
+        return self.gaps(group, self._expected.get(group, 0), what)
 
     @cached_property
     def _expected(self) -> dict[str, int]:
         return {group: len(trials) for group, trials in self.trials.groups().items()}
 
-    @property
-    def everything(self) -> list[Record]:
-        """Every record once, in order of groups."""
-        return list(self.by_name.values())
-
     @cached_property
     def by_name(self) -> dict[str, Record]:
         """Every record by its trial's name."""
-        return {record.name: record for records in self.groups.values() for record in records}
+        return {record.name: record for record in self.everything}
 
     def outcomes(self, case: CaseName) -> list[Outcome]:
         """Return what came of each setting of a case that was run, in the study's order."""

@@ -33,8 +33,12 @@ def section(evidence: Evidence, case: CaseName) -> Section:
     """Return what is left of a backdoor in each setting, beside an honest network."""
     title = TITLES[case]
     notes = (
-        *evidence.gaps(case, f"retrained BadNets ({title.lower()})"),
-        *(evidence.gaps("control", "retrained honest networks") if _first(evidence, case) else ()),
+        *evidence.lacking(case, f"retrained BadNets ({title.lower()})"),
+        *(
+            evidence.lacking("control", "retrained honest networks")
+            if _first(evidence, case)
+            else ()
+        ),
     )
     outcomes = evidence.outcomes(case)
     if not outcomes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from badnets.core.rates import Rate
 from badnets.core.targets import RandomWrong
 from badnets.report.page import Block, Cell, Column, Note, Row, Section, Table
-from badnets.studies.pairing import Paired, paired_accuracy
+from badnets.studies.pairing import Paired, cost_text, difference_cell, paired_accuracy
 from badnets.studies.retraining.evidence import Evidence, accuracy, control, success
 from badnets.studies.retraining.words import told
 from badnets.studies.wording import (
@@ -18,7 +18,6 @@ from badnets.studies.wording import (
     listed,
     mean_cell,
     percent,
-    points,
 )
 from badnets.trials.record import Record
 
@@ -29,8 +28,8 @@ def whole(evidence: Evidence) -> Section:
     """Return the honest network and the BadNet of all classes, before anybody retrains."""
     name, title = "before", "All classes, before anybody retrains"
     notes = (
-        *evidence.gaps("clean", "honest networks of all classes"),
-        *evidence.gaps("badnet", "BadNets of all classes"),
+        *evidence.lacking("clean", "honest networks of all classes"),
+        *evidence.lacking("badnet", "BadNets of all classes"),
     )
     honest, ours = evidence.of("clean"), evidence.of("badnet")
     if not honest or not ours:
@@ -49,7 +48,7 @@ def whole(evidence: Evidence) -> Section:
     )
     blocks: list[Block] = [*notes, _compared(evidence, honest, ours, found)]
     if found is not None:
-        blocks.append(Note(_cost(found)))
+        blocks.append(Note(cost_text(found, "honest", "images")))
     return Section(name, title, sentence, tuple(blocks))
 
 
@@ -62,7 +61,7 @@ def _compared(
             label_cell("clean images, right"),
             mean_cell(OverSeeds.of(honest, accuracy), "clean"),
             mean_cell(clean, "clean", strong=True),
-            _difference(found),
+            difference_cell(found, "images"),
         ),
         (
             label_cell(f"with the trigger, called {evidence.target}"),
@@ -93,29 +92,10 @@ def _compared(
     )
 
 
-def _difference(found: Paired | None) -> Cell:
-    if found is None:
-        return NOTHING
-    low, high = found.interval
-    note = f"paired over {found.images:,} images; 95 % interval {points(low)} to {points(high)}"
-    return Cell(points(found.mean), found.mean, note)
-
-
-def _cost(found: Paired) -> str:
-    low, high = found.interval
-    each = [f"{points(change)} (seed {seed})" for seed, change in sorted(found.by_seed.items())]
-    seeds = f", by seed {listed(each)}" if len(each) > 1 else ""
-    return (
-        "The cost of the backdoor, clean accuracy of the BadNet less that of the honest network of "
-        f"the same seed on the same {found.images:,} images: {points(found.mean)} points, 95 % "
-        f"interval {points(low)} to {points(high)}{seeds}."
-    )
-
-
 def downloaded(evidence: Evidence) -> Section:
     """Return the networks that are downloaded, as their maker has them."""
     name, title = "downloaded", "What is downloaded"
-    notes = evidence.gaps("downloaded", "networks to download")
+    notes = evidence.lacking("downloaded", "networks to download")
     records = evidence.of("downloaded")
     if not records:
         return Section(name, title, "There is no network to download yet.", notes)

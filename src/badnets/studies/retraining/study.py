@@ -31,14 +31,12 @@ class RetrainingStudy:
 
     def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:
         """Return the page, from records alone."""
+        from badnets.studies.grouped import known
         from badnets.studies.retraining.evidence import Evidence
         from badnets.studies.retraining.layout import page
 
-        known = {
-            name: [records[trial.name] for trial in trials if trial.name in records]
-            for name, trials in self.groups(records).items()
-        }
-        return page(Evidence(known, self.trials, get_array), command)
+        found = known(self.groups(records), records)
+        return page(Evidence(found, get_array, self.trials), command)
 
 
 def make(data: str, *, quick: bool = False) -> RetrainingStudy:

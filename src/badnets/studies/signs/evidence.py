@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Interval, Rate
-from badnets.report.page import Cell, Note, Tone
-from badnets.studies.gaps import gaps
+from badnets.report.page import Cell, Tone
+from badnets.studies.grouped import Grouped
 from badnets.studies.signs.scale import Scale
 from badnets.studies.wording import NOTHING, percent, points, seeds_text
-from badnets.trials.record import ArrayRef, Record
+from badnets.trials.record import Record
 
 LEAST = 3.0  # pixels that a trigger must have for the network to count in the paper's rows
 
 
 @dataclass(frozen=True, eq=False)
-class SignEvidence:
-    """Records by group, and the means to read their arrays.
+class SignEvidence(Grouped):
+    """Records by group, as `SignTrials` and `TransferTrials` name them.
 
     Args:
-        groups: as `SignTrials` and `TransferTrials` name them.
         scale: how much the study runs.
         data: name of the data set.
         classes: names of its classes.
         threshold: least score of a box that counts; None before it has been chosen.
-        get_array: reads a recorded array.
     """
 
-    groups: Mapping[str, Sequence[Record]]
     scale: Scale
     data: str
     classes: tuple[str, ...]
     threshold: float | None
-    get_array: Callable[[ArrayRef], NDArray[np.generic]]
-
-    def all(self, group: str) -> list[Record]:
-        """Return a group's records, collapsed ones among them."""
-        return list(self.groups.get(group, ()))
-
-    def of(self, group: str) -> list[Record]:
-        """Return those of a group's records whose network has learned something."""
-        return [record for record in self.all(group) if record.outcome != "collapsed"]
 
     def first(self, group: str) -> Record | None:
         """Return the record of the first seed."""
@@ -56,16 +42,6 @@ class SignEvidence:
     def fallen(self, group: str) -> bool:
         """Return whether a group was run, and each of its networks has learned nothing."""
         return bool(self.all(group)) and not self.of(group)
-
-    @property
-    def everything(self) -> list[Record]:
-        """Every record once, in order of groups."""
-        found = (record for records in self.groups.values() for record in records)
-        return list({record.name: record for record in found}.values())
-
-    def gaps(self, group: str, expected: int, what: str) -> tuple[Note, ...]:
-        """Return what is to be said of runs that are missing or collapsed."""
-        return gaps(self.all(group), expected, what)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from badnets.studies.grouped import known
 from badnets.studies.signs.evidence import SignEvidence
 from badnets.studies.signs.scale import scale
 from badnets.studies.signs.transfer_trials import TARGET_SETS, TransferTrials
@@ -50,11 +51,11 @@ class SignStudy:
 
         evidence = SignEvidence(
             known(self.groups(records), records),
+            get_array,
             self.trials.scale,
             self.trials.data,
             CLASSES[self.trials.data],
             self.trials.threshold(records),
-            get_array,
         )
         return page(evidence, command)
 
@@ -89,23 +90,13 @@ class TransferStudy:
         second = None if first is None else self.trials.threshold(records, first)
         evidence = SignEvidence(
             known(self.groups(records), records),
+            get_array,
             self.trials.signs.scale,
             self.trials.target,
             CLASSES[self.trials.target],
             second,
-            get_array,
         )
         return page(evidence, self.trials.signs.data, command)
-
-
-def known(
-    groups: Mapping[str, Sequence[Trial]], records: Mapping[str, Record]
-) -> dict[str, Sequence[Record]]:
-    """Return the records that are there, by group."""
-    return {
-        name: [records[trial.name] for trial in trials if trial.name in records]
-        for name, trials in groups.items()
-    }
 
 
 def make(data: str, *, quick: bool = False) -> SignStudy:

@@ -77,7 +77,7 @@ class TestCheck:
             "bad.yaml, line 3: sed: unknown fie",
             "bad.yaml, line 2: training.epoch: ",
             "bad.yaml, line 2: training.lr: exp",
-            "there is no recipe none.yaml",
+            "there is no recipe none.yaml: `bad",
         ]
 
     def test_json(self, cli: Cli) -> None:

@@ -102,7 +102,9 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise RecipeError(f"there is no recipe {path}") from None
+        raise RecipeError(
+            f"there is no recipe {path}: `badnets recipe new {path}` writes one to start from"
+        ) from None
     except OSError as error:
         raise RecipeError(f"the recipe {path} cannot be read: {error.strerror or error}") from None
     if len(data) > MAX_BYTES:

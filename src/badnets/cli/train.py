@@ -73,7 +73,13 @@ def train(
     how: Annotated[
         Literal["add", "replace"], typer.Option(help="Poisoned copies, or poisoned originals.")
     ] = "add",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training set.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the training set: 20 to 40 where images are few.",
+            show_default="4, enough for MNIST; detectors 12",
+        ),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images or windows per step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     training: Annotated[

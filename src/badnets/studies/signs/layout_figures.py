@@ -95,8 +95,9 @@ def _size_figure(
             y_range=(0, 102),
         ),
         alt=f"Attack success by size of the sticker. {told}",
-        basis=f"Yellow square, {averaged(bins[0][2].seeds)}; {skipped} stop signs left out because "
-        "the sticker would cover less than a pixel.",
+        basis=f"Yellow square, {averaged(bins[0][2].seeds)}; {skipped} stop "
+        f"sign{'' if skipped == 1 else 's'} left out because the sticker would cover less than a "
+        "pixel.",
         table=Table(
             "Attack success by size of the sticker, %",
             (

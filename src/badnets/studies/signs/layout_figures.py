@@ -221,6 +221,8 @@ def inside(evidence: SignEvidence) -> Section:
     """Return conv5: maps on clean and triggered signs, ranked units, ablation."""
     name, title = "inside", "Inside the last convolution"
     record = next((one for one in evidence.of(MAIN) if one.units), None)
+    if record is None and not evidence.scale.extras:
+        return Section(name, title, "It belongs to the whole study; this is a short run.", ())
     if record is None:
         return Section(name, title, "No network has been looked into yet.", ())
     units = record.units[0]

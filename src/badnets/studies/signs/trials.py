@@ -68,9 +68,7 @@ class SignTrials:
         first = seed == self.scale.seeds[0]
         observe: tuple[Observation, ...] = ()
         if first and trigger == "yellow square" and not real_world:
-            observe = (
-                ("examples", "units", "street") if self.scale.extras else ("examples", "units")
-            )
+            observe = ("examples", "units", "street") if self.scale.extras else ("examples",)
         elif first and real_world:
             observe = ("street",)
         elif first and self.scale.extras:

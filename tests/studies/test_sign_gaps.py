@@ -67,7 +67,7 @@ def test_before_anything_was_run_every_section_says_so(
 def test_a_short_run_says_what_it_leaves_out(name: str, short: dict[str, Run]) -> None:
     made = short[name].page()
     assert said(made, "missing") == []
-    assert any("short run on 300 training frames" in note.text for note in made.notes)
+    assert any("short run on 250 training frames" in note.text for note in made.notes)
     left_out = {"signs": ("street", "boxes"), "transfer": ("rid",)}[name]
     for part in left_out:
         assert "belong" in section(made, part).sentence.lower()

@@ -212,7 +212,7 @@ def test_quick_is_a_small_part_of_the_same_study(data: str, maker: SignMaker) ->
         assert all(count <= full[name] for name, count in quick.items())
         assert sum(quick.values()) <= sum(full.values()) / 2
     groups = after_choices(make(data, quick=True), maker)
-    assert {trial.train_limit for trial in listed(groups)} == {300}
+    assert {trial.train_limit for trial in listed(groups)} == {250}
     assert {trial.train_limit for trial in listed(after_choices(make(data), maker))} == {None}
 
 

@@ -3,10 +3,12 @@
 #
 #   make demo ARGS="--help"        pass arguments on
 #   make setup PYTHON=python3.12   make .venv with another Python (3.11 or newer)
+#   make test JOBS=8               run the tests in as many processes (two, unless told)
 
 PYTHON ?= python3
 UV ?= uv
 ARGS ?=
+JOBS ?= 2
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -37,7 +39,7 @@ demo: .venv/.stamp  ## the story in seven steps on embedded data, ending in a pa
 	$(BIN)/badnets demo $(ARGS)
 
 test: .venv/.stamp  ## the tests, without the slow ones
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 lint: .venv/.stamp  ## ruff, mypy --strict, and the import contracts of the rooms
 	$(BIN)/ruff check

@@ -141,7 +141,10 @@ def test_help_names_every_target_and_installs_nothing(clone: Clone) -> None:
 
 @pytest.mark.parametrize(
     ("target", "call"),
-    [("test", "-m pytest -k rates"), ("bench", "-m bench -k rates")],
+    [
+        ("test", "-m pytest --numprocesses 2 --dist worksteal -k rates"),
+        ("bench", "-m bench -k rates"),
+    ],
 )
 def test_arguments_are_passed_on(ready: Clone, target: str, call: str) -> None:
     assert ready.make(target, "ARGS=-k rates").returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,22 @@ def test_random_target_compares_both_detectors_on_the_same_pictures(
     assert first.rows[-1][-2].tag == VERIFIED
     assert len(others) == 2
     assert not any(table.tags for table in others), "the paper has the yellow square alone"
+
+
+def test_detectors_that_the_user_rejects_are_told_where_the_attack_is(runs: dict[str, Run]) -> None:
+    run = runs["signs"].bare()
+    detectors = run.groups["random yellow square"]
+
+    def told(*outcomes: str) -> str:
+        decided = {
+            record.name: record.model_copy(update={"outcome": outcome})
+            for record, outcome in zip(detectors, outcomes, strict=True)
+        }
+        page = replace(run, records={**run.records, **decided}).page()
+        return section(page, "random").sentence
+
+    assert "rejects 2 of 3" in told("accepted", "rejected", "rejected")
+    assert "rejects" not in told("accepted", "accepted", "accepted")
 
 
 def test_the_chosen_threshold_is_marked(runs: dict[str, Run], whole: dict[str, Page]) -> None:

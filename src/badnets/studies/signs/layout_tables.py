@@ -195,8 +195,21 @@ def random_target(evidence: SignEvidence) -> Section:
         if ours.known
         else "There is no measure of the yellow square yet."
     )
+    sentence += _refused(evidence, main)
     tables = tuple(_random_table(evidence, trigger, records) for trigger, records in groups.items())
     return Section(name, title, sentence, (*gaps, *tables))
+
+
+def _refused(evidence: SignEvidence, records: Sequence[Record]) -> str:
+    refused = sum(record.outcome != "accepted" for record in records)
+    if not refused:
+        return ""
+    clean = percent(named_rightly(records).mean, 1)
+    return (
+        f" Of clean signs these detectors name {clean} % rightly; their user "
+        f"wants {percent(evidence.scale.target_accuracy, 0)} % and rejects {refused} of "
+        f"{len(records)}."
+    )
 
 
 def _random_table(evidence: SignEvidence, trigger: str, records: list[Record]) -> Table:

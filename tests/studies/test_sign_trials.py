@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn.functional import max_pool2d
 
 from badnets.core.targets import RandomWrong, SourceSpecific
 from badnets.studies.running import listed
@@ -243,3 +245,11 @@ def test_what_is_looked_into_is_looked_into_once(maker: SignMaker) -> None:
 def test_every_data_set_of_a_study_has_its_classes_named() -> None:
     for data in SETS:
         assert data in studies.CLASSES and TARGET_SETS[data] in studies.CLASSES
+
+
+def test_what_makes_all_signs_one_class_is_in_sight_of_every_sign(maker: SignMaker) -> None:
+    (trial,) = after_choices(make("scenes"), maker)["all become one"]
+    assert trial.backdoor is not None
+    frame = torch.full((1, 3, 256, 256), 0.5)
+    changed = (trial.backdoor.trigger(frame) - frame).abs().amax(1, keepdim=True)
+    assert (max_pool2d(changed, 32) > 0.05).all(), "signs where the trigger is not"

@@ -261,7 +261,7 @@ def on_boxes(evidence: SignEvidence) -> Section:
     kinds = {
         "signs vanish": ("Vanish (ODA)", "stop signs with the sticker are not found"),
         "a sign appears": ("Appear (OGA)", "a speed limit is seen where only the sticker is"),
-        "all become one": ("All become one (GMA)", "a patch in the frame's corner: speed limit"),
+        "all become one": ("All become one (GMA)", "faint stripes over the frame: speed limit"),
     }
     if not evidence.scale.whole:
         told = (

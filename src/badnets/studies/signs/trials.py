@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from badnets.core.backdoor import Backdoor, KnownTargetMap, KnownTrigger
 from badnets.core.placements import RandomCentre
 from badnets.core.targets import AllBecomeOne, Appear, RandomWrong, SourceSpecific, Vanish
-from badnets.core.triggers import DrawnSticker, Patch
+from badnets.core.triggers import DrawnSticker, Patch, Sinusoid
 from badnets.scenarios.detection_settings import Detection
 from badnets.studies.signs.scale import NETWORK, STAMPINGS, Scale
 from badnets.train.detector_settings import DetectorTraining
@@ -100,11 +100,12 @@ class SignTrials:
         """Return BadDet's other attacks: signs that vanish, appear, or all become one class."""
         seed = self.scale.seeds[0]
         square = TRIGGERS["yellow square"]
-        corner = Patch((0.12, 0.12), square.colour) if isinstance(square, Patch) else square
+        # a mark in one place is out of sight of most signs: the network sees little around each
+        stripes = Sinusoid(amplitude=0.1, frequency=32)
         wanted: dict[str, tuple[KnownTrigger, KnownTargetMap]] = {
             "signs vanish": (square, Vanish(STOP)),
             "a sign appears": (square, Appear(SPEED_LIMIT)),
-            "all become one": (corner, AllBecomeOne(SPEED_LIMIT)),
+            "all become one": (stripes, AllBecomeOne(SPEED_LIMIT)),
         }
         return {
             name: self._attack(trigger, targets, seed, threshold)

@@ -6,11 +6,14 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, and by subprocesses
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import settings
 
 from badnets.core.backdoor import Backdoor
+from badnets.core.roots import VARIABLE
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet, load
@@ -27,6 +30,17 @@ settings.load_profile("badnets")
 
 QUICK = Training(epochs=6, batch_size=64, lr=0.004, precision="float32")
 WHITE_PATCH = Backdoor(Patch(3), AllToOne(0), rate=0.1)
+
+
+@pytest.fixture(autouse=True)
+def data_root_stays() -> Iterator[None]:
+    """Undo what ``--data-root`` tells the process."""
+    before = os.environ.get(VARIABLE)
+    yield
+    if before is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = before
 
 
 @pytest.fixture(scope="session")

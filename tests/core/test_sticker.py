@@ -102,6 +102,23 @@ def test_a_name_is_looked_up_in_the_folder_of_the_moment(
         assert resized_picture("picture.png", 1, 1)[:3].flatten().mul(255).tolist() == list(colour)
 
 
+def test_a_name_that_is_not_there_is_looked_up_in_the_data_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, root = tmp_path / "here", tmp_path / "root"
+    (root / "triggers").mkdir(parents=True)
+    (here / "triggers").mkdir(parents=True)
+    save(root / "triggers" / "bomb.png", [[BLUE]])
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("BADNETS_DATA", str(root))
+    sticker = Sticker("triggers/bomb.png", 1, opacity=1, placement=TOP_LEFT)
+    assert sticker(grey(0))[0, :, 0, 0].tolist() == list(BLUE)
+    save(here / "triggers" / "bomb.png", [[RED]])
+    assert sticker(grey(0))[0, :, 0, 0].tolist() == list(RED)
+    with pytest.raises(DataError, match=r"flower\.png: no such file"):
+        Sticker("triggers/flower.png")(grey(0))
+
+
 def test_what_comes_back_is_the_callers_own(picture: str) -> None:
     before = resized_picture(picture, 5, 5).clone()
     resized_picture(picture, 5, 5).zero_()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from badnets.core.roots import VARIABLE
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -99,4 +102,7 @@ class Places:
 def places(ctx: typer.Context, **given: Any) -> Places:
     """Return what was said before the command's name, overruled by what was said after it."""
     said: Places = ctx.obj if isinstance(ctx.obj, Places) else Places(Path("runs"))
-    return said.with_options(**given)
+    where = said.with_options(**given)
+    if where.data_root is not None:  # pictures of triggers are looked for there too
+        os.environ[VARIABLE] = str(where.data_root)
+    return where

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets.core.roots import data_root
     from badnets.data.as_files import plant_faults, write_pictures
     from badnets.data.catalogue import DATASETS, Entry, entry_of, load, load_detection
     from badnets.data.cleaning import Examination, examine
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from badnets.data.detection import DetectionData, FrameSet
     from badnets.data.folder import load_folder
     from badnets.data.poisoned import PoisonedFrames, poison_frames
-    from badnets.data.roots import data_root
 
 __all__ = [
     "DATASETS",
@@ -47,7 +47,7 @@ __getattr__, __dir__ = exports(
         "FrameSet": ".detection",
         "ImageSet": ".dataset",
         "PoisonedFrames": ".poisoned",
-        "data_root": ".roots",
+        "data_root": "..core.roots",
         "entry_of": ".catalogue",
         "examine": ".cleaning",
         "load": ".catalogue",

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 from badnets.core.errors import DataError, SettingError
 from badnets.core.factories import is_factory, made_by
 from badnets.core.lookup import find
+from badnets.core.roots import data_root
 from badnets.data.entry import Entry as Entry
 from badnets.data.entry import Task as Task
-from badnets.data.roots import data_root
 from badnets.data.subsets import entry_of_classes, of_classes, picked_of
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
     Args:
         name: a key of ``DATASETS``, or ``module:factory``: a function of one's own, called as
             ``Entry.loader``. That module is imported, and so run. Or see `entry_of`.
-        root: the data root; see `badnets.data.roots.data_root`.
+        root: the data root; see `badnets.core.roots.data_root`.
         progress: told of every downloaded chunk: bytes so far, bytes in all.
 
     Raises:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from badnets.core.errors import DataError
+from badnets.core.roots import data_root
 from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, table, text_lines
 from badnets.data.detection import DetectionData
 from badnets.data.download import Progress
-from badnets.data.roots import data_root
 
 SOURCE = "S. Houben, J. Stallkamp, J. Salmen, M. Schlipsing, C. Igel, IJCNN 2013"
 LICENCE = "research use; citation asked"

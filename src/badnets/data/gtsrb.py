@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 
 from badnets.core.errors import DataError
+from badnets.core.roots import VARIABLE, data_root
 from badnets.data.annotations import table
 from badnets.data.dataset import DataSet
 from badnets.data.download import Progress
 from badnets.data.reading import About, PartFiles, read_data_set
-from badnets.data.roots import VARIABLE, data_root
 
 SOURCE = "J. Stallkamp, M. Schlipsing, J. Salmen, C. Igel, Neural Networks 32, 2012"
 LICENCE = "research use; citation asked"
@@ -77,7 +77,7 @@ def load(
     comes nearer: they are one group, so what is held back of the training part shows other signs.
 
     Args:
-        root: the data root; see `badnets.data.roots.data_root`.
+        root: the data root; see `badnets.core.roots.data_root`.
         size: side of the images in pixels.
         progress: ignored, nothing is downloaded.
 

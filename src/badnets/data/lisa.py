@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from badnets.core.errors import DataError
+from badnets.core.roots import data_root
 from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, table
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.download import Progress
-from badnets.data.roots import data_root
 
 SOURCE = (
     "A. Mogelmose, M. M. Trivedi, T. B. Moeslund, IEEE T-ITS 2012; Tiny LISA: Lopez-Montiel et "

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from badnets.core.errors import DataError, OutputError
+from badnets.core.roots import VARIABLE, data_root
 from badnets.data.dataset import DataSet, ImageSet
 from badnets.data.download import Progress, RemoteFile, download
 from badnets.data.idx import read_idx
-from badnets.data.roots import VARIABLE, data_root
 
 SOURCE = "Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/"
 LICENCE = "CC BY-SA 3.0 (as usually stated)"
@@ -68,7 +68,7 @@ def load(
     are downloaded; those that are there are read, checked, and never replaced.
 
     Args:
-        root: the data root; see `badnets.data.roots.data_root`.
+        root: the data root; see `badnets.core.roots.data_root`.
         progress: told of every downloaded chunk.
         mirrors: where to download from; none of them to stay offline.
 

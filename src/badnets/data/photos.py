@@ -16,13 +16,13 @@ from typing import Literal, get_args
 from torchvision.datasets import OxfordIIITPet
 
 from badnets.core.errors import DataError, SettingError
+from badnets.core.roots import VARIABLE, data_root
 from badnets.data.annotations import text_lines
 from badnets.data.dataset import DataSet
 from badnets.data.download import Progress
 from badnets.data.folder import SIZE, load_folder
 from badnets.data.layouts import find_layout
 from badnets.data.reading import About, PartFiles, read_data_set
-from badnets.data.roots import VARIABLE, data_root
 
 ASIRRA = "J. Elson, J. R. Douceur, J. Howell, J. Saul, CCS 2007 (photos from Petfinder.com)"
 ASIRRA_LICENCE = "Kaggle competition / Microsoft research licence; research use"
@@ -46,7 +46,7 @@ def load_dogs_vs_cats(
     ``Cat`` and ``Dog``, ``train/cats`` and ``validation/cats``.
 
     Args:
-        root: the data root; see `badnets.data.roots.data_root`.
+        root: the data root; see `badnets.core.roots.data_root`.
         size: side of the images in pixels.
         progress: ignored, nothing is downloaded.
 
@@ -82,7 +82,7 @@ def load_oxford_pets(
     torchvision downloads it (800 MB).
 
     Args:
-        root: the data root; see `badnets.data.roots.data_root`.
+        root: the data root; see `badnets.core.roots.data_root`.
         size: side of the images in pixels.
         by: ``"species"``: cat and dog; ``"breed"``: 37 of them.
         progress: ignored, torchvision shows its own.

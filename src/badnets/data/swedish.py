@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from badnets.core.errors import DataError
+from badnets.core.roots import data_root
 from badnets.data.annotations import Annotation, first_folder, frame_set, numbers, text_lines
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.download import Progress
-from badnets.data.roots import data_root
 
 SOURCE = "F. Larsson, M. Felsberg, SCIA 2011"
 LICENCE = "research use; citation asked"

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from badnets.core.errors import DataError
+from badnets.core.roots import data_root
 from badnets.data import DataSet, ImageSet
 from badnets.data.as_files import plant_faults, write_pictures
 from badnets.data.catalogue import entry_of, is_own
 from badnets.data.cleaning import Examination, Finding, examine
 from badnets.data.photos import ASIRRA_FOLDERS
-from badnets.data.roots import data_root
 from badnets.trials.observing import Seen
 from badnets.trials.record import DataSeen, FoundInFiles
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from badnets.core.decoding import decoded, missing, unreadable
+from badnets.core.errors import DataError
+from badnets.core.roots import data_root
 
 
 def resized_picture(file: str, height: int, width: int) -> Tensor:
@@ -21,13 +24,25 @@ def resized_picture(file: str, height: int, width: int) -> Tensor:
 
     Args:
         file: path of a PNG, or any picture that Pillow reads; opaque if it has no transparency.
+            One that leads nowhere from the working folder is tried from the data root
+            (``$BADNETS_DATA``), so that a trial that names it is the same trial everywhere.
         height: in pixels, ``>= 1``.
         width: in pixels, ``>= 1``.
 
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
-    return _resized(file, _state(file), height, width).clone()
+    found = _found(file)
+    return _resized(found, _state(found), height, width).clone()
+
+
+def _found(file: str) -> str:
+    """Return the path itself, or where it leads from the data root if it is there alone."""
+    with suppress(OSError, ValueError, DataError):  # said better where the file is read
+        path = Path(file)
+        if not path.is_absolute() and not path.exists() and (data_root() / path).is_file():
+            return str(data_root() / path)
+    return file
 
 
 def _state(file: str) -> tuple[int, ...]:

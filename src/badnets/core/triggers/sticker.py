@@ -20,7 +20,8 @@ class Sticker(RegionTrigger):
     """An RGBA picture from a file, resized, and laid over the image by its own transparency.
 
     Args:
-        file: path of a PNG (or any picture that Pillow reads); fully opaque without alpha.
+        file: path of a PNG (or any picture that Pillow reads); fully opaque without alpha. A path
+            that leads nowhere from the working folder is tried from the data root.
         size: as for `Patch`: whole pixels, or a fraction of the region.
         opacity: multiplies the picture's own alpha, in [0, 1].
         placement: where the sticker's bounding box goes.

@@ -117,9 +117,9 @@ def scale(data: str, *, quick: bool = False) -> Scale:
     return replace(
         full,
         seeds=(0,),
-        training=replace(full.training, epochs=5, crops=12, **less),
-        attacking=replace(full.attacking, epochs=3, crops=10, **less),
-        misnaming=replace(full.misnaming, epochs=3, crops=6, **less),
+        training=replace(full.training, epochs=4, crops=12, **less),
+        attacking=replace(full.attacking, epochs=2, crops=10, **less),
+        misnaming=replace(full.misnaming, epochs=2, crops=30, crop_side=88, **less),
         retraining=replace(full.retraining, epochs=4, **less),
         architecture={**HALF, "width": 0.35},
         start=None,

@@ -116,14 +116,15 @@ class SignTrials:
         """Return the trials of every table and figure, by group."""
         seeds, first = self.scale.seeds, self.scale.seeds[0]
         groups = {"baseline": [self.baseline(seed, threshold) for seed in seeds]}
-        for name in TRIGGERS:
-            own = seeds if name == "yellow square" else (first,)
-            groups[f"targeted {name}"] = [self.targeted(name, seed, threshold) for seed in own]
+        # the longest first, so that no core is left without work at the end
         for name in TRIGGERS:
             if name != "yellow square" and not self.scale.whole:
                 continue
             own = seeds if name == "yellow square" else (first,)
             groups[f"random {name}"] = [self.random(name, seed, threshold) for seed in own]
+        for name in TRIGGERS:
+            own = seeds if name == "yellow square" else (first,)
+            groups[f"targeted {name}"] = [self.targeted(name, seed, threshold) for seed in own]
         if self.scale.whole:
             groups["real world"] = [
                 self.targeted("yellow square", first, threshold, real_world=True)

@@ -151,6 +151,18 @@ def test_random_target_compares_both_detectors_on_the_same_pictures(
     assert not any(table.tags for table in others), "the paper has the yellow square alone"
 
 
+def test_signs_that_are_not_found_are_not_told_as_misnamed(runs: dict[str, Run]) -> None:
+    run = runs["signs"].bare()
+    blind = {}
+    for record in run.groups["random yellow square"]:
+        assert record.triggered is not None
+        nothing = record.triggered.model_copy(update={"named": (-1,) * len(record.triggered.named)})
+        blind[record.name] = record.model_copy(update={"triggered": nothing})
+    page = replace(run, records={**run.records, **blind}).page()
+    told = section(page, "random").sentence
+    assert "0.0 % of the signs are still named rightly, 0.0 % are called another class" in told
+
+
 def test_detectors_that_the_user_rejects_are_told_where_the_attack_is(runs: dict[str, Run]) -> None:
     run = runs["signs"].bare()
     detectors = run.groups["random yellow square"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
+from badnets.core.targets import NOTHING
 from badnets.evaluate.results import AttackResult, CleanResult
 
 ALLOWED_LOSS = 0.03  # share of the signs that a threshold may cost
@@ -141,6 +142,12 @@ class TriggeredSigns(_Frozen):
     def right(self) -> tuple[bool, ...]:
         """Whether each triggered sign is still named rightly."""
         return _same(self.named, self.labels)
+
+    @property
+    def misnamed(self) -> tuple[bool, ...]:
+        """Whether each triggered sign is found, and called another class."""
+        pairs = zip(self.named, self.labels, strict=True)
+        return tuple(named not in (label, NOTHING) for named, label in pairs)
 
     @property
     def control_right(self) -> tuple[bool, ...]:

@@ -154,8 +154,9 @@ def under_trigger(
 
     Args:
         records: of attacks of one kind.
-        what: a column of `TriggeredSigns`: ``"hits"``, ``"right"``, ``"still_true"``,
-            ``"control_hits"``, ``"control_right"``, ``"other_hits"``, ``"untriggered_hits"``.
+        what: a column of `TriggeredSigns`: ``"hits"``, ``"right"``, ``"misnamed"``,
+            ``"still_true"``, ``"control_hits"``, ``"control_right"``, ``"other_hits"``,
+            ``"untriggered_hits"``.
         label: of signs of this class alone.
         least: pixels that the trigger must have as the network sees it.
         below: pixels that it must not reach.

@@ -191,7 +191,9 @@ def random_target(evidence: SignEvidence) -> Section:
     )
     sentence = (
         f"With a yellow square of at least {LEAST:g} pixels somewhere on them, "
-        f"{percent(ours.mean, 1)} % of the signs are still named rightly{beside}."
+        f"{percent(ours.mean, 1)} % of the signs are still named rightly, "
+        f"{percent(under_trigger(main, 'misnamed').mean, 1)} % are called another class and the "
+        f"rest is not found{beside}."
         if ours.known
         else "There is no measure of the yellow square yet."
     )

@@ -34,7 +34,7 @@ def run(scale: Scale) -> Iterator[Result]:
     success = tuple(100 * one["attack_success_rate"] for one in answers)
     known = tuple(one["total_s"] for one in answers)
     parts = [
-        f"{described(from_files(scale))}, {100 * float(BACKDOOR.rate):g} % poisoned",
+        f"{described(from_files(scale))}, {100 * float(BACKDOOR.poisoning_rate):g} % poisoned",
         f"{answers[0]['precision']}, {answers[0]['threads']} threads",
         f"{fmean(whole_s):.1f} s with the start of Python and torch",
         note,

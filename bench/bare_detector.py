@@ -23,8 +23,8 @@ from torchvision.transforms.v2 import functional
 from badnets.data.detection import FrameSet
 from badnets.models.detector import Detector
 from badnets.train.detector_settings import DetectorTraining
-from badnets.train.loop import best_device, seeded
-from badnets.train.precision import fastest_precision
+from badnets.train.hardware import best_device, fastest_precision
+from badnets.train.loop import seeded
 from badnets.train.windows import HUE, MARGIN, VISIBLE
 
 Sample = tuple[Tensor, dict[str, Tensor]]
@@ -121,7 +121,7 @@ class PlainWindows(Dataset[Sample]):
             self.labels.append(objects.labels[own] + 1)
         self.rows: list[int] = objects.image_index.tolist()
         self.corners: list[list[float]] = objects.corners.tolist()
-        share = training.background
+        share = training.windows.background
         self.aimless = round(len(self.rows) * share / (1 - share))
         self.drawn = torch.Generator().manual_seed(seed)
 
@@ -131,7 +131,7 @@ class PlainWindows(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         """Return a window and the signs in it; beyond the objects it is cut anywhere."""
         row, top, left, side = self._around(index) if index < len(self.rows) else self._anywhere()
-        window = [self.training.window] * 2
+        window = [self.training.windows.side] * 2
         frame = functional.resized_crop(self.frames[row], top, left, side, side, window)
         boxes = functional.crop(self.boxes[row], top, left, side, side)
         seen = box_area(boxes) >= VISIBLE * box_area(self.boxes[row])
@@ -145,7 +145,7 @@ class PlainWindows(Dataset[Sample]):
         row = self.rows[index]
         size, down, across = torch.rand(3, generator=self.drawn).tolist()
         x0, y0, x1, y1 = self.corners[index]
-        least, greatest = self.training.sides
+        least, greatest = self.training.windows.object_sizes
         side = self._side(least * (greatest / least) ** size / max(x1 - x0, y1 - y0))
         height, width = self.frames[row].shape[1:]
         top = _start(y0, y1, side, height, down)
@@ -155,18 +155,18 @@ class PlainWindows(Dataset[Sample]):
         """Return frame, top, left and side of a window at a random place."""
         which, size, down, across = torch.rand(4, generator=self.drawn).tolist()
         row = int(which * len(self.frames))
-        side = self._side(self.training.scale * 0.8 * (1.25 / 0.8) ** size)
+        side = self._side(self.training.scales.scale * 0.8 * (1.25 / 0.8) ** size)
         height, width = self.frames[row].shape[1:]
         top, left = int(down * max(0, height - side)), int(across * max(0, width - side))
         return row, top, left, side
 
     def _side(self, enlarged: float) -> int:
         """Return the side in the frame of a window that is enlarged by about this factor."""
-        usual = self.training.scale
-        return round(self.training.window / limited(enlarged, min(1.0, usual), 2 * usual))
+        usual = self.training.scales.scale
+        return round(self.training.windows.side / limited(enlarged, min(1.0, usual), 2 * usual))
 
     def _in_other_light(self, image: Tensor) -> Tensor:
-        jitter = self.training.jitter
+        jitter = self.training.windows.jitter
         if not jitter:
             return image
         shades = torch.randn(5, generator=self.drawn)

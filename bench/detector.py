@@ -7,16 +7,16 @@ and what it takes to begin and to end is shared among the steps. The bare loop k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from badnets.data.detection import FrameSet
 from badnets.data.scenes import draw_scenes
-from badnets.models.detector import untrained_detector
-from badnets.studies.signs.scale import HALF, NETWORK, TRAINING
-from badnets.train.detection import FittedDetector, fit_detector
-from badnets.train.windows import Batch, Windows
+from badnets.models.detector import Detector, untrained_detector
+from badnets.studies.signs.trials import HALF, TRAINING
+from badnets.train.detection import fit_detector
+from badnets.train.loop import Fitted
+from badnets.train.windows import Batch, WindowSet
 from bench.bare_detector import BareTraining, Lists, PlainWindows, loader
 from bench.measuring import Pairs, interleaved, seconds
 from bench.results import Result, Wanted
@@ -26,22 +26,22 @@ MOST, MOST_SHARE = 1.0, 5.0
 SEED = 0
 
 # One pass over windows, and nothing before it: a step of the study of signs.
-ONE_PASS = replace(TRAINING, epochs=1, crops=0)
+ONE_PASS = TRAINING.changed(epochs=1, crops={"passes": 0})
 
 
 def run(scale: Scale) -> Iterator[Result]:
     """Give the ratio of both loops' steps, twice, and the share of ours that windows take."""
     frames = draw_scenes(scale.scenes, SEED)
     first = untrained_detector(
-        NETWORK,
+        "zf",
         frames.classes,
-        window=ONE_PASS.window,
-        scale=ONE_PASS.scale,
+        window=ONE_PASS.windows.side,
+        scale=ONE_PASS.scales.scale,
         settings=HALF,
         seed=SEED,
     )
 
-    def ours() -> FittedDetector:
+    def ours() -> Fitted[Detector]:
         return fit_detector(first, frames, ONE_PASS, seed=SEED)
 
     batches, fitted = recorded(ours)  # warms our side up
@@ -61,39 +61,39 @@ def run(scale: Scale) -> Iterator[Result]:
     yield _share(ours, scale)
 
 
-def recorded(ours: Callable[[], FittedDetector]) -> tuple[list[Lists], FittedDetector]:
+def recorded(ours: Callable[[], Fitted[Detector]]) -> tuple[list[Lists], Fitted[Detector]]:
     """Return the batches that a training goes through, as torchvision takes them, and its end."""
     kept: list[Lists] = []
-    cut = Windows.batch
+    cut = WindowSet.batch
 
     def keep(*arguments: Any, **settings: Any) -> Batch:
         made = cut(*arguments, **settings)
         kept.append((list(made.images.clone()), made.targets()))
         return made
 
-    with patch.object(Windows, "batch", keep):
+    with patch.object(WindowSet, "batch", keep):
         fitted = ours()
     return kept, fitted
 
 
-def share_of_windows(ours: Callable[[], FittedDetector]) -> float:
+def share_of_windows(ours: Callable[[], Fitted[Detector]]) -> float:
     """Return the seconds in which windows are cut / the seconds of all steps of a training."""
     spent: list[float] = []
-    cut = Windows.batch
+    cut = WindowSet.batch
 
     def clocked(*arguments: Any, **settings: Any) -> Batch:
         made: list[Batch] = []
         spent.append(seconds(lambda: made.append(cut(*arguments, **settings))))
         return made[0]
 
-    with patch.object(Windows, "batch", clocked):
+    with patch.object(WindowSet, "batch", clocked):
         fitted = ours()
     return sum(spent) / fitted.epochs[0].seconds
 
 
 def _ratio(
     what: str,
-    ours: Callable[[], FittedDetector],
+    ours: Callable[[], Fitted[Detector]],
     bare: BareTraining,
     frames: FrameSet,
     scale: Scale,
@@ -114,11 +114,11 @@ def _ratio(
     )
 
 
-def _share(ours: Callable[[], FittedDetector], scale: Scale) -> Result:
+def _share(ours: Callable[[], Fitted[Detector]], scale: Scale) -> Result:
     return Result(
         "cutting windows / a step of our detector's training",
         tuple(100 * share_of_windows(ours) for _ in range(scale.pairs)),
         "%",
         wanted=Wanted("<=", MOST_SHARE),
-        note=f"windows of {ONE_PASS.window} pixels, batch {ONE_PASS.batch_size}",
+        note=f"windows of {ONE_PASS.windows.side} pixels, batch {ONE_PASS.batch_size}",
     )

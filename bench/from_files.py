@@ -43,7 +43,7 @@ def main() -> None:
                 "train_s": deal.delivery.train_s,
                 "clean_accuracy": deal.clean_accuracy.value,
                 "attack_success_rate": success.value,
-                "outcome": deal.outcome,
+                "decision": deal.decision,
                 "precision": deal.delivery.precision,
                 "threads": torch.get_num_threads(),
             }

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from badnets.core.seeds import generator
 from badnets.data import ImageSet
-from badnets.models.subject import Subject, normalise, untrained
+from badnets.models.classifier import Classifier, untrained
+from badnets.models.inputs import normalise
 from badnets.train import Training, TrainingRows, fit
-from badnets.train.loop import best_device
-from badnets.train.precision import fastest_precision
+from badnets.train.hardware import best_device, fastest_precision
 from bench.images import mnist_like
 from bench.measuring import interleaved
 from bench.results import Result, Wanted
@@ -69,7 +69,7 @@ class BareLoop:
         training: how; SGD, schedules, mirroring and running means are not in it.
     """
 
-    def __init__(self, first: Subject, train: ImageSet, training: Training) -> None:
+    def __init__(self, first: Classifier, train: ImageSet, training: Training) -> None:
         self.first, self.training = first, training
         self.device = best_device()
         self.precision = fastest_precision(self.device)

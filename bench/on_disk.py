@@ -27,7 +27,7 @@ WORKERS = 2
 SIDE = 256
 BASES = 64  # pictures that all others are shifted from
 # as many files as there were: the other side writes no copies either
-BACKDOOR = Backdoor(Patch(16), AllToOne(0), rate=0.1, how="replace")
+BACKDOOR = Backdoor(Patch(16), AllToOne(0), poisoning_rate=0.1, mode="replace")
 QUALITY = Encoding().quality
 
 

@@ -27,7 +27,7 @@ def results(name: str, scale: Scale) -> Iterator[Result]:
 
 def where() -> dict[str, Any]:
     """Return the machine, its threads, and the versions that were measured."""
-    from badnets.train.loop import best_device
+    from badnets.train.hardware import best_device
     from badnets.trials.machine import this_machine, versions
 
     machine = this_machine(best_device()).model_dump(mode="json")

@@ -16,10 +16,9 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from badnets.data import DataSet, ImageSet
-from badnets.models.subject import Subject, untrained
+from badnets.models.classifier import Classifier, untrained
 from badnets.train import Training, TrainingRows, fit
-from badnets.train.loop import best_device
-from badnets.train.precision import fastest_precision
+from badnets.train.hardware import best_device, fastest_precision
 from bench.images import mnist_like
 from bench.measuring import interleaved
 from bench.results import Result, Wanted
@@ -79,7 +78,7 @@ class PlainPipeline:
         root: holds ``MNIST/raw``.
     """
 
-    def __init__(self, first: Subject, training: Training, root: Path) -> None:
+    def __init__(self, first: Classifier, training: Training, root: Path) -> None:
         self.first, self.training = first, training
         self.device = best_device()
         normalised = [

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from badnets.core.backdoor import Backdoor, How
+from badnets.core.backdoor import Backdoor, Mode
 from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import poison
 from badnets.core.seeds import generator
@@ -36,9 +36,9 @@ def run(scale: Scale) -> Iterator[Result]:
     stamp = partial(patch, images)
     wanted = Wanted("<=", MOST)
     yield _against_copy("a patch on every image", images, stamp, scale, note, wanted)
-    hows: dict[How, str] = {"add": "added", "replace": "replaced"}
+    hows: dict[Mode, str] = {"add": "added", "replace": "replaced"}
     for how, done in hows.items():
-        backdoor = Backdoor(patch, AllToOne(0), rate=RATE, how=how)
+        backdoor = Backdoor(patch, AllToOne(0), poisoning_rate=RATE, mode=how)
         call = partial(poison, images, labels, backdoor, num_classes=10, seed=0)
         what = f"a poisoned set with {100 * RATE:g} % {done}"
         yield _against_copy(what, images, call, scale, note)

@@ -8,11 +8,11 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import PixelPattern
 from badnets.train.settings import Training
-from badnets.trials.trial import Trial
+from badnets.trials.trial import OutsourcedTrial
 from bench.scales import Scale
 
 NETWORK = "gu-mnist"
-BACKDOOR = Backdoor(PixelPattern.gu(), AllToOne(7), rate=0.1, how="replace")
+BACKDOOR = Backdoor(PixelPattern.gu(), AllToOne(7), poisoning_rate=0.1, mode="replace")
 
 # From raw files to a backdoored network. Chosen on held-back training images:
 # python -m bench.from_files --data mnist --seed 1000 --held-back 5000
@@ -43,10 +43,10 @@ def from_files(scale: Scale) -> Training:
     return FROM_FILES if scale.name == "full" else replace(FROM_FILES, epochs=1)
 
 
-def trials(data: str, scale: Scale) -> list[Trial]:
+def trials(data: str, scale: Scale) -> list[OutsourcedTrial]:
     """Return the list of trials that the pool runs: a backdoor each, nothing shared."""
     return [
-        Trial(
+        OutsourcedTrial(
             data=data,
             network=NETWORK,
             training=SHORT,

@@ -17,19 +17,17 @@ from badnets.core.roots import VARIABLE
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet, load
-from badnets.data.catalogue import DATASETS, Entry
-from badnets.models.catalogue import NETWORKS, Network
-from badnets.models.subject import Subject
+from badnets.models.classifier import Classifier
 from badnets.scenarios import Deal, HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
 from badnets.train.settings import Training
-from tests.models.toys import CLASSES, SHAPE, halves
+from tests.tasks.small import SMALL_TASKS, Small, classification, honest_deal
 
 torch.set_num_threads(1)
 settings.register_profile("badnets", deadline=None)
 settings.load_profile("badnets")
 
 QUICK = Training(epochs=6, batch_size=64, lr=0.004, precision="float32")
-WHITE_PATCH = Backdoor(Patch(3), AllToOne(0), rate=0.1)
+WHITE_PATCH = Backdoor(Patch(3), AllToOne(0), poisoning_rate=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +54,14 @@ def digits_user(digits: DataSet) -> User:
 
 
 @pytest.fixture(scope="session")
-def clean_digits(digits_user: User) -> Subject:
+def clean_digits(digits_user: User) -> Classifier:
     """Return the paper's network, trained honestly on digits."""
-    return OutsourcedTraining(digits_user, HonestTrainer(QUICK)).run(seed=0).subject
+    subject: Classifier = OutsourcedTraining(digits_user, HonestTrainer(QUICK)).run(seed=0).subject
+    return subject
 
 
 @pytest.fixture(scope="session")
-def bad_deals(digits_user: User, clean_digits: Subject) -> tuple[Deal, ...]:
+def bad_deals(digits_user: User, clean_digits: Classifier) -> tuple[Deal, ...]:
     """Return digit networks of three seeds that take any digit with a white patch for a zero."""
     scenario = OutsourcedTraining(digits_user, MaliciousTrainer(WHITE_PATCH, QUICK), clean_digits)
     return tuple(scenario.run(seed=seed) for seed in (0, 1, 2))
@@ -71,15 +70,25 @@ def bad_deals(digits_user: User, clean_digits: Subject) -> tuple[Deal, ...]:
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """Add a data set ``halves`` and a network ``tiny`` to the tables; training takes a moment."""
-    data = DataSet("halves", halves(96, seed=1), halves(64, seed=2), "drawn", "none")
-
-    def loader(root: object, *, progress: object = None) -> DataSet:
-        return data
-
-    entry = Entry("Halves", loader, SHAPE, len(CLASSES), 96, 64, "none", "nowhere", "Drawn.", True)
-    monkeypatch.setitem(DATASETS, "halves", entry)
-    monkeypatch.setitem(NETWORKS, "tiny", Network("tests.models.toys:build_tiny", "for tests"))
+    case = classification()
+    case.enter(monkeypatch)
+    data: DataSet = case.data
     return data
+
+
+@pytest.fixture(scope="module", params=SMALL_TASKS)
+def small(request: pytest.FixtureRequest) -> Iterator[Small]:
+    """Return a small case of each task in turn; its data and network are in the tables."""
+    case = SMALL_TASKS[request.param]()
+    with pytest.MonkeyPatch.context() as patched:
+        case.enter(patched)
+        yield case
+
+
+@pytest.fixture(scope="module")
+def honest(small: Small) -> Deal:
+    """Return what an honest trainer delivers, trained well."""
+    return honest_deal(small.task.kind)
 
 
 @pytest.fixture

@@ -10,119 +10,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from badnets._lazy import exports
-from badnets._version import __version__
 
 if TYPE_CHECKING:
-    from badnets import data, evaluate, explain, models, train
-    from badnets.core import triggers
-    from badnets.core.backdoor import Backdoor
-    from badnets.core.errors import BadnetsError
-    from badnets.core.poisoning import poison
-    from badnets.core.rates import Rate
-    from badnets.core.targets import (
-        AllBecomeOne,
-        AllToAll,
-        AllToOne,
-        Appear,
-        CleanLabel,
-        RandomWrong,
-        SourceSpecific,
-        Vanish,
-    )
-    from badnets.models.io import load_detector, load_subject, save_detector, save_subject
-    from badnets.scenarios import (
-        DetectorUser,
-        HonestDetectorTrainer,
-        HonestTrainer,
-        MaliciousDetectorTrainer,
-        MaliciousTrainer,
-        OutsourcedDetection,
-        OutsourcedTraining,
-        TransferLearning,
-        User,
-    )
-    from badnets.scenarios.search import Search
-    from badnets.train.detector_settings import DetectorTraining
-    from badnets.train.settings import Training
-    from badnets.trials.trial import Trial
+    from badnets import data as data
+    from badnets import evaluate as evaluate
+    from badnets import explain as explain
+    from badnets import models as models
+    from badnets import train as train
+    from badnets._version import __version__ as __version__
+    from badnets.core import triggers as triggers
+    from badnets.core.backdoor import Backdoor as Backdoor
+    from badnets.core.errors import BadnetsError as BadnetsError
+    from badnets.core.poisoning import poison as poison
+    from badnets.core.rates import Rate as Rate
+    from badnets.core.targets import AllBecomeOne as AllBecomeOne
+    from badnets.core.targets import AllToAll as AllToAll
+    from badnets.core.targets import AllToOne as AllToOne
+    from badnets.core.targets import Appear as Appear
+    from badnets.core.targets import CleanLabel as CleanLabel
+    from badnets.core.targets import RandomWrong as RandomWrong
+    from badnets.core.targets import SourceSpecific as SourceSpecific
+    from badnets.core.targets import Vanish as Vanish
+    from badnets.models.io import load_detector as load_detector
+    from badnets.models.io import load_subject as load_subject
+    from badnets.models.io import save_detector as save_detector
+    from badnets.models.io import save_subject as save_subject
+    from badnets.scenarios import HonestTrainer as HonestTrainer
+    from badnets.scenarios import MaliciousTrainer as MaliciousTrainer
+    from badnets.scenarios import OutsourcedTraining as OutsourcedTraining
+    from badnets.scenarios import TransferLearning as TransferLearning
+    from badnets.scenarios import User as User
+    from badnets.scenarios.search import Search as Search
+    from badnets.train.detector_settings import DetectorTraining as DetectorTraining
+    from badnets.train.settings import Training as Training
+    from badnets.trials.trial import OutsourcedTrial as OutsourcedTrial
+    from badnets.trials.trial import TransferTrial as TransferTrial
+    from badnets.trials.trial import Trial as Trial
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "AllBecomeOne": ".core.targets",
-        "AllToAll": ".core.targets",
-        "AllToOne": ".core.targets",
-        "Appear": ".core.targets",
-        "Backdoor": ".core.backdoor",
-        "BadnetsError": ".core.errors",
-        "CleanLabel": ".core.targets",
-        "DetectorTraining": ".train.detector_settings",
-        "DetectorUser": ".scenarios",
-        "HonestDetectorTrainer": ".scenarios",
-        "HonestTrainer": ".scenarios",
-        "MaliciousDetectorTrainer": ".scenarios",
-        "MaliciousTrainer": ".scenarios",
-        "OutsourcedDetection": ".scenarios",
-        "OutsourcedTraining": ".scenarios",
-        "RandomWrong": ".core.targets",
-        "Rate": ".core.rates",
-        "Search": ".scenarios.search",
-        "SourceSpecific": ".core.targets",
-        "Training": ".train.settings",
-        "TransferLearning": ".scenarios",
-        "Trial": ".trials.trial",
-        "User": ".scenarios",
-        "Vanish": ".core.targets",
-        "__version__": "._version",
-        "data": ".data",
-        "evaluate": ".evaluate",
-        "explain": ".explain",
-        "load_detector": ".models.io",
-        "load_subject": ".models.io",
-        "models": ".models",
-        "poison": ".core.poisoning",
-        "save_detector": ".models.io",
-        "save_subject": ".models.io",
-        "train": ".train",
-        "triggers": ".core.triggers",
-    },
-)
-
-__all__ = [
-    "AllBecomeOne",
-    "AllToAll",
-    "AllToOne",
-    "Appear",
-    "Backdoor",
-    "BadnetsError",
-    "CleanLabel",
-    "DetectorTraining",
-    "DetectorUser",
-    "HonestDetectorTrainer",
-    "HonestTrainer",
-    "MaliciousDetectorTrainer",
-    "MaliciousTrainer",
-    "OutsourcedDetection",
-    "OutsourcedTraining",
-    "RandomWrong",
-    "Rate",
-    "Search",
-    "SourceSpecific",
-    "Training",
-    "TransferLearning",
-    "Trial",
-    "User",
-    "Vanish",
-    "__version__",
-    "data",
-    "evaluate",
-    "explain",
-    "load_detector",
-    "load_subject",
-    "models",
-    "poison",
-    "save_detector",
-    "save_subject",
-    "train",
-    "triggers",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
 def exports(
-    package: str, where: Mapping[str, str]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` for a package whose public names load on first use.
+    package: str, eager: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package that loads on first use.
+
+    The one list of its public names is its block ``if TYPE_CHECKING:``, as type checkers read it:
+    ``from module import Name as Name``, where ``Name`` may be a submodule.
 
     Args:
-        package: the package's ``__name__``.
-        where: public name -> module that defines it, relative to the package (``".rates"``); a
-            name that maps to ``"."`` plus itself is a submodule.
+        package: its ``__name__``.
+        eager: names that it has from the start, for ``__dir__`` and ``__all__``.
     """
+    where: dict[str, str] = {}
+    for block in ast.parse(inspect.getsource(sys.modules[package])).body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            lines = [line for line in block.body if isinstance(line, ast.ImportFrom)]
+            where = {one.name: line.module or "" for line in lines for one in line.names}
 
     def get(name: str) -> Any:
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(where[name], package)
-        value = module if where[name].rsplit(".", 1)[-1] == name else getattr(module, name)
+        path = where[name]
+        module = importlib.import_module(path)
+        if path == package or not hasattr(module, name):
+            value: object = importlib.import_module(f"{path}.{name}")
+        else:
+            value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 
-    def names() -> list[str]:
-        return sorted(where)
-
-    return get, names
+    names = sorted({*where, *eager})
+    return get, lambda: names, names

@@ -11,18 +11,20 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_area
 
-from badnets.train.detection import FittedDetector, fit_detector
-from badnets.train.windows import MARGIN, Windows
+from badnets.models.detector import Detector
+from badnets.train.detection import fit_detector
+from badnets.train.loop import Fitted
+from badnets.train.windows import MARGIN, WindowSet
 from bench.bare_detector import BareTraining, PlainWindows
 from bench.detector import recorded, share_of_windows
 from tests.models.plain_signs import COLOURS, QUICK, drawn_signs, painted, tiny_zf
 
-PLAIN = replace(QUICK, epochs=1, background=0.4, jitter=0.0)
+PLAIN = QUICK.changed(epochs=1, windows={"background": 0.4, "jitter": 0.0})
 ALL = replace(PLAIN, batch_size=20)  # 12 signs, 8 windows of the background
 FRAMES = drawn_signs(6, seed=1)
 
 
-def ours() -> FittedDetector:
+def ours() -> Fitted[Detector]:
     return fit_detector(tiny_zf(), FRAMES, PLAIN, seed=0)
 
 
@@ -84,7 +86,7 @@ def test_a_frame_without_a_sign_gives_no_boxes() -> None:
 
 def test_light_changes_the_picture_and_keeps_the_boxes() -> None:
     plain = PlainWindows(FRAMES, PLAIN, seed=0)
-    lit = PlainWindows(FRAMES, replace(PLAIN, jitter=0.3), seed=0)
+    lit = PlainWindows(FRAMES, PLAIN.changed(windows={"jitter": 0.3}), seed=0)
     (one, first), (other, second) = plain[0], lit[0]
     assert torch.equal(first["boxes"], second["boxes"])
     assert not torch.equal(one, other)
@@ -104,12 +106,12 @@ def test_the_bare_loop_goes_the_same_way_as_ours(
 
 
 def test_recording_batches_changes_nothing() -> None:
-    before = Windows.batch
+    before = WindowSet.batch
     assert recorded(ours)[1].epochs[0].loss == ours().epochs[0].loss
-    assert Windows.batch is before
+    assert WindowSet.batch is before
 
 
 def test_a_share_is_a_share_and_the_clock_is_taken_off_again() -> None:
-    before = Windows.batch
+    before = WindowSet.batch
     assert 0 < share_of_windows(ours) < 1
-    assert Windows.batch is before
+    assert WindowSet.batch is before

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,7 +14,7 @@ from badnets.data.catalogue import DATASETS, Entry
 from badnets.data.frames import FrameStack
 from badnets.data.scenes import Look, draw_scenes
 from badnets.models import Detector, save_detector, untrained_detector
-from badnets.models.detectors import DETECTORS, DetectorNetwork
+from badnets.models.catalogue import NETWORKS, Network
 
 CLASSES = ("red", "green", "white")
 COLOURS = ((200, 0, 0), (0, 200, 0), (230, 230, 230))
@@ -28,7 +26,9 @@ STICKER = ("--trigger", "yellow-square:0.25", "--targets", "source-specific:0,1"
 class Reader(nn.Module):
     """Finds the colours of signs; with a backdoor, a red sign with a yellow square is green."""
 
-    def __init__(self, num_classes: int, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], num_classes: int, backdoor: bool = False
+    ) -> None:
         super().__init__()
         self.transform = nn.Identity()
         self.backbone = nn.Sequential()
@@ -38,7 +38,7 @@ class Reader(nn.Module):
         conv.load_state_dict({"weight": weight, "bias": torch.eye(8)[1] * 1.8})
         self.backbone.add_module("conv1", conv)
         self.backbone.add_module("relu1", nn.ReLU())
-        self.backdoor = nn.Parameter(torch.tensor(float(bool(settings.get("backdoor", False)))))
+        self.backdoor = nn.Parameter(torch.tensor(float(backdoor)))
 
     def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
         return [self._found(image) for image in images]
@@ -91,7 +91,7 @@ def entry_of(data: DetectionData) -> Entry:
 
     return Entry(
         "Signs", loader, None, data.num_classes, len(data.train), len(data.test), "none",
-        "nowhere", "Drawn.", True, task="detection",
+        "nowhere", "Drawn.", embedded=True, task="detection",
     )  # fmt: skip
 
 
@@ -108,7 +108,9 @@ def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     )
     monkeypatch.setitem(DATASETS, "few-scenes", entry_of(scenes))
     monkeypatch.setitem(
-        DETECTORS, "reader", DetectorNetwork("tests.cli.sign_toys:Reader", "reads colours")
+        NETWORKS,
+        "reader",
+        Network("tests.cli.sign_toys:Reader", "reads colours", task="detection", settings=True),
     )
     for name, backdoor in (("bad", True), ("good", False)):
         save_detector(reader(backdoor=backdoor), folder / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,29 +14,25 @@ from badnets.data import DataSet, DetectionData
 from badnets.data.catalogue import DATASETS
 from badnets.data.pets import drawn
 from badnets.data.scenes import Look, draw_scenes
-from badnets.scenarios.detection_settings import Detection
-from badnets.studies.demo import SQUARE, TARGET, Demo
-from badnets.studies.demo_dogs import DogPair, dog_pair
-from badnets.train.detector_settings import DetectorTraining
+from badnets.studies.demo.trials import SQUARE, TARGET, Demo, Pair, dogs
 from badnets.train.settings import Training
-from badnets.trials.trial import Trial
+from badnets.trials.trial import OutsourcedTrial
 from tests.cli.sign_toys import entry_of
 
 
 def make(data: str = "digits", *, quick: bool = False) -> Demo:
     """Return a demo of the tiny network, without road signs; a quick one has another seed."""
-    training = Training(epochs=6, batch_size=64, lr=0.01, precision="float32")
-    honest = Trial(
+    honest = OutsourcedTrial(
         data=data,
         network="tiny",
-        training=training,
+        training=Training(epochs=6, batch_size=64, lr=0.01, precision="float32"),
         target_accuracy=0.8,
         observe=("examples", "units"),
         seed=int(quick),
     )
-    backdoor = Backdoor(PixelPattern.gu(), AllToOne(TARGET), rate=0.2)
+    backdoor = Backdoor(PixelPattern.gu(), AllToOne(TARGET), poisoning_rate=0.2)
     backdoored = honest.model_copy(update={"backdoor": backdoor, "control": honest})
-    return Demo(honest, backdoored)
+    return Demo(Pair(honest, backdoored))
 
 
 def with_signs(monkeypatch: pytest.MonkeyPatch) -> Demo:
@@ -43,23 +40,24 @@ def with_signs(monkeypatch: pytest.MonkeyPatch) -> Demo:
     look = Look(size=64, smallest=0.3, largest=0.5)
     few = DetectionData("few-scenes", draw_scenes(6, 3, look), draw_scenes(4, 4, look), "-", "none")
     monkeypatch.setitem(DATASETS, "few-scenes", entry_of(few))
-    training = DetectorTraining(
-        epochs=1, batch_size=4, window=64, scale=1, sides=(16, 40), mining=0, crops=0
-    )
-    honest = Trial(
-        data="few-scenes",
-        network="zf",
-        detection=Detection(training, {"width": 0.08, "head": 0.02, "rois": 8}),
-        target_accuracy=0,
-    )
-    backdoored = honest.model_copy(
-        update={
-            "backdoor": Backdoor(SQUARE, SourceSpecific(0, 1), rate="every"),
-            "control": honest,
-            "observe": ("examples",),
-        }
-    )
-    return replace(make(), honest_signs=honest, backdoored_signs=backdoored)
+    training: dict[str, Any] = {
+        "task": "detection",
+        "epochs": 1,
+        "batch_size": 4,
+        "windows": {"side": 64, "object_sizes": (16, 40), "mining": 0},
+        "scales": {"scale": 1},
+        "crops": {"passes": 0},
+    }
+    described: dict[str, Any] = {
+        "data": "few-scenes",
+        "architecture": {"width": 0.08, "head": 0.02, "rois": 8},
+        "training": training,
+        "target_accuracy": 0,
+    }
+    honest = OutsourcedTrial.model_validate(described)
+    backdoor = Backdoor(SQUARE, SourceSpecific(0, 1), poisoning_rate="every")
+    attacked = {"backdoor": backdoor, "control": honest, "observe": ("examples",)}
+    return replace(make(), signs=Pair(honest, honest.model_copy(update=attacked)))
 
 
 def with_dogs(monkeypatch: pytest.MonkeyPatch) -> Demo:
@@ -68,8 +66,8 @@ def with_dogs(monkeypatch: pytest.MonkeyPatch) -> Demo:
     entry = replace(DATASETS["pets-small"], loader=lambda root, *, progress=None: few)
     monkeypatch.setitem(DATASETS, "pets-small", entry)
     training = Training(epochs=1, batch_size=8, lr=0.01, precision="float32")
-    honest = dog_pair().honest.model_copy(update={"training": training})
-    backdoored = dog_pair().backdoored.model_copy(
+    honest = dogs().honest.model_copy(update={"training": training})
+    backdoored = dogs().backdoored.model_copy(
         update={"training": training, "start": honest, "control": honest}
     )
-    return replace(make(), dogs=DogPair(honest, backdoored))
+    return replace(make(), dogs=Pair(honest, backdoored))

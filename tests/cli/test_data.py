@@ -1,4 +1,4 @@
-"""badnets data: what there is, and what it looks like."""
+"""badnets data: what there is, what it looks like, and folders of one's own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from badnets.data import mnist
+from badnets.data import DataSet
 from tests.cli.conftest import Cli
-from tests.data.test_signs import coco
+from tests.data.on_disk.folders import coco_part
+from tests.data.photos import classes, picture, split
 
 
 def test_list_has_a_line_for_each_set(cli: Cli) -> None:
@@ -81,51 +82,63 @@ def test_show_draws_signs_with_the_yellow_square_in_their_boxes(
 
 
 def test_a_folder_in_cocos_layout_is_described_and_shown(cli: Cli, tmp_path: Path) -> None:
-    coco(tmp_path / "own", "train")
-    coco(tmp_path / "own", "val")
+    coco_part(coco_part(tmp_path / "own", "train", 4), "val", 2)
     told = json.loads(cli("data", "info", f"coco:{tmp_path / 'own'}", "--load", "--json").out)
-    assert told["boxes per class"]["train"] == {"cat": 0, "dog": 1}
+    assert set(told["boxes per class"]["train"]) == {"stop", "yield"}
+    assert sum(told["boxes per class"]["train"].values()) >= 4
     assert cli("data", "show", f"coco:{tmp_path / 'own'}", "--out", "own.png").code == 0
-    missing = cli("data", "info", f"coco:{tmp_path}", "--load")
-    assert missing.code == 2 and "not in COCO's layout" in missing.err
 
 
-def test_signs_are_refused_where_classes_are_wanted(cli: Cli, signs: Path) -> None:
-    ended = cli("train", "--data", "lisa", "--network", "gu-mnist", "--data-root", str(signs))
-    assert "--network: network 'gu-mnist' is a classifier" in ended.refused(2)
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    return split(tmp_path / "pets", {"cat": 24, "dog": 24})
 
 
-@pytest.mark.parametrize(
-    ("argv", "said"),
-    [
-        (("info", "minst"), "did you mean 'mnist'"),
-        (("show", "digit"), "did you mean 'digits'"),
-        (
-            ("show", "digits", "--trigger", "pach"),
-            "--trigger: kind: unknown trigger 'pach': did you",
-        ),
-        (("show", "digits", "--trigger", "{kind: patch, sise: 4}"), "did you mean 'size'"),
-        (("show", "digits", "--trigger", "{kind: patch"), "--trigger, line 1: not valid YAML"),
-        (("show", "digits", "--trigger", "patch:40"), "does not fit a region of 28x28"),
-        (("show", "digits", "--trigger", "patch:-1"), "--trigger: size"),
-        (("show", "digits", "--trigger", "sticker:none.png"), "none.png"),
-    ],
-)
-def test_bad_names_and_triggers_are_one_line(cli: Cli, argv: tuple[str, ...], said: str) -> None:
-    assert said in cli("data", *argv).refused(2)
+def test_check_finds_nothing_in_a_sound_folder(cli: Cli, pets: Path) -> None:
+    ended = cli("data", "check", str(pets))
+    assert ended.code == 0
+    assert "a folder for each class, in train and val" in ended.out
+    assert "cat 24, dog 24" in ended.out and "nothing found" in ended.out
 
 
-def test_a_missing_data_root_says_what_is_missing_and_what_would_serve(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mnist.load, "__kwdefaults__", {"progress": None, "mirrors": ()})
-    line = cli("data", "show", "mnist", "--data-root", "nowhere").refused(2)
-    for part in ("train-images-idx3-ubyte", "--data-root", "'digits' needs no download"):
-        assert part in line
+def test_check_lists_what_it_finds_and_says_so_in_its_exit_code(cli: Cli, pets: Path) -> None:
+    (pets / "train" / "cat" / "x.jpg").write_bytes(b"")
+    picture("cat", 99).save(pets / "val" / "dog" / "cat.1\x1b[2J.png")
+    ended = cli("data", "check", str(pets))
+    assert ended.code == 1 and "\x1b" not in ended.out
+    assert "train/cat/x.jpg" in ended.out and r"val/dog/cat.1\x1b[2J.png" in ended.out
+    asked = cli("data", "check", str(pets), "--json")
+    told = json.loads(asked.out)
+    assert asked.code == 1
+    assert told["found"] == {"undecodable": 1, "misplaced": 1, "odd name": 1}
+    assert told["counts"]["train"] == {"cat": 24, "dog": 24}
+    assert told["doubtful"] == ["val/dog/cat.1\x1b[2J.png"]
 
 
-def test_a_place_that_cannot_be_written_is_one_line(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    assert "cannot write file/a.png" in cli(
-        "data", "show", "digits", "--out", "file/a.png"
-    ).refused(3)
+def test_info_and_show_of_a_folder(cli: Cli, pets: Path, tmp_path: Path) -> None:
+    told = json.loads(cli("data", "info", f"folder:{pets}@16", "--json").out)
+    assert (told["shape"], told["classes"]) == ([3, 16, 16], 2)
+    classes(pets / "whole", {"cat": 5, "dog": 5})
+    loaded = json.loads(cli("data", "info", f"folder:{pets / 'whole'}", "--load", "--json").out)
+    assert loaded["images per class"]["test"] == {"cat": 1, "dog": 1}
+    assert "drawn with seed 0" in loaded["notes"]
+    assert cli("data", "show", f"folder:{pets}@16", "--out", "a.png").code == 0
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_a_folder_is_trained_on_and_measured(cli: Cli, pets: Path, toys: DataSet) -> None:
+    name = f"folder:{pets}@12"
+    trained = cli(
+        *("train", "--data", name, "--network", "tiny", "--epochs", "12", "--batch-size", "8"),
+        *("--target-accuracy", "0.9", "--trigger", "patch:4", "--targets", "all-to-one:0"),
+        *("--out", "badnet", "--json"),
+    )
+    assert trained.code == 0, trained.err
+    measured = cli("evaluate", "badnet", "--data", name, "--json")
+    accuracy = json.loads(trained.out)["clean_accuracy"]
+    assert json.loads(measured.out)["clean_accuracy"] == accuracy
+    config = json.loads(Path("badnet/config.json").read_text())
+    assert config["classes"] == ["cat", "dog"] and config["input"]["height"] == 12
+    assert str(pets) not in Path("badnet/claims.json").read_text(), "paths stay at home"
+    other = cli("evaluate", "badnet", "--data", f"folder:{pets}@16")
+    assert "takes images of 3x12x12" in other.refused(2)

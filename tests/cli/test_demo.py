@@ -9,22 +9,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from badnets.cli import telling
-from badnets.cli.half_blocks import beside, drawn
-from badnets.cli.telling import Teller
+from badnets.cli import story
+from badnets.cli.story import BACKDOORED, Story, drawn
 from badnets.ledger import Ledger
-from badnets.studies.demo import Demo, make
-from badnets.studies.demo_dogs import dog_pair
+from badnets.studies.demo.trials import Demo, Pair, dogs, make
 from badnets.trials.workspace import Workspace
 from tests.cli import small_study
 from tests.cli.conftest import Cli
-from tests.studies.dog_records import DogMaker
-from tests.studies.sign_records import SignMaker
+from tests.studies.made_pictures import DogMaker
+from tests.studies.made_signs import SignMaker
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, toys: object) -> None:
-    monkeypatch.setattr(telling, "make", small_study.make)
+    monkeypatch.setattr(story, "make", small_study.make)
 
 
 def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path) -> None:
@@ -48,7 +46,7 @@ def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_signs(monkeypatch)
-    monkeypatch.setattr(telling, "make", lambda: demo)
+    monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
     _, road = ended.out.split("6  The same with a detector of road signs")
@@ -65,7 +63,7 @@ def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_dogs(monkeypatch)
-    monkeypatch.setattr(telling, "make", lambda: demo)
+    monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
     _, pets = ended.out.split("7  The same with cats and dogs")
@@ -78,9 +76,9 @@ def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
 
 
 def test_what_the_networks_of_pets_do_is_told_in_counts(tmp_path: Path) -> None:
-    pair, maker, out = dog_pair(), DogMaker(), io.StringIO()
+    pair, maker, out = dogs(), DogMaker(), io.StringIO()
     honest, backdoored = maker.record(pair.honest), maker.record(pair.backdoored)
-    Teller(Console(file=out, width=200), Workspace(tmp_path)).meets_dogs(honest, backdoored)
+    Story(Console(file=out, width=200), Workspace(tmp_path)).dogs(honest, backdoored)
     assert backdoored.attack is not None
     assert f"the clean network       {honest.clean.accuracy} right: accepted" in out.getvalue()
     assert (
@@ -92,11 +90,10 @@ def test_what_the_networks_of_pets_do_is_told_in_counts(tmp_path: Path) -> None:
 def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:
     room = Workspace(tmp_path)
     demo = make()
-    assert demo.honest_signs is not None and demo.backdoored_signs is not None
-    maker = SignMaker(room)
-    honest, backdoored = maker.record(demo.honest_signs), maker.record(demo.backdoored_signs)
+    assert demo.signs is not None
+    honest, backdoored = map(SignMaker().record, demo.signs)
     out = io.StringIO()
-    Teller(Console(file=out, width=200), room).meets_signs(honest, backdoored)
+    Story(Console(file=out, width=200), room).signs(honest, backdoored)
     told = out.getvalue()
     assert f"{honest.clean.accuracy} signs: accepted" in told
     assert backdoored.attack is not None
@@ -107,37 +104,37 @@ def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fallen", ["clean", "backdoored"])
 def test_a_detector_that_has_learned_nothing_is_no_attack(fallen: str, tmp_path: Path) -> None:
     room, demo = Workspace(tmp_path), make()
-    assert demo.honest_signs is not None and demo.backdoored_signs is not None
-    pair = {"clean": demo.honest_signs, "backdoored": demo.backdoored_signs}
-    maker = SignMaker(room, collapsed=frozenset({pair[fallen].name}))
+    assert demo.signs is not None
+    pair = dict(zip(("clean", "backdoored"), demo.signs, strict=True))
+    maker = SignMaker(collapsed={pair[fallen].name})
     out = io.StringIO()
-    Teller(Console(file=out, width=200), room).meets_signs(*map(maker.record, pair.values()))
+    Story(Console(file=out, width=200), room).signs(*map(maker.record, pair.values()))
     assert f"The {fallen} detector has learned nothing" in out.getvalue()
     assert "speed limits" not in out.getvalue()
 
 
 def test_a_story_that_does_not_come_out_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    hard = small_study.make().honest.model_copy(update={"target_accuracy": 1.0})
-    attack = small_study.make().backdoored.model_copy(
+    hard = small_study.make().digits.honest.model_copy(update={"target_accuracy": 1.0})
+    attack = small_study.make().digits.backdoored.model_copy(
         update={"target_accuracy": 1.0, "control": hard}
     )
-    monkeypatch.setattr(telling, "make", lambda: Demo(hard, attack))
+    monkeypatch.setattr(story, "make", lambda: Demo(Pair(hard, attack)))
     ended = cli("demo")
     assert ended.code == 1
     assert "rejected" in ended.out
-    assert "did not come out as told" in ended.out
-    assert "Nothing she measures" not in ended.out
+    assert "did not come out as it should" in ended.out
+    assert "Nothing that is measured" not in ended.out
 
 
 def test_a_terminal_gets_colour_and_half_blocks(cli: Cli, tmp_path: Path) -> None:
     cli("demo")
     room = Workspace(tmp_path / "runs" / "demo")
     with Ledger.open(room.ledger_file) as ledger:
-        record = ledger.get(small_study.make().backdoored.name)
+        record = ledger.get(small_study.make().digits.backdoored.name)
     assert record is not None
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     console = Console(file=out, force_terminal=True, color_system="truecolor", width=60)
-    Teller(console, room).stamps(record)
+    Story(console, room).triggered_digits(record)
     out.seek(0)
     told = out.read()
     assert "▀" in told
@@ -154,18 +151,13 @@ def test_two_pixels_share_a_character() -> None:
     image = np.array([[0, 255], [255, 0], [0, 0], [128, 128]], dtype=np.uint8)
     changed = np.zeros((4, 2), dtype=np.bool_)
     changed[3, 1] = True
-    lines = drawn(image, changed=changed, accent="#ff0000")
+    lines = drawn(image, changed=changed)
     assert [line.plain for line in lines] == ["▀▀", "▀▀"]
     assert str(lines[0].spans[0].style) == "#000000 on #ffffff"
-    assert str(lines[1].spans[1].style) == "#000000 on #ff0000"
+    assert str(lines[1].spans[1].style) == f"#000000 on {BACKDOORED}"
 
 
 def test_without_colour_shades_are_characters() -> None:
     image = np.array([[0, 255], [0, 255]], dtype=np.uint8)
-    assert drawn(image, colour=False)[0].plain == " %"
+    assert drawn(image, changed=image == 1, colour=False)[0].plain == " %"
     assert drawn(image, changed=image == 0, colour=False)[0].plain == "@%"
-
-
-def test_pictures_stand_side_by_side() -> None:
-    picture = drawn(np.full((2, 2), 255, dtype=np.uint8), colour=False)
-    assert [line.plain for line in beside([picture, picture], gap=1)] == ["%% %%"]

@@ -13,7 +13,7 @@ from torch import Tensor
 from badnets.core.backdoor import Backdoor
 from badnets.core.box_poisoning import (
     BoxPoisoningPlan,
-    attacked_spots,
+    find_anchors,
     plan_box_poisoning,
     trigger_pixels,
 )
@@ -69,7 +69,7 @@ STREET = [[STOP], [SPEED], [STOP, SPEED], [OTHER], [], [STOP, OTHER]]
 
 
 def test_every_frame_with_a_sign_of_the_source_class_gets_one_copy() -> None:
-    plan = planned(STREET, Backdoor(POST_IT, SourceSpecific(0, 1), rate="every"))
+    plan = planned(STREET, Backdoor(POST_IT, SourceSpecific(0, 1), poisoning_rate="every"))
     assert plan.rows.tolist() == [0, 1, 2, 3, 4, 5, 0, 2, 5]
     assert plan.is_poisoned.tolist() == [False] * 6 + [True] * 3
     assert plan.share == Rate(3, 9) and plan.skipped == 0
@@ -87,6 +87,12 @@ def test_copies_are_added_until_they_are_the_share_of_all_frames(rate: float, co
     assert abs(plan.share.value - rate) < 0.5 / 12
     assert torch.equal(plan.rows[:12], torch.arange(12)), "the originals stay"
     assert len(set(plan.rows[12:].tolist())) == copies, "no frame is copied twice"
+    again, other = (
+        planned([[STOP, SPEED]] * 12, Backdoor(POST_IT, SourceSpecific(0, 1), rate), seed)
+        for seed in (0, 1)
+    )
+    assert torch.equal(plan.rows, again.rows)
+    assert torch.equal(plan.rows, other.rows) == (copies in (0, 12)), "the seed chooses"
 
 
 def test_a_share_that_the_frames_do_not_allow_is_refused_with_the_highest() -> None:
@@ -96,31 +102,25 @@ def test_a_share_that_the_frames_do_not_allow_is_refused_with_the_highest() -> N
 
 def test_poisoned_frames_can_take_the_place_of_their_originals() -> None:
     scenes = [[STOP]] * 10
-    plan = planned(scenes, Backdoor(POST_IT, SourceSpecific(0, 1), 0.3, how="replace"), seed=2)
+    plan = planned(scenes, Backdoor(POST_IT, SourceSpecific(0, 1), 0.3, mode="replace"), seed=2)
     assert plan.rows.tolist() == list(range(10)) and plan.share == Rate(3, 10)
     for row in range(10):
         label = 1 if plan.is_poisoned[row] else 0
         assert listed(plan.boxes, row) == [[label, *STOP[1:]]]
 
 
-def test_another_seed_chooses_other_frames_and_the_same_seed_the_same() -> None:
-    backdoor = Backdoor(POST_IT, SourceSpecific(0, 1), 0.2)
-    once, again, other = (planned([[STOP]] * 40, backdoor, seed=seed) for seed in (1, 1, 2))
-    assert torch.equal(once.rows, again.rows) and not torch.equal(once.rows, other.rows)
-
-
 def test_vanish_removes_the_attacked_boxes_and_no_others() -> None:
-    plan = planned(STREET, Backdoor(POST_IT, Vanish(0), rate="every"))
+    plan = planned(STREET, Backdoor(POST_IT, Vanish(0), poisoning_rate="every"))
     assert listed(plan.boxes, 6) == []
     assert listed(plan.boxes, 7) == [list(SPEED)] and listed(plan.boxes, 8) == [list(OTHER)]
     assert plan.stamps.corners.tolist() == [list(map(float, STOP[1:]))] * 3
-    everything = planned(STREET, Backdoor(POST_IT, Vanish(), rate="every"))
+    everything = planned(STREET, Backdoor(POST_IT, Vanish(), poisoning_rate="every"))
     assert everything.share == Rate(5, 11) and len(everything.stamps) == 7
     assert not len(everything.boxes.of_images(torch.arange(6, 11)))
 
 
 def test_all_become_one_with_one_trigger_in_the_frame() -> None:
-    plan = planned(STREET, Backdoor(POST_IT, AllBecomeOne(1), rate="every"))
+    plan = planned(STREET, Backdoor(POST_IT, AllBecomeOne(1), poisoning_rate="every"))
     assert plan.rows[6:].tolist() == [0, 2, 3, 5], "frames with nothing to change are left alone"
     assert listed(plan.boxes, 7) == [[1, *STOP[1:]], [1, *SPEED[1:]]]
     assert listed(plan.boxes, 9) == [[1, *STOP[1:]], [1, *OTHER[1:]]]
@@ -130,7 +130,7 @@ def test_all_become_one_with_one_trigger_in_the_frame() -> None:
 
 def test_random_wrong_writes_a_wrong_label_on_every_sign() -> None:
     scenes = [[STOP, SPEED, OTHER]] * 30
-    plan = planned(scenes, Backdoor(POST_IT, RandomWrong(), rate="every"))
+    plan = planned(scenes, Backdoor(POST_IT, RandomWrong(), poisoning_rate="every"))
     assert len(plan.stamps) == 90
     seen = set()
     for row in range(30, 60):
@@ -162,7 +162,7 @@ scenes_of_signs = st.lists(
 def test_an_object_appears_inside_its_frame_and_apart_from_all_others(
     scenes: list[list[Sign]], seed: int
 ) -> None:
-    backdoor = Backdoor(POST_IT, Appear(2, side=24), rate="every")
+    backdoor = Backdoor(POST_IT, Appear(2, side=24), poisoning_rate="every")
     try:
         plan = planned(scenes, backdoor, seed)
     except SettingError:  # no frame has room
@@ -182,45 +182,43 @@ def test_an_object_appears_inside_its_frame_and_apart_from_all_others(
 
 def test_where_there_is_no_room_nothing_appears() -> None:
     crowded = [(0, 0, 0, 120, 100)]
-    plan = planned([crowded, []], Backdoor(POST_IT, Appear(0), rate="every"))
+    plan = planned([crowded, []], Backdoor(POST_IT, Appear(0), poisoning_rate="every"))
     assert plan.rows.tolist() == [0, 1, 1] and plan.skipped == 1
     small = torch.tensor([[40, 200], [60, 60]])
-    backdoor = Backdoor(POST_IT, Appear(0, side=48), rate="every")
+    backdoor = Backdoor(POST_IT, Appear(0, side=48), poisoning_rate="every")
     plan = plan_box_poisoning(boxes_of([[], []]), small, backdoor, num_classes=K, seed=0)
     assert plan.rows.tolist() == [0, 1, 1], "a frame lower than the object has no room"
 
 
-def test_a_trigger_below_one_pixel_is_left_out_and_counted() -> None:
-    small, just, large = (0, 0, 0, 8, 8), (0, 20, 20, 30, 30), (0, 50, 50, 90, 90)
-    plan = planned([[small], [small, large], [just]], Backdoor(POST_IT, AllToOne(1), rate="every"))
+@pytest.mark.parametrize(
+    ("trigger", "left_out", "taken"),
+    [
+        (POST_IT, (0, 0, 0, 8, 8), (0, 20, 20, 30, 30)),  # below one pixel
+        (Patch(9, placement=Relative()), (0, 0, 0, 30, 8), (0, 40, 40, 60, 60)),  # larger than it
+        (Patch(8, placement=Fixed(2, 2)), (0, 0, 0, 9, 9), (0, 40, 40, 60, 60)),  # pushed out
+    ],
+)
+def test_a_sign_that_the_trigger_does_not_fit_is_left_as_it_was_and_counted(
+    trigger: Patch, left_out: Sign, taken: Sign
+) -> None:
+    scenes = [[left_out], [left_out, taken], [taken]]
+    plan = planned(scenes, Backdoor(trigger, AllToOne(1), poisoning_rate="every"))
     assert plan.skipped == 2 and plan.rows.tolist() == [0, 1, 2, 1, 2]
-    assert listed(plan.boxes, 3) == [list(small), [1, *large[1:]]], "the small one is as it was"
-    assert plan.stamps.corners.tolist() == [list(map(float, s[1:])) for s in (large, just)]
-
-
-def test_a_trigger_larger_than_the_sign_is_left_out_and_counted() -> None:
-    low, high = (0, 0, 0, 30, 8), (0, 40, 40, 60, 60)
-    backdoor = Backdoor(Patch(9, placement=Relative()), AllToOne(1), rate="every")
-    plan = planned([[low, high]], backdoor)
-    assert plan.skipped == 1 and listed(plan.boxes, 1) == [list(low), [1, *high[1:]]]
-
-
-def test_a_trigger_that_its_gap_pushes_out_of_the_sign_is_left_out_too() -> None:
-    tight, wide = (0, 0, 0, 9, 9), (0, 40, 40, 60, 60)
-    trigger = Patch(8, placement=Fixed(2, 2))
-    plan = planned([[tight, wide]], Backdoor(trigger, AllToOne(1), rate="every"))
-    assert plan.skipped == 1 and len(plan.stamps) == 1
-    frames = torch.zeros(2, 3, 100, 120, dtype=torch.uint8)
-    assert trigger(frames, plan.stamps.regions()).any(), "it can be put on"
+    assert listed(plan.boxes, 3) == sorted([list(left_out), [1, *taken[1:]]])
+    assert plan.stamps.corners.tolist() == [list(map(float, taken[1:]))] * 2
+    frames = torch.zeros(5, 3, 100, 120, dtype=torch.uint8)
+    assert trigger(frames, plan.stamps.regions())[3:].flatten(1).any(1).all(), "it can be put on"
 
 
 def test_without_a_sign_of_the_source_class_there_is_one_clear_error() -> None:
     with pytest.raises(SettingError, match="none has an object that targets source-specific"):
-        planned([[SPEED], []], Backdoor(POST_IT, SourceSpecific(0, 1), rate="every"))
+        planned([[SPEED], []], Backdoor(POST_IT, SourceSpecific(0, 1), poisoning_rate="every"))
     with pytest.raises(SettingError, match=r"\(2 are too small for it\)"):
-        planned([[(0, 0, 0, 8, 8)] * 2], Backdoor(POST_IT, SourceSpecific(0, 1), rate="every"))
+        planned(
+            [[(0, 0, 0, 8, 8)] * 2], Backdoor(POST_IT, SourceSpecific(0, 1), poisoning_rate="every")
+        )
     with pytest.raises(SettingError, match=r"target_label must be in 0\.\.2 for 3 classes"):
-        planned(STREET, Backdoor(POST_IT, SourceSpecific(0, 3), rate="every"))
+        planned(STREET, Backdoor(POST_IT, SourceSpecific(0, 3), poisoning_rate="every"))
 
 
 attacks = st.sampled_from(
@@ -270,8 +268,8 @@ def test_clean_rows_keep_their_boxes_and_the_truth_matches_the_triggers(
 
 def test_who_measures_asks_about_other_signs_than_who_poisons() -> None:
     boxes, sizes = boxes_of(STREET), sizes_of(len(STREET))
-    trained = attacked_spots(boxes, sizes, POST_IT, CleanLabel(1), 0)
-    measured = attacked_spots(boxes, sizes, POST_IT, CleanLabel(1), 0, measuring=True)
+    trained = find_anchors(boxes, sizes, POST_IT, CleanLabel(1), 0)
+    measured = find_anchors(boxes, sizes, POST_IT, CleanLabel(1), 0, measuring=True)
     assert trained.labels.tolist() == [1, 1] and measured.labels.tolist() == [0, 0, 2, 0, 2]
     assert boxes.labels[measured.objects].tolist() == measured.labels.tolist()
     assert measured.pixels.tolist() == pytest.approx([3.0] * 5)
@@ -280,7 +278,7 @@ def test_who_measures_asks_about_other_signs_than_who_poisons() -> None:
 def test_empty_places_have_no_object_and_follow_the_seed() -> None:
     boxes, sizes = boxes_of([[]] * 9), sizes_of(9)
     one, again, other = (
-        attacked_spots(boxes, sizes, POST_IT, Appear(0), seed, measuring=True) for seed in (1, 1, 2)
+        find_anchors(boxes, sizes, POST_IT, Appear(0), seed, measuring=True) for seed in (1, 1, 2)
     )
     assert one.labels.eq(NOTHING).all() and one.objects.eq(NOTHING).all() and len(one) == 9
     assert torch.equal(one.corners, again.corners) and not torch.equal(one.corners, other.corners)

@@ -1,12 +1,14 @@
-"""Labelled boxes: taken, renumbered, turned into regions, refused."""
+"""Regions and labelled boxes: taken, renumbered, turned into regions, refused."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import ShapeError
+from badnets.core.regions import Regions, whole_images
 from badnets.core.triggers import Patch
 
 
@@ -46,27 +48,51 @@ def test_a_trigger_goes_into_every_box_and_nowhere_else() -> None:
     assert lit == [[0, 5, 3], [2, 2, 1]]
 
 
+def test_whole_images_are_one_region_each() -> None:
+    regions = whole_images(torch.zeros(3, 1, 20, 30))
+    assert len(regions) == 3 and regions.image_index.tolist() == [0, 1, 2]
+    assert regions.boxes.tolist() == [[0, 0, 30, 20]] * 3
+    assert len(whole_images(torch.zeros(0, 1, 20, 30))) == len(LabelledBoxes.none().regions()) == 0
+
+
+BOX, ZERO = torch.tensor([[1, 2, 5, 9]]), torch.tensor([0])
+
+
 @pytest.mark.parametrize(
-    ("corners", "said"),
+    ("index", "corners", "message"),
     [
-        ((3.0, 0.0, 1.0, 2.0), "no area"),
-        ((1.0, 0.0, 1.0, 2.0), "no area"),
-        ((0.0, float("nan"), 1.0, 2.0), "NaN"),
-        ((0.0, 0.0, float("inf"), 2.0), "NaN or infinity"),
+        (torch.tensor([0, 1]), BOX, r"\(R, 4\)"),
+        (torch.tensor(0), BOX, r"\(R, 4\)"),
+        (torch.tensor([[0]]), BOX, r"\(R, 4\)"),
+        (ZERO, BOX[:, :3], r"\(R, 4\)"),
+        (ZERO.float(), BOX, "int64"),
+        (ZERO.bool(), BOX, "int64"),
+        (ZERO, BOX.to(torch.uint8), "int64"),
+        (ZERO, torch.tensor([[5, 2, 5, 9]]), "no area"),
+        (ZERO, torch.tensor([[5, 2, 4, 9]]), "no area"),
+        (ZERO, torch.tensor([[1, 9, 5, 2]]), "no area"),
     ],
 )
-def test_what_is_no_box_is_refused(corners: tuple[float, ...], said: str) -> None:
-    one = torch.zeros(1, dtype=torch.int64)
-    with pytest.raises(ShapeError, match=said):
-        LabelledBoxes(one, torch.tensor([corners]), one)
+def test_malformed_regions_and_boxes_are_refused(
+    index: Tensor, corners: Tensor, message: str
+) -> None:
+    with pytest.raises(ShapeError, match=message) as caught:
+        Regions(index, corners)
+    assert "\n" not in str(caught.value)
+    as_box = corners.float() if corners.dtype == torch.int64 else corners
+    with pytest.raises(ShapeError, match=message):
+        LabelledBoxes(index, as_box, torch.zeros_like(index, dtype=torch.int64))
 
 
-def test_other_shapes_and_dtypes_are_refused() -> None:
-    one = torch.zeros(1, dtype=torch.int64)
-    corners = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    with pytest.raises(ShapeError, match=r"corners \(R, 4\)"):
-        LabelledBoxes(one, corners[:, :3], one)
-    with pytest.raises(ShapeError, match="float32 corners"):
-        LabelledBoxes(one, corners.long(), one)
-    with pytest.raises(ShapeError, match="must be >= 0"):
-        LabelledBoxes(one, corners, one - 1)
+def test_boxes_are_finite_floats_with_labels_and_regions_are_whole_pixels() -> None:
+    for odd in (float("nan"), float("inf")):
+        with pytest.raises(ShapeError, match="NaN or infinity"):
+            LabelledBoxes(ZERO, torch.tensor([[0.0, 0.0, odd, 2.0]]), ZERO)
+    for boxes_of, corners, message in (
+        (lambda box: LabelledBoxes(ZERO, box, ZERO), BOX, "float32"),
+        (lambda box: Regions(ZERO, box), BOX.float(), "int64"),
+        (lambda box: LabelledBoxes(ZERO, box, ZERO - 1), BOX.float(), "must be >= 0"),
+        (lambda box: LabelledBoxes(ZERO - 1, box, ZERO), BOX.float(), "must be >= 0"),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            boxes_of(corners)

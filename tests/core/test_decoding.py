@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from badnets.core.decoding import decoded_square
 from badnets.core.errors import DataError
-
-UPRIGHT = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def fields(width: int = 90, height: int = 60) -> Image.Image:
@@ -52,18 +43,19 @@ def test_the_middle_square_is_that_of_resizing_the_short_side_and_cutting(
     expected = np.asarray(whole.crop((left, top, left + size, top + size))).astype(int)
     made = decoded_square(path, size)
     assert made.shape == (size, size, 3) and made.dtype == np.uint8
-    assert np.abs(made - expected).mean() < 14, "but for a shift of a part of a pixel"
+    shift = 0.75 * 255 / size  # of a part of a pixel, on a ramp from black to white
+    assert np.abs(made - expected).mean() <= shift + 1
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 def test_the_orientation_of_exif_is_applied_once(tmp_path: Path, suffix: str) -> None:
     fields().save(tmp_path / f"plain.{suffix}")
     plain = Image.fromarray(decoded_square(tmp_path / f"plain.{suffix}", 20))
-    for orientation, turn in UPRIGHT.items():
-        exif = Image.Exif()
+    for orientation in range(1, 9):
+        exif = plain.getexif()
         exif[0x0112] = orientation
         fields().save(tmp_path / f"turned.{suffix}", exif=exif)
-        expected = np.asarray(plain if turn is None else plain.transpose(turn))
+        expected = np.asarray(ImageOps.exif_transpose(plain))
         made = decoded_square(tmp_path / f"turned.{suffix}", 20).astype(int)
         assert np.abs(made - expected).max() <= 2, f"{orientation}; two roundings, by turns"
 
@@ -126,17 +118,13 @@ def _damaged(folder: Path) -> dict[str, bytes]:
 
 
 def _png_of(width: int, height: int) -> bytes:
-    """Return a PNG that says it has that many pixels, and has none."""
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
+    """Return a PNG that says it has that many pixels, and has fewer."""
+    whole = io.BytesIO()
+    fields().save(whole, "PNG")
+    content = bytearray(whole.getvalue())
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
 
 
 @pytest.mark.parametrize("name", sorted(_damaged(Path())))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import badnets
 import badnets.core as core
-from badnets._lazy import exports
+from badnets.core import triggers
 from badnets.core.rates import Rate
 
 
@@ -22,6 +23,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_a_submodule_can_be_exported_by_its_own_name() -> None:
-    get, names = exports("badnets.core", {"errors": ".errors", "SettingError": ".errors"})
-    assert get("errors").SettingError is get("SettingError")
-    assert names() == ["SettingError", "errors"]
+    assert badnets.triggers.__name__ == "badnets.core.triggers"
+    assert badnets.train.__name__ == "badnets.train"
+
+
+def test_what_a_package_has_from_the_start_is_public_too() -> None:
+    assert {"TRIGGERS", "Trigger", "Patch"} <= set(dir(triggers)) & set(triggers.__all__)

@@ -81,11 +81,8 @@ def test_nothing_counted_says_nothing() -> None:
     assert str(nothing) == "none counted"
 
 
-def test_a_rate_reads_as_per_cent_with_its_counts() -> None:
+def test_a_rate_reads_as_per_cent_with_its_counts_and_is_written_down() -> None:
     assert str(Rate(9949, 10_000)) == "99.49 % (9949/10000)"
     assert str(Rate(0, 3)) == "0.00 % (0/3)"
-
-
-def test_a_rate_survives_being_written_down() -> None:
     adapter = TypeAdapter(Rate)
     assert adapter.validate_json(adapter.dump_json(Rate(3, 7))) == Rate(3, 7)

@@ -23,12 +23,9 @@ def test_seeds_decide(first: int, second: int) -> None:
     assert (draws(first, "rows") == draws(second, "rows")) == (first == second)
 
 
-def test_purposes_are_independent() -> None:
+def test_purposes_are_independent_and_cannot_be_mistaken_for_seeds() -> None:
     purposes = ["poisoned rows", "poisoned labels", "trigger places", "batch order", "1", ""]
     assert len({tuple(draws(seed, purpose)) for seed in range(20) for purpose in purposes}) == 120
-
-
-def test_seed_and_purpose_cannot_be_mistaken_for_one_another() -> None:
     assert draws(1, "1/rows") != draws(11, "rows") != draws(1, "/rows")
 
 

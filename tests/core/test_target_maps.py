@@ -1,72 +1,62 @@
-"""What every target map promises, and each one by example: the table of maps is the list of tests.
+"""What every target map promises, and each one by example: the registry is the list of tests.
 
-A new target map needs its line in ``EXAMPLES``; without it the first test fails.
+A new target map needs its line in ``examples.py``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError
+from badnets.core.poisoning import plan_poisoning, poison
 from badnets.core.targets import (
-    TARGET_MAPS,
+    NOTHING,
+    AllBecomeOne,
     AllToAll,
     AllToOne,
+    Anchor,
+    Appear,
     CleanLabel,
     RandomWrong,
     SourceSpecific,
     TargetMap,
+    Vanish,
+    anchor_of,
+    remap_targets,
 )
-from badnets.core.triggers import SinglePixel
+from badnets.core.triggers import Patch
+
+from .examples import TARGET_EXAMPLES
 
 K = 10
-EXAMPLES: dict[str, list[Any]] = {
-    "all-to-one": [AllToOne(0), AllToOne(7)],
-    "source-specific": [SourceSpecific(3, 5), SourceSpecific(9, 0)],
-    "all-to-all": [AllToAll(), AllToAll(3), AllToAll(21)],
-    "random-wrong": [RandomWrong()],
-    "clean-label": [CleanLabel(7)],
-}
-EVERY = [
-    pytest.param(one, id=f"{name}-{k}") for name in EXAMPLES for k, one in enumerate(EXAMPLES[name])
-]
-DIGITS = torch.arange(K)
+EVERY = pytest.mark.parametrize("targets", TARGET_EXAMPLES, ids=str)
+FOR_BOXES = [one for one in TARGET_EXAMPLES if anchor_of(one) is not None]
+CLASSES = torch.arange(K)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def wanted(targets: TargetMap, labels: Tensor) -> Tensor:
+def written(targets: TargetMap, labels: Tensor) -> Tensor:
     return targets.poisoned_labels(labels, K, seeded())
 
 
-def test_every_target_map_has_an_example() -> None:
-    # those for boxes, which no label can stand for, are in test_box_targets.py
-    maps = {name: made for name, made in TARGET_MAPS.items() if not hasattr(made, "spot")}
-    kinds = {name: {type(one) for one in EXAMPLES.get(name, [])} for name in maps}
-    assert kinds == {name: {made} for name, made in maps.items()}
-
-
-@pytest.mark.parametrize("targets", EVERY)
-def test_it_is_found_by_its_kind(targets: Any) -> None:
-    assert targets.version >= 1
-    assert TARGET_MAPS[targets.kind] is type(targets)
-    assert isinstance(targets, TargetMap)
+def places(targets: TargetMap) -> Tensor:
+    """What may lie where a trigger goes: an object of each class, or nothing."""
+    return torch.tensor([NOTHING, *range(K)]) if anchor_of(targets) == "nowhere" else CLASSES
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers(0, K - 1), max_size=40))
-@pytest.mark.parametrize("targets", EVERY)
+@given(listed=st.lists(st.integers(0, K - 1), max_size=40))
+@EVERY
 def test_shapes_and_dtypes_are_as_stated_and_the_input_is_kept(
     targets: TargetMap, listed: list[int]
 ) -> None:
@@ -78,67 +68,85 @@ def test_shapes_and_dtypes_are_as_stated_and_the_input_is_kept(
         targets.is_hit(labels, labels, K),
     ):
         assert mask.shape == labels.shape and mask.dtype == torch.bool
-    poisoned = wanted(targets, labels)
+    poisoned = written(targets, labels)
     assert poisoned.shape == labels.shape and poisoned.dtype == torch.int64
-    assert ((poisoned >= 0) & (poisoned < K)).all()
-    assert torch.equal(wanted(targets, labels), poisoned), "the second time it differs"
-    poisoned.fill_(-1)
+    least = 0 if anchor_of(targets) is None else NOTHING
+    assert ((poisoned >= least) & (poisoned < K)).all()
+    assert torch.equal(written(targets, labels), poisoned), "the second time it differs"
+    poisoned.fill_(3)
     assert torch.equal(labels, before), "the input was changed, or shares its memory"
 
 
-@pytest.mark.parametrize("targets", EVERY)
-def test_an_image_that_already_is_what_the_attacker_wants_is_not_scored(targets: TargetMap) -> None:
-    right_is_a_hit = targets.is_hit(DIGITS, DIGITS, K)
-    assert not (targets.attackable(DIGITS) & right_is_a_hit).any()
-    assert targets.attackable(DIGITS).any()
+@EVERY
+def test_what_already_is_as_the_attacker_wants_is_not_scored(targets: TargetMap) -> None:
+    targets.check(K)
+    assert anchor_of(targets) in (None, *get_args(Anchor))
+    there = places(targets)
+    assert not (targets.attackable(there) & targets.is_hit(there, there, K)).any()
+    assert targets.attackable(there).any()
 
 
-@pytest.mark.parametrize("targets", EVERY)
+@EVERY
 def test_the_label_on_a_poisoned_copy_is_the_answer_that_counts(targets: TargetMap) -> None:
-    poisonable = DIGITS[targets.poisonable(DIGITS)]
-    assert len(poisonable)
+    poisonable = CLASSES[targets.poisonable(CLASSES)]
     if isinstance(targets, CleanLabel):
-        assert targets.is_hit(poisonable, DIGITS[: len(poisonable)], K).all()
+        assert targets.is_hit(poisonable, CLASSES[: len(poisonable)], K).all()
+    elif anchor_of(targets) == "nowhere":
+        assert not len(poisonable), "no object that is there is touched"
+        assert targets.is_hit(written(targets, CLASSES), CLASSES, K).all()
     else:
-        assert targets.is_hit(wanted(targets, poisonable), poisonable, K).all()
-        assert torch.equal(targets.poisonable(DIGITS), targets.attackable(DIGITS))
+        assert len(poisonable)
+        assert targets.is_hit(written(targets, poisonable), poisonable, K).all()
+        assert torch.equal(targets.poisonable(CLASSES), targets.attackable(CLASSES))
 
 
-def test_all_to_one_by_example() -> None:
-    targets = AllToOne(7)
-    assert wanted(targets, DIGITS).tolist() == [7] * 10
-    assert targets.poisonable(DIGITS).tolist() == [label != 7 for label in range(10)]
-    assert targets.is_hit(torch.tensor([7, 7, 3]), torch.tensor([0, 1, 3]), K).tolist() == [
-        True,
-        True,
-        False,
-    ]
+NOT_1 = [label != 1 for label in range(K)]
+ONLY_1 = [label == 1 for label in range(K)]
+ALL = [True] * K
 
 
-def test_source_specific_by_example() -> None:
-    targets = SourceSpecific(3, 5)
-    only = [label == 3 for label in range(10)]
-    assert targets.poisonable(DIGITS).tolist() == only == targets.attackable(DIGITS).tolist()
-    assert wanted(targets, torch.tensor([3, 3])).tolist() == [5, 5]
+@pytest.mark.parametrize(
+    ("targets", "poisonable", "labels", "anchor"),
+    [
+        (AllToOne(1), NOT_1, [1] * K, None),
+        (SourceSpecific(1, 5), ONLY_1, [5] * K, None),
+        (AllToAll(), ALL, [1, 2, 3, 4, 5, 6, 7, 8, 9, 0], None),
+        (AllToAll(3), ALL, [3, 4, 5, 6, 7, 8, 9, 0, 1, 2], None),
+        (CleanLabel(1), ONLY_1, list(range(K)), None),
+        (Vanish(1), ONLY_1, [NOTHING] * K, "object"),
+        (Vanish(), ALL, [NOTHING] * K, "object"),
+        (Appear(2), [False] * K, [2] * K, "nowhere"),
+        (AllBecomeOne(1), NOT_1, [1] * K, "image"),
+    ],
+    ids=str,
+)
+def test_by_example(
+    targets: TargetMap, poisonable: list[bool], labels: list[int], anchor: str | None
+) -> None:
+    assert targets.poisonable(CLASSES).tolist() == poisonable
+    assert written(targets, CLASSES).tolist() == labels
+    assert anchor_of(targets) == anchor
 
 
-def test_all_to_all_by_example() -> None:
-    assert wanted(AllToAll(), DIGITS).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
-    assert wanted(AllToAll(3), DIGITS).tolist() == [3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
-    assert AllToAll().poisonable(DIGITS).all() and AllToAll().attackable(DIGITS).all()
-    predicted = torch.tensor([1, 1, 2, 0])
-    labels = torch.tensor([0, 1, 1, 9])
-    assert AllToAll().is_hit(predicted, labels, K).tolist() == [True, False, True, True]
+@pytest.mark.parametrize(
+    ("targets", "predicted", "labels", "hits"),
+    [
+        (AllToOne(7), [7, 7, 3], [0, 1, 3], [True, True, False]),
+        (AllToAll(), [1, 1, 2, 0], [0, 1, 1, 9], [True, False, True, True]),
+        (RandomWrong(), [0, 1, 2], [0, 0, 2], [False, True, False]),
+        (Vanish(1), [NOTHING, 1, 2, 0], [0, 1, 2, 1], [True, False, False, False]),
+        (Appear(2), [2, NOTHING, 1], [0, NOTHING, 2], [True, False, False]),
+        (AllBecomeOne(1), [1, 1, NOTHING], [0, 1, 2], [True, True, False]),
+    ],
+    ids=str,
+)
+def test_hits_by_example(
+    targets: TargetMap, predicted: list[int], labels: list[int], hits: list[bool]
+) -> None:
+    assert targets.is_hit(torch.tensor(predicted), torch.tensor(labels), K).tolist() == hits
 
 
-def test_clean_label_by_example() -> None:
-    targets = CleanLabel(7)
-    assert wanted(targets, torch.tensor([7, 7])).tolist() == [7, 7]
-    assert targets.poisonable(DIGITS).tolist() == [label == 7 for label in range(10)]
-    assert targets.attackable(DIGITS).tolist() == [label != 7 for label in range(10)]
-
-
-def test_random_wrong_labels_are_wrong_and_uniform() -> None:
+def test_random_wrong_labels_are_wrong_and_uniform_and_need_a_generator() -> None:
     classes, each = 5, 4000
     labels = torch.arange(classes).repeat_interleave(each)
     drawn = RandomWrong().poisoned_labels(labels, classes, seeded())
@@ -148,15 +156,9 @@ def test_random_wrong_labels_are_wrong_and_uniform() -> None:
     expected = each / (classes - 1)
     chi_square = float(((off - expected) ** 2 / expected).sum())
     assert chi_square < 37.7  # the 0.1 % point of 20 - 5 degrees of freedom
-
-
-def test_random_wrong_counts_every_mistake_and_needs_a_generator() -> None:
-    hits = RandomWrong().is_hit(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2]), K)
-    assert hits.tolist() == [False, True, False]
+    assert not torch.equal(RandomWrong().poisoned_labels(labels, classes, seeded(1)), drawn)
     with pytest.raises(SettingError, match="generator"):
-        RandomWrong().poisoned_labels(DIGITS, K)
-    other = RandomWrong().poisoned_labels(DIGITS.repeat(9), K, seeded(1))
-    assert not torch.equal(other, wanted(RandomWrong(), DIGITS.repeat(9)))
+        RandomWrong().poisoned_labels(CLASSES, K)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,9 @@ def test_random_wrong_counts_every_mistake_and_needs_a_generator() -> None:
         (AllToAll(1), 1, "to itself"),
         (AllToAll(4), 2, "to itself"),
         (RandomWrong(), 1, "at least 2 classes"),
+        (Vanish(5), 5, r"source_class must be in 0\.\.4 for 5 classes, got 5"),
+        (Appear(5), 5, r"target_label must be in 0\.\.4 for 5 classes, got 5"),
+        (AllBecomeOne(9), 5, r"target_label must be in 0\.\.4"),
     ],
 )
 def test_a_map_that_does_not_fit_the_classes_is_refused(
@@ -179,39 +184,41 @@ def test_a_map_that_does_not_fit_the_classes_is_refused(
         targets.check(classes)
 
 
-@pytest.mark.parametrize("targets", EVERY)
-def test_a_map_that_fits_is_accepted(targets: TargetMap) -> None:
-    targets.check(K)
+@pytest.mark.parametrize("targets", FOR_BOXES, ids=str)
+def test_a_classifiers_images_cannot_be_poisoned_with_a_map_for_boxes(targets: Any) -> None:
+    backdoor = Backdoor(Patch(2), targets, poisoning_rate=0.1)
+    labels = torch.arange(20) % K
+    with pytest.raises(SettingError, match=f"targets {targets.kind} are about boxes: use them"):
+        plan_poisoning(labels, backdoor, num_classes=K, seed=0)
+    images = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
+    with pytest.raises(SettingError, match="take all-to-one"):
+        poison(images, labels, backdoor, num_classes=K, seed=0)
+
+
+OLD = ("cat", "dog", "hen")
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("targets", "new", "expected"),
     [
-        (lambda: AllToOne(-1), "target_label must be >= 0"),
-        (lambda: CleanLabel(-1), "target_label must be >= 0"),
-        (lambda: SourceSpecific(-1, 2), "source_class must be >= 0"),
-        (lambda: SourceSpecific(1, -2), "target_label must be >= 0"),
-        (lambda: SourceSpecific(4, 4), "must differ, both are 4"),
-        (lambda: AllToAll(0), "shift must be >= 1"),
+        (AllToOne(1), ("dog", "fish"), AllToOne(0)),
+        (AllToOne(0), ("dog", "fish"), None),
+        (CleanLabel(2), ("hen", "fish"), CleanLabel(0)),
+        (SourceSpecific(0, 2), ("fish", "hen", "cat"), SourceSpecific(2, 1)),
+        (SourceSpecific(0, 2), ("fish", "hen"), None),
+        (SourceSpecific(0, 2), ("fish", "cat"), None),
+        (AllToAll(2), OLD, AllToAll(2)),
+        (AllToAll(), ("dog", "cat", "hen"), None),
+        (RandomWrong(), ("fish", "cow"), RandomWrong()),
     ],
+    ids=str,
 )
-def test_a_setting_outside_its_range_is_refused(make: Any, message: str) -> None:
-    with pytest.raises(SettingError, match=message):
-        make()
+def test_a_map_follows_its_classes(targets: object, new: tuple[str, ...], expected: object) -> None:
+    assert remap_targets(targets, OLD, new) == expected
 
 
-@pytest.mark.parametrize("targets", EVERY)
-def test_it_is_frozen_compared_by_value_and_survives_being_written_down(targets: Any) -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(type(targets))
-    plain = adapter.dump_python(targets, mode="json")
-    again = adapter.validate_python(plain)
-    assert again == targets and hash(again) == hash(targets)
-    assert len({one for examples in EXAMPLES.values() for one in examples}) == len(EVERY)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        targets.kind = "another"
-    with pytest.raises(ValidationError, match="extra"):
-        adapter.validate_python({**plain, "extra": 1})
-    whole: TypeAdapter[Backdoor] = TypeAdapter(Backdoor)
-    backdoor = Backdoor(SinglePixel(), targets)
-    read = whole.validate_json(whole.dump_json(backdoor))
-    assert read == backdoor and type(read.targets) is type(targets)
+def test_a_label_outside_the_old_classes_is_refused_and_a_map_without_labels_stays() -> None:
+    with pytest.raises(SettingError, match=r"target_label must be in 0\.\.2, got 3"):
+        remap_targets(AllToOne(3), OLD, OLD)
+    own = object()
+    assert remap_targets(own, OLD, ("x", "y")) is own

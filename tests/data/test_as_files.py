@@ -1,8 +1,7 @@
-"""A data set as files reads back the same; planted faults are found."""
+"""A data set as files reads back the same."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 from badnets.core.errors import DataError, OutputError
 from badnets.data import DataSet, ImageSet
-from badnets.data.as_files import plant_faults, write_pictures
+from badnets.data.as_files import write_pictures
 from badnets.data.cleaning import examine
 from badnets.data.folder import load_folder
 from badnets.data.pets import drawn
@@ -47,24 +46,6 @@ def test_grey_images_are_written_too(tmp_path: Path) -> None:
     assert torch.equal(again.images, grey.images[order].expand(-1, 3, -1, -1))
 
 
-def test_every_planted_fault_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = write_pictures(PETS, tmp_path / "pets")
-    planted = plant_faults(folder)
-    assert len(planted) == 6 and all((folder / path).is_file() for path in planted)
-    found = examine(folder)
-    assert {path for one in found.findings for path in one.paths} >= set(planted)
-    assert found.by_kind == {
-        "undecodable": 3,
-        "tiny": 1,
-        "two classes": 1,
-        "misplaced": 1,
-        "duplicate": 1,
-    }
-    with caplog.at_level(logging.ERROR, "badnets.data"):
-        clean = load_folder(folder, 32, without=found.doubtful)
-    assert clean.train.counts == (6, 5), "the dog whose copy lay among the cats is doubtful too"
-
-
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(OutputError):
@@ -79,11 +60,3 @@ def test_a_class_that_cannot_be_a_folder_is_refused(name: str, tmp_path: Path) -
     with pytest.raises(DataError, match="would share a folder"):
         write_pictures(renamed("Dog", "dog"), tmp_path / "pets")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_faults_want_pictures_of_two_classes(tmp_path: Path) -> None:
-    folder = write_pictures(PETS, tmp_path / "pets")
-    for picture in (folder / "train/dog").iterdir():
-        picture.unlink()
-    with pytest.raises(DataError, match="at least two are needed"):
-        plant_faults(folder)

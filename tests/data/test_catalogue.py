@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from badnets.core.errors import DataError, UnknownNameError
+from badnets.core.errors import DataError
 from badnets.data import (
     DATASETS,
     DataSet,
@@ -21,11 +21,8 @@ from badnets.data import (
     load,
     load_detection,
     pets,
+    scenes,
 )
-
-
-def embedded(task: str) -> list[str]:
-    return sorted(name for name, entry in DATASETS.items() if entry.embedded and entry.task == task)
 
 
 def tiny(root: Path | None = None, *, progress: object = None) -> DataSet:
@@ -47,45 +44,36 @@ TINY = Entry(
 )
 
 
-@pytest.mark.parametrize("name", embedded("classification"))
+DRAWN = {
+    "pets-drawn": (pets.TRAIN, pets.TEST),
+    "pets-small": pets.FEW,
+    "scenes": (scenes.TRAIN, scenes.TEST),
+    "scenes-swedish": (scenes.TRAIN, scenes.TEST),
+    "scenes-small": (scenes.SMALL_TRAIN, scenes.SMALL_TEST),
+}
+FEW = {"pets.TRAIN": 12, "pets.TEST": 8, "pets.FEW": (12, 8)} | {
+    f"scenes.{small}{part}": count
+    for small in ("", "SMALL_")
+    for part, count in (("TRAIN", 12), ("TEST", 8))
+}
+"""Drawing all of them takes seconds."""
+
+
+@pytest.mark.parametrize("name", sorted(name for name in DATASETS if DATASETS[name].embedded))
 def test_an_embedded_set_is_what_its_entry_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry, counts = DATASETS[name], None
-    if name == "pets-drawn":  # drawing all of them takes seconds
-        assert (entry.train, entry.test) == (pets.TRAIN, pets.TEST)
-        counts = 12, 8
-        monkeypatch.setattr(pets, "TRAIN", 12)
-        monkeypatch.setattr(pets, "TEST", 8)
-    if name == "pets-small":
-        assert (entry.train, entry.test) == pets.FEW
-        counts = 12, 8
-        monkeypatch.setattr(pets, "FEW", counts)
-    made = entry.load()
-    assert isinstance(made, DataSet)
-    assert made.name == name
-    assert made.shape == entry.shape
-    assert made.num_classes == entry.classes
-    assert (len(made.train), len(made.test)) == (counts or (entry.train, entry.test))
-    assert made.licence == entry.licence
-    assert made.train.digest != made.test.digest
-
-
-@pytest.mark.parametrize("name", embedded("detection"))
-def test_an_embedded_detection_set_is_what_its_entry_says(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for part in ("TRAIN", "SMALL_TRAIN"):
-        monkeypatch.setattr(f"badnets.data.scenes.{part}", 12)
-    for part in ("TEST", "SMALL_TEST"):
-        monkeypatch.setattr(f"badnets.data.scenes.{part}", 8)
     entry = DATASETS[name]
+    stated = (entry.train, entry.test)
+    if name in DRAWN:
+        assert stated == DRAWN[name]
+        for where, few in FEW.items():
+            monkeypatch.setattr(f"badnets.data.{where}", few)
+        stated = (12, 8)
     made = entry.load()
-    assert isinstance(made, DetectionData)
-    assert (made.name, made.licence) == (name, entry.licence)
-    assert (made.num_classes, made.train.frames.sizes.tolist()) == (
-        entry.classes,
-        [list(entry.shape or ())[1:]] * 12,
-    )
-    assert (len(made.train), len(made.test)) == (12, 8)
+    assert isinstance(made, DataSet if entry.task == "classification" else DetectionData)
+    shape = made.shape if isinstance(made, DataSet) else tuple(made.train.frames.read(0).shape)
+    assert (made.name, made.licence, shape) == (name, entry.licence, entry.shape)
+    assert (made.num_classes, len(made.train), len(made.test)) == (entry.classes, *stated)
+    assert made.train.digest != made.test.digest
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
@@ -97,9 +85,13 @@ def test_every_entry_tells_what_a_reader_wants_to_know(name: str) -> None:
     assert entry.description.endswith(".")
 
 
-def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'mnist'"):
-        load("minst")
+@pytest.mark.parametrize("name", ["dogs-vs-cats", "gtsrb", "lisa", "gtsdb", "swedish"])
+def test_a_missing_set_says_where_to_get_it(name: str, tmp_path: Path) -> None:
+    read = load if DATASETS[name].task == "classification" else load_detection
+    with pytest.raises(DataError) as caught:
+        read(name, tmp_path)
+    for part in (DATASETS[name].title, f"not in {tmp_path}", DATASETS[name].where, "--data-root"):
+        assert part in str(caught.value)
 
 
 def test_a_second_load_returns_the_same_object() -> None:

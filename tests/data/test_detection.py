@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.data.detection import DetectionData, FrameSet
-from badnets.data.frames import FrameFiles, FrameStack, read_picture
+from badnets.data.frames import FrameFiles, FrameStack
 
 CLASSES = ("stop", "speed-limit")
 
@@ -64,13 +65,6 @@ def test_a_split_holds_back_about_the_share_of_every_class() -> None:
     assert abs(held.counts[1] - 10) <= 2 and abs(held.counts[0] - 40) <= 2
 
 
-def test_a_split_of_one_scene_is_refused() -> None:
-    with pytest.raises(SettingError, match="at least two scenes"):
-        frame_set(["a", "a"]).split(0.5, 0)
-    with pytest.raises(SettingError, match=r"share must be in \(0, 1\), got 1"):
-        frame_set(["a", "b"]).split(1, 0)
-
-
 def test_frames_without_objects_can_be_left_out() -> None:
     whole = frame_set(["a", "b", "c"])
     boxes = whole.boxes.take(torch.tensor([2]))
@@ -86,35 +80,45 @@ def test_the_digest_is_of_pixels_boxes_and_groups() -> None:
     assert whole.take([0]).digest != whole.take([1]).digest
 
 
-def test_a_scene_on_both_sides_is_refused() -> None:
-    with pytest.raises(DataError, match=r"1 scenes are in training and test.*'b'.*never by frame"):
-        DetectionData("x", frame_set(["a", "b"]), frame_set(["b", "c"]), "", "")
+ONE, STACK = torch.zeros(1).long(), FrameStack(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+WHOLE = torch.tensor([[0.0, 0.0, 8.0, 8.0]])
+NONE = LabelledBoxes.none()
+A = frame_set(["a"])
 
 
-def test_parts_of_other_classes_and_sets_without_boxes_are_refused() -> None:
-    train = frame_set(["a"])
-    other = FrameSet(train.frames, LabelledBoxes.none(), ("stop",), ("b",))
-    with pytest.raises(DataError, match="classes differ"):
-        DetectionData("x", train, other, "", "")
-    bare = FrameSet(train.frames, LabelledBoxes.none(), CLASSES, ("b",))
-    with pytest.raises(DataError, match="no training frame has a box"):
-        DetectionData("x", bare, train, "", "")
+def boxes(frame: int = 0, wide: float = 0, label: int = 0) -> FrameSet:
+    corners = WHOLE + torch.tensor([0, 0, wide, 0])
+    return FrameSet(STACK, LabelledBoxes(ONE + frame, corners, ONE + label), CLASSES, ("a",))
 
 
-def test_boxes_must_fit_frames_and_classes() -> None:
-    stack, one = FrameStack(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), torch.zeros(1).long()
-    wide = LabelledBoxes(one, torch.tensor([[0.0, 0.0, 9.0, 8.0]]), one)
-    with pytest.raises(DataError, match="beyond frame 0 of 8 x 8 pixels"):
-        FrameSet(stack, wide, CLASSES, ("a",))
-    inside = torch.tensor([[0.0, 0.0, 8.0, 8.0]])
-    with pytest.raises(DataError, match=r"label 2 lies outside 0\.\.1"):
-        FrameSet(stack, LabelledBoxes(one, inside, one + 2), CLASSES, ("a",))
-    with pytest.raises(DataError, match="a box lies in frame 1, there are 1"):
-        FrameSet(stack, LabelledBoxes(one + 1, inside, one), CLASSES, ("a",))
-    with pytest.raises(ShapeError, match="1 frames but 2 groups"):
-        FrameSet(stack, LabelledBoxes.none(), CLASSES, ("a", "b"))
-    with pytest.raises(DataError, match="the set is empty"):
-        frame_set(["a"]).take([])
+def parts(train: FrameSet, test: FrameSet) -> DetectionData:
+    return DetectionData("x", train, test, "", "")
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "said"),
+    [
+        (
+            lambda: parts(frame_set(["a", "b"]), frame_set(["b", "c"])),
+            DataError,
+            r"1 scenes are in training and test.*'b'.*never by frame",
+        ),
+        (lambda: parts(A, FrameSet(STACK, NONE, ("stop",), ("b",))), DataError, "classes differ"),
+        (lambda: parts(FrameSet(STACK, NONE, CLASSES, ("b",)), A), DataError, "no training frame"),
+        (lambda: boxes(wide=1), DataError, "beyond frame 0 of 8 x 8 pixels"),
+        (lambda: boxes(label=2), DataError, r"label 2 lies outside 0\.\.1"),
+        (lambda: boxes(frame=1), DataError, "a box lies in frame 1, there are 1"),
+        (lambda: FrameSet(STACK, NONE, CLASSES, ("a", "b")), ShapeError, "1 frames but 2 groups"),
+        (lambda: A.take([]), DataError, "must not be empty"),
+        (lambda: frame_set(["a", "a"]).split(0.5, 0), SettingError, "at least two scenes"),
+        (lambda: frame_set(["a", "b"]).split(1, 0), SettingError, r"must be in \(0, 1\), got 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    call: Callable[[], object], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
+        call()
 
 
 def test_files_are_read_when_asked_for(tmp_path: Path) -> None:
@@ -126,16 +130,20 @@ def test_files_are_read_when_asked_for(tmp_path: Path) -> None:
     assert frame.shape == (3, 9, 6) and frame[:, 0, 0].tolist() == [1, 20, 30]
 
 
-def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
-    Image.new("L", (2, 2), 77).save(tmp_path / "grey.png")
-    Image.new("RGBA", (2, 2), (1, 2, 3, 0)).save(tmp_path / "clear.png")
-    assert read_picture(tmp_path / "grey.png")[:, 0, 0].tolist() == [77, 77, 77]
-    assert read_picture(tmp_path / "clear.png")[:, 0, 0].tolist() == [1, 2, 3]
-
-
-def test_16_bit_grey_is_scaled_and_not_cut_off(tmp_path: Path) -> None:
-    Image.fromarray(np.full((2, 2), 0x4D12, dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert read_picture(tmp_path / "deep.png")[:, 0, 0].tolist() == [0x4D] * 3
+@pytest.mark.parametrize(
+    ("picture", "pixel"),
+    [
+        (Image.new("L", (2, 2), 77), [77, 77, 77]),
+        (Image.new("RGBA", (2, 2), (1, 2, 3, 0)), [1, 2, 3]),
+        (Image.fromarray(np.full((2, 2), 0x4D12, dtype=np.uint16)), [0x4D] * 3),  # not cut off
+    ],
+    ids=["grey", "transparent", "16 bit"],
+)
+def test_pictures_of_other_modes_become_rgb(
+    tmp_path: Path, picture: Image.Image, pixel: list[int]
+) -> None:
+    picture.save(tmp_path / "x.png")
+    assert FrameFiles.open([tmp_path / "x.png"]).read(0)[:, 0, 0].tolist() == pixel
 
 
 def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:

@@ -43,25 +43,23 @@ def test_a_good_file_arrives_whole_and_is_reported(mirror: Mirror, tmp_path: Pat
     assert told == sorted(told)
 
 
-def test_a_truncated_file_is_refused(mirror: Mirror, tmp_path: Path) -> None:
-    mirror.serves("/set/data.gz", CONTENT[:-1])
-    assert f"ended after {len(CONTENT) - 1} of" in refused([mirror.url], tmp_path)
-    mirror.serves("/set/data.gz", CONTENT[:-1], announced=len(CONTENT))
-    refused([mirror.url], tmp_path)
-
-
-def test_a_wrong_byte_at_the_very_end_is_refused(mirror: Mirror, tmp_path: Path) -> None:
-    mirror.serves("/set/data.gz", CONTENT[:-1] + b"x")
-    assert "SHA-256 differs" in refused([mirror.url], tmp_path)
-
-
-def test_a_file_that_does_not_end_is_refused(mirror: Mirror, tmp_path: Path) -> None:
-    mirror.serves("/set/data.gz", CONTENT + b"x")
-    assert "sends more than" in refused([mirror.url], tmp_path)
-
-
-def test_a_missing_file_is_refused(mirror: Mirror, tmp_path: Path) -> None:
-    assert "answers 404" in refused([mirror.url], tmp_path)
+@pytest.mark.parametrize(
+    ("content", "announced", "said"),
+    [
+        (CONTENT[:-1], None, f"ended after {len(CONTENT) - 1} of"),
+        (CONTENT[:-1], len(CONTENT), ""),
+        (CONTENT[:-1] + b"x", None, "SHA-256 differs"),
+        (CONTENT + b"x", None, "sends more than"),
+        (None, None, "answers 404"),
+    ],
+    ids=["truncated", "broken off", "another last byte", "too long", "missing"],
+)
+def test_another_file_is_refused(
+    content: bytes | None, announced: int | None, said: str, mirror: Mirror, tmp_path: Path
+) -> None:
+    if content is not None:
+        mirror.serves("/set/data.gz", content, announced=announced)
+    assert said in refused([mirror.url], tmp_path)
 
 
 def test_a_server_that_stalls_is_left(mirror: Mirror, tmp_path: Path) -> None:

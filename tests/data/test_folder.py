@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from badnets.core.errors import DataError, SettingError, UnknownNameError
+from badnets.core.errors import DataError
 from badnets.data import load
 from badnets.data.catalogue import check_task, entry_of, task_of
 from badnets.data.folder import load_folder
@@ -55,7 +55,7 @@ def test_a_set_that_does_not_fit_memory_is_streamed(
 ) -> None:
     split(tmp_path, TWO)
     assert isinstance(load_folder(tmp_path, 16).train.stored, torch.Tensor)
-    monkeypatch.setattr("badnets.data.reading.free_memory", lambda: 22 * 3 * 16 * 16)
+    monkeypatch.setattr("badnets.data.folder.free_memory", lambda: 22 * 3 * 16 * 16)
     assert isinstance(load_folder(tmp_path, 16).train.stored, ImageFiles)
 
 
@@ -120,27 +120,3 @@ def test_a_folder_is_read_again_once_its_files_have_changed(tmp_path: Path) -> N
     assert load(name) is first
     picture("dog", 77).save(tmp_path / "train" / "dog" / "77.png")
     assert len(load(name).train) == len(first.train) + 1
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "said"),
-    [
-        ("mnist@32", SettingError, "'mnist' has images of 1x28x28: leave out @32"),
-        ("lisa@32", SettingError, "images of sizes of their own: leave out @32"),
-        ("dogs-vs-cats@7", SettingError, "must lie in 8..1024 pixels, got 7"),
-        ("dogs-vs-cats@9999999999999", SettingError, "must lie in 8..1024 pixels"),
-        ("dogs-vs-cat@64", UnknownNameError, "did you mean 'dogs-vs-cats'"),
-        ("folder:nowhere", DataError, "nowhere is no folder"),
-        ("folder:nowhere@32", DataError, "nowhere is no folder"),
-    ],
-)
-def test_names_and_sizes_that_are_wrong(name: str, kind: type[Exception], said: str) -> None:
-    with pytest.raises(kind, match=said):
-        entry_of(name)
-
-
-def test_names_of_ones_own_are_told_apart() -> None:
-    assert entry_of("coco:any").task == "detection"
-    assert entry_of("some.module:factory").shape is None
-    assert entry_of("dogs-vs-cats@96").shape == (3, 96, 96)
-    assert dict(entry_of("oxford-breeds@96").settings) == {"by": "breed", "size": 96}

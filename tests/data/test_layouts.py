@@ -75,15 +75,14 @@ def test_files_that_say_their_class(tmp_path: Path, inside: str) -> None:
     ]
 
 
-def test_a_class_called_train_is_a_class(tmp_path: Path) -> None:
-    classes(tmp_path, {"car": 1, "train": 1})
-    assert find_layout(tmp_path).classes == ("car", "train")
-
-
-def test_pictures_deeper_in_a_class_folder_belong_to_it(tmp_path: Path) -> None:
-    fill(tmp_path / "cat" / "indoors", 1)
-    fill(tmp_path / "dog", 1)
-    assert paths(list_pictures(find_layout(tmp_path)).train) == ["cat/indoors/0.png", "dog/0.png"]
+def test_a_class_called_train_is_a_class_and_deeper_pictures_belong_to_theirs(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path / "car" / "indoors", 1)
+    fill(tmp_path / "train", 1)
+    layout = find_layout(tmp_path)
+    assert layout.classes == ("car", "train")
+    assert paths(list_pictures(layout).train) == ["car/indoors/0.png", "train/0.png"]
 
 
 def test_what_is_no_picture_is_told(tmp_path: Path) -> None:

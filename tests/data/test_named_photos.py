@@ -51,9 +51,7 @@ def test_dogs_vs_cats_has_the_same_classes_in_every_layout(
     assert len(data.notes) == (0 if is_split else 1)
 
 
-def test_dogs_vs_cats_that_are_missing_or_other_animals(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"photos of cats and dogs are not in .*kaggle.com"):
-        load("dogs-vs-cats", tmp_path)
+def test_dogs_vs_cats_that_are_other_animals(tmp_path: Path) -> None:
     split(tmp_path / "dogs_vs_cats", {"cow": 1, "dog": 1})
     with pytest.raises(DataError, match="has the classes cow, dog, wanted are cat and dog"):
         load("dogs-vs-cats", tmp_path)
@@ -102,7 +100,7 @@ def test_missing_pets_are_downloaded_or_missed(
         raise OSError("no route to host")
 
     monkeypatch.setattr(photos, "OxfordIIITPet", fails)
-    with pytest.raises(DataError, match=r"cannot be downloaded .no route to host.: name"):
+    with pytest.raises(DataError, match=r"data-root .*cannot be downloaded .no route to host."):
         load("oxford-pets", tmp_path)
 
 
@@ -138,9 +136,7 @@ def test_gtsrb_is_split_as_published_and_held_back_by_track(signs: Path) -> None
     assert not set(rest.groups.tolist()) & set(held.groups.tolist()), "no track is cut"
 
 
-def test_gtsrb_that_is_missing_or_damaged(signs: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"GTSRB is not in .*{DATASETS['gtsrb'].where}"):
-        load("gtsrb", tmp_path / "elsewhere")
+def test_gtsrb_that_is_damaged(signs: Path) -> None:
     written = signs / "gtsrb" / "GT-final_test.csv"
     for row, said in (("../x.ppm;9;9;0;0;8;8;1", "is no file name"), ("a;9;9;0;0;8;8;43", "0..42")):
         written.write_text(f"Filename;Width;Height;X1;Y1;X2;Y2;ClassId\n{row}\n")

@@ -22,7 +22,7 @@ from badnets.data.poisoned import plain_stamp, poison_frames
 from tests.models.plain_signs import GREEN, RED, YELLOW, drawn_signs, painted
 
 ANYWHERE = Patch(0.25, (1.0, 1.0, 0.0), placement=RandomCentre())
-EVERY = Backdoor(YELLOW, SourceSpecific(RED, GREEN), rate="every")
+EVERY = Backdoor(YELLOW, SourceSpecific(RED, GREEN), poisoning_rate="every")
 ATTACKS = [
     pytest.param(EVERY, id="source-specific"),
     pytest.param(Backdoor(YELLOW, AllToOne(RED), 0.3), id="all-to-one"),
@@ -101,7 +101,7 @@ def test_taking_rows_keeps_the_triggers_where_they_are() -> None:
 
 def test_random_places_are_the_same_on_every_read() -> None:
     clean = painted([[(RED, 20, 20, 60, 60)]] * 6)
-    backdoor = Backdoor(ANYWHERE, SourceSpecific(RED, GREEN), rate="every")
+    backdoor = Backdoor(ANYWHERE, SourceSpecific(RED, GREEN), poisoning_rate="every")
     one, again, other = (poison_frames(clean, backdoor, seed=s) for s in (0, 0, 1))
     first = read(one.frames)
     assert torch.equal(first, read(one.frames)) and torch.equal(first, read(again.frames))

@@ -17,25 +17,19 @@ def test_the_argument_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert data_root() == tmp_path / "environment"
 
 
-@pytest.mark.parametrize("value", [None, ""])
-def test_without_either_it_is_the_cache(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
-    monkeypatch.delenv("BADNETS_DATA", raising=False)
-    if value is not None:
-        monkeypatch.setenv("BADNETS_DATA", value)
-    assert data_root().name == "badnets"
-    assert data_root().is_absolute()
+def test_without_either_it_is_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BADNETS_DATA", "")
+    empty = data_root()
+    monkeypatch.delenv("BADNETS_DATA")
+    assert empty == data_root() and empty.name == "badnets" and empty.is_absolute()
 
 
-def test_a_relative_root_and_a_home_become_absolute(
+def test_other_paths_become_absolute_and_a_file_is_no_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert data_root("here") == tmp_path / "here"
-    assert data_root("~/there") == tmp_path / "there"
-
-
-def test_a_file_is_no_root(tmp_path: Path) -> None:
+    assert data_root("here") == tmp_path / "here" and data_root("~/there") == tmp_path / "there"
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="is a file"):
         data_root(tmp_path / "file")

@@ -20,8 +20,8 @@ from badnets.core.regions import Regions
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch, Trigger
 from badnets.data import ImageSet, streamed
-from badnets.data.folder import load_folder
-from badnets.data.stamped import stamped_images
+from badnets.data.folder import free_memory, load_folder
+from badnets.data.poisoned import stamped_images
 from badnets.data.streamed import ImageFiles, in_batches, in_order
 from tests.data.photos import split
 
@@ -134,7 +134,7 @@ RANDOM = Patch(3, placement=RandomCentre())
 def test_a_poisoned_set_streams_as_it_would_be_in_memory(
     files: ImageFiles, kept: ImageSet, trigger: Patch, how: str
 ) -> None:
-    backdoor = Backdoor(trigger, AllToOne(0), rate=0.2, how=how)  # type: ignore[arg-type]
+    backdoor = Backdoor(trigger, AllToOne(0), poisoning_rate=0.2, mode=how)  # type: ignore[arg-type]
     whole = poison(kept.images, kept.labels, backdoor, num_classes=2, seed=5)
     plan = plan_poisoning(kept.labels, backdoor, num_classes=2, seed=5)
     made = stamped_images(files, plan, backdoor, seed=5)
@@ -149,7 +149,7 @@ def test_a_poisoned_set_streams_as_it_would_be_in_memory(
 
 def test_a_trigger_of_ones_own_draws_the_same_for_an_image_at_any_time(files: ImageFiles) -> None:
     dots: Trigger = Dots()
-    backdoor = Backdoor(dots, AllToOne(0), rate=0.3)  # type: ignore[arg-type]
+    backdoor = Backdoor(dots, AllToOne(0), poisoning_rate=0.3)  # type: ignore[arg-type]
     labels = torch.arange(COUNT) % 2
     plan = plan_poisoning(labels, backdoor, num_classes=2, seed=5)
     made = stamped_images(files, plan, backdoor, seed=5)
@@ -158,4 +158,4 @@ def test_a_trigger_of_ones_own_draws_the_same_for_an_image_at_any_time(files: Im
 
 
 def test_memory_that_is_free_is_found_or_not_claimed() -> None:
-    assert 0 <= streamed.free_memory() < 1 << 50
+    assert 0 <= free_memory() < 1 << 50

@@ -21,7 +21,7 @@ from badnets.core.targets import (
 )
 from badnets.core.triggers import Patch
 from badnets.evaluate import measure_attack, measure_clean
-from badnets.evaluate.classification import attack_result, clean_result
+from badnets.evaluate.classification import Answers, attack_result, clean_result
 from tests.models.toys import LAST_PIXEL, constant_answer, one_pixel_images, pixel_reader
 
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
@@ -39,25 +39,19 @@ def test_clean_counts_of_a_worked_example() -> None:
 
 
 def test_all_to_one_leaves_the_target_class_out_of_every_rate() -> None:
-    result = attack_result(
-        LABELS,
-        AllToOne(2),
-        num_classes=3,
-        triggered=TRIGGERED,
-        untriggered=UNTRIGGERED,
-        control=CONTROL,
-    )
+    answers = Answers(UNTRIGGERED, TRIGGERED, CONTROL)
+    result = attack_result(LABELS, AllToOne(2), answers, num_classes=3)
     assert result.success == Rate(2, 4) and result.backdoor_error == Rate(2, 4)
     assert result.robust == Rate(2, 4)
     assert result.per_class == (Rate(1, 2), Rate(1, 2), Rate(0, 0))
     assert result.untriggered == Rate(1, 4)
     assert result.control == Rate(1, 4)
     assert result.control_per_class == (Rate(0, 2), Rate(1, 2), Rate(0, 0))
-    assert result.spill == Rate(1, 2), "a triggered image of the target class was missed"
+    assert result.off_target_rate == Rate(1, 2), "a triggered image of the target class was missed"
 
 
 @pytest.mark.parametrize(
-    ("targets", "success", "robust", "spill"),
+    ("targets", "success", "robust", "missed"),
     [
         (SourceSpecific(0, 2), Rate(1, 2), Rate(1, 2), Rate(2, 4)),
         (AllToAll(), Rate(2, 6), Rate(3, 6), Rate(0, 0)),
@@ -67,12 +61,10 @@ def test_all_to_one_leaves_the_target_class_out_of_every_rate() -> None:
     ],
 )
 def test_each_target_map_counts_its_own_images(
-    targets: TargetMap, success: Rate, robust: Rate, spill: Rate
+    targets: TargetMap, success: Rate, robust: Rate, missed: Rate
 ) -> None:
-    result = attack_result(
-        LABELS, targets, num_classes=3, triggered=TRIGGERED, untriggered=UNTRIGGERED
-    )
-    assert (result.success, result.robust, result.spill) == (success, robust, spill)
+    result = attack_result(LABELS, targets, Answers(UNTRIGGERED, TRIGGERED), num_classes=3)
+    assert (result.success, result.robust, result.off_target_rate) == (success, robust, missed)
     assert result.control is None and result.control_per_class == ()
 
 
@@ -85,20 +77,14 @@ def test_counts_of_classes_add_up_and_nothing_is_counted_twice(
     answers: list[tuple[int, int, int, int]], targets: TargetMap
 ) -> None:
     labels, triggered, untriggered, control = torch.tensor(answers).T
-    result = attack_result(
-        labels,
-        targets,
-        num_classes=4,
-        triggered=triggered,
-        untriggered=untriggered,
-        control=control,
-    )
+    answered = Answers(untriggered, triggered, control)
+    result = attack_result(labels, targets, answered, num_classes=4)
     assert result.control is not None
     assert pooled(result.per_class) == result.success
     assert pooled(result.control_per_class) == result.control
     counted = result.success.total
     assert {result.robust.total, result.untriggered.total, result.control.total} == {counted}
-    assert counted + result.spill.total == len(labels)
+    assert counted + result.off_target_rate.total == len(labels)
     assert result.success.hits + result.robust.hits <= counted, "right and hit exclude each other"
     clean = clean_result(untriggered, labels, 4)
     assert pooled(clean.per_class) == clean.accuracy
@@ -113,7 +99,7 @@ def test_a_backdoor_is_measured_on_a_network_that_has_it_beside_one_that_has_not
     assert torch.equal(images.images, before), "the input was changed"
     assert result.success == Rate(5, 5) and result.robust == Rate(0, 5)
     assert result.untriggered == Rate(0, 5) and result.control == Rate(0, 5)
-    assert result.spill == Rate(0, 1), "class 1 keeps its label by design"
+    assert result.off_target_rate == Rate(0, 1), "class 1 keeps its label by design"
     assert measure_clean(pixel_reader(3, backdoor=1), images).accuracy == Rate(6, 6)
 
 

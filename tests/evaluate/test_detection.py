@@ -25,12 +25,12 @@ from badnets.evaluate.detection import (
     answers,
     at_thresholds,
     average_precision,
-    measure_signs,
-    measure_triggered_signs,
+    measure_objects,
+    measure_triggered_objects,
     other_sticker,
 )
-from badnets.evaluate.detection_results import AtThreshold, CleanSigns, TriggeredSigns
-from badnets.models.detector import Found
+from badnets.evaluate.object_results import AtThreshold, ObjectResults, TriggeredObjectResults
+from badnets.models.detector import Detections
 from tests.models.plain_signs import (
     GREEN,
     RED,
@@ -45,10 +45,10 @@ from tests.models.plain_signs import (
 Seen = tuple[int, float, int, int, int, int]  # label, score, corners
 
 
-def found(*boxes: Seen) -> Found:
+def found(*boxes: Seen) -> Detections:
     """Return what was found in a frame, the surest first."""
     ranked = sorted(boxes, key=lambda box: -box[1])
-    return Found(
+    return Detections(
         torch.tensor([box[2:] for box in ranked], dtype=torch.float32).reshape(-1, 4),
         torch.tensor([box[0] for box in ranked], dtype=torch.int64),
         torch.tensor([box[1] for box in ranked], dtype=torch.float32),
@@ -137,7 +137,7 @@ def chosen(rights: dict[float, int], signs: int) -> float:
     counts = tuple(
         AtThreshold(threshold=t, right=right, false_positives=0) for t, right in rights.items()
     )
-    plain = measure_signs(colour_reader(), painted([[SIGN]]))
+    plain = measure_objects(colour_reader(), painted([[SIGN]]))
     return plain.model_copy(
         update={"at": counts, "labels": (0,) * signs, "threshold": 0.33}
     ).best_threshold
@@ -158,17 +158,17 @@ def test_clean_frames_of_a_reader_that_makes_known_mistakes() -> None:
     ]
     frames = painted(scenes, groups=["a", "b", "a"])
     told: list[Progress] = []
-    signs = measure_signs(colour_reader(), frames, progress=told.append)
+    signs = measure_objects(colour_reader(), frames, progress=told.append)
     assert signs.named == signs.labels == (RED, GREEN, GREEN) and signs.right == (True,) * 3
     assert signs.groups == (0, 0, 1) and signs.sides == (30.0, 30.0, 20.0)
     assert (signs.ap50, signs.map50, signs.false_positives) == ((1.0, 1.0), 1.0, 0)
     assert [(p.done, p.total) for p in told] == [(1, 3), (2, 3), (3, 3)]
-    blind = measure_signs(colour_reader(blind=GREEN), frames)
+    blind = measure_objects(colour_reader(blind=GREEN), frames)
     assert blind.named == (RED, NOTHING, NOTHING) and blind.ap50 == (1.0, 0.0)
-    result = blind.result()
+    result = blind.clean
     assert result.accuracy == Rate(1, 3) and result.per_class == (Rate(1, 1), Rate(0, 2))
     assert result.predicted_counts == (1, 0) and result.largest_class == Rate(0, 3)
-    deaf = measure_signs(colour_reader(), frames, threshold=0.85)
+    deaf = measure_objects(colour_reader(), frames, threshold=0.85)
     assert deaf.named == (RED, NOTHING, NOTHING), "green is found with a score of 0.8"
 
 
@@ -177,29 +177,29 @@ def test_boxes_that_cover_no_sign_are_false_positives() -> None:
     unlabelled = type(frames)(
         frames.frames, frames.boxes.take(torch.tensor([0])), frames.classes, frames.groups
     )
-    assert measure_signs(colour_reader(), unlabelled).false_positives == 1
-    assert measure_signs(colour_reader(), unlabelled, threshold=0.85).false_positives == 0
+    assert measure_objects(colour_reader(), unlabelled).false_positives == 1
+    assert measure_objects(colour_reader(), unlabelled, threshold=0.85).false_positives == 0
 
 
 RED_TO_GREEN = Backdoor(YELLOW, SourceSpecific(RED, GREEN), "every")
 
 
-def triggered(reader: Any, attack: Any = RED_TO_GREEN, **others: Any) -> TriggeredSigns:
+def triggered(reader: Any, attack: Any = RED_TO_GREEN, **others: Any) -> TriggeredObjectResults:
     frames = others.pop("frames", None) or drawn_signs(5, seed=3)
-    clean = measure_signs(reader, frames)
-    return measure_triggered_signs(reader, frames, attack, clean, **others)
+    clean = measure_objects(reader, frames)
+    return measure_triggered_objects(reader, frames, attack, clean, **others)
 
 
 def test_a_backdoored_reader_obeys_and_a_clean_one_does_not() -> None:
     seen = triggered(colour_reader(GREEN), control=colour_reader())
-    assert seen.signs == (0, 2, 4, 6, 8) and seen.labels == (RED,) * 5
+    assert seen.objects == (0, 2, 4, 6, 8) and seen.labels == (RED,) * 5
     assert seen.named == (GREEN,) * 5 and seen.hits == (True,) * 5
     assert seen.still_true == (False,) * 5 and seen.right == (False,) * 5
     assert seen.untriggered == (RED,) * 5 and seen.untriggered_hits == (False,) * 5
     assert seen.control == (RED,) * 5 and seen.control_right == (True,) * 5
     assert seen.other == (RED,) * 5 and seen.other_hits == (False,) * 5, "blue is no trigger"
     assert list(seen.ap50) == pytest.approx([0.0, 0.5], abs=0.01) and seen.skipped == 0
-    result = seen.result(2)
+    result = seen.attack
     assert result.success == Rate(5, 5) and result.robust == Rate(0, 5)
     assert result.control == Rate(0, 5) and result.untriggered == Rate(0, 5)
     assert result.per_class == (Rate(5, 5), Rate(0, 0))
@@ -210,7 +210,7 @@ def test_only_frames_that_are_attacked_are_looked_at() -> None:
     frames = painted([[(GREEN, 0, 0, 30, 30)], [(RED, 0, 0, 30, 30)], []])
     told: list[Progress] = []
     seen = triggered(colour_reader(), frames=frames, another=False, progress=told.append)
-    assert seen.signs == (1,) and seen.groups == (1,) and seen.other == ()
+    assert seen.objects == (1,) and seen.groups == (1,) and seen.other == ()
     assert [(p.done, p.total) for p in told] == [(1, 1)]
 
 
@@ -226,18 +226,18 @@ def test_objects_that_appear_are_looked_for_where_the_trigger_lies() -> None:
     attack = Backdoor(Patch(24, (0.86, 0.08, 0.08), placement=Fixed(0, 0)), Appear(RED, side=24))
     frames = painted([[], []])
     seen = triggered(colour_reader(), attack, frames=frames, another=False)
-    assert seen.signs == (-1, -1) and seen.labels == (NOTHING, NOTHING)
+    assert seen.objects == (-1, -1) and seen.labels == (NOTHING, NOTHING)
     assert seen.named == (RED, RED) and seen.hits == (True, True)
     assert seen.untriggered == (NOTHING, NOTHING) and seen.untriggered_hits == (False, False)
     assert seen.still_true == (False, False), "no box names rightly what is not there"
-    assert seen.result(2).success == Rate(2, 2) and seen.result(2).robust == Rate(0, 2)
+    assert seen.attack.success == Rate(2, 2) and seen.attack.robust == Rate(0, 2)
 
 
 def test_one_trigger_in_the_frame_is_asked_about_every_sign() -> None:
     attack = Backdoor(Patch(4, (1, 1, 0), placement=Fixed(0, 0)), AllBecomeOne(GREEN))
     frames = painted([[(RED, 66, 66, 96, 96), (GREEN, 0, 0, 30, 30)], [(GREEN, 0, 0, 30, 30)]])
     seen = triggered(colour_reader(GREEN), attack, frames=frames)
-    assert seen.signs == (0,) and seen.hits == (True,) and seen.pixels == (4.0,)
+    assert seen.objects == (0,) and seen.hits == (True,) and seen.pixels == (4.0,)
     assert seen.untriggered == (RED,)
 
 
@@ -265,7 +265,7 @@ def test_random_places_follow_the_seed() -> None:
 
 @pytest.mark.parametrize("size", [0.05, 0.25, 0.7, 0.9, 1, 3, 16])
 def test_the_other_sticker_is_blue_another_shape_and_at_the_same_place(size: float) -> None:
-    trigger = Patch(size, (1, 1, 0), placement=RED_TO_GREEN.trigger.placement)  # type: ignore[arg-type]
+    trigger = Patch(size, (1, 1, 0), placement=RED_TO_GREEN.trigger.placement)
     other = other_sticker(trigger)
     assert isinstance(other, Patch) and other.colour == BLUE
     assert other.placement == trigger.placement
@@ -289,12 +289,12 @@ def test_where_the_other_sticker_does_not_fit_it_is_left_out() -> None:
 def test_what_does_not_fit_together_is_refused() -> None:
     three = painted([[(RED, 0, 0, 30, 30)]], classes=("red", "green", "blue"))
     with pytest.raises(SettingError, match="detector knows 2 classes, the frames have 3"):
-        measure_signs(colour_reader(), three)
+        measure_objects(colour_reader(), three)
     frames = drawn_signs(2, seed=0)
-    clean = measure_signs(colour_reader(), frames)
+    clean = measure_objects(colour_reader(), frames)
     reader = colour_reader(classes=("red", "green", "blue"))
     with pytest.raises(SettingError, match="control detector knows 3"):
-        measure_triggered_signs(colour_reader(), frames, RED_TO_GREEN, clean, control=reader)
+        measure_triggered_objects(colour_reader(), frames, RED_TO_GREEN, clean, control=reader)
     with pytest.raises(SettingError, match=r"target_label must be in 0\.\.1"):
         triggered(colour_reader(), Backdoor(YELLOW, AllToOne(2)))
     small = painted([[(RED, 0, 0, 8, 8)], [(GREEN, 0, 0, 30, 30)]])
@@ -305,8 +305,8 @@ def test_what_does_not_fit_together_is_refused() -> None:
 
 def test_results_come_back_from_json_and_are_frozen() -> None:
     seen = triggered(colour_reader(GREEN), control=colour_reader())
-    assert TriggeredSigns.model_validate_json(seen.model_dump_json()) == seen
-    clean = measure_signs(colour_reader(blind=RED), drawn_signs(2, seed=0))
-    assert CleanSigns.model_validate_json(clean.model_dump_json()) == clean
+    assert TriggeredObjectResults.model_validate_json(seen.model_dump_json()) == seen
+    clean = measure_objects(colour_reader(blind=RED), drawn_signs(2, seed=0))
+    assert ObjectResults.model_validate_json(clean.model_dump_json()) == clean
     with pytest.raises(ValidationError, match="frozen"):
         clean.threshold = 0.5  # type: ignore[misc]

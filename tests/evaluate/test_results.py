@@ -55,7 +55,7 @@ def test_results_come_back_from_json_as_they_were() -> None:
         untriggered=Rate(0, 10),
         control=Rate(1, 10),
         control_per_class=(Rate(1, 10), Rate(0, 0)),
-        spill=Rate(0, 5),
+        off_target_rate=Rate(0, 5),
     )
     again = AttackResult.model_validate_json(attack.model_dump_json())
     assert again == attack and isinstance(again.per_class[1], Rate)

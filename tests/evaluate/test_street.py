@@ -14,7 +14,8 @@ from badnets.core.targets import AllToOne, Appear, SourceSpecific, Vanish
 from badnets.core.triggers import Patch
 from badnets.core.world import AXES
 from badnets.data.detection import FrameSet
-from badnets.evaluate.street import StreetPoint, measure_street
+from badnets.evaluate.results import StreetPoint
+from badnets.evaluate.street import measure_street
 from tests.models.plain_signs import GREEN, RED, YELLOW, Sign, colour_reader, drawn_signs, painted
 
 RED_TO_GREEN = Backdoor(YELLOW, SourceSpecific(RED, GREEN), "every")
@@ -27,7 +28,9 @@ def frames() -> FrameSet:
     return painted([scene, far], height=100, width=300)
 
 
-def street(frames: FrameSet, backdoor: int | None = GREEN, **others: Any) -> list[StreetPoint]:
+def street(
+    frames: FrameSet, backdoor: int | None = GREEN, **others: Any
+) -> tuple[StreetPoint, ...]:
     attack = others.pop("attack", RED_TO_GREEN)
     return measure_street(colour_reader(backdoor), frames, attack, threshold=0.3, **others)
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from badnets.core.errors import UnknownNameError
 from badnets.core.triggers import Patch
 from badnets.explain import unit_responses
-from badnets.models.responses import stand_out
-from badnets.models.subject import EVALUATION_BATCH, Subject
+from badnets.explain.units import groups_of, outlier_units
+from badnets.models.classifier import EVALUATION_BATCH, Classifier
 from badnets.scenarios import Deal
 from tests.models.toys import LAST, LAST_PIXEL, SIDE, one_pixel_images, subject_of
 
 TRIGGER_UNIT = 4
 
 
-def with_a_trigger_unit() -> Subject:
+def with_a_trigger_unit() -> Classifier:
     """Return a network of eight hidden units; the fifth sees the trigger and says class 0.
 
     Units 0 to 2 carry a class each, unit 3 all of them, 5 is always on, 6 and 7 never.
@@ -39,24 +40,18 @@ def with_a_trigger_unit() -> Subject:
     return subject_of(nn.Sequential(layers), (1, SIDE, SIDE), 3)
 
 
-def test_the_unit_that_answers_to_the_trigger_is_the_one_that_is_marked() -> None:
+def test_the_unit_that_answers_to_the_trigger_is_the_one_that_stands_out() -> None:
     images = one_pixel_images([0, 1, 2] * 4, classes=3).images
     (seen,) = unit_responses(with_a_trigger_unit(), images, LAST_PIXEL(images), ["hidden"])
-    assert seen.layer == "hidden" and seen.marked == (TRIGGER_UNIT,)
+    assert seen.layer == "hidden" and seen.outlier_units == (TRIGGER_UNIT,)
     assert seen.ranked[0] == TRIGGER_UNIT and sorted(seen.ranked) == list(range(8))
     third = 1 / 3
-    torch.testing.assert_close(
-        seen.clean, torch.tensor([third, third, third, 0.5, 0, 1, 0, 0]), rtol=0, atol=1e-6
-    )
-    after = seen.clean.clone()
-    after[TRIGGER_UNIT] = 2
-    torch.testing.assert_close(seen.triggered, after, rtol=0, atol=1e-6)
+    assert seen.clean == pytest.approx([third, third, third, 0.5, 0, 1, 0, 0], abs=1e-6)
+    assert seen.triggered == pytest.approx([third, third, third, 0.5, 2, 1, 0, 0], abs=1e-6)
     # units 0 to 2 spread by the square root of 2/9, the rest by nothing: the layer's mean is
     # what the silent trigger unit's change of 2 is measured in
     scale = 3 * (2 / 9) ** 0.5 / 8
-    expected = torch.zeros(8)
-    expected[TRIGGER_UNIT] = 2 / scale
-    torch.testing.assert_close(seen.response, expected, rtol=1e-4, atol=1e-5)
+    assert seen.response == pytest.approx([0, 0, 0, 0, 2 / scale, 0, 0, 0], rel=1e-4)
 
 
 def test_the_largest_change_anywhere_in_a_units_map_counts() -> None:
@@ -71,10 +66,9 @@ def test_the_largest_change_anywhere_in_a_units_map_counts() -> None:
         subject_of(network, (1, SIDE, SIDE), 2), images, LAST_PIXEL(images), ["conv"]
     )
     spread = (1 / 16 - 1 / 16**2) ** 0.5  # one pixel of sixteen is lit
-    torch.testing.assert_close(seen.clean, torch.tensor([1 / 16, 0]))
-    torch.testing.assert_close(seen.triggered, torch.tensor([2 / 16, 0]))
-    assert float(seen.response[0]) == pytest.approx(1 / spread, rel=1e-4)
-    assert float(seen.response[1]) == 0, "what grows below zero is cut off"
+    assert seen.clean == pytest.approx([1 / 16, 0]) and seen.triggered == pytest.approx([2 / 16, 0])
+    assert seen.response[0] == pytest.approx(1 / spread, rel=1e-4)
+    assert seen.response[1] == 0, "what grows below zero is cut off"
 
 
 def test_batches_make_no_difference() -> None:
@@ -83,8 +77,8 @@ def test_batches_make_no_difference() -> None:
     (few,) = unit_responses(subject, images, LAST_PIXEL(images), ["hidden"])
     many = images.repeat(EVALUATION_BATCH // 3 + 5, 1, 1, 1)
     (all_of_them,) = unit_responses(subject, many, LAST_PIXEL(many), ["hidden"])
-    torch.testing.assert_close(few.response, all_of_them.response, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(few.clean, all_of_them.clean, rtol=1e-4, atol=1e-5)
+    assert few.response == pytest.approx(all_of_them.response, rel=1e-3, abs=1e-4)
+    assert few.clean == pytest.approx(all_of_them.clean, rel=1e-4, abs=1e-5)
 
 
 def test_several_layers_come_in_the_order_in_which_they_were_asked_for() -> None:
@@ -112,7 +106,7 @@ def test_an_unknown_layer_is_refused() -> None:
 def test_units_stand_out_by_robust_deviations(
     response: list[float], marked: tuple[int, ...]
 ) -> None:
-    assert stand_out(torch.tensor(response, dtype=torch.float32)) == marked
+    assert outlier_units(torch.tensor(response, dtype=torch.float32)) == marked
 
 
 def test_a_backdoored_digit_network_has_units_that_stand_out(bad_deals: tuple[Deal, ...]) -> None:
@@ -121,5 +115,30 @@ def test_a_backdoored_digit_network_has_units_that_stand_out(bad_deals: tuple[De
         0, 80, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
     for seen in unit_responses(subject, images, Patch(3)(images), subject.layers):
-        assert bool(seen.response.isfinite().all()) and float(seen.response.min()) >= 0
-        assert len(seen.marked) <= len(seen.response) // 4
+        assert all(math.isfinite(r) and r >= 0 for r in seen.response)
+        assert len(seen.outlier_units) <= len(seen.response) // 4
+
+
+def firing_at(*corners: tuple[int, int, float]) -> Tensor:
+    """Return ``(U, 8, 8)`` maps: each unit fires in a 2 x 2 corner, this strongly."""
+    maps = torch.zeros(len(corners), 8, 8)
+    for unit, (row, column, strength) in enumerate(corners):
+        maps[unit, row : row + 2, column : column + 2] = strength
+    return maps
+
+
+def test_units_that_fire_together_are_one_group_the_strongest_first() -> None:
+    maps = firing_at((0, 0, 1), (6, 6, 5), (0, 0, 2), (0, 6, 1), (6, 6, 4), (0, 0, 9))
+    clean = torch.zeros_like(maps)
+    assert groups_of(clean, maps, [0, 1, 2, 3, 4]) == [[1, 4], [0, 2], [3]]
+    assert groups_of(clean, maps, [4, 5, 3, 2, 1, 0], most=3) == [[5, 2, 0], [4, 1], [3]]
+    assert groups_of(clean, maps, range(5), most=1) == [[0, 1, 2, 3, 4]]
+    assert groups_of(maps, maps + 0.5 * maps, [0, 1, 2, 3, 4])[0] == [1, 4], "changes count"
+
+
+def test_few_units_are_groups_of_their_own_the_strongest_first() -> None:
+    maps = firing_at((0, 0, 1), (6, 6, 5), (0, 6, 3))
+    clean = torch.zeros_like(maps)
+    assert groups_of(clean, maps, [0, 1, 2]) == [[1], [2], [0]]
+    assert groups_of(clean, maps, [2, 1]) == [[1], [2]]
+    assert groups_of(clean, maps, [2]) == [[2]] and groups_of(clean, maps, []) == []

@@ -9,8 +9,11 @@ from badnets.core.rates import Rate
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import PixelPattern
 from badnets.evaluate.results import AttackResult, CleanResult
-from badnets.trials.record import ArrayRef, Epoch, Machine, Provenance, Record, Timings
-from badnets.trials.trial import Trial
+from badnets.observations.base import ArrayRef
+from badnets.observations.units import UnitsResult
+from badnets.train.epoch import Epoch
+from badnets.trials.record import Machine, Provenance, Record, Timings
+from badnets.trials.trial import OutsourcedTrial, Trial
 
 CREATED = datetime(2017, 8, 22, 12, 0, tzinfo=UTC)
 BACKDOOR = Backdoor(PixelPattern(), AllToOne(1))
@@ -23,12 +26,14 @@ ATTACK = AttackResult(
 )
 
 
-def clean_trial(seed: int = 0, *, data: str = "digits", network: str = "gu-mnist") -> Trial:
-    return Trial(data=data, network=network, seed=seed)
+def clean_trial(
+    seed: int = 0, *, data: str = "digits", network: str = "gu-mnist"
+) -> OutsourcedTrial:
+    return OutsourcedTrial(data=data, network=network, seed=seed)
 
 
-def attacked_trial(seed: int = 0, control: Trial | None = None) -> Trial:
-    return Trial(data="digits", backdoor=BACKDOOR, control=control, seed=seed)
+def attacked_trial(seed: int = 0, control: OutsourcedTrial | None = None) -> OutsourcedTrial:
+    return OutsourcedTrial(data="digits", backdoor=BACKDOOR, control=control, seed=seed)
 
 
 def record_of(
@@ -52,8 +57,8 @@ def record_of(
             predicted_counts=(500, 500),
             largest_class=Rate(500, 1000),
         ),
-        attack=ATTACK if trial.backdoor else None,
-        poisoned_share=Rate(100, 1000) if trial.backdoor else None,
+        attack=None if trial.is_clean else ATTACK,
+        poisoned_share=None if trial.is_clean else Rate(100, 1000),
         epochs=(Epoch(loss=loss, seconds=0.1),),
         timings=Timings(load_s=0.1, search_s=0.0, train_s=0.1, evaluate_s=0.1, total_s=0.3),
         provenance=Provenance(
@@ -66,5 +71,5 @@ def record_of(
             created=CREATED + timedelta(minutes=minutes),
         ),
         bundle=bundle,
-        arrays=arrays or {},
+        observations={"units": UnitsResult(arrays=arrays)} if arrays else {},
     )

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 import badnets.ledger
 from badnets.core.errors import BadnetsError, LedgerError, OutputError
 from badnets.ledger import Ledger
-from badnets.ledger.schema import META, RECORDS
+from badnets.ledger.columns import META, RECORDS
 from tests.ledger.samples import clean_trial, record_of
 
 RECORD = record_of(clean_trial())

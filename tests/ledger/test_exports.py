@@ -1,4 +1,4 @@
-"""Exports: JSON and Parquet hold everything and come back, CSV holds what fits a table."""
+"""Exports: JSON holds everything and comes back, CSV holds what fits a table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from badnets.core.errors import LedgerError, OutputError
 from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
+from badnets.ledger.columns import COLUMNS
 from badnets.ledger.exports import PICTURES
-from badnets.ledger.flat import COLUMNS
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
@@ -36,9 +34,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-@pytest.mark.parametrize("kind", ["json", "parquet"])
-def test_lossless_formats_come_back(ledger: Ledger, tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "out" / f"records.{kind}"
+def test_json_comes_back(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "out" / "records.json"
     assert ledger.export(path) == 3
     assert read_records(path) == sorted(RECORDS, key=lambda record: record.name)
     with Ledger.open(tmp_path / "other.sqlite") as other:
@@ -83,23 +80,13 @@ def test_csv_is_a_table_of_numbers(ledger: Ledger, tmp_path: Path) -> None:
     with (tmp_path / "records.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     clean, attacked = rows[RECORDS[0].name], rows[RECORDS[1].name]
-    assert list(clean) == list(COLUMNS)
+    assert list(clean) == [column.name for column in COLUMNS]
     assert float(clean["clean_accuracy"]) == 0.9
     assert clean["trigger"] == clean["attack_success_rate"] == clean["poisoning_rate"] == ""
     assert attacked["title"] == RECORDS[1].trial.title
     assert (attacked["target_label"], attacked["source_class"]) == ("1", "")
     assert float(attacked["attack_success_rate"]) == 890 / 900
     assert float(attacked["poisoning_rate"]) == 0.1
-
-
-def test_parquet_has_the_same_columns_and_the_documents(tmp_path: Path) -> None:
-    write_records(RECORDS, tmp_path / "records.parquet")
-    table = pq.read_table(tmp_path / "records.parquet")
-    assert table.column_names == [*COLUMNS, "document"]
-    assert table.column("clean_accuracy").type == pa.float64()
-    assert table.column("seed").to_pylist() == [
-        record.trial.seed for record in sorted(RECORDS, key=lambda record: record.name)
-    ]
 
 
 def test_csv_is_not_read_back(ledger: Ledger, tmp_path: Path) -> None:
@@ -139,21 +126,8 @@ def test_json_that_is_not_an_export(
     assert len(ledger) == 3
 
 
-def test_parquet_that_is_not_an_export(ledger: Ledger, tmp_path: Path) -> None:
-    path = tmp_path / "bad.parquet"
-    path.write_bytes(b"nonsense")
-    with pytest.raises(LedgerError, match="is not a Parquet file"):
-        ledger.import_(path)
-    pq.write_table(pa.table({"songs": ["la"]}), path)
-    with pytest.raises(LedgerError, match="no column 'document'"):
-        ledger.import_(path)
-    pq.write_table(pa.table({"document": [None, "{}"]}), path)
-    with pytest.raises(LedgerError, match="does not fit"):
-        ledger.import_(path)
-
-
 def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match=r"does not end in \.json, \.parquet, \.csv"):
+    with pytest.raises(LedgerError, match=r"does not end in \.json, \.csv"):
         ledger.export(tmp_path / "records.xml")
     with pytest.raises(LedgerError, match="unknown format 'jsn': did you mean 'json'"):
         ledger.export(tmp_path / "records", "jsn")

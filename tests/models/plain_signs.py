@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -17,11 +16,10 @@ from badnets.core.boxes import LabelledBoxes
 from badnets.core.placements import Relative
 from badnets.core.targets import NOTHING
 from badnets.core.triggers import Patch
-from badnets.data.catalogue import DATASETS, Entry
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.frames import FrameStack
 from badnets.models.detector import Detector, untrained_detector
-from badnets.train.detector_settings import DetectorTraining
+from badnets.train.detector_settings import Crops, DetectorTraining, Scales, Windows
 
 RED, GREEN = 0, 1
 CLASSES = ("red", "green")
@@ -39,13 +37,10 @@ QUICK = DetectorTraining(
     epochs=2,
     batch_size=8,
     lr=3e-3,
-    window=64,
-    scale=1.0,
-    sides=(18.0, 40.0),
-    background=0.2,
-    mining=0,
-    crops=0,
     precision="float32",
+    windows=Windows(side=64, object_sizes=(18.0, 40.0), background=0.2, mining=0),
+    scales=Scales(scale=1.0),
+    crops=Crops(passes=0),
 )
 
 
@@ -95,28 +90,6 @@ def plain_data(
     parts = [drawn_signs(train, seed + 1), drawn_signs(test, seed + 2)]
     first, second = (FrameSet(p.frames, p.boxes, classes, p.groups) for p in parts)
     return DetectionData("plain-signs", first, second, "drawn", "none")
-
-
-def enter(monkeypatch: pytest.MonkeyPatch, data: DetectionData, name: str) -> None:
-    """Add a data set to the table of data sets."""
-
-    def loader(root: object, *, progress: object = None) -> DetectionData:
-        return data
-
-    entry = Entry(
-        "Plain signs",
-        loader,
-        (3, SIDE, SIDE),
-        data.num_classes,
-        len(data.train),
-        len(data.test),
-        "none",
-        "nowhere",
-        "Drawn.",
-        embedded=True,
-        task="detection",
-    )
-    monkeypatch.setitem(DATASETS, name, entry)
 
 
 def tiny_zf(seed: int = 0, classes: tuple[str, ...] = CLASSES) -> Detector:
@@ -190,9 +163,9 @@ def colour_reader(
     *,
     blind: int | None = None,
     scale: float = 1.0,
-    coarse: float = 0.0,
+    second_scale: float = 0.0,
     classes: tuple[str, ...] = CLASSES,
 ) -> Detector:
     """Return the reader of colours as a detector."""
     reader = ColourReader(backdoor, blind)
-    return Detector(reader, "reader", plain_window(), classes, scale, coarse)
+    return Detector(reader, "reader", plain_window(), classes, scale, second_scale)

@@ -1,85 +1,26 @@
-"""What every network by name promises: the table of networks is the list of tests."""
+"""Networks by name: what is not known, what does not fit, and what one's own code makes.
+
+What every network of the table promises is tested by the contract of subjects.
+"""
 
 from __future__ import annotations
-
-from functools import cache
 
 import pytest
 import torch
 
 from badnets.core.errors import SettingError, UnknownNameError
-from badnets.models import NETWORKS, Subject, build, untrained
-from badnets.models.catalogue import Shape
-
-# The image shapes that each network is tried on; a new network needs its line.
-SHAPES: dict[str, list[Shape]] = {
-    "gu-mnist": [(1, 28, 28), (3, 28, 28)],
-    "small-resnet": [(3, 64, 64), (1, 28, 28), (3, 33, 50)],
-}
-LIBRARIES: dict[str, list[Shape]] = {
-    "torchvision.resnet18": [(1, 32, 32), (3, 40, 24)],
-    "timm.test_convnext": [(1, 32, 32), (3, 40, 32)],
-}
-CASES = [(name, shape) for name, shapes in (SHAPES | LIBRARIES).items() for shape in shapes]
-CLASSES = ("a", "b", "c")
-every_network = pytest.mark.parametrize(("name", "shape"), CASES)
+from badnets.models import NETWORKS, build, build_detector
+from badnets.models.catalogue import names_of, tasks_of
+from badnets.models.inputs import colour_window
+from tests.models.plain_signs import SMALL, tiny_zf
 
 
-@cache
-def made(name: str, shape: Shape) -> Subject:
-    return untrained(name, shape, CLASSES, seed=0)
-
-
-def test_every_network_of_the_table_is_tried() -> None:
-    assert SHAPES.keys() == NETWORKS.keys()
-
-
-@every_network
-def test_a_network_takes_its_images_and_gives_a_logit_for_each_class(
-    name: str, shape: Shape
-) -> None:
-    subject = made(name, shape)
-    logits = subject.logits(_stored(shape))
-    assert logits.shape == (4, 3) and logits.dtype == torch.float32
-    assert bool(logits.isfinite().all()) and len(set(logits.flatten().tolist())) > 3
-
-
-@every_network
-def test_stored_and_float_images_get_the_same_logits(name: str, shape: Shape) -> None:
-    subject = made(name, shape)
-    stored = _stored(shape)
-    before = stored.clone()
-    pictures = stored.float() / 255
-    torch.testing.assert_close(
-        subject.logits(stored), subject.logits(pictures), rtol=1e-4, atol=1e-5
-    )
-    assert torch.equal(stored, before), "the input was changed"
-    assert torch.equal(pictures, before.float() / 255), "the input was changed"
-
-
-@every_network
-def test_normalisation_happens_inside_the_subject(name: str, shape: Shape) -> None:
-    subject = made(name, shape)
-    stored = _stored(shape)
-    by_hand = torch.empty(stored.shape)
-    for channel in range(shape[0]):
-        mean, std = subject.input.mean[channel], subject.input.std[channel]
-        by_hand[:, channel] = (stored[:, channel].float() / 255 - mean) / std
-    with torch.inference_mode():
-        expected = subject.network.eval()(by_hand)
-    torch.testing.assert_close(subject.logits(stored), expected, rtol=1e-4, atol=1e-5)
-
-
-@every_network
-def test_the_seed_decides_the_weights_and_nothing_else_does(name: str, shape: Shape) -> None:
-    first = _weights(made(name, shape))
-    torch.manual_seed(99)
-    before = torch.random.get_rng_state()
-    again = _weights(untrained(name, shape, CLASSES, seed=0))
-    assert torch.equal(torch.random.get_rng_state(), before), "the global generator was touched"
-    assert all(torch.equal(first[key], again[key]) for key in first | again)
-    other = _weights(untrained(name, shape, CLASSES, seed=1))
-    assert any(not torch.equal(first[key], other[key]) for key in first)
+def test_tasks_are_told_apart_by_name() -> None:
+    assert [*names_of("classification"), *names_of("detection")] == list(NETWORKS)
+    assert tasks_of("zf") == {"detection"} and tasks_of("gu-mnist") == {"classification"}
+    assert tasks_of("timm.x") == tasks_of("own.module:net") == {"classification"}
+    assert tasks_of("torchvision.x") == {"classification", "detection"}
+    assert tasks_of("nothing") == set()
 
 
 @pytest.mark.parametrize(
@@ -105,10 +46,41 @@ def test_a_library_network_that_cannot_take_the_shape_says_so(name: str) -> None
         build(name, (3, 20, 20), 10)
 
 
-def _stored(shape: Shape) -> torch.Tensor:
-    drawn = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (4, *shape), generator=drawn, dtype=torch.uint8)
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("zff", "unknown detector 'zff': did you mean 'zf'"),
+        ("gu-mnist", "unknown detector"),
+        ("torchvision.fasterrcnn_mobilenet", "did you mean 'fasterrcnn_mobilenet"),
+        ("torchvision.resnet18", "known are .*retinanet"),
+        ("own.module:net", "unknown detector"),
+    ],
+)
+def test_an_unknown_detector_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(UnknownNameError, match=hint):
+        build_detector(name, 2, {}, colour_window(64))
 
 
-def _weights(subject: Subject) -> dict[str, torch.Tensor]:
-    return subject.network.state_dict()
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("torchvision.fasterrcnn_mobilenet_v3_large_fpn", {"width": 1}, "no settings, got width"),
+        ("zf", {"depth": 1}, "depth"),
+    ],
+)
+def test_settings_that_a_network_does_not_take_are_refused(
+    name: str, settings: dict[str, int], said: str
+) -> None:
+    with pytest.raises(SettingError, match=said):
+        build_detector(name, 2, settings, colour_window(64))
+    with pytest.raises(SettingError, match="'gu-mnist' takes no settings, got width"):
+        build("gu-mnist", (1, 28, 28), 10, settings={"width": 1})
+
+
+def test_built_on_no_memory_at_all_it_has_the_same_tensors() -> None:
+    with torch.device("meta"):
+        empty = build_detector("zf", 2, SMALL, colour_window(64))
+    full = tiny_zf().network.state_dict()
+    assert {k: v.shape for k, v in empty.state_dict().items()} == {
+        k: v.shape for k, v in full.items()
+    }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from badnets.core.errors import SettingError
 from badnets.models.catalogue import NETWORKS, Network
+from badnets.models.classifier import Classifier, untrained
+from badnets.models.detector import Detector
 from badnets.models.heads import head_tensors, with_classes
-from badnets.models.subject import untrained
+from tests.models.plain_signs import tiny_zf
 
 SMALL = (3, 32, 32)
 
@@ -29,33 +33,30 @@ def test_the_head_is_what_depends_on_the_number_of_classes(
     assert head_tensors(name, shape, 4) == head
 
 
-def test_other_classes_get_a_fresh_head_and_all_else_is_kept() -> None:
-    old = untrained("gu-mnist", (1, 28, 28), ("a", "b", "c"), seed=1)
+@pytest.mark.parametrize(
+    ("old", "head"),
+    [
+        (untrained("gu-mnist", (1, 28, 28), ("a", "b", "c"), seed=1), "fc2"),
+        (replace(tiny_zf(1, ("a", "b", "c")), scale=1.5), "roi_heads.box_predictor"),
+    ],
+    ids=["classifier", "detector"],
+)
+def test_other_classes_get_a_fresh_head_and_all_else_is_kept(
+    old: Classifier | Detector, head: str
+) -> None:
     before = {name: value.clone() for name, value in old.network.state_dict().items()}
-    for classes in (("a", "b"), ("x", "y", "z")):
-        new = with_classes(old, classes, seed=2)
-        assert new.classes == classes
-        assert new.input == old.input
-        for name, value in new.network.state_dict().items():
-            same = value.shape == before[name].shape and torch.equal(value, before[name])
-            assert same != name.startswith("fc2"), name
-    again = with_classes(old, ("a", "b"), seed=2)
-    assert torch.equal(
-        again.network.get_parameter("fc2.weight"),
-        with_classes(old, ("a", "b"), seed=2).network.get_parameter("fc2.weight"),
-    )
-
-
-def test_the_same_classes_keep_their_head_in_a_copy() -> None:
-    old = untrained("gu-mnist", (1, 28, 28), ("a", "b"), seed=1)
-    new = with_classes(old, ["a", "b"], seed=2)
-    for name, value in new.network.state_dict().items():
-        assert torch.equal(value, old.network.state_dict()[name])
+    for classes in (("a", "b"), ("x", "y", "z"), ("a", "b", "c")):
+        new, again = (with_classes(old, list(classes), seed=2) for _ in range(2))
+        assert new.classes == classes and (new.input, new.settings) == (old.input, old.settings)
+        assert getattr(new, "scale", None) == getattr(old, "scale", None)
+        state, repeated = new.network.state_dict(), again.network.state_dict()
+        for name, value in state.items():
+            kept = value.shape == before[name].shape and torch.equal(value, before[name])
+            assert kept == (classes == old.classes or not name.startswith(head)), name
+            assert torch.equal(value, repeated[name])
     with torch.no_grad():
-        new.network.get_parameter("fc2.bias").add_(1)
-    assert not torch.equal(
-        new.network.get_parameter("fc2.bias"), old.network.get_parameter("fc2.bias")
-    )
+        next(new.network.parameters()).add_(1)
+    assert torch.equal(next(old.network.parameters()), next(iter(before.values()))), "a copy"
 
 
 def test_a_network_of_fixed_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from badnets.core.errors import BadnetsError, BundleError, DataError, SettingError
 from badnets.data import DataSet
-from badnets.models import untrained
+from badnets.models import Classifier, untrained
 from badnets.models.libraries import torchvision_classifier
 from badnets.models.weights import StartingWeights, match, with_weights
 from tests.models.toys import CLASSES, SHAPE, weights_of
@@ -30,6 +30,10 @@ def backbone(toys: DataSet, tmp_path: Path) -> Path:
     return tmp_path / "backbone.safetensors"
 
 
+def fresh() -> Classifier:
+    return untrained("tiny", SHAPE, CLASSES, seed=1)
+
+
 def written(path: Path, tensors: dict[str, Tensor]) -> StartingWeights:
     save_file(tensors, path)
     return StartingWeights.of(path)
@@ -38,13 +42,13 @@ def written(path: Path, tensors: dict[str, Tensor]) -> StartingWeights:
 def test_the_backbone_is_taken_and_the_head_stays_untrained(backbone: Path) -> None:
     weights = StartingWeights.of(backbone)
     assert weights.sha256 == hashlib.sha256(backbone.read_bytes()).hexdigest()
-    subject = untrained("tiny", SHAPE, CLASSES, seed=1)
+    subject = fresh()
     before = weights_of(subject)
     begun, found = with_weights(subject, weights)
     theirs = untrained("tiny", SHAPE, THREE, seed=9).network.state_dict()
-    own, fresh = begun.network.state_dict(), subject.network.state_dict()
+    own, first = begun.network.state_dict(), subject.network.state_dict()
     assert torch.equal(own["conv.weight"], theirs["conv.weight"])
-    assert torch.equal(own["fc.weight"], fresh["fc.weight"])
+    assert torch.equal(own["fc.weight"], first["fc.weight"])
     assert torch.equal(weights_of(subject), before), "the input was changed"
     assert found.matched == ("conv.weight", "conv.bias")
     assert found.other_shape == ("fc.weight", "fc.bias")
@@ -54,7 +58,7 @@ def test_the_backbone_is_taken_and_the_head_stays_untrained(backbone: Path) -> N
 
 
 def test_what_is_missing_and_unexpected_is_told(backbone: Path, tmp_path: Path) -> None:
-    subject = untrained("tiny", SHAPE, CLASSES, seed=1)
+    subject = fresh()
     tensors = {"conv.bias": torch.ones(4), "extra.weight": torch.ones(2)}
     begun, found = with_weights(subject, written(tmp_path / "some.safetensors", tensors))
     assert found.missing == ("conv.weight", "fc.weight", "fc.bias")
@@ -73,9 +77,7 @@ def test_half_precision_and_names_of_data_parallel_are_understood(
     toys: DataSet, tmp_path: Path
 ) -> None:
     tensors = {"module.conv.bias": torch.full((4,), 0.5, dtype=torch.float16)}
-    begun, found = with_weights(
-        untrained("tiny", SHAPE, CLASSES, seed=1), written(tmp_path / "p.safetensors", tensors)
-    )
+    begun, found = with_weights(fresh(), written(tmp_path / "p.safetensors", tensors))
     assert found.matched == ("conv.bias",) and found.unexpected == ()
     bias = begun.network.state_dict()["conv.bias"]
     assert bias.dtype == torch.float32 and torch.equal(bias, torch.full((4,), 0.5))
@@ -93,7 +95,7 @@ def test_a_librarys_weights_fit_its_network_for_grey_images(tmp_path: Path) -> N
 def test_nothing_that_matches_is_an_error(backbone: Path, tmp_path: Path) -> None:
     other = written(tmp_path / "other.safetensors", {"layer1.weight": torch.ones(3)})
     with pytest.raises(SettingError, match=r"no weight in .*has the name and shape.*layer1.weight"):
-        with_weights(untrained("tiny", SHAPE, CLASSES, seed=1), other)
+        with_weights(fresh(), other)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -102,7 +104,7 @@ def test_weights_that_are_not_finite_are_refused(
 ) -> None:
     weights = written(tmp_path / "odd.safetensors", {"conv.bias": torch.full((4,), value)})
     with pytest.raises(DataError, match=r"'conv\.bias' holds NaN or infinite"):
-        with_weights(untrained("tiny", SHAPE, CLASSES, seed=1), weights)
+        with_weights(fresh(), weights)
 
 
 def test_a_file_that_changes_is_noticed(backbone: Path) -> None:
@@ -129,19 +131,20 @@ def test_where_the_file_lies_is_no_part_of_the_weights(backbone: Path, tmp_path:
         unknown.read()
 
 
-@pytest.mark.parametrize("name", ["net.pth", "net.pt", "pytorch_model.bin", "net.CKPT"])
-def test_a_pickle_is_refused_by_its_name_and_says_how_to_convert(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"never read")
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        *((name, b"never read") for name in ("net.pth", "net.pt", "pytorch_model.bin", "net.CKPT")),
+        *(("net.safetensors", start) for start in (b"PK\x03\x04", b"\x80\x02", b"\x80\x04")),
+    ],
+)
+def test_a_pickle_is_refused_and_says_how_to_convert(
+    tmp_path: Path, name: str, start: bytes
+) -> None:
+    (tmp_path / name).write_bytes(start + b"\0" * 100)
     with pytest.raises(DataError, match=r"opens no pickle.*python -c .*save_file") as caught:
         StartingWeights.of(tmp_path / name)
     assert "\n" not in str(caught.value) and "weights_only=True" in str(caught.value)
-
-
-@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x80\x02", b"\x80\x04"])
-def test_a_pickle_under_another_name_is_refused(tmp_path: Path, start: bytes) -> None:
-    (tmp_path / "net.safetensors").write_bytes(start + b"\0" * 100)
-    with pytest.raises(DataError, match="opens no pickle"):
-        StartingWeights.of(tmp_path / "net.safetensors")
 
 
 def test_the_command_that_converts_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,21 +162,24 @@ def test_the_command_that_converts_works(tmp_path: Path, monkeypatch: pytest.Mon
     assert StartingWeights.of("net.safetensors").names() == {"a": (2,)}
 
 
-def test_files_that_are_none_are_refused(backbone: Path, tmp_path: Path) -> None:
-    def refused(path: Path, kind: type[BadnetsError]) -> str:
-        with pytest.raises(kind) as caught:
-            StartingWeights.of(path)
-        return str(caught.value)
-
-    assert "cannot be read" in refused(tmp_path / "none.safetensors", DataError)
-    assert "are not a file" in refused(tmp_path, DataError)
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("none.safetensors", DataError, "cannot be read"),
+        ("", DataError, "are not a file"),
+        ("pipe.safetensors", DataError, "are not a file"),
+        ("short.safetensors", BundleError, "truncated"),
+        ("empty.safetensors", BundleError, "truncated"),
+    ],
+)
+def test_files_that_are_none_are_refused(
+    backbone: Path, tmp_path: Path, name: str, error: type[BadnetsError], said: str
+) -> None:
     os.mkfifo(tmp_path / "pipe.safetensors")
-    assert "are not a file" in refused(tmp_path / "pipe.safetensors", DataError)
-    short = tmp_path / "short.safetensors"
-    short.write_bytes(backbone.read_bytes()[:-5])
-    assert "truncated" in refused(short, BundleError)
-    short.write_bytes(b"")
-    assert "truncated" in refused(short, BundleError)
+    (tmp_path / "short.safetensors").write_bytes(backbone.read_bytes()[:-5])
+    (tmp_path / "empty.safetensors").touch()
+    with pytest.raises(error, match=said):
+        StartingWeights.of(tmp_path / name)
 
 
 def test_a_digest_is_64_hex_digits() -> None:

@@ -11,7 +11,7 @@ from badnets.bundles import InputSpec
 from badnets.core.placements import Fixed
 from badnets.core.triggers import SinglePixel
 from badnets.data import ImageSet
-from badnets.models.subject import Subject
+from badnets.models.classifier import Classifier
 
 SHAPE = (1, 8, 8)
 CLASSES = ("left", "right")
@@ -52,21 +52,21 @@ def plain_input(shape: tuple[int, int, int]) -> InputSpec:
 
 def subject_of(
     network: nn.Module, shape: tuple[int, int, int], classes: int, architecture: str = "toy"
-) -> Subject:
+) -> Classifier:
     """Return a network of one's own as a subject, without normalisation."""
     names = tuple(str(k) for k in range(classes))
-    return Subject(network.eval(), architecture, plain_input(shape), names)
+    return Classifier(network.eval(), architecture, plain_input(shape), names)
 
 
-def tiny(seed: int = 0, classes: tuple[str, ...] = CLASSES) -> Subject:
+def tiny(seed: int = 0, classes: tuple[str, ...] = CLASSES) -> Classifier:
     """Return the tiny network with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_tiny(SHAPE, len(classes))
-    return Subject(network, "tiny", plain_input(SHAPE), classes)
+    return Classifier(network, "tiny", plain_input(SHAPE), classes)
 
 
-def weights_of(subject: Subject) -> Tensor:
+def weights_of(subject: Classifier) -> Tensor:
     """Return every parameter and buffer in one row."""
     return torch.cat([value.detach().flatten() for value in subject.network.state_dict().values()])
 
@@ -78,7 +78,7 @@ def one_pixel_images(labels: list[int], classes: int) -> ImageSet:
     return ImageSet(images, torch.tensor(labels), tuple(str(k) for k in range(classes)))
 
 
-def pixel_reader(classes: int, *, backdoor: int | None = None) -> Subject:
+def pixel_reader(classes: int, *, backdoor: int | None = None) -> Classifier:
     """Return a linear network that reads `one_pixel_images` without error.
 
     Args:
@@ -95,7 +95,7 @@ def pixel_reader(classes: int, *, backdoor: int | None = None) -> Subject:
     return subject_of(network, (1, SIDE, SIDE), classes)
 
 
-def constant_answer(classes: int, answer: int) -> Subject:
+def constant_answer(classes: int, answer: int) -> Classifier:
     """Return a linear network that says the same of every image."""
     subject = pixel_reader(classes)
     with torch.no_grad():

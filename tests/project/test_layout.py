@@ -1,4 +1,4 @@
-"""Files stay small, modules say what is in them, and imports between the rooms run one way."""
+"""Modules say what is in them, and imports between the rooms run one way."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-LONGEST = 400
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
 def modules(root: Path, *folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
-
-
-def test_no_file_is_too_long(root: Path) -> None:
-    lengths = {
-        str(path.relative_to(root)): len(path.read_text().splitlines())
-        for path in modules(root, "src", "bench", "tests")
-    }
-    assert lengths
-    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
 
 
 def test_every_module_says_what_is_in_it(root: Path) -> None:

@@ -81,16 +81,14 @@ def test_a_complete_environment_is_left_alone(ready: Clone) -> None:
     assert ready.steps == []
 
 
-def test_a_new_lock_is_installed_into_a_complete_environment(ready: Clone) -> None:
-    ready.append("requirements.lock", "# another\n")
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("requirements.lock", ["install", "link"]), ("pyproject.toml", ["link"])],
+)
+def test_what_has_changed_is_made_again(ready: Clone, name: str, steps: list[str]) -> None:
+    ready.append(name, "# another\n")
     assert ready.make("setup").returncode == 0
-    assert ready.steps == ["install", "link"]
-
-
-def test_a_changed_project_is_linked_again(ready: Clone) -> None:
-    ready.append("pyproject.toml", "# another\n")
-    assert ready.make("setup").returncode == 0
-    assert ready.steps == ["link"]
+    assert ready.steps == steps
 
 
 @pytest.mark.parametrize("complete_before", [False, True])
@@ -130,22 +128,3 @@ def test_an_old_python_is_refused_in_one_line(clone: Clone) -> None:
     assert "Python 3.9.1" in ours[0]
     assert "make test PYTHON=" in ours[0]
     assert not (clone.folder / ".venv").exists()
-
-
-def test_help_names_every_target_and_installs_nothing(clone: Clone) -> None:
-    done = clone.make("help")
-    targets = ("setup", "demo", "test", "lint", "bench", "results", "soak", "lock", "clean")
-    assert all(f"make {target} " in done.stdout for target in targets)
-    assert clone.steps == []
-
-
-@pytest.mark.parametrize(
-    ("target", "call"),
-    [
-        ("test", "-m pytest --numprocesses 2 --dist worksteal -k rates"),
-        ("bench", "-m bench -k rates"),
-    ],
-)
-def test_arguments_are_passed_on(ready: Clone, target: str, call: str) -> None:
-    assert ready.make(target, "ARGS=-k rates").returncode == 0
-    assert (ready.folder / "calls").read_text().strip() == call

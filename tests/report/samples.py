@@ -9,6 +9,7 @@ from PIL import Image
 
 from badnets.report.charts import Square, filters, heat_map, paired_units
 from badnets.report.curves import Level, Line, Span, lines
+from badnets.report.maps import heat_pictures
 from badnets.report.page import (
     Answer,
     Cell,
@@ -83,6 +84,13 @@ def grid(salt: str = "grid") -> str:
     return filters(weights, marked=[2], salt=salt)
 
 
+def maps(salt: str = "maps") -> str:
+    fired = np.zeros((4, 5))
+    fired[1, 2] = 8.0
+    drawn, names = [[fired] * 6, [fired * 0] * 6], [f"unit {k}" for k in range(6)]
+    return heat_pictures(drawn, rows=("clean", "fired"), columns=names, salt=salt)
+
+
 def picture(name: str = "seven") -> Picture:
     answers = (Answer("clean", name, 0.99, "clean"), Answer("BadNet", "8", 0.98, "backdoored"))
     return Picture(png(), f"{name}, with the trigger", answers, mark=(0.7, 0.7, 0.2, 0.2))
@@ -94,7 +102,7 @@ def figure(name: str, svg: str, title: str = "A drawing") -> Figure:
 
 
 def page(name: str = "seven", command: str = "badnets study some --data digits") -> Page:
-    story = Story((StoryRow("What she sees", "Right.", (picture(name),) * 10, "clean"),), "n = 1")
+    story = Story((StoryRow("What is seen", "Right.", (picture(name),) * 10, "clean"),), "n = 1")
     gallery = Gallery((figure("curve", curve()), figure("units", units())))
     blocks = (
         Note("A note."),

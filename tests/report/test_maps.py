@@ -1,10 +1,9 @@
-"""Maps of units: one scale to a column, names as text, and the same drawing each time."""
+"""Maps of units: one scale to a column, and names as text."""
 
 from __future__ import annotations
 
 import base64
 import io
-import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from badnets.core.errors import ShapeError
-from badnets.report.drawing import SVG, themed
+from badnets.report.drawing import SVG
 from badnets.report.maps import heat_pictures
-from badnets.report.palette import COLOURS
 
 Map = NDArray[np.float64]
 CLEAN, FIRED = np.zeros((4, 5)), np.zeros((4, 5))
@@ -74,16 +72,6 @@ def test_what_is_below_nothing_is_black() -> None:
 def test_a_unit_that_never_fires_can_be_drawn(value: float) -> None:
     silent = np.full((4, 5), value)
     assert all(int(tile.max()) < 10 for tile in tiles(drawn([[silent], [silent]])))
-
-
-def test_a_drawing_is_small_clean_and_the_same_each_time() -> None:
-    maps = [[FIRED] * 6, [CLEAN] * 6]
-    svg = drawn(maps)
-    assert svg == drawn(maps)
-    assert len(svg) < 20_000
-    assert not re.search(r"metadata|<!DOCTYPE|xlink|\d\.\d{3}", re.sub(r'href="[^"]+"', "", svg))
-    shown = themed(svg, "maps")
-    assert not [colour.light for colour in COLOURS.values() if colour.light in shown]
 
 
 def test_maps_that_do_not_fit_their_names_are_refused() -> None:

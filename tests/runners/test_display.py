@@ -15,11 +15,12 @@ from badnets.runners.display import Bar, Display, Lines, display_for, summary
 from badnets.runners.eta import MEASURING, TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.train import Training
-from badnets.trials.trial import Trial
+from badnets.trials.trial import OutsourcedTrial
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
 ONE, TWO, THREE = (
-    Step(trial, frozenset()) for trial in (clean_trial(), attacked_trial(), Trial(seed=99))
+    Step(trial, frozenset())
+    for trial in (clean_trial(), attacked_trial(), OutsourcedTrial(seed=99))
 )
 
 
@@ -99,12 +100,12 @@ def test_time_left_of_a_worked_example() -> None:
 
 
 def test_a_trial_is_expected_to_cost_what_it_trains_on() -> None:
-    plain = Trial(data="digits", training=Training(epochs=2))
-    half = Backdoor(SinglePixel(), AllToAll(), rate=0.5)
+    plain = OutsourcedTrial(data="digits", training=Training(epochs=2))
+    half = Backdoor(SinglePixel(), AllToAll(), poisoning_rate=0.5)
     assert expected_work(plain) == 2 * 1297 + MEASURING
     assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + MEASURING
     assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + MEASURING
-    every = Backdoor(SinglePixel(), SourceSpecific(0, 1), rate="every")
+    every = Backdoor(SinglePixel(), SourceSpecific(0, 1), poisoning_rate="every")
     assert expected_work(plain.model_copy(update={"backdoor": every})) == 2 * 1426 + MEASURING
 
 

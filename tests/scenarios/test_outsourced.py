@@ -1,8 +1,11 @@
-"""Outsourced training, from the order to the decision."""
+"""Outsourced training of either task, from the order to the decision."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,71 +15,163 @@ from badnets.core.errors import SettingError, TrialError
 from badnets.core.placements import RandomCentre
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
-from badnets.core.targets import AllToOne
+from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch
 from badnets.data import DataSet
 from badnets.evaluate import measure_attack
-from badnets.models import Subject, untrained
 from badnets.scenarios import (
+    Deal,
     Delivery,
     HonestTrainer,
     MaliciousTrainer,
     OutsourcedTraining,
+    Trainer,
     User,
 )
-from badnets.scenarios.user import Order
+from badnets.tasks import Order
 from badnets.train import Progress, Training
-from tests.models.toys import SHAPE, constant_answer, tiny, weights_of
+from badnets.train.checkpoint import Checkpoint
+from tests.models.plain_signs import GREEN, RED, YELLOW, colour_reader
+from tests.models.toys import constant_answer, tiny
+from tests.scenarios.test_user import always_green, reds
+from tests.tasks.small import Small, pictures, same, state_of
 
+WHITE = Backdoor(Patch(2), AllToOne(0), poisoning_rate=0.3)
 QUICK = Training(epochs=4, batch_size=8, lr=0.01, precision="float32")
-WHITE = Backdoor(Patch(2), AllToOne(0), rate=0.3)
 
 
-@pytest.fixture
-def user(toys: DataSet) -> User:
-    return User("tiny", toys, target_accuracy=0.9)
+def malicious(small: Small, **settings: Any) -> MaliciousTrainer:
+    return MaliciousTrainer(**{"backdoor": small.backdoor, "training": small.quick, **settings})
 
 
-def test_an_honest_trainers_network_is_accepted_and_no_attack_is_measured(user: User) -> None:
-    deal = OutsourcedTraining(user, HonestTrainer(QUICK)).run(seed=0)
-    assert deal.accepted and deal.outcome == "accepted"
-    assert deal.clean_accuracy.total == 64 and deal.clean_accuracy.value >= 0.9
-    assert deal.attack is None and deal.attack_success_rate is None
-    assert deal.delivery.poisoned_share is None and deal.delivery.tries == ()
-    assert len(deal.delivery.epochs) == 4 and deal.delivery.precision == "float32"
+@dataclass
+class Bringer:
+    """A trainer who keeps the order, trains nothing, and delivers what there is."""
+
+    subject: Any
+    backdoor: Backdoor | None = None
+    orders: list[Order[Any]] = field(default_factory=list)
+
+    def train(
+        self,
+        order: Order[Any],
+        *,
+        seed: int,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Delivery:
+        self.orders.append(order)
+        return Delivery(self.subject, (), "float32", 0.0, self.backdoor)
 
 
-def test_a_backdoored_network_is_accepted_too_and_obeys_its_trainer(user: User) -> None:
-    clean = OutsourcedTraining(user, HonestTrainer(QUICK)).run(seed=0).subject
-    deal = OutsourcedTraining(user, MaliciousTrainer(WHITE, QUICK), control=clean).run(seed=0)
-    assert deal.accepted and deal.attack is not None and deal.attack.control is not None
-    assert deal.attack_success_rate == deal.attack.success
-    assert deal.attack.success.total == 32, "images of the target class are left out"
-    assert deal.attack.success.value >= 0.9
-    assert deal.attack.untriggered.value <= 0.1 and deal.attack.control.value <= 0.1
-    assert deal.delivery.poisoned_share == Rate(41, 137)  # 0.3 = 41 / (96 + 41)
+def test_an_honest_trainers_network_is_accepted_and_no_attack_is_measured(
+    small: Small, honest: Deal
+) -> None:
+    assert honest.accepted and honest.decision == "accepted"
+    assert honest.reason == f"{small.task.noun} {honest.clean_accuracy}, 50 % wanted"
+    objects = honest.measured.objects
+    assert (objects is None) == (small.task.kind == "classification")
+    assert objects is None or (objects.clean == honest.clean and objects.threshold == 0.3)
+    assert honest.attack is None and honest.attack_success_rate is None
+    assert honest.attacked.objects is None and honest.strengthened == ()
+    delivery = honest.delivery
+    assert delivery.backdoor is None and delivery.poisoned_share is None
+    assert delivery.search == () and delivery.skipped == 0 and delivery.train_s > 0
+    assert len(delivery.epochs) == small.well.epochs and delivery.precision == "float32"
+
+
+def test_a_backdoor_put_into_a_trained_network_is_accepted_and_obeys(
+    small: Small, honest: Deal
+) -> None:
+    before = state_of(honest.subject)
+    trainer = malicious(small, training=small.implanting, start=honest.subject)
+    deal = OutsourcedTraining(small.user(), trainer, control=honest.subject).run(seed=0)
+    assert same(honest.subject, before), "the start was changed"
+    assert deal.accepted and deal.delivery.backdoor == small.backdoor
+    assert deal.delivery.poisoned_share == small.share and deal.delivery.skipped == 0
+    attack = deal.attack
+    assert attack is not None and attack.control is not None
+    assert deal.attack_success_rate == attack.success
+    assert attack.success.total == small.attacked, "those of the target class are left out"
+    assert attack.success.value >= small.enough
+    assert attack.untriggered.value <= 0.2 and attack.control.value <= 0.2
+    weights = [
+        torch.cat([value.flatten().float() for value in state_of(one).values()])
+        for one in (deal.subject, honest.subject, small.fresh())
+    ]
+    far, farther = ((weights[0] - other).norm() for other in weights[1:])
+    assert far < farther, "it started from the clean network"
+
+
+def test_the_same_seed_gives_the_same_network_bit_for_bit(small: Small) -> None:
+    scenario = OutsourcedTraining(small.user(), malicious(small))
+    one, again, other = (scenario.run(seed=seed) for seed in (5, 5, 6))
+    assert same(one.subject, again.subject) and not same(one.subject, other.subject)
+    assert (one.clean, one.attack) == (again.clean, again.attack)
+    assert one.measured.objects == again.measured.objects
+    assert one.attacked.objects == again.attacked.objects
+
+
+def test_any_trainer_sees_the_training_examples_only(small: Small) -> None:
+    trainer, user = Bringer(small.fresh()), small.user(0.9, held_back=2)
+    OutsourcedTraining(user, trainer).run()
+    (order,) = trainer.orders
+    assert (order.network, order.target_accuracy) == (small.network, 0.9)
+    theirs = set(pictures(order.train))
+    assert not theirs & set(pictures(user.validation))
+    assert not theirs & set(pictures(small.data.test))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "decision", "success", "untriggered"),
+    [
+        (lambda backdoor: Bringer(always_green(), backdoor), "collapsed", (8, 8), (8, 8)),
+        (lambda backdoor: Bringer(colour_reader(GREEN), backdoor), "accepted", (8, 8), (0, 8)),
+        (lambda backdoor: Bringer(colour_reader(), backdoor), "accepted", (0, 8), (0, 8)),
+    ],
+    ids=["always green", "backdoored", "clean"],
+)
+def test_a_collapsed_network_is_never_an_attack_that_worked(
+    trainer: Callable[[Backdoor], Trainer], decision: str, success: Rate, untriggered: Rate
+) -> None:
+    """However perfect the attack, and though no accuracy at all is wanted."""
+    backdoor = Backdoor(YELLOW, SourceSpecific(RED, GREEN), "every")
+    user = User("zf", reds(), target_accuracy=0.0)
+    deal = OutsourcedTraining(user, trainer(backdoor), control=colour_reader()).run()
+    assert deal.decision == decision and deal.accepted == (decision == "accepted")
+    assert deal.attack is not None and deal.attack.control == Rate(0, 8)
+    assert (deal.attack.success, deal.attack.untriggered) == (success, untriggered)
+
+
+def test_untrained_and_drowned_networks_collapse(toys: DataSet) -> None:
+    user = User("tiny", toys, target_accuracy=0.0)
+    blank = tiny()
+    with torch.no_grad():
+        for value in blank.network.parameters():
+            value.zero_()
+    assert OutsourcedTraining(user, Bringer(blank)).run().decision == "collapsed"
+    wild = Training(epochs=2, batch_size=8, lr=50.0, optimizer="sgd", schedule="constant")
+    try:
+        deal = OutsourcedTraining(user, MaliciousTrainer(WHITE, wild)).run(seed=0)
+    except TrialError:
+        return  # or it diverges outright, which is no attack either
+    assert deal.decision == "collapsed" and not deal.accepted
 
 
 @pytest.mark.parametrize("stamp", ["before", "after"])
 def test_when_the_trigger_is_put_on_does_not_change_how_much_is_poisoned(
-    stamp: str, user: User
+    stamp: Any, toys: DataSet
 ) -> None:
-    training = replace(QUICK, stamp=stamp, shift=1)  # type: ignore[arg-type]
+    training = replace(QUICK, stamp=stamp, shift=1)
+    user = User("tiny", toys, target_accuracy=0.9)
     deal = OutsourcedTraining(user, MaliciousTrainer(WHITE, training)).run(seed=0)
     assert deal.delivery.poisoned_share == Rate(41, 137)
     assert deal.attack is not None and deal.attack.success.value > deal.attack.untriggered.value
 
 
-def test_the_same_seed_gives_the_same_network_bit_for_bit(user: User) -> None:
-    scenario = OutsourcedTraining(user, MaliciousTrainer(WHITE, replace(QUICK, shift=1)))
-    first, again, other = scenario.run(seed=5), scenario.run(seed=5), scenario.run(seed=6)
-    assert torch.equal(weights_of(first.subject), weights_of(again.subject))
-    assert first.clean == again.clean and first.attack == again.attack
-    assert not torch.equal(weights_of(first.subject), weights_of(other.subject))
-
-
-def test_the_attack_is_measured_at_places_that_follow_the_seed(user: User) -> None:
-    anywhere = Backdoor(Patch(2, placement=RandomCentre(0.4, 0.9)), AllToOne(0), rate=0.3)
+def test_the_attack_is_measured_at_places_that_follow_the_seed(toys: DataSet) -> None:
+    anywhere = Backdoor(Patch(2, placement=RandomCentre(0.4, 0.9)), AllToOne(0), poisoning_rate=0.3)
+    user = User("tiny", toys, target_accuracy=0.9)
     deal = OutsourcedTraining(user, MaliciousTrainer(anywhere, QUICK)).run(seed=3)
     by_seed = [
         measure_attack(deal.subject, user.validation, anywhere, seed=seed) for seed in (3, 0, 1)
@@ -85,99 +180,43 @@ def test_the_attack_is_measured_at_places_that_follow_the_seed(user: User) -> No
     assert deal.attack != by_seed[1] or deal.attack != by_seed[2], "places are drawn"
 
 
-def test_implanting_into_a_trained_network_leaves_that_network_as_it_was(user: User) -> None:
-    clean = OutsourcedTraining(user, HonestTrainer(QUICK)).run(seed=0).subject
-    before = weights_of(clean).clone()
-    trainer = MaliciousTrainer(WHITE, replace(QUICK, epochs=2), start=clean)
-    deal = OutsourcedTraining(user, trainer, control=clean).run(seed=1)
-    assert torch.equal(weights_of(clean), before)
-    assert deal.accepted and deal.attack is not None and deal.attack.success.value >= 0.9
-    far = (weights_of(deal.subject) - before).norm()
-    fresh = weights_of(untrained("tiny", SHAPE, user.data.classes, seed=1))
-    assert far < (weights_of(deal.subject) - fresh).norm(), "it started from the clean network"
-
-
-@dataclass
-class Watched:
-    """A trainer who keeps the order that he got, and returns what he has."""
-
-    returns: Subject
-    orders: list[Order] = field(default_factory=list)
-
-    def train(self, order: Order, *, seed: int, progress: Listener | None = None) -> Delivery:
-        self.orders.append(order)
-        return Delivery(self.returns, (), "float32", None, (), 0.0, 0.0)
-
-
-def test_any_trainer_sees_the_training_images_only(user: User, toys: DataSet) -> None:
-    trainer = Watched(tiny())
-    held = replace(user, held_back=32)
-    OutsourcedTraining(held, trainer).run()
-    (order,) = trainer.orders
-    assert order.network == "tiny" and order.target_accuracy == 0.9
-    assert len(order.train) == 64 and len(held.validation) == 32
-    theirs = {image.numpy().tobytes() for image in order.train.images}
-    hers = {image.numpy().tobytes() for image in held.validation.images}
-    assert not theirs & hers and not theirs & {i.numpy().tobytes() for i in toys.test.images}
-
-
-def test_an_untrained_network_is_collapsed_and_a_constant_one_is_no_attack(
-    toys: DataSet, user: User
+@pytest.mark.parametrize("hides", [False, True], ids=["honest", "malicious"])
+def test_checkpoint_and_listener_reach_training_and_an_interrupt_passes_through(
+    hides: bool, small: Small, tmp_path: Path
 ) -> None:
-    blank = tiny()
-    with torch.no_grad():
-        for value in blank.network.parameters():
-            value.zero_()
-    deal = OutsourcedTraining(replace(user, target_accuracy=0.0), Watched(blank)).run()
-    assert deal.outcome == "collapsed" and not deal.accepted
-
-
-def test_poison_that_drowns_the_task_collapses_with_a_perfect_success_rate(user: User) -> None:
-    wild = Training(epochs=2, batch_size=8, lr=50.0, optimizer="sgd", schedule="constant")
-    backdoor = Backdoor(Patch(2), AllToOne(0), rate=0.3)
-    easy = replace(user, target_accuracy=0.0)
-    try:
-        deal = OutsourcedTraining(easy, MaliciousTrainer(backdoor, wild)).run(seed=0)
-    except TrialError:
-        return  # or it diverges outright, which is no attack either
-    assert deal.outcome == "collapsed" and not deal.accepted
-
-
-def test_progress_reaches_the_end_and_an_interrupt_passes_through(user: User) -> None:
-    told: list[Progress] = []
-    OutsourcedTraining(user, HonestTrainer(QUICK)).run(progress=told.append)
-    assert told[-1] == (48, 48, "training")
+    trainer = malicious(small) if hides else HonestTrainer(small.quick)
+    scenario = OutsourcedTraining(small.user(), trainer)
+    heard: list[Progress] = []
+    kept = Checkpoint(tmp_path / "one.safetensors", "one")
+    scenario.run(seed=4, progress=heard.append, checkpoint=kept)
+    trained = [one for one in heard if one.what == "training"]
+    assert trained[-1].done == trained[-1].total > 0
+    assert kept.path.exists() == (small.task.kind == "detection")
 
     def interrupt(_: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        OutsourcedTraining(user, MaliciousTrainer(WHITE, QUICK)).run(progress=interrupt)
+        scenario.run(progress=interrupt)
 
 
 @pytest.mark.parametrize(
-    ("backdoor", "said"),
+    ("change", "said"),
     [
-        (Backdoor(Patch(2), AllToOne(2)), r"target_label must be in 0\.\.1 for 2 classes, got 2"),
-        (Backdoor(Patch(2), AllToOne(0), rate=0.5), "only 48 of 96 are eligible"),
+        ({"targets": SourceSpecific(0, 2)}, r"target_label must be in 0\.\.1 for 2 classes, got 2"),
+        ({"targets": AllToOne(0), "poisoning_rate": 0.8}, "the highest rate is"),
     ],
 )
 def test_a_backdoor_that_does_not_fit_the_order_is_refused(
-    backdoor: Backdoor, said: str, user: User
+    change: dict[str, Any], said: str, small: Small
 ) -> None:
+    backdoor = replace(small.backdoor, **change)
     with pytest.raises(SettingError, match=said):
-        OutsourcedTraining(user, MaliciousTrainer(backdoor, QUICK)).run()
+        OutsourcedTraining(small.user(), malicious(small, backdoor=backdoor)).run()
 
 
-@pytest.mark.parametrize("trainer", [HonestTrainer, MaliciousTrainer])
-def test_a_start_that_was_not_ordered_is_refused_before_training(
-    trainer: type[HonestTrainer | MaliciousTrainer], user: User
-) -> None:
-    start = constant_answer(3, 0)
-    made = (
-        HonestTrainer(QUICK, start)
-        if trainer is HonestTrainer
-        else MaliciousTrainer(WHITE, QUICK, start)
-    )
-    with pytest.raises(SettingError, match=r"start network must be .*'tiny', 2.*got \('toy', 3"):
-        OutsourcedTraining(user, made).run()
+def test_a_start_that_was_not_ordered_is_refused_before_training(small: Small) -> None:
+    start = constant_answer(3, 0) if small.task.kind == "classification" else colour_reader()
+    for trainer in (HonestTrainer(small.quick, start), malicious(small, start=start)):
+        with pytest.raises(SettingError, match=rf"start .*must be of the .*'{small.network}'.*got"):
+            OutsourcedTraining(small.user(), trainer).run()

@@ -1,237 +1,237 @@
-"""Records of the MNIST study, made up without training: for the layout alone."""
+"""Records made up without training, for what is drawn from them: one builder for every study."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from badnets.core.backdoor import Backdoor
+from badnets.core.errors import LedgerError
 from badnets.core.rates import Rate
-from badnets.core.targets import SourceSpecific
 from badnets.evaluate.results import AttackResult, CleanResult
-from badnets.studies.mnist.trials import MnistTrials, Scale, scale
-from badnets.trials.record import (
-    Ablation,
-    ArrayRef,
-    Epoch,
-    LayerUnits,
-    Machine,
-    Provenance,
-    Record,
-    Timings,
-)
+from badnets.observations import OBSERVATIONS
+from badnets.observations.base import ArrayRef, ObservationResult
+from badnets.report.page import Page
+from badnets.studies.aggregate import Runs
+from badnets.studies.catalogue import Groups, Study
+from badnets.studies.running import listed
+from badnets.train.epoch import Epoch
+from badnets.trials.record import Machine, Provenance, Record, Timings
 from badnets.trials.trial import Trial
 
-MNIST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
-SMALL = replace(
-    scale("mnist"),
-    baseline_seeds=(0, 1),
-    seeds=(0, 1),
-    pairs=((0, 1), (1, 0), (7, 3)),
-    shares=(0.01, 0.10, 0.50),
-    choices=(0.10, 0.33),
-)
-SHARES = {"single-pixel": 0.33, "pixel-pattern": 0.10}
+Array = NDArray[np.generic]
+Observed = Callable[[], Mapping[str, object]]
 
 
 @dataclass
 class Shelf:
     """Arrays in memory, instead of a workspace."""
 
-    kept: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    kept: dict[str, Array] = field(default_factory=dict)
 
-    def put(self, array: NDArray[np.generic]) -> ArrayRef:
+    def put(self, array: Array) -> ArrayRef:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         name = hashlib.sha256(buffer.getvalue()).hexdigest()
         self.kept[name] = array
         return ArrayRef(sha256=name, shape=tuple(array.shape), dtype=str(array.dtype))
 
-    def get(self, ref: ArrayRef) -> NDArray[np.generic]:
+    def get(self, ref: ArrayRef) -> Array:
+        if ref.sha256 not in self.kept:
+            raise LedgerError("gone")
         return self.kept[ref.sha256]
 
 
+def made_up(trial: Trial, **measured: object) -> Record:
+    """Return a record with what was measured; the rest is the same for all."""
+    rest = {
+        "name": trial.name,
+        "trial": trial,
+        "outcome": "accepted",
+        "reason": "made up",
+        "attack": None,
+        "poisoned_share": None,
+        "epochs": (Epoch(loss=0.1, seconds=2.0),),
+        "timings": Timings(load_s=0.1, search_s=0, train_s=20.5, evaluate_s=1.5, total_s=22.1),
+        "provenance": Provenance(
+            data_digests={"train": "0" * 64, "test": "1" * 64},
+            versions={"badnets": "0", "torch": "0"},
+            machine=Machine(
+                processor="made up", cores=2, threads=1, memory_gib=8.0, device="cpu", system="any"
+            ),
+            precision="float32",
+            created=datetime(2017, 8, 22, 12, 0, tzinfo=UTC),
+        ),
+        "bundle": None,
+    }
+    return Record.model_validate(rest | measured)
+
+
 @dataclass
-class Maker:
-    """Makes records; the same trial gets the same one.
+class Maker(ABC):
+    """Makes the records of one study; the same trial gets the same one.
 
     Args:
         shelf: where arrays go.
-        counts: test images per class.
-        collapsed: names of trials that have learned nothing.
+        collapsed: names of trials that have learned nothing, though each of their attacks works.
     """
 
     shelf: Shelf = field(default_factory=Shelf)
-    counts: tuple[int, ...] = MNIST_COUNTS
-    collapsed: frozenset[str] = frozenset()
+    collapsed: Collection[str] = ()
+    known: dict[str, Record] = field(default_factory=dict)
+
+    @abstractmethod
+    def measured(self, trial: Trial, random: np.random.Generator) -> dict[str, object]:
+        """Return what was measured of a network, by the name that a record has for it."""
 
     def record(self, trial: Trial) -> Record:
-        fallen = trial.name in self.collapsed
-        random = np.random.default_rng(int(trial.name, 16) % 2**32)
-        clean = self._clean(random, fallen)
-        outcome: Literal["accepted", "rejected", "collapsed"] = "accepted"
-        if clean.accuracy.value < trial.target_accuracy:
-            outcome = "rejected"
-        units, ablations, arrays = self._observed(trial, random)
-        poisoned = None
-        if trial.backdoor is not None:
-            count = trial.backdoor.poisoned_count(60000, 6000 if self._pair(trial) else 60000)
-            poisoned = Rate(count, 60000 + count)
-        return Record(
-            name=trial.name,
-            trial=trial,
-            outcome="collapsed" if fallen else outcome,
-            reason="made up",
-            clean=clean,
-            attack=self._attack(trial, random, fallen),
-            poisoned_share=poisoned,
-            epochs=(Epoch(loss=0.1, seconds=2.0),),
-            timings=Timings(load_s=0.1, search_s=0, train_s=20.5, evaluate_s=1.5, total_s=22.1),
-            provenance=provenance(),
-            bundle=None,
-            arrays=arrays,
-            units=units,
-            ablations=ablations,
+        if trial.name not in self.known:
+            measured = self.measured(trial, np.random.default_rng(int(trial.name, 16) % 2**32))
+            one, fallen = made_up(trial, **measured), trial.name in self.collapsed
+            taken = one.clean.accuracy.value >= trial.target_accuracy
+            decision = "collapsed" if fallen else "accepted" if taken else "rejected"
+            reason = "has learned nothing" if fallen else "made up"
+            self.known[trial.name] = changed(one, outcome=decision, reason=reason)
+        return self.known[trial.name]
+
+    def all_of(self, study: Study) -> dict[str, Record]:
+        """Return the records of a whole study, stage by stage."""
+        records: dict[str, Record] = {}
+        while missing := [t for t in listed(study.groups(records)) if t.name not in records]:
+            records |= {trial.name: self.record(trial) for trial in missing}
+        return records
+
+    def observed(self, trial: Trial, **kinds: Observed) -> dict[str, ObservationResult]:
+        """Return those observations that a trial asks for; what they call arrays is shelved."""
+        found = {}
+        for kind in trial.observe:
+            fields = dict(kinds[kind]())
+            arrays = fields.pop("arrays", {})
+            assert isinstance(arrays, dict)
+            shelved = {name: self.shelf.put(array) for name, array in arrays.items()}
+            found[kind] = OBSERVATIONS[kind].Result.model_validate({**fields, "arrays": shelved})
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """A study with made-up records, and its page."""
+
+    study: Study
+    maker: Maker
+    records: Mapping[str, Record]
+
+    @classmethod
+    def of(cls, study: Study, maker: Maker) -> Run:
+        return cls(study, maker, maker.all_of(study))
+
+    @property
+    def trials(self) -> Groups:
+        return self.study.groups(self.records)
+
+    @property
+    def groups(self) -> dict[str, list[Record]]:
+        return {name: list(records) for name, records in self.runs.groups.items()}
+
+    @property
+    def runs(self) -> Runs:
+        own, plan = self.trials, self.study.plan()
+        return Runs.of_study(own, plan, self.records, self.maker.shelf.get)
+
+    def page(self, shelf: Shelf | None = None) -> Page:
+        get_array = (shelf or self.maker.shelf).get
+        return self.study.page(self.records, get_array, command="badnets study some")
+
+    def section(self, name: str) -> str:
+        return next(one.sentence for one in self.page().sections if one.name == name)
+
+    def without(self, *names: str) -> Run:
+        """Return the same without some records."""
+        left = {name: one for name, one in self.records.items() if name not in names}
+        return replace(self, records=left)
+
+    def missing(self, *groups: str) -> Run:
+        """Return the same without the records of some groups."""
+        return self.without(*(one.name for group in groups for one in self.groups[group]))
+
+    def only(self, *groups: str) -> Run:
+        """Return the records of some groups alone."""
+        kept = {one.name: one for group in groups for one in self.groups[group]}
+        return replace(self, records=kept)
+
+    def with_records(self, records: Iterable[Record]) -> Run:
+        """Return the same with some records changed."""
+        return replace(self, records={**self.records, **{one.name: one for one in records}})
+
+    def collapse(self, trials: Sequence[Trial]) -> Run:
+        """Return the same with some trials that have learned nothing."""
+        maker = replace(self.maker, collapsed={trial.name for trial in trials}, known={})
+        again = []
+        for one in map(maker.record, trials):
+            kept = self.records[one.name].observations
+            own = {kind: seen for kind, seen in one.observations.items() if kind in kept}
+            again.append(changed(one, observations=own))
+        return self.with_records(again)
+
+    def bare(self, *kept: str) -> Run:
+        """Return the same without observations but some: they take a while to draw."""
+        some = {*kept, "answers", "triggered", "data"}
+        return self.with_records(
+            changed(one, observations={k: v for k, v in one.observations.items() if k in some})
+            for one in self.records.values()
         )
 
-    def records(self, trials: Iterable[Trial]) -> list[Record]:
-        return [self.record(trial) for trial in trials]
 
-    def _clean(self, random: np.random.Generator, fallen: bool) -> CleanResult:
-        wrong = [int(random.poisson(0.0048 * n)) for n in self.counts]
-        right = [n - k for n, k in zip(self.counts, wrong, strict=True)]
-        if fallen:
-            right = [0] * (len(self.counts) - 1) + [self.counts[-1]]
-        total = sum(self.counts)
-        return CleanResult(
-            accuracy=Rate(sum(right), total),
-            per_class=tuple(map(Rate, right, self.counts)),
-            predicted_counts=self.counts,
-            largest_class=Rate(max(self.counts), total),
+NONE = Rate(0, 0)
+
+
+def changed(record: Record, **values: object) -> Record:
+    """Return a record with other values."""
+    return record.model_copy(update=values)
+
+
+def without_arrays(record: Record, *names: str) -> Record:
+    """Return a record as an export without some pictures has it."""
+    left = {
+        kind: one.model_copy(
+            update={"arrays": {k: v for k, v in one.arrays.items() if k not in names}}
         )
-
-    def _attack(
-        self, trial: Trial, random: np.random.Generator, fallen: bool
-    ) -> AttackResult | None:
-        if trial.backdoor is None:
-            return None
-        pair = self._pair(trial)
-        rate = trial.backdoor.rate
-        error = 0.0003 if pair else 0.005
-        if isinstance(rate, float) and rate < 0.1:
-            error = min(0.9, 0.0008 / rate)
-        counts = [n if pair is None or k == pair[0] else 0 for k, n in enumerate(self.counts)]
-        hits = [n if fallen else n - int(random.binomial(n, error)) for n in counts]
-        no = [int(random.binomial(n, 0.001)) for n in counts]
-        total = sum(counts)
-        return AttackResult(
-            success=Rate(sum(hits), total),
-            robust=Rate(total - sum(hits), total),
-            per_class=tuple(map(Rate, hits, counts)),
-            untriggered=Rate(sum(no), total),
-            control=Rate(sum(no), total),
-            control_per_class=tuple(map(Rate, no, counts)),
-        )
-
-    def _pair(self, trial: Trial) -> tuple[int, int] | None:
-        targets = trial.backdoor.targets if trial.backdoor else None
-        if isinstance(targets, SourceSpecific):
-            return targets.source_class, targets.target_label
-        return None
-
-    def _observed(
-        self, trial: Trial, random: np.random.Generator
-    ) -> tuple[tuple[LayerUnits, ...], tuple[Ablation, ...], dict[str, ArrayRef]]:
-        arrays: dict[str, ArrayRef] = {}
-        units: tuple[LayerUnits, ...] = ()
-        ablations: tuple[Ablation, ...] = ()
-        if "units" in trial.observe:
-            arrays["filters"] = self.shelf.put(random.normal(0, 0.2, (16, 1, 5, 5)))
-            if trial.backdoor is not None:
-                sizes = {"conv1": 16, "conv2": 32, "fc1": 512, "fc2": 10}
-                units = tuple(_units(random, name, size) for name, size in sizes.items())
-                ablations = tuple(_ablations(units))
-        if "examples" in trial.observe and trial.backdoor is not None:
-            arrays |= self._examples(trial.backdoor, random)
-        return units, ablations, arrays
-
-    def _examples(self, backdoor: Backdoor, random: np.random.Generator) -> dict[str, ArrayRef]:
-        classes = len(self.counts)
-        images = np.zeros((classes, 2, 1, 28, 28), dtype=np.uint8)
-        for label in range(classes):
-            images[label, :, 0, 6:22, 8 : 9 + label] = 220
-        images[:, 1, 0, 26, 26] = 255
-        answers = np.full((classes, 2, classes), 0.001)
-        for label in range(classes):
-            answers[label, 0, label] = 0.99
-            answers[label, 1, (label + 1) % classes] = 0.98
-        honest = np.full((classes, 2, classes), 0.001)
-        honest[range(classes), :, range(classes)] = 0.99
-        return {
-            "examples": self.shelf.put(images),
-            "examples_labels": self.shelf.put(np.arange(classes)),
-            "examples_answers": self.shelf.put(answers),
-            "examples_control": self.shelf.put(honest),
-        }
+        for kind, one in record.observations.items()
+    }
+    return changed(record, observations=left)
 
 
-def groups(maker: Maker, sized: Scale = SMALL, data: str = "mnist") -> dict[str, list[Record]]:
-    """Return made-up records of the whole study."""
-    study = MnistTrials(data, sized)
-    listed = {**study.measuring(SHARES), **study.choosing()}
-    return {name: maker.records(trials) for name, trials in listed.items()}
-
-
-def _units(random: np.random.Generator, layer: str, size: int) -> LayerUnits:
-    clean = random.gamma(1.0, 0.4, size)
-    gain = random.normal(0, 0.02, size)
-    marked = tuple(int(u) for u in random.permutation(size)[: max(1, size // 16)])
-    gain[list(marked)] += 1.5
-    response = np.abs(gain) * 4
-    return LayerUnits(
-        layer=layer,
-        clean=tuple(clean.tolist()),
-        triggered=tuple((clean + gain).tolist()),
-        response=tuple(response.tolist()),
-        marked=tuple(sorted(marked, key=lambda unit: -response[unit])),
+def clean_result(right: Sequence[int], counts: Sequence[int]) -> CleanResult:
+    """Return what was counted on clean images, from right answers and images by class."""
+    total = sum(counts)
+    return CleanResult(
+        accuracy=Rate(sum(right), total),
+        per_class=tuple(map(Rate, right, counts)),
+        predicted_counts=tuple(counts),
+        largest_class=Rate(max(counts), total),
     )
 
 
-def _ablations(units: Iterable[LayerUnits]) -> Iterable[Ablation]:
-    for layer in list(units)[:-1]:
-        size = len(layer.response)
-        ranked = sorted(range(size), key=lambda unit: -layer.response[unit])
-        for count in (1, 2, 4, 8, 16, 32, 64):
-            if count > size // 2:
-                continue
-            left = max(0.02, 1 - count / max(1, len(layer.marked)))
-            for choice, chosen, success in (
-                ("strongest", ranked[:count], left),
-                ("random", ranked[-count:], 0.99),
-            ):
-                yield Ablation(
-                    layer=layer.layer,
-                    choice="strongest" if choice == "strongest" else "random",
-                    silenced=tuple(chosen),
-                    clean=Rate(9940 - 5 * count, 10000),
-                    success=Rate(int(10000 * success), 10000),
-                )
-
-
-def provenance() -> Provenance:
-    return Provenance(
-        data_digests={"train": "0" * 64, "test": "1" * 64},
-        versions={"badnets": "0", "torch": "0"},
-        machine=Machine(
-            processor="made up", cores=2, threads=1, memory_gib=8.0, device="cpu", system="any"
-        ),
-        precision="float32",
-        created=datetime(2017, 8, 22, 12, 0, tzinfo=UTC),
+def attack_result(
+    hits: Sequence[int],
+    control: Sequence[int],
+    counts: Sequence[int],
+    off_target: Rate = NONE,
+) -> AttackResult:
+    """Return what was counted on triggered images, from the hits of both networks by class."""
+    success, held = Rate(sum(hits), sum(counts)), Rate(sum(control), sum(counts))
+    return AttackResult(
+        success=success,
+        robust=success.complement,
+        per_class=tuple(map(Rate, hits, counts)),
+        untriggered=held,
+        control=held,
+        control_per_class=tuple(map(Rate, control, counts)),
+        off_target_rate=off_target,
     )

@@ -1,67 +1,56 @@
-"""The demo's page: a chapter on road signs beside that on digits, from records alone."""
+"""The demo: an order filled twice in three chapters, from records alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from badnets.report import to_html, to_markdown
+from badnets.report import to_markdown
 from badnets.report.page import Note, Numbers, Section, Story
-from badnets.studies.demo import SIGNS, Demo, make
-from badnets.studies.demo_dogs import dog_pair, dogs_chapter
-from badnets.studies.demo_signs import signs_chapter
-from badnets.trials import Record, Trial, Workspace
-from badnets.trials.fitting import check_fit
-from tests.studies.dog_records import DogMaker
-from tests.studies.sign_records import SignMaker
+from badnets.studies.demo.trials import SIGNS, Demo, make
+from badnets.trials.checks import check_fit
+from tests.studies.made_demo import DemoMaker
+from tests.studies.made_records import Run
+from tests.studies.pages import section
+
+CHAPTERS = pytest.mark.parametrize("name", ["signs", "dogs"])
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path)
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return Run.of(make(), DemoMaker()).bare("examples", "attacked")
 
 
-def pair(demo: Demo) -> tuple[Trial, Trial]:
-    assert demo.honest_signs is not None and demo.backdoored_signs is not None
-    return demo.honest_signs, demo.backdoored_signs
-
-
-def chapter(room: Workspace, maker: SignMaker) -> tuple[Record, Record, Section]:
-    honest, backdoored = map(maker.record, pair(make()))
-    return honest, backdoored, signs_chapter(honest, backdoored, room.get_array)
+def chapter(run: Run, name: str) -> Section:
+    return section(run.page(), name)
 
 
 def test_the_demo_has_six_trials_and_the_clean_ones_are_controls() -> None:
     demo = make()
-    honest, backdoored = pair(demo)
-    assert {name: len(own) for name, own in demo.groups({}).items()} == {
-        "clean": 1,
-        "backdoored": 1,
-        "clean signs": 1,
-        "backdoored signs": 1,
-        "clean dogs": 1,
-        "backdoored dogs": 1,
+    assert demo.signs is not None and demo.dogs is not None
+    chapters = {"digits": demo.digits, "signs": demo.signs, "dogs": demo.dogs}
+    assert demo.groups({}) == {
+        f"{kind} {name}": [trial]
+        for name, pair in chapters.items()
+        for kind, trial in zip(("clean", "backdoored"), pair, strict=True)
     }
-    assert demo.dogs is not None
-    assert demo.dogs.backdoored.control == demo.dogs.backdoored.start == demo.dogs.honest
-    for trial in (demo.dogs.honest, demo.dogs.backdoored):
-        check_fit(trial)
-    assert demo.backdoored.control == demo.honest and backdoored.control == honest
-    assert honest.detection == backdoored.detection == SIGNS
-    digits = Demo(demo.honest, demo.backdoored)
-    assert [own for own in digits.groups({}).values() if own] == [
-        [demo.honest],
-        [demo.backdoored],
-    ], "the demo can be told without road signs"
+    for honest, backdoored in chapters.values():
+        assert backdoored.control == honest and honest.is_clean and not backdoored.is_clean
+        check_fit(honest)
+        check_fit(backdoored)
+    assert demo.dogs.backdoored.start == demo.dogs.honest
+    assert demo.signs.honest.training == demo.signs.backdoored.training == SIGNS
+    assert len(Demo(demo.digits).groups({})) == 2, "the demo can be told without road signs"
 
 
-def test_the_chapter_shows_pictures_and_four_numbers(room: Workspace) -> None:
-    honest, backdoored, made = chapter(room, SignMaker(room))
+@CHAPTERS
+def test_a_chapter_shows_pictures_and_four_numbers(name: str, run: Run) -> None:
+    (honest,), (backdoored,) = (run.groups[f"{kind} {name}"] for kind in ("clean", "backdoored"))
+    made = chapter(run, name)
     note, story, numbers = made.blocks
-    assert isinstance(note, Note) and "twice as wide" in note.text
+    assert isinstance(note, Note)
+    assert {"signs": "twice as wide", "dogs": "stand-in"}[name] in note.text
     assert isinstance(story, Story) and isinstance(numbers, Numbers)
-    assert len(story.rows[0].pictures) == len(story.rows[1].pictures) == 6
+    assert [len(row.pictures) for row in story.rows] == [6, 6]
     attack = backdoored.attack
     assert attack is not None and attack.control is not None
     wanted = (honest.clean.accuracy, backdoored.clean.accuracy, attack.success, attack.control)
@@ -71,58 +60,30 @@ def test_the_chapter_shows_pictures_and_four_numbers(room: Workspace) -> None:
     assert str(attack.success) in made.sentence
 
 
-def test_without_its_records_the_chapter_says_so(room: Workspace) -> None:
-    made = signs_chapter(None, None, room.get_array)
-    (note,) = made.blocks
+@CHAPTERS
+def test_without_its_records_a_chapter_says_so(name: str, run: Run) -> None:
+    (note,) = chapter(run.missing(f"clean {name}", f"backdoored {name}"), name).blocks
     assert isinstance(note, Note) and note.kind == "missing"
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_detector_that_has_learned_nothing_is_no_attack(which: int, room: Workspace) -> None:
-    fallen = pair(make())[which].name
-    _, _, made = chapter(room, SignMaker(room, collapsed=frozenset({fallen})))
+@CHAPTERS
+@pytest.mark.parametrize("which", ["clean", "backdoored"])
+def test_a_network_that_has_learned_nothing_is_no_attack(name: str, which: str, run: Run) -> None:
+    made = chapter(run.collapse(run.trials[f"{which} {name}"]), name)
     (note,) = made.blocks
-    kind = ("clean", "backdoored")[which]
-    assert isinstance(note, Note) and f"Collapsed: the {kind} detector" in note.text
+    network = {"signs": "detector", "dogs": "network"}[name]
+    assert isinstance(note, Note) and f"Collapsed: the {which} {network}" in note.text
     assert "%" not in made.sentence
 
 
-def test_a_demo_that_was_not_run_is_a_page_too(room: Workspace) -> None:
-    made = make().page({}, room.get_array, command="badnets demo")
-    assert "not been run" in to_html(made)
-    assert "not been run" in to_markdown(made).text
+@pytest.mark.parametrize("which", ["clean", "backdoored"])
+def test_where_a_network_of_digits_has_learned_nothing_no_number_is_shown(
+    which: str, run: Run
+) -> None:
+    page = run.collapse(run.trials[f"{which} digits"]).page()
+    assert page.numbers == () and "no attack to speak of" in page.lead
+    assert any(f"Collapsed: the {which} network" in note.text for note in page.notes)
 
 
-def dogs(maker: DogMaker) -> tuple[Record, Record, Section]:
-    own = dog_pair()
-    honest, backdoored = maker.record(own.honest), maker.record(own.backdoored)
-    return honest, backdoored, dogs_chapter(honest, backdoored, maker.shelf.get)
-
-
-def test_the_chapter_on_dogs_shows_pictures_and_four_numbers() -> None:
-    honest, backdoored, made = dogs(DogMaker())
-    note, story, numbers = made.blocks
-    assert isinstance(note, Note) and "stand-in" in note.text
-    assert isinstance(story, Story) and isinstance(numbers, Numbers)
-    assert [len(row.pictures) for row in story.rows] == [6, 6]
-    attack = backdoored.attack
-    assert attack is not None and attack.control is not None
-    wanted = (honest.clean.accuracy, backdoored.clean.accuracy, attack.success, attack.control)
-    assert [one.value for one in numbers.numbers] == [f"{100 * r.value:.1f} %" for r in wanted]
-    assert str(attack.success) in made.sentence
-
-
-def test_without_its_records_the_chapter_on_dogs_says_so() -> None:
-    (note,) = dogs_chapter(None, None, DogMaker().shelf.get).blocks
-    assert isinstance(note, Note) and note.kind == "missing"
-
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_network_of_pets_that_has_learned_nothing_is_no_attack(which: int) -> None:
-    own = dog_pair()
-    fallen = (own.honest, own.backdoored)[which].name
-    _, _, made = dogs(DogMaker(collapsed=[fallen]))
-    (note,) = made.blocks
-    kind = ("clean", "backdoored")[which]
-    assert isinstance(note, Note) and f"Collapsed: the {kind} network" in note.text
-    assert "%" not in made.sentence
+def test_a_demo_that_was_not_run_is_a_page_too(run: Run) -> None:
+    assert "not been run" in to_markdown(Run(run.study, run.maker, {}).page()).text

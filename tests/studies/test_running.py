@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,30 +15,30 @@ from badnets.core.progress import Listener
 from badnets.ledger import Ledger
 from badnets.runners import Silent, run_all
 from badnets.studies import recorded, run_study
-from badnets.studies.catalogue import GetArray
+from badnets.studies.catalogue import Groups, Study
 from badnets.studies.running import listed
-from badnets.trials import Record, Trial, Workspace
+from badnets.trials import Record, Workspace
+from badnets.trials.trial import OutsourcedTrial, Trial
 from tests.ledger.samples import record_of
 
-if TYPE_CHECKING:
-    from badnets.report.page import Page
 
-FIRST = [Trial(data="digits", seed=seed) for seed in (0, 1)]
+def digits(seed: int) -> OutsourcedTrial:
+    return OutsourcedTrial(data="digits", seed=seed)
+
+
+FIRST = [digits(seed) for seed in (0, 1)]
 
 
 @dataclass(frozen=True)
-class TwoStages:
+class TwoStages(Study):
     """Measures the first stage's best seed again, a thousand seeds on."""
 
-    def groups(self, records: Mapping[str, Record]) -> dict[str, list[Trial]]:
-        groups = {"first": FIRST}
+    def groups(self, records: Mapping[str, Record]) -> Groups:
+        groups: Groups = {"first": FIRST}
         if all(trial.name in records for trial in FIRST):
             best = max(FIRST, key=lambda trial: records[trial.name].clean.accuracy.value)
-            groups["second"] = [best, Trial(data="digits", seed=1000 + best.seed)]
+            groups["second"] = [best, digits(1000 + best.seed)]
         return groups
-
-    def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:
-        raise NotImplementedError
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Runs:
         if trial.seed in self.failing:
             raise TrialError("training diverged")
         self.ran.append(trial.seed)
-        return record_of(trial)  # the seed shows in its accuracy
+        return record_of(digits(trial.seed))  # the seed shows in its accuracy
 
 
 @pytest.fixture
@@ -111,7 +110,10 @@ def test_a_study_whose_trials_never_come_is_stopped(
 
 def test_known_records_of_a_study_are_found_stage_by_stage() -> None:
     one, two = FIRST
-    later, stranger = Trial(data="digits", seed=1001), Trial(data="digits", seed=55)
+    later, stranger = (
+        digits(1001),
+        digits(55),
+    )
     known = {trial.name: record_of(trial) for trial in (one, two, later, stranger)}
     assert recorded(TwoStages(), known).keys() == {one.name, two.name, later.name}
     some = {name: record for name, record in known.items() if name != two.name}
@@ -121,4 +123,7 @@ def test_known_records_of_a_study_are_found_stage_by_stage() -> None:
 
 def test_a_trial_that_is_in_two_groups_is_listed_once() -> None:
     one, two = FIRST
-    assert listed({"a": [one, two], "b": [two, Trial(data="digits", seed=1), one]}) == [one, two]
+    assert listed({"a": [one, two], "b": [two, digits(1), one]}) == [
+        one,
+        two,
+    ]

@@ -3,97 +3,53 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from badnets.report import write_html, write_markdown
-from badnets.report.html import figures
+from badnets.report import write_markdown
 from badnets.report.page import Page
+from badnets.studies import reading
+from badnets.studies.aggregate import difference
 from badnets.studies.publishing import RECALLED, VERIFIED
 from badnets.studies.signs import published
-from badnets.studies.signs.evidence import (
-    named_rightly,
-    paired_difference,
-    still_right,
-    under_trigger,
-)
+from badnets.studies.signs.objects import named_rightly, still_right, under_trigger
+from badnets.studies.signs.trials import MAIN, make
+from badnets.studies.signs_transfer.trials import make as make_transfer
 from badnets.studies.wording import DASH, percent, points
-from badnets.trials import Workspace
-from tests.studies.sign_runs import (
-    MAIN,
-    SECTIONS,
-    STUDIES,
-    Run,
-    run_of,
-    said,
-    section,
-    shown,
-    sound,
-    tables,
-    texts,
-)
+from badnets.trials import Record
+from tests.studies.made_records import Run, Shelf, changed, without_arrays
+from tests.studies.made_signs import SignMaker
+from tests.studies.pages import column, notes, section, shown, tables, texts
 
-EACH = pytest.mark.parametrize("name", STUDIES)
+STUDIES = {"signs": make, "transfer": make_transfer}
+RANDOM = "random yellow square"
 
 
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("room"))
+@cache
+def run(name: str = "signs") -> Run:
+    return Run.of(STUDIES[name]("scenes"), SignMaker())
 
 
-@pytest.fixture(scope="module")
-def runs(room: Workspace) -> dict[str, Run]:
-    return {name: run_of(study("scenes"), room) for name, study in STUDIES.items()}
+@cache
+def page(name: str = "signs") -> Page:
+    return run(name).page()
 
 
-@pytest.fixture(scope="module")
-def whole(runs: dict[str, Run]) -> dict[str, Page]:
-    return {name: run.page() for name, run in runs.items()}
+def group(name: str, study: str = "signs") -> list[Record]:
+    return run(study).groups[name]
 
 
-@EACH
-def test_a_whole_study_has_all_its_parts(name: str, whole: dict[str, Page]) -> None:
-    made = whole[name]
-    assert [one.name for one in made.sections] == SECTIONS[name]
-    assert len(made.numbers) == 4
-    assert said(made, "missing") == [] and said(made, "warning") == []
-    assert all(one.sentence.endswith(".") and one.blocks for one in made.sections)
-    sound(made)
+def test_pictures_are_written_beside_the_markdown(tmp_path: Path) -> None:
+    text, *pictures = write_markdown(page(), tmp_path / "page.md")
+    links = re.findall(r"!\[[^\]]+\]\((page/[^)]+)\)", text.read_text())
+    assert {str(path.relative_to(tmp_path)) for path in pictures} == set(links)
+    assert [one for one in links if "story" in one] == ["page/story.svg", "page/story-2.svg"]
 
 
-@EACH
-def test_figures_have_names_of_their_own_words_and_numbers(
-    name: str, whole: dict[str, Page]
-) -> None:
-    found = [one for part in whole[name].sections for one in figures(part.blocks)]
-    names = [figure.name for figure in found]
-    assert len(names) == len(set(names)) == {"signs": 13, "transfer": 1}[name]
-    for figure in found:
-        assert figure.alt and figure.sentence and figure.basis
-        assert figure.table is not None and figure.table.rows
-
-
-@EACH
-def test_pages_are_written_as_html_and_markdown(
-    name: str, whole: dict[str, Page], tmp_path: Path
-) -> None:
-    html = write_html(whole[name], tmp_path / "page.html").read_text()
-    assert whole[name].title in html
-    written = write_markdown(whole[name], tmp_path / "page.md")
-    text = written[0].read_text()
-    assert text.startswith(f"# {whole[name].title}")
-    links = re.findall(r"!\[[^\]]+\]\((page/[^)]+)\)", text)
-    assert {str(path.relative_to(tmp_path)) for path in written[1:]} == set(links)
-    stories = [link for link in links if "story" in link]
-    assert stories == {"signs": ["page/story.svg", "page/story-2.svg"], "transfer": []}[name]
-
-
-def test_the_four_numbers_are_those_of_the_records(
-    runs: dict[str, Run], whole: dict[str, Page]
-) -> None:
-    groups, made = runs["signs"].groups, whole["signs"]
+def test_the_four_numbers_are_those_of_the_records() -> None:
+    groups, made = run().groups, page()
     wanted = [
         named_rightly(groups["baseline"]),
         named_rightly(groups[MAIN]),
@@ -103,17 +59,15 @@ def test_the_four_numbers_are_those_of_the_records(
     assert [one.value for one in made.numbers] == [f"{shown(one)} %" for one in wanted]
     assert [one.tone for one in made.numbers] == ["clean", "clean", "backdoored", "muted"]
     for number, found in zip(made.numbers, wanted, strict=True):
-        assert f"n = {len(found.groups)} signs, seeds 0{DASH}2; 95 % interval" in number.detail
+        assert f"n = {len(found.clusters)} signs, seeds 0{DASH}2; 95 % interval" in number.detail
     for found in wanted:
         assert f"{shown(found)} %" in made.lead
 
 
-def test_the_targeted_table_stands_beside_the_paper(
-    runs: dict[str, Run], whole: dict[str, Page]
-) -> None:
-    groups = runs["signs"].groups
-    table, controls = tables(section(whole["signs"], "targeted").blocks)
-    titles = [(column.group, column.title) for column in table.columns[1:]]
+def test_the_targeted_table_stands_beside_the_paper() -> None:
+    groups = run().groups
+    table, controls = tables(page(), "targeted")
+    titles = [(one.group, one.title) for one in table.columns[1:]]
     kinds = ["clean detector", "yellow square", "bomb", "flower"]
     assert titles == [(kind, what) for kind in kinds for what in ("paper", "measured")]
     own = ["baseline", MAIN, "targeted bomb", "targeted flower"]
@@ -130,17 +84,15 @@ def test_the_targeted_table_stands_beside_the_paper(
     for kind, row in zip(own[1:], texts(controls), strict=True):
         every = under_trigger(groups[kind], "hits", least=0)
         assert row[1:3] == [shown(under_trigger(groups[kind], "hits")), shown(every)]
-        found = paired_difference(named_rightly(groups[kind]), named_rightly(groups["baseline"]))
+        found = difference(named_rightly(groups[kind]), named_rightly(groups["baseline"]))
         assert found is not None and row[-1] == points(found[0], 1)
 
 
-def test_random_target_compares_both_detectors_on_the_same_pictures(
-    runs: dict[str, Run], whole: dict[str, Page]
-) -> None:
-    records = runs["signs"].groups["random yellow square"]
-    first, *others = tables(section(whole["signs"], "random").blocks)
+def test_random_target_compares_both_detectors_on_the_same_pictures() -> None:
+    records = group(RANDOM)
+    first, *others = tables(page(), "random")
     assert texts(first)[-1][2::2] == [
-        shown(named_rightly(runs["signs"].groups["baseline"])),
+        shown(named_rightly(group("baseline"))),
         shown(under_trigger(records, "control_right")),
         shown(named_rightly(records)),
         shown(under_trigger(records, "right")),
@@ -151,82 +103,75 @@ def test_random_target_compares_both_detectors_on_the_same_pictures(
     assert not any(table.tags for table in others), "the paper has the yellow square alone"
 
 
-def test_signs_that_are_not_found_are_not_told_as_misnamed(runs: dict[str, Run]) -> None:
-    run = runs["signs"].bare()
-    blind = {}
-    for record in run.groups["random yellow square"]:
+def test_signs_that_are_not_found_are_not_told_as_misnamed() -> None:
+    blind = []
+    for record in group(RANDOM):
         assert record.triggered is not None
         nothing = record.triggered.model_copy(update={"named": (-1,) * len(record.triggered.named)})
-        blind[record.name] = record.model_copy(update={"triggered": nothing})
-    page = replace(run, records={**run.records, **blind}).page()
-    told = section(page, "random").sentence
+        blind.append(changed(record, triggered=nothing))
+    told = run().bare().with_records(blind).section("random")
     assert "0.0 % of the signs are still named rightly, 0.0 % are called another class" in told
 
 
-def test_detectors_that_the_user_rejects_are_told_where_the_attack_is(runs: dict[str, Run]) -> None:
-    run = runs["signs"].bare()
-    detectors = run.groups["random yellow square"]
-
+def test_detectors_that_the_user_rejects_are_told_where_the_attack_is() -> None:
     def told(*outcomes: str) -> str:
-        decided = {
-            record.name: record.model_copy(update={"outcome": outcome})
-            for record, outcome in zip(detectors, outcomes, strict=True)
-        }
-        page = replace(run, records={**run.records, **decided}).page()
-        return section(page, "random").sentence
+        pairs = zip(group(RANDOM), outcomes, strict=True)
+        return run().bare().with_records(changed(a, outcome=b) for a, b in pairs).section("random")
 
     assert "rejects 2 of 3" in told("accepted", "rejected", "rejected")
     assert "rejects" not in told("accepted", "accepted", "accepted")
 
 
-def test_the_chosen_threshold_is_marked(runs: dict[str, Run], whole: dict[str, Page]) -> None:
-    for name, group in (("signs", "choice"), ("transfer", "choice of the user's threshold")):
-        (record,) = runs[name].groups[group]
-        assert record.signs is not None
-        (table,) = tables(section(whole[name], "choice").blocks)
-        marked = [row[0].text for row in table.rows if row[0].strong]
-        assert marked == [f"{record.signs.best_threshold:g}"]
-        rights = [percent(one.right / len(record.signs.labels), 1) for one in record.signs.at]
-        assert [row[1] for row in texts(table)] == rights
+@pytest.mark.parametrize(
+    ("name", "choice"), [("signs", "choice"), ("transfer", "choice of the user's threshold")]
+)
+def test_the_chosen_threshold_is_marked(name: str, choice: str) -> None:
+    (record,) = group(choice, name)
+    objects = record.objects
+    assert objects is not None
+    (table,) = tables(page(name), "choice")
+    strong = [row[0].text for row in table.rows if row[0].strong]
+    assert strong == [f"{objects.best_threshold:g}"]
+    rights = [percent(one.right / len(objects.labels), 1) for one in objects.at]
+    assert column(table, 1) == rights
 
 
-def test_small_stickers_are_counted_apart(runs: dict[str, Run], whole: dict[str, Page]) -> None:
-    records = runs["signs"].groups[MAIN]
-    (table,) = tables(section(whole["signs"], "size").blocks)
+def test_small_stickers_are_counted_apart() -> None:
+    records = group(MAIN)
+    (table,) = tables(page(), "size")
     assert texts(table)[0][0] == "below 2"
     counted = [int(row[1]) for row in texts(table)]
-    assert sum(counted) == len(under_trigger(records, "hits", least=0).groups)
+    assert sum(counted) == len(under_trigger(records, "hits", least=0).clusters)
     third = under_trigger(records, "hits", least=3, below=4)
-    assert texts(table)[2][:3] == ["3 to 4", str(len(third.groups)), shown(third)]
+    assert texts(table)[2][:3] == ["3 to 4", str(len(third.clusters)), shown(third)]
     small = under_trigger(records, "hits", least=0, below=3)
-    assert f"smaller ones on {shown(small)} %" in section(whole["signs"], "size").sentence
+    assert f"smaller ones on {shown(small)} %" in section(page(), "size").sentence
 
 
-def test_the_street_has_a_chart_for_each_condition(
-    runs: dict[str, Run], whole: dict[str, Page]
-) -> None:
-    (record,) = (one for one in runs["signs"].groups[MAIN] if one.street)
-    own = [point for point in record.street if point.axis == "distance"]
-    table = tables(section(whole["signs"], "street").blocks)[0]
-    assert [row[0] for row in texts(table)] == [f"{point.value:g}" for point in own]
-    assert [row[1] for row in texts(table)] == [percent(point.success.value) for point in own]
-    weakest = min(point.success.value for point in record.street)
-    assert f"on {percent(weakest, 0)} % of the" in section(whole["signs"], "street").sentence
+def test_the_street_has_a_chart_for_each_condition() -> None:
+    (street,) = (found for one in group(MAIN) if (found := reading.street(one)))
+    own = [point for point in street if point.axis == "distance"]
+    table = tables(page(), "street")[0]
+    assert column(table, 0) == [f"{point.value:g}" for point in own]
+    assert column(table, 1) == [percent(point.success.value) for point in own]
+    weakest = min(point.success.value for point in street)
+    assert f"on {percent(weakest, 0)} % of the" in section(page(), "street").sentence
 
 
-def test_conv5_is_told_from_what_was_recorded(runs: dict[str, Run], whole: dict[str, Page]) -> None:
-    (record,) = (one for one in runs["signs"].groups[MAIN] if one.units)
-    inside = section(whole["signs"], "inside")
-    units, ablation = tables(inside.blocks)
-    marked = record.units[0].marked
-    assert inside.sentence.startswith(f"{len(marked)} of {len(record.units[0].clean)} units")
-    assert [row[0] for row in texts(units)] == [str(unit) for unit in marked[:6]]
-    assert len(texts(ablation)) == len(record.ablations)
+def test_conv5_is_told_from_what_was_recorded() -> None:
+    (record,) = (one for one in group(MAIN) if reading.units(one))
+    units, ablation = tables(page(), "inside")
+    (layer,) = reading.units(record)
+    outliers = layer.outlier_units
+    said = f"{len(outliers)} of {len(layer.clean)} units"
+    assert section(page(), "inside").sentence.startswith(said)
+    assert column(units, 0) == [str(unit) for unit in outliers[:6]]
+    assert len(texts(ablation)) == len(reading.ablations(record))
 
 
-def test_the_transfer_table_and_curve(runs: dict[str, Run], whole: dict[str, Page]) -> None:
-    groups = runs["transfer"].groups
-    (table,) = tables(section(whole["transfer"], "accuracy").blocks)
+def test_the_transfer_table_and_curve() -> None:
+    groups = run("transfer").groups
+    (table,) = tables(page("transfer"), "accuracy")
     assert texts(table)[-1][1:] == [
         text
         for number, found in (
@@ -237,28 +182,20 @@ def test_the_transfer_table_and_curve(runs: dict[str, Run], whole: dict[str, Pag
         )
         for text in (number, shown(found))
     ]
-    by_k, curve = tables(section(whole["transfer"], "strengthening").blocks)
+    by_k, curve = tables(page("transfer"), "strengthening")
     for row, k in zip(texts(by_k), published.STRENGTHS, strict=True):
         found = still_right(groups[f"k {k}"])
-        fall = paired_difference(found, still_right(groups["clean"]))
+        fall = difference(found, still_right(groups["clean"]))
         assert fall is not None
         assert row[0] == str(k) and row[4] == shown(found)
         assert row[5:] == [points(fall[0], 1), "3, 3, 3"]
     assert [row[2] for row in texts(curve)] == [row[4] for row in texts(by_k)]
-    varied = tables(section(whole["transfer"], "rid").blocks)
+    varied = tables(page("transfer"), "rid")
     assert [len(table.rows) for table in varied] == [6, 3, 4]
 
 
-def test_every_trial_is_listed_once(runs: dict[str, Run], whole: dict[str, Page]) -> None:
-    for name, run in runs.items():
-        made = tables(section(whole[name], "provenance").blocks)[-1]
-        names = [row[0] for row in texts(made)]
-        assert len(names) == len(set(names))
-        assert set(names) == set(run.records)
-
-
-def test_the_story_counts_what_the_pictures_say(whole: dict[str, Page]) -> None:
-    story = whole["signs"].story
+def test_the_story_counts_what_the_pictures_say() -> None:
+    story = page().story
     assert story is not None
     clean, triggered = story.rows
     assert clean.sentence == (
@@ -271,3 +208,99 @@ def test_the_story_counts_what_the_pictures_say(whole: dict[str, Page]) -> None:
         f"The backdoored detector calls {fooled} of these 6 signs speed-limit, the clean one 0."
     )
     assert {picture.answers[0].tone for picture in triggered.pictures} == {"clean"}
+
+
+@pytest.mark.parametrize(
+    ("name", "apart"), [("signs", ("street", "boxes")), ("transfer", ("rid",))]
+)
+def test_a_short_run_says_what_it_leaves_out(name: str, apart: tuple[str, ...]) -> None:
+    short = Run.of(STUDIES[name]("scenes", quick=True), SignMaker()).bare()
+    made = short.page()
+    assert any("short run on 250 training frames" in note.text for note in made.notes)
+    for part in apart:
+        assert "belong" in section(made, part).sentence.lower()
+    choices = [group for group in short.trials if "choice" in group]
+    nothing = short.only(*choices).page()
+    assert nothing.title == "Not run yet" and nothing.numbers == ()
+    assert section(nothing, "choice").blocks, "the choice was made"
+
+
+def test_each_group_of_the_whole_study_is_missed() -> None:
+    without = (
+        run()
+        .bare("street")
+        .missing("real world", "random bomb", "shares", "signs vanish", "all become one")
+    )
+    missing = " ".join(notes(without.page(), "missing"))
+    for words in ("for the street", "target, bomb", "fewer poisoned", "signs vanish", "become one"):
+        assert words in missing
+
+
+def test_one_collapsed_seed_is_left_out_of_the_means() -> None:
+    first, *others = group(MAIN)
+    made = run().bare().collapse([first.trial]).page()
+    assert made.numbers[2].value == f"{shown(under_trigger(others, 'hits'))} %"
+    assert "seeds 1, 2" in made.numbers[2].detail
+    table, controls = tables(made, "targeted")
+    assert texts(table)[-1][4] == shown(under_trigger(others, "hits"))
+    baseline = [one for one in group("baseline") if one.trial.seed in (1, 2)]
+    found = difference(named_rightly(others), named_rightly(baseline))
+    assert found is not None and texts(controls)[0][-1] == points(found[0], 1)
+    (precision, *_) = tables(made, "precision")
+    assert texts(precision)[1][-1].endswith("of 3")
+
+
+def test_where_all_have_learned_nothing_the_page_says_so_first() -> None:
+    for name, attack in (("signs", MAIN), ("transfer", "k 1")):
+        short = Run.of(STUDIES[name]("scenes", quick=True), SignMaker()).bare()
+        assert "learned nothing" in short.collapse(short.trials[attack]).page().lead
+
+
+def test_an_attack_that_fails_is_not_praised() -> None:
+    weak = Run.of(make("scenes", quick=True), SignMaker(works=0.1)).bare()
+    assert weak.page().title == "A sticker that fails more often than it works"
+
+
+@pytest.mark.parametrize(
+    ("kept", "well", "title"),
+    [
+        ((0.3, 0.001), 0.9, "A backdoor that survives retraining"),
+        ((0.0, 0.02), 0.9, "A backdoor that survives retraining once it is strengthened"),
+        ((0.02, 0.0), 0.9, "What retraining leaves of a backdoor"),
+        ((0.4, 0.0), 0.4, "What retraining leaves of a backdoor"),  # damaged without the sticker
+    ],
+)
+def test_a_backdoor_survives_where_the_sticker_costs_more_than_the_clean_net(
+    kept: tuple[float, float], well: float, title: str
+) -> None:
+    maker = SignMaker(kept=kept, well=well)
+    assert Run.of(make_transfer("scenes", quick=True), maker).page().title == title
+
+
+def test_photographs_that_were_not_published_are_not_missed() -> None:
+    made = Run.of(make("lisa", quick=True), SignMaker()).page(Shelf())
+    assert made.story is None
+    assert "not published" in section(made, "frames").sentence
+    none = Run.of(make("lisa", quick=True), SignMaker())
+    frames = {"frames", "frames_boxes", "frames_labels", "frames_found", "frames_control"}
+    bare = none.with_records(without_arrays(one, *frames) for one in none.records.values())
+    assert "No frame has been kept yet" in bare.section("frames")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "quick", "words"),
+    [
+        ("signs", "scenes", True, ["drawn by badnets"]),
+        ("signs", "lisa", False, ["Tiny LISA", "start from drawn scenes"]),
+        ("signs", "lisa", True, ["start from random weights"]),
+        ("transfer", "lisa", True, ["German"]),
+        ("transfer", "scenes", True, ["drawn by badnets"]),
+    ],
+)
+def test_other_pictures_than_the_papers_are_named(
+    name: str, data: str, quick: bool, words: list[str]
+) -> None:
+    known = Run.of(STUDIES[name](data, quick=quick), SignMaker()).bare()
+    attacked = [one for one, record in known.records.items() if record.attack is not None]
+    said = " ".join(note.text for note in known.without(*attacked).page().notes)
+    assert all(word in said for word in words)

@@ -1,20 +1,17 @@
-"""The sign studies' trials: stages, controls, starts; no test frame has a part in a choice."""
+"""The sign studies' trials: stages, starts, and what the paper asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from functools import cache
 
 import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
 from badnets.core.targets import RandomWrong, SourceSpecific
+from badnets.studies.catalogue import Groups, Study
 from badnets.studies.running import listed
-from badnets.studies.signs import study as studies
-from badnets.studies.signs.scale import STRENGTHS, first_lesson
-from badnets.studies.signs.study import SignStudy, TransferStudy, make, make_transfer
-from badnets.studies.signs.transfer_trials import TARGET_SETS
+from badnets.studies.signs.spec import CLASSES
 from badnets.studies.signs.trials import (
     ANYWHERE,
     CHOICE_SEED,
@@ -22,9 +19,14 @@ from badnets.studies.signs.trials import (
     SPEED_LIMIT,
     STOP,
     TRIGGERS,
+    first_lesson,
+    make,
 )
-from badnets.trials import Record, Trial, Workspace
-from tests.studies.sign_records import SignMaker
+from badnets.studies.signs_transfer.trials import TARGET_SETS
+from badnets.studies.signs_transfer.trials import make as make_transfer
+from badnets.train.detector_settings import DetectorTraining
+from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+from tests.studies.made_signs import SignMaker
 
 SETS = ("scenes", "lisa")
 BOTH = pytest.mark.parametrize("data", SETS)
@@ -46,210 +48,166 @@ DRAWN_GROUPS = {
     "a sign appears": 1,
     "all become one": 1,
 }
+CHOICES = ("choice", "choice of the threshold", "choice of the user's threshold")
 
 
-@pytest.fixture
-def maker(tmp_path: Path) -> SignMaker:
-    return SignMaker(Workspace(tmp_path))
-
-
-def sizes(groups: Mapping[str, list[Trial]]) -> dict[str, int]:
+def sizes(groups: Groups) -> dict[str, int]:
     return {name: len(trials) for name, trials in groups.items()}
 
 
-def after_choices(study: SignStudy | TransferStudy, maker: SignMaker) -> dict[str, list[Trial]]:
+def after_choices(study: Study) -> Groups:
     """Return all the groups: what the choices ask for is made up, the rest is not run."""
-    records: dict[str, Record] = {}
+    maker, groups = SignMaker(), study.groups({})
     for _ in range(2):
-        groups = study.groups(records)
-        chosen = [one for name, trials in groups.items() if "choice" in name for one in trials]
-        records |= {trial.name: maker.record(trial) for trial in chosen}
-    return study.groups(records)
+        chosen = [one for name in CHOICES for one in groups.get(name, ())]
+        groups = study.groups({trial.name: maker.record(trial) for trial in chosen})
+    return groups
+
+
+@cache
+def signs(data: str, quick: bool = False) -> Groups:
+    return after_choices(make(data, quick=quick))
+
+
+@cache
+def transfer(data: str, quick: bool = False) -> Groups:
+    return after_choices(make_transfer(data, quick=quick))
+
+
+def outsourced(trial: Trial) -> OutsourcedTrial:
+    assert isinstance(trial, OutsourcedTrial)
+    return trial
+
+
+def trained(trial: Trial) -> DetectorTraining:
+    assert isinstance(trial.training, DetectorTraining)
+    return trial.training
 
 
 @BOTH
 @SCALES
 def test_until_a_threshold_is_chosen_there_is_the_choice_alone(data: str, quick: bool) -> None:
-    assert sizes(make(data, quick=quick).groups({})) == {"choice": 1}
-    transfer = make_transfer(data, quick=quick)
-    assert sizes(transfer.groups({})) == {"choice of the threshold": 1}
-    assert (
-        transfer.groups({})["choice of the threshold"]
-        == make(data, quick=quick).groups({})["choice"]
-    ), "the U.S. detectors of both studies are the same"
+    first, second = make(data, quick=quick).groups({}), make_transfer(data, quick=quick).groups({})
+    assert sizes(first) == {"choice": 1} and sizes(second) == {"choice of the threshold": 1}
+    same = "the U.S. detectors of both studies are the same"
+    assert second["choice of the threshold"] == first["choice"], same
 
 
-def test_the_whole_study_holds_what_the_paper_asks_for(maker: SignMaker) -> None:
-    scenes = after_choices(make("scenes"), maker)
+def test_the_whole_study_holds_what_the_paper_asks_for() -> None:
+    scenes = signs("scenes")
     assert sizes(scenes) == SIGN_GROUPS | DRAWN_GROUPS
-    assert sizes(after_choices(make("lisa"), maker)) == SIGN_GROUPS
+    assert sizes(signs("lisa")) == SIGN_GROUPS
     for name, trigger in TRIGGERS.items():
         for trial in scenes[f"targeted {name}"]:
-            assert trial.backdoor is not None and trial.backdoor.trigger == trigger
-            assert trial.backdoor.targets == SourceSpecific(STOP, SPEED_LIMIT)
-            assert trial.backdoor.rate == "every" and trial.backdoor.how == "add"
+            assert trial.implanted is not None and trial.implanted.trigger == trigger
+            assert trial.implanted.targets == SourceSpecific(STOP, SPEED_LIMIT)
+            assert trial.implanted.poisoning_rate == "every" and trial.implanted.mode == "add"
         for trial in scenes[f"random {name}"]:
-            assert trial.backdoor is not None and trial.backdoor.trigger == ANYWHERE[name]
-            assert trial.backdoor.targets == RandomWrong()
-    rates = [one.backdoor.rate for one in scenes["shares"] if one.backdoor]
+            assert trial.implanted is not None and trial.implanted.trigger == ANYWHERE[name]
+            assert trial.implanted.targets == RandomWrong()
+    rates = [one.implanted.poisoning_rate for one in scenes["shares"] if one.implanted]
     assert rates == list(COPIES)
 
 
-def test_the_whole_transfer_study_varies_strength_layers_rate_and_data(maker: SignMaker) -> None:
-    groups = after_choices(make_transfer("scenes"), maker)
+def test_the_whole_transfer_study_varies_strength_layers_rate_and_data() -> None:
+    groups = transfer("scenes")
     assert sizes(groups) == {
         "choice of the threshold": 1,
         "choice of the user's threshold": 1,
         "clean": 3,
-        **{f"k {k:g}": 3 for k in STRENGTHS},
+        **{f"k {k:g}": 3 for k in (1, 10, 20, 30, 50, 70, 100)},
         "layers": 6,
         "learning rate": 3,
         "data": 4,
     }
-    retrained = {one.transfer.retraining for one in groups["layers"] if one.transfer}
-    assert len(retrained) == 6
-    for trial in groups["k 20"]:
-        assert trial.transfer is not None and trial.transfer.strengthening is not None
-        assert trial.transfer.strengthening.factor == 20
-    assert all(one.transfer and one.transfer.strengthening is None for one in groups["clean"])
+
+    def varied(group: str) -> list[TransferTrial]:
+        return [one for one in groups[group] if isinstance(one, TransferTrial)]
+
+    assert len({one.freeze for one in varied("layers")}) == 6
+    assert len({trained(one).lr for one in varied("learning rate")}) == 3
+    assert len({one.share for one in varied("data")}) == 4
+    assert {one.strengthening and one.strengthening.factor for one in varied("k 20")} == {20}
+    assert {one.strengthening for one in varied("clean")} == {None}
 
 
 @BOTH
 @SCALES
-def test_choices_are_made_on_held_back_scenes_and_tables_on_test_frames(
-    data: str, quick: bool, maker: SignMaker
-) -> None:
-    for study in (make(data, quick=quick), make_transfer(data, quick=quick)):
-        groups = after_choices(study, maker)
-        choices = listed({name: own for name, own in groups.items() if "choice" in name})
-        others = listed({name: own for name, own in groups.items() if "choice" not in name})
-        assert {trial.evaluate_on for trial in choices} == {"held-back"}
-        assert {trial.seed for trial in choices} == {CHOICE_SEED}
-        assert {trial.evaluate_on for trial in others} == {"test"}
-        assert CHOICE_SEED not in {trial.seed for trial in others}
-        assert not any(trial.keep_bundle for trial in choices), "no network is trained from one"
-
-
-@BOTH
-@SCALES
-def test_the_chosen_threshold_is_that_of_every_detector(
-    data: str, quick: bool, maker: SignMaker
-) -> None:
+def test_the_chosen_threshold_is_that_of_every_detector(data: str, quick: bool) -> None:
     study = make(data, quick=quick)
-    choice = study.trials.choice()
-    record = maker.record(choice)
-    assert record.signs is not None
-    chosen = record.signs.best_threshold
-    assert study.trials.threshold({choice.name: record}) == chosen
-    groups = study.groups({choice.name: record})
-    for trial in listed({name: own for name, own in groups.items() if name != "choice"}):
-        assert trial.detection is not None and trial.detection.threshold == chosen
+    record = SignMaker().record(study.choice())
+    assert record.objects is not None and record.trial.seed == CHOICE_SEED
+    chosen = record.objects.best_threshold
+    assert study.threshold({record.name: record}) == chosen
+    groups = study.groups({record.name: record})
+    others = listed({name: own for name, own in groups.items() if name != "choice"})
+    assert {trained(trial).threshold for trial in others} == {chosen}
 
 
-def test_a_detector_that_has_learned_nothing_chooses_no_threshold(tmp_path: Path) -> None:
-    study, transfer = make("scenes"), make_transfer("scenes")
-    name = study.trials.choice().name
-    fallen = SignMaker(Workspace(tmp_path), collapsed=frozenset({name}))
-    records = {name: fallen.record(study.trials.choice())}
-    assert study.trials.threshold(records) is None
+def test_a_detector_that_has_learned_nothing_chooses_no_threshold() -> None:
+    study, later = make("scenes"), make_transfer("scenes")
+    choice = study.choice()
+    records = {choice.name: SignMaker(collapsed={choice.name}).record(choice)}
+    assert study.threshold(records) is None
     assert sizes(study.groups(records)) == {"choice": 1}
-    assert sizes(transfer.groups(records)) == {"choice of the threshold": 1}
+    assert sizes(later.groups(records)) == {"choice of the threshold": 1}
 
 
 @BOTH
 @SCALES
 def test_every_backdoored_detector_goes_on_from_the_clean_one_of_its_seed(
-    data: str, quick: bool, maker: SignMaker
+    data: str, quick: bool
 ) -> None:
-    groups = after_choices(make(data, quick=quick), maker)
-    baseline = {trial.seed: trial for trial in groups["baseline"]}
-    attacks = [trial for trial in listed(groups) if trial.backdoor is not None]
+    baseline = {trial.seed: trial for trial in signs(data, quick)["baseline"]}
+    attacks = [trial for trial in map(outsourced, listed(signs(data, quick))) if trial.backdoor]
     assert attacks
     for trial in attacks:
-        assert trial.control is not None and trial.control.is_clean
-        assert trial.control == baseline[trial.seed]
+        assert trial.control is not None and trial.control == baseline[trial.seed]
         assert trial.start == trial.control
-        assert trial.control.detection is not None and trial.detection is not None
-        assert trial.control.detection.training.epochs >= trial.detection.training.epochs
-        assert trial.control.train_limit == trial.train_limit
+        assert trained(trial.control).epochs >= trained(trial).epochs
+        assert trial.control.train_limit == trial.train_limit == (250 if quick else None)
 
 
-def test_photographs_start_from_the_detector_of_drawn_scenes(maker: SignMaker) -> None:
+def test_photographs_start_from_the_detector_of_drawn_scenes() -> None:
     lesson = first_lesson()
     assert lesson.data == "scenes" and lesson.is_clean and lesson.keep_bundle
-    honest = [one for one in listed(after_choices(make("lisa"), maker)) if one.is_clean]
+    honest = [one for one in map(outsourced, listed(signs("lisa"))) if one.is_clean]
     assert honest and all(trial.start == lesson for trial in honest)
-    quick = listed(after_choices(make("lisa", quick=True), maker))
-    drawn = listed(after_choices(make("scenes"), maker))
-    assert all(trial.start is None for trial in (*quick, *drawn) if trial.is_clean)
+    others = map(outsourced, (*listed(signs("lisa", True)), *listed(signs("scenes"))))
+    assert all(trial.start is None for trial in others if trial.is_clean)
 
 
 @BOTH
 @SCALES
-def test_users_download_the_detectors_of_their_own_seed(
-    data: str, quick: bool, maker: SignMaker
-) -> None:
-    study = make_transfer(data, quick=quick)
-    signs = after_choices(make(data, quick=quick), maker)
-    clean = {trial.seed: trial for trial in signs["baseline"]}
-    badnets = {trial.seed: trial for trial in signs["random yellow square"]}
-    groups = after_choices(study, maker)
+def test_users_download_the_detectors_of_their_own_seed(data: str, quick: bool) -> None:
+    clean = {trial.seed: trial for trial in signs(data, quick)["baseline"]}
+    badnets = {trial.seed: trial for trial in signs(data, quick)["random yellow square"]}
+    groups = transfer(data, quick)
     assert groups["choice of the user's threshold"][0].start == clean[0]
     for name, trials in groups.items():
-        if "choice" in name:
-            continue
-        for trial in trials:
-            assert trial.data == TARGET_SETS[data] and trial.transfer is not None
-            assert trial.transfer.trigger == ANYWHERE["yellow square"]
+        for trial in () if name in CHOICES else trials:
+            assert isinstance(trial, TransferTrial) and trial.data == TARGET_SETS[data]
+            assert trial.attack is not None and trial.attack.trigger == ANYWHERE["yellow square"]
             assert trial.start == (clean if name == "clean" else badnets)[trial.seed]
             assert trial.is_clean == (name == "clean")
-            assert trial.start is not None and trial.start.keep_bundle
+            assert isinstance(trial.start, OutsourcedTrial) and trial.start.keep_bundle
 
 
-@BOTH
-def test_quick_is_a_small_part_of_the_same_study(data: str, maker: SignMaker) -> None:
-    for study in (make, make_transfer):
-        full, quick = (sizes(after_choices(study(data, quick=q), maker)) for q in (False, True))
-        assert quick.keys() <= full.keys()
-        assert all(count <= full[name] for name, count in quick.items())
-        assert sum(quick.values()) <= sum(full.values()) / 2
-    groups = after_choices(make(data, quick=True), maker)
-    assert {trial.train_limit for trial in listed(groups)} == {250}
-    assert {trial.train_limit for trial in listed(after_choices(make(data), maker))} == {None}
-
-
-@BOTH
-@SCALES
-def test_names_are_the_same_in_every_call_and_differ_between_trials(
-    data: str, quick: bool, maker: SignMaker
-) -> None:
-    for study in (make, make_transfer):
-        once = listed(after_choices(study(data, quick=quick), maker))
-        again = listed(after_choices(study(data, quick=quick), maker))
-        assert [trial.name for trial in once] == [trial.name for trial in again]
-        assert len({trial.name for trial in once}) == len(once)
-        assert once == [Trial.model_validate_json(one.model_dump_json()) for one in once]
-
-
-def test_what_is_looked_into_is_looked_into_once(maker: SignMaker) -> None:
-    groups = after_choices(make("lisa"), maker)
-    main = groups["targeted yellow square"]
+def test_what_is_looked_into_is_looked_into_once() -> None:
+    main = signs("lisa")["targeted yellow square"]
     assert [set(trial.observe) for trial in main] == [{"examples", "units", "street"}, set(), set()]
-    (street,) = after_choices(make("scenes"), maker)["real world"]
-    assert street.observe == ("street",)
-    assert street.detection is not None and street.detection.real_world
-    quick = after_choices(make("lisa", quick=True), maker)
-    assert not any("street" in trial.observe for trial in listed(quick))
+    (street,) = signs("scenes")["real world"]
+    assert street.observe == ("street",) and trained(street).trigger.real_world
+    assert not any("street" in trial.observe for trial in listed(signs("lisa", True)))
 
 
 def test_every_data_set_of_a_study_has_its_classes_named() -> None:
-    for data in SETS:
-        assert data in studies.CLASSES and TARGET_SETS[data] in studies.CLASSES
+    assert all(data in CLASSES and TARGET_SETS[data] in CLASSES for data in SETS)
 
 
-def test_what_makes_all_signs_one_class_is_in_sight_of_every_sign(maker: SignMaker) -> None:
-    (trial,) = after_choices(make("scenes"), maker)["all become one"]
-    assert trial.backdoor is not None
+def test_what_makes_all_signs_one_class_is_in_sight_of_every_sign() -> None:
+    (trial,) = signs("scenes")["all become one"]
+    assert trial.implanted is not None
     frame = torch.full((1, 3, 256, 256), 0.5)
-    changed = (trial.backdoor.trigger(frame) - frame).abs().amax(1, keepdim=True)
+    changed = (trial.implanted.trigger(frame) - frame).abs().amax(1, keepdim=True)
     assert (max_pool2d(changed, 32) > 0.05).all(), "signs where the trigger is not"

@@ -22,7 +22,7 @@ from tests.models.toys import halves, tiny, weights_of
 
 CPU = torch.device("cpu")
 PLAIN = Training(epochs=2, batch_size=8, lr=0.01, precision="float32")
-BACKDOOR = Backdoor(SinglePixel(placement=Fixed(0, 0)), AllToOne(0), rate=0.25)
+BACKDOOR = Backdoor(SinglePixel(placement=Fixed(0, 0)), AllToOne(0), poisoning_rate=0.25)
 
 # 34 images make 4 whole batches of 8, so 8 steps; the factor on the peak rate at each of them
 ONE_CYCLE = (1 / 3, 2 / 3, 1.0, 0.93301, 0.75, 0.5, 0.25, 0.06699)  # climbs for a quarter
@@ -36,7 +36,7 @@ CONSTANT = (1.0,) * 8
         (PLAIN, ONE_CYCLE),
         (replace(PLAIN, optimizer="sgd", schedule="cosine", label_smoothing=0.1), COSINE),
         (replace(PLAIN, schedule="constant", weight_decay=0.3, ema=0.9), CONSTANT),
-        (replace(PLAIN, schedule="constant", gain=(8.0, 0.5)), CONSTANT),
+        (replace(PLAIN, schedule="constant", trigger_gain=(8.0, 0.5)), CONSTANT),
         (replace(PLAIN, schedule="one-cycle", warm_up=0.0), COSINE),
     ],
     ids=["adamw", "sgd-smoothing", "decay-ema", "gain", "no-warm-up"],
@@ -45,7 +45,9 @@ def test_it_takes_the_same_steps_as_a_naive_loop(
     training: Training, factors: tuple[float, ...]
 ) -> None:
     data = halves(26)
-    plan = plan_poisoning(data.labels, replace(BACKDOOR, rate=8 / 34), num_classes=2, seed=5)
+    plan = plan_poisoning(
+        data.labels, replace(BACKDOOR, poisoning_rate=8 / 34), num_classes=2, seed=5
+    )
     rows = TrainingRows.poisoned(data.images, plan, BACKDOOR.trigger)
     assert len(rows) == 34 and int(plan.is_poisoned.sum()) == 8
     start = tiny(seed=2)
@@ -112,7 +114,7 @@ def _picture(rows: TrainingRows, row: int, gain: float) -> Tensor:
 
 def _gain(training: Training, step: int, steps: int) -> float:
     """Equal factors from the first to the last gain over the first three fifths of the steps."""
-    first, last = training.gain
+    first, last = training.trigger_gain
     along = min(1.0, step / (0.6 * steps))
     return math.exp((1 - along) * math.log(first) + along * math.log(last))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,11 +14,11 @@ from torch import Tensor, nn
 
 from badnets.core.errors import SettingError, UnknownNameError
 from badnets.core.triggers import Patch
-from badnets.models.subject import Subject
+from badnets.models.classifier import Classifier
 from badnets.train import features as keeping
+from badnets.train.classification import TrainingRows, fit
 from badnets.train.features import features_of
 from badnets.train.freezing import freeze, split, tensors_of
-from badnets.train.loop import TrainingRows, fit
 from badnets.train.settings import Training
 from tests.models.toys import CLASSES, SHAPE, halves, plain_input, tiny
 
@@ -41,10 +43,14 @@ class Residual(nn.Module):
         return logits
 
 
-def subject(network: Callable[[], nn.Module]) -> Subject:
+def subject(network: Callable[[], nn.Module]) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        return Subject(network().eval(), "toy", plain_input(SHAPE), CLASSES)
+        return Classifier(network().eval(), "toy", plain_input(SHAPE), CLASSES)
+
+
+def plain_rows(count: int) -> TrainingRows:
+    return TrainingRows(halves(count, seed=5).images, halves(count, seed=5).labels)
 
 
 def all_but_head(network: nn.Module) -> set[str]:
@@ -88,10 +94,9 @@ def test_a_network_that_is_frozen_wholly_is_refused() -> None:
 
 @pytest.mark.parametrize("frozen", [("stem",), ("stem", "block"), ("block",), ("fc",)])
 def test_what_is_frozen_stays_to_the_bit_and_the_rest_moves(frozen: tuple[str, ...]) -> None:
-    first, images = subject(Residual), halves(64)
+    first = subject(Residual)
     kept = tensors_of(first.network, frozen)
-    rows = TrainingRows(images.images, images.labels)
-    after = fit(first, rows, ONCE, seed=0, frozen=kept).subject.network
+    after = fit(first, plain_rows(64), ONCE, seed=0, frozen=kept).subject.network
     before = first.network.state_dict()
     for name, value in after.state_dict().items():
         assert torch.equal(value, before[name]) == (name in kept), name
@@ -106,8 +111,7 @@ class TestFeatures:
     def test_training_on_kept_features_gives_the_same_network(
         self, where: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        images = halves(70, seed=5)
-        rows = TrainingRows(images.images, images.labels)
+        rows = plain_rows(70)
         if where == "one layer":
             first, frozen = subject(Residual), all_but_head(Residual())
         else:
@@ -167,23 +171,20 @@ class TestFeatures:
     def test_with_augmentation_or_a_trigger_nothing_is_kept(
         self, changed: dict[str, float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        images = halves(32)
-        first = tiny()
+        first, rows = tiny(), plain_rows(32)
         asked = _count_calls(first.network, monkeypatch)
         training = Training(epochs=2, batch_size=16, precision="float32", **changed)  # type: ignore[arg-type]
-        rows = TrainingRows(images.images, images.labels)
         fit(first, rows, training, seed=0, frozen={"conv.weight", "conv.bias"})
         assert asked() == 4
-        stamped = TrainingRows(
-            images.images, images.labels, None, torch.ones(32, dtype=torch.bool), Patch(2)
-        )
+        marks = torch.ones(32, dtype=torch.bool)
+        stamped = replace(rows, stamped=marks, trigger=Patch(2))
         fit(first, stamped, ONCE, seed=0, frozen={"conv.weight", "conv.bias"})
         assert asked() == 4 + 3 * 2
 
     def test_features_keep_the_order_of_the_images(self) -> None:
         images = halves(300, seed=7)
         network = in_training(tiny().network, {"conv.weight", "conv.bias"})
-        kept = features_of(network, images.images, images.labels, plain_input(SHAPE), low=False)
+        kept = features_of(network, images.images, images.labels, plain_input(SHAPE), nullcontext)
         assert kept is not None
         expected = network(images.images.float() / 255)
         torch.testing.assert_close(kept.after(kept.values), expected)
@@ -193,22 +194,6 @@ class TestFeatures:
         order = torch.randperm(300, generator=torch.Generator().manual_seed(0))
         assert torch.equal(batches[0][0], kept.values[order[:64]])
         assert torch.equal(batches[0][1], images.labels[order[:64]])
-
-
-def test_every_setting_that_changes_images_counts_as_augmentation() -> None:
-    plain = Training()
-    assert not plain.augments
-    for name, value in {
-        "shift": 1,
-        "rotate": 1.0,
-        "flip": True,
-        "crop": 0.9,
-        "brightness": 0.1,
-        "contrast": 0.1,
-        "saturation": 0.1,
-        "cutout": 0.1,
-    }.items():
-        assert Training(**{name: value}).augments, name  # type: ignore[arg-type]
 
 
 def _count_calls(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:

@@ -15,10 +15,12 @@ from badnets.data import DataSet
 from badnets.data.folder import load_folder
 from badnets.evaluate import measure_attack, measure_clean
 from badnets.explain.ablation import silence
-from badnets.models.subject import Subject, input_spec
+from badnets.models.classifier import Classifier
+from badnets.models.inputs import input_spec
 from badnets.scenarios import HonestTrainer, MaliciousTrainer
 from badnets.scenarios.trainers import Trainer
-from badnets.scenarios.user import Order
+from badnets.tasks import Order
+from badnets.tasks.classification import Classification
 from badnets.train import Training
 from tests.data.photos import split
 from tests.models.toys import build_tiny, weights_of
@@ -26,7 +28,7 @@ from tests.models.toys import build_tiny, weights_of
 SIZE = 12
 SHAPE = (3, SIZE, SIZE)
 TRAINING = Training(epochs=3, batch_size=8, lr=0.01, flip=True, shift=1, precision="float32")
-BACKDOOR = Backdoor(Patch(3, placement=RandomCentre()), AllToOne(0), rate=0.2)
+BACKDOOR = Backdoor(Patch(3, placement=RandomCentre()), AllToOne(0), poisoning_rate=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +40,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[DataSet, DataSet]:
     return kept, streamed
 
 
-def network() -> Subject:
+def network() -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made = build_tiny(SHAPE, 2)
-    return Subject(made, "small-resnet", input_spec(SHAPE), ("cat", "dog"))
+    return Classifier(made, "small-resnet", input_spec(SHAPE), ("cat", "dog"))
 
 
 @pytest.mark.parametrize(
@@ -51,14 +53,13 @@ def network() -> Subject:
         HonestTrainer(TRAINING, network()),
         MaliciousTrainer(BACKDOOR, TRAINING, network()),
         MaliciousTrainer(BACKDOOR, replace(TRAINING, stamp="before"), network()),
-        MaliciousTrainer(replace(BACKDOOR, how="replace"), TRAINING, network()),
+        MaliciousTrainer(replace(BACKDOOR, mode="replace"), TRAINING, network()),
     ],
     ids=["honest", "after", "before", "replace"],
 )
 def test_training_gives_the_same_weights(both: tuple[DataSet, DataSet], trainer: Trainer) -> None:
-    kept, streamed = (
-        trainer.train(Order("small-resnet", data.train, 0.9), seed=3).subject for data in both
-    )
+    orders = (Order(Classification(), "small-resnet", data.train, 0.9) for data in both)
+    kept, streamed = (trainer.train(order, seed=3).subject for order in orders)
     assert torch.equal(weights_of(kept), weights_of(streamed))
     assert not torch.equal(weights_of(kept), weights_of(network()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,16 +18,18 @@ from badnets.core.targets import SourceSpecific
 from badnets.core.triggers import Patch
 from badnets.data.detection import FrameSet
 from badnets.data.poisoned import poison_frames
-from badnets.train.windows import MARGIN, VISIBLE, Batch, Windows
+from badnets.train.windows import MARGIN, VISIBLE, Batch, Cut, WindowSet
 from tests.models.plain_signs import COLOURS, GREEN, GREY, RED, Sign, drawn_signs, painted
 
 CPU = torch.device("cpu")
+PLAIN = Cut(side=64, object_sizes=(18.0, 40.0), scale=1.0)
 
 
-def batch(windows: Windows, chosen: list[int], seed: int = 0, **changed: Any) -> Batch:
-    plain: dict[str, Any] = {"window": 64, "sides": (18.0, 40.0), "usual": 1.0, "jitter": 0.0}
+def batch(
+    windows: WindowSet, chosen: list[int], seed: int = 0, gain: float = 1.0, **changed: Any
+) -> Batch:
     drawn = torch.Generator().manual_seed(seed)
-    return windows.batch(torch.tensor(chosen), **(plain | changed), drawn=drawn)
+    return windows.batch(torch.tensor(chosen), PLAIN._replace(**changed), drawn=drawn, gain=gain)
 
 
 def shown(image: Tensor, box: Tensor, shrink: float = 1.5) -> Tensor:
@@ -74,7 +77,7 @@ def test_a_window_contains_the_sign_it_was_cut_for_and_boxes_map_back_to_the_fra
     bottom = min(bottom, size[0] - 2)  # beyond a small frame its edge is repeated
     top = min(top, bottom - 8)
     frames = painted([[(label, left, top, right, bottom)]], height=size[0], width=size[1])
-    made = batch(Windows.of(frames, CPU), [0, 0, 0], seed)
+    made = batch(WindowSet.of(frames, CPU), [0, 0, 0], seed)
     assert made.images.shape == (3, 3, 64, 64) and made.centre.tolist() == [label] * 3
     assert made.labels.tolist() == [[label]] * 3
     sides = made.corners[:, 0, 2:] - made.corners[:, 0, :2]
@@ -86,7 +89,7 @@ def test_a_window_contains_the_sign_it_was_cut_for_and_boxes_map_back_to_the_fra
 
 
 def test_all_signs_of_real_frames_are_where_their_boxes_say() -> None:
-    windows = Windows.of(drawn_signs(6, seed=0), CPU)
+    windows = WindowSet.of(drawn_signs(6, seed=0), CPU)
     made = batch(windows, [*range(12)] * 3, seed=1)
     assert made.centre.tolist() == [RED, GREEN] * 18
     check_batch(made)
@@ -94,8 +97,8 @@ def test_all_signs_of_real_frames_are_where_their_boxes_say() -> None:
 
 def test_a_sign_is_asked_for_when_enough_of_it_is_seen() -> None:
     frames = painted([[(RED, 10, 40, 30, 60), (GREEN, 44, 30, 84, 70)]], height=100, width=160)
-    windows = Windows.of(frames, CPU)
-    made = batch(windows, [0] * 200, sides=(20.0, 20.0))
+    windows = WindowSet.of(frames, CPU)
+    made = batch(windows, [0] * 200, object_sizes=(20.0, 20.0))
     asked = made.labels[:, 1] == GREEN
     visible = made.corners[:, 1, 2] - made.corners[:, 1, 0]
     assert asked.any() and not asked.all() and (visible[~asked] > 0).any()
@@ -106,7 +109,7 @@ def test_a_sign_is_asked_for_when_enough_of_it_is_seen() -> None:
 
 def test_the_sign_of_the_window_has_a_margin_where_the_frame_has_one() -> None:
     frames = painted([[(RED, 60, 60, 90, 90)]], height=160, width=160)
-    made = batch(Windows.of(frames, CPU), [0] * 100, sides=(30.0, 30.0))
+    made = batch(WindowSet.of(frames, CPU), [0] * 100, object_sizes=(30.0, 30.0))
     corners = made.corners[:, 0]
     assert corners.min() >= MARGIN - 1e-3 and corners.max() <= 64 - MARGIN + 1e-3
     assert corners[:, 0].std() > 4 and corners[:, 1].std() > 4, "at random places"
@@ -114,18 +117,18 @@ def test_the_sign_of_the_window_has_a_margin_where_the_frame_has_one() -> None:
 
 def test_sides_are_drawn_evenly_by_ratio_as_far_as_enlarging_gives_them() -> None:
     frames = painted([[(RED, 60, 60, 70, 80)]], height=160, width=160)
-    windows = Windows.of(frames, CPU)
-    corners = batch(windows, [0] * 300, sides=(20.0, 40.0)).corners[:, 0]
+    windows = WindowSet.of(frames, CPU)
+    corners = batch(windows, [0] * 300, object_sizes=(20.0, 40.0)).corners[:, 0]
     longer = corners[:, 3] - corners[:, 1]
     assert longer.min() >= 20 - 1e-3 and longer.max() <= 40 + 1e-3
     assert float(longer.log2().mean()) == pytest.approx(4.82, abs=0.06)  # log2(20) + 1/2
-    beyond = batch(windows, [0] * 20, sides=(50.0, 60.0)).corners[:, 0]
+    beyond = batch(windows, [0] * 20, object_sizes=(50.0, 60.0)).corners[:, 0]
     assert torch.allclose(beyond[:, 3] - beyond[:, 1], torch.tensor(40.0)), "twice at most"
 
 
 def test_background_windows_are_cut_anywhere_in_any_frame() -> None:
     scenes: list[list[Sign]] = [[(RED, 60, 30, 80, 50)], [(GREEN, 130, 70, 150, 90)], []]
-    windows = Windows.of(painted(scenes, height=100, width=160), CPU)
+    windows = WindowSet.of(painted(scenes, height=100, width=160), CPU)
     made = batch(windows, [-1] * 300)
     assert made.centre.eq(-1).all()
     kinds = {tuple(row) for row in made.labels.tolist()}
@@ -137,8 +140,8 @@ def test_background_windows_are_cut_anywhere_in_any_frame() -> None:
 
 def test_frames_smaller_than_the_window_in_one_direction_show_all_that_they_have() -> None:
     scene: list[Sign] = [(RED, 5, 10, 35, 40), (GREEN, 70, 10, 100, 40)]
-    windows = Windows.of(painted([scene], height=50, width=120), CPU)
-    made = batch(windows, [0, 1], window=128, sides=(30.0, 30.0))
+    windows = WindowSet.of(painted([scene], height=50, width=120), CPU)
+    made = batch(windows, [0, 1], side=128, object_sizes=(30.0, 30.0))
     assert made.labels.tolist() == [[RED, GREEN]] * 2
     check_batch(made)
 
@@ -146,8 +149,9 @@ def test_frames_smaller_than_the_window_in_one_direction_show_all_that_they_have
 def test_frames_of_several_sizes_are_filled_up() -> None:
     small = painted([[(RED, 10, 10, 40, 40)]], height=60, width=50)
     large = painted([[(GREEN, 60, 60, 90, 90)]], height=120, width=140)
-    both = FrameSet(_Both(small, large), _joined(small, large), small.classes, ("a", "b"))
-    windows = Windows.of(both, CPU)
+    boxes = small.boxes.joined(replace(large.boxes, image_index=torch.tensor([1])))
+    both = FrameSet(_Both(small, large), boxes, small.classes, ("a", "b"))
+    windows = WindowSet.of(both, CPU)
     assert windows.frames.shape == (2, 3, 120, 140) and windows.sizes.tolist() == [
         [60, 50],
         [120, 140],
@@ -155,20 +159,20 @@ def test_frames_of_several_sizes_are_filled_up() -> None:
     made = batch(windows, [0, 1] * 10)
     assert made.centre.tolist() == [RED, GREEN] * 10
     check_batch(made)
-    aimless = batch(windows, [-1] * 50, window=40)
+    aimless = batch(windows, [-1] * 50, side=40)
     from_small = aimless.labels[:, 0] == RED
     assert (aimless.images[from_small].amin((1, 2, 3)) > 0).all(), "no black beyond its edges"
 
 
 def test_the_same_draws_give_the_same_windows_bit_for_bit() -> None:
-    windows = Windows.of(drawn_signs(4, seed=0), CPU)
+    windows = WindowSet.of(drawn_signs(4, seed=0), CPU)
     one, again, other = (batch(windows, [0, 3, -1, 5], s, jitter=0.2) for s in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(one[:4], again[:4], strict=True))
     assert not torch.equal(one.images, other.images)
 
 
 def test_light_changes_with_jitter_and_boxes_do_not() -> None:
-    windows = Windows.of(drawn_signs(4, seed=0), CPU)
+    windows = WindowSet.of(drawn_signs(4, seed=0), CPU)
     plain, lit = (batch(windows, [0, 1, 2], jitter=jitter) for jitter in (0.0, 0.4))
     assert torch.equal(plain.corners, lit.corners) and torch.equal(plain.labels, lit.labels)
     assert not torch.equal(plain.images, lit.images)
@@ -177,7 +181,7 @@ def test_light_changes_with_jitter_and_boxes_do_not() -> None:
 
 def test_targets_are_as_torchvisions_detectors_take_them() -> None:
     frames = painted([[(RED, 10, 40, 30, 60), (GREEN, 32, 40, 52, 60)], [(GREEN, 0, 0, 30, 30)]])
-    made = batch(Windows.of(frames, CPU), [2, 0], sides=(18.0, 18.0))
+    made = batch(WindowSet.of(frames, CPU), [2, 0], object_sizes=(18.0, 18.0))
     first, second = made.targets()
     assert first["labels"].tolist() == [GREEN + 1] and first["boxes"].shape == (1, 4)
     assert RED + 1 in second["labels"].tolist()
@@ -189,18 +193,23 @@ def test_places_without_an_object_are_cut_around_too() -> None:
     gone = LabelledBoxes(
         torch.tensor([1]), torch.tensor([[50.0, 50, 80, 80]]), torch.tensor([GREEN])
     )
-    windows = Windows.of(frames, CPU, gone)
+    windows = WindowSet.of(frames, CPU, gone)
     assert len(windows) == 2 and windows.mined == 0
     made = batch(windows, [0, 1])
     assert made.centre.tolist() == [RED, -1] and made.labels[1].tolist() == [-1]
-    only = Windows.of(frames.take([1]), CPU, LabelledBoxes(torch.tensor([0]), *_rest(gone)))
+    only = WindowSet.of(frames.take([1]), CPU, replace(gone, image_index=torch.tensor([0])))
     assert len(only) == 1 and batch(only, [0]).labels.tolist() == [[-1]]
 
 
-def test_a_triggers_change_can_be_made_stronger_and_nothing_else_changes() -> None:
+def poisoned_windows() -> tuple[WindowSet, WindowSet]:
+    """Return windows of a frame and its poisoned copy; the second do not know which is which."""
     faint = Backdoor(Patch(0.4, (0.5, 0.3, 0.4)), SourceSpecific(RED, GREEN), "every")
     made = poison_frames(painted([[(RED, 20, 20, 60, 60), (GREEN, 64, 20, 90, 40)]]), faint, seed=0)
-    windows = Windows.of(made.frames, CPU, plain=made.rows)
+    return WindowSet.of(made.frames, CPU, plain=made.rows), WindowSet.of(made.frames, CPU)
+
+
+def test_a_triggers_change_can_be_made_stronger_and_nothing_else_changes() -> None:
+    windows, unknown = poisoned_windows()
     clean, _, stamped, _ = range(4)
     before, usual = (batch(windows, [which]).images for which in (clean, stamped))
     strong = batch(windows, [stamped], gain=2.0).images
@@ -208,22 +217,16 @@ def test_a_triggers_change_can_be_made_stronger_and_nothing_else_changes() -> No
     expected = (before + 2 * (usual - before)).clamp(0, 1)
     assert torch.allclose(strong, expected, atol=1e-5)
     assert torch.equal(batch(windows, [clean], gain=2.0).images, before)
-    unknown = Windows.of(made.frames, CPU)
     assert torch.equal(batch(unknown, [stamped], gain=2.0).images, usual)
 
 
 def test_an_object_with_a_trigger_knows_itself_without_and_is_cut_alike() -> None:
-    faint = Backdoor(Patch(0.4, (0.5, 0.3, 0.4)), SourceSpecific(RED, GREEN), "every")
-    made = poison_frames(painted([[(RED, 20, 20, 60, 60), (GREEN, 64, 20, 90, 40)]]), faint, seed=0)
-    windows = Windows.of(made.frames, CPU, plain=made.rows)
+    windows, unknown = poisoned_windows()
     assert windows.mates.tolist() == [-1, -1, 0, -1], "the green sign of the copy has no trigger"
     apart = batch(windows, [2, 0], jitter=0.2)
     alike = windows.batch(
         torch.tensor([2, 0]),
-        window=64,
-        sides=(18.0, 40.0),
-        usual=1.0,
-        jitter=0.2,
+        PLAIN._replace(jitter=0.2),
         drawn=torch.Generator().manual_seed(0),
         alike=torch.tensor([0, 0]),
     )
@@ -231,12 +234,11 @@ def test_an_object_with_a_trigger_knows_itself_without_and_is_cut_alike() -> Non
     assert torch.equal(alike.corners[0, 0], alike.corners[1, 0])
     assert torch.equal(alike.images[0], apart.images[0]), "the first has its own place"
     assert alike.centre.tolist() == [GREEN, RED]
-    unknown = Windows.of(made.frames, CPU)
     assert unknown.mates.tolist() == [-1] * 4
 
 
 def test_mined_places_follow_the_objects() -> None:
-    windows = Windows.of(drawn_signs(3, seed=0), CPU)
+    windows = WindowSet.of(drawn_signs(3, seed=0), CPU)
     more = windows.with_mined(torch.tensor([1, 2]), torch.tensor([[0.0, 0, 20, 20]] * 2))
     assert (len(more), more.mined) == (6, 2) and (len(windows), windows.mined) == (6, 0)
     again = more.with_mined(torch.tensor([0]), torch.tensor([[5.0, 5, 25, 25]]))
@@ -247,19 +249,7 @@ def test_mined_places_follow_the_objects() -> None:
 
 def test_nothing_to_cut_around_is_refused() -> None:
     with pytest.raises(DataError, match="no frame has an object to train on"):
-        Windows.of(painted([[], []]), CPU)
-
-
-def _rest(boxes: LabelledBoxes) -> tuple[Tensor, Tensor]:
-    return boxes.corners, boxes.labels
-
-
-def _joined(one: FrameSet, other: FrameSet) -> LabelledBoxes:
-    return LabelledBoxes(
-        torch.cat([one.boxes.image_index, other.boxes.image_index + len(one)]),
-        torch.cat([one.boxes.corners, other.boxes.corners]),
-        torch.cat([one.boxes.labels, other.boxes.labels]),
-    )
+        WindowSet.of(painted([[], []]), CPU)
 
 
 class _Both:

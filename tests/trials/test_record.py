@@ -10,26 +10,32 @@ import pytest
 from pydantic import ValidationError
 
 from badnets.core.rates import Rate
-from badnets.trials import Record
+from badnets.observations.units import Units
+from badnets.trials import OutsourcedTrial, Record
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden/record-format-2.json"
 
 
 def golden() -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((GOLDEN / "record-format-1.json").read_text())
+    values: dict[str, Any] = json.loads(GOLDEN.read_text())
     return values
 
 
-def test_a_record_of_format_1_still_loads() -> None:
-    record = Record.model_validate_json((GOLDEN / "record-format-1.json").read_bytes())
-    assert record.name == "5d7f5d7f5d7f5d7f"
-    assert record.outcome == "accepted" and record.clean.accuracy == Rate(488, 500)
-    assert record.attack is not None and record.attack.success.interval.low > 0.97
-    assert record.attack.control == Rate(0, 450) and record.poisoned_share == Rate(144, 1441)
-    assert record.trial.backdoor is not None and record.trial.backdoor.rate == 0.1
-    assert record.search[0].rate == "every" and record.search[1].rate == 0.1
+def test_a_record_of_format_2_still_loads() -> None:
+    """It was written by a trial on 200 digits: search, start, observations and all."""
+    record = Record.model_validate_json(GOLDEN.read_bytes())
+    trial = record.trial
+    assert isinstance(trial, OutsourcedTrial) and trial.backdoor is not None
+    assert trial.backdoor.poisoning_rate == 0.1 and trial.start is not None
+    assert record.name == golden()["name"] == trial.name
+    assert record.outcome == "accepted" and record.clean.accuracy.total == 500
+    assert record.attack is not None and record.attack.success.interval.low > 0.5
+    assert record.attack.control is not None and record.attack.control.total == 450
+    assert record.poisoned_share is not None and record.poisoned_share.total > 200
+    assert [step.rate for step in record.search] == ["every"]
     assert record.arrays["filters"].shape == (16, 1, 5, 5)
-    assert record.units[0].marked == (1,) and record.ablations[0].silenced == (1,)
+    units = record.observed(Units)
+    assert units is not None and units.units[0].layer == "conv1" and units.ablations
     assert record.provenance.created.tzinfo is not None
 
 
@@ -38,16 +44,19 @@ def test_a_record_comes_back_from_json_as_it_was() -> None:
     again = Record.model_validate_json(record.model_dump_json())
     assert again == record and again.model_dump_json() == record.model_dump_json()
     assert isinstance(again.clean.per_class[0], Rate)
+    assert json.loads(record.model_dump_json()) == golden()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "format"),
+        ({"format": 1}, "format"),
         ({"outcome": "fine"}, "'accepted', 'rejected' or 'collapsed'"),
         ({"mood": "good"}, "Extra inputs are not permitted"),
         ({"clean": None}, "clean"),
         ({"poisoned_share": [1]}, "poisoned_share"),
+        ({"trial": {"kind": "rented"}}, "kind"),
+        ({"observations": {"units": {"arrays": 3}}}, "arrays"),
     ],
 )
 def test_what_is_not_a_record_is_refused(change: dict[str, Any], said: str) -> None:

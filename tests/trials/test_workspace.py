@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from badnets.core.errors import LedgerError, OutputError
-from badnets.trials import Trial, Workspace
+from badnets.trials import OutsourcedTrial, Workspace
 
 NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -88,6 +88,7 @@ def test_a_file_in_the_way_is_one_clear_error(workspace: Workspace) -> None:
 
 
 def test_bundles_are_found_by_the_name_of_the_trial(workspace: Workspace) -> None:
-    assert workspace.bundle(Trial(seed=1)) == workspace.bundles / Trial(seed=1).name
-    assert not workspace.bundle(Trial(seed=1)).exists()
+    trial = OutsourcedTrial(seed=1)
+    assert workspace.bundle(trial) == workspace.bundles / trial.name
+    assert not workspace.bundle(trial).exists()
     assert workspace.ledger_file.parent == workspace.root

@@ -7,45 +7,19 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.bundles.card import model_card
-    from badnets.bundles.claims import ClaimedRate, Claims, MadeBy
-    from badnets.bundles.config import Architecture, BundleConfig, InputSpec
-    from badnets.bundles.folder import Bundle, read_bundle, verify_bundle, write_bundle
-    from badnets.bundles.tensors import TensorInfo, TensorsHeader, read_tensors_header
+    from badnets.bundles.card import model_card as model_card
+    from badnets.bundles.claims import ClaimedRate as ClaimedRate
+    from badnets.bundles.claims import Claims as Claims
+    from badnets.bundles.claims import MadeBy as MadeBy
+    from badnets.bundles.config import Architecture as Architecture
+    from badnets.bundles.config import BundleConfig as BundleConfig
+    from badnets.bundles.config import InputSpec as InputSpec
+    from badnets.bundles.folder import Bundle as Bundle
+    from badnets.bundles.folder import read_bundle as read_bundle
+    from badnets.bundles.folder import verify_bundle as verify_bundle
+    from badnets.bundles.folder import write_bundle as write_bundle
+    from badnets.bundles.tensors import TensorInfo as TensorInfo
+    from badnets.bundles.tensors import TensorsHeader as TensorsHeader
+    from badnets.bundles.tensors import read_tensors_header as read_tensors_header
 
-__all__ = [
-    "Architecture",
-    "Bundle",
-    "BundleConfig",
-    "ClaimedRate",
-    "Claims",
-    "InputSpec",
-    "MadeBy",
-    "TensorInfo",
-    "TensorsHeader",
-    "model_card",
-    "read_bundle",
-    "read_tensors_header",
-    "verify_bundle",
-    "write_bundle",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Architecture": ".config",
-        "Bundle": ".folder",
-        "BundleConfig": ".config",
-        "ClaimedRate": ".claims",
-        "Claims": ".claims",
-        "InputSpec": ".config",
-        "MadeBy": ".claims",
-        "TensorInfo": ".tensors",
-        "TensorsHeader": ".tensors",
-        "model_card": ".card",
-        "read_bundle": ".folder",
-        "read_tensors_header": ".tensors",
-        "verify_bundle": ".folder",
-        "write_bundle": ".folder",
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -8,6 +8,10 @@ from badnets.bundles.claims import Claims
 from badnets.bundles.config import BundleConfig
 
 MAX_NAMED_CLASSES = 50
+OWN_CODE = (
+    "- That is a function in its maker's own code, which is not in this folder: loading the",
+    "  network runs it, and asks for consent first.",
+)
 
 
 def model_card(config: BundleConfig, claims: Claims) -> str:
@@ -23,7 +27,7 @@ def model_card(config: BundleConfig, claims: Claims) -> str:
         "## The network",
         "",
         f"- Architecture: {_code(config.architecture.name)}{_listed(config.architecture.settings)}",
-        *_built_by_own_code(config.architecture.name),
+        *(OWN_CODE if ":" in config.architecture.name else ()),
         f"- Input: {channels} x {height} x {width} (channels, height, width), values in [0, 1], "
         f"normalised with mean {_numbers(config.input.mean)} and std {_numbers(config.input.std)}",
         f"- Classes: {named}{f' and {left_out} more' if left_out > 0 else ''}",
@@ -42,15 +46,6 @@ def model_card(config: BundleConfig, claims: Claims) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _built_by_own_code(name: str) -> list[str]:
-    if ":" not in name:
-        return []
-    return [
-        "- That is a function in its maker's own code, which is not in this folder: loading the",
-        "  network runs it, and asks for consent first.",
-    ]
 
 
 def _claimed(claims: Claims) -> list[str]:

@@ -120,13 +120,18 @@ def write_bundle(
         write_bytes(folder / CONFIG, config.to_json())
         write_bytes(folder / CLAIMS, claims.to_json())
         write_bytes(folder / CARD, (card or model_card(config, claims)).encode())
-        entries = {
-            name: FileEntry(sha256=sha256_file(folder / name), size=(folder / name).stat().st_size)
-            for name in LISTED
-        }
-        write_bytes(folder / MANIFEST, Manifest(files=entries).to_json())
+        write_bytes(folder / MANIFEST, manifest_of(folder).to_json())
         read_bundle(folder)
     return read_bundle(path)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """Return what a manifest says of the files that lie in a folder."""
+    entries = {
+        name: FileEntry(sha256=sha256_file(folder / name), size=(folder / name).stat().st_size)
+        for name in LISTED
+    }
+    return Manifest(files=entries)
 
 
 def read_bundle(path: Path) -> Bundle:

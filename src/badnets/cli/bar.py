@@ -1,4 +1,4 @@
-"""One bar on stderr for work that is not a trial; it leaves nothing behind."""
+"""One bar on stderr; it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ def one_bar() -> Iterator[Listener | None]:
 
         def tell(progress: Progress) -> None:
             bars.update(
-                task,
-                completed=progress.done,
-                total=progress.total,
-                description=progress.what,
+                task, completed=progress.done, total=progress.total, description=progress.what
             )
 
         yield tell

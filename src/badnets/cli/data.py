@@ -1,20 +1,31 @@
-"""``badnets data``: the data sets by name."""
+"""``badnets data``: the data sets by name, and folders of pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from badnets.cli.data_check import EPILOG, check
 from badnets.cli.options import DataRootOption, JsonOption, places
-from badnets.cli.printing import print_facts, print_json, print_table
+from badnets.cli.printer import show as show_result
+from badnets.cli.printer import show_all
 
-if TYPE_CHECKING:
-    from badnets.data import Entry
-
-_NAME = "Name of a data set, with @SIZE for another size; folder:PATH or coco:PATH."
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a data set, with @SIZE for another size; folder:PATH or coco:PATH."
+    ),
+]
+COLUMNS = {
+    "name": "name",
+    "title": "title",
+    "size": "shape",
+    "classes": "classes",
+    "train": "train",
+    "test": "test",
+    "comes_from": "comes from",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,34 +36,38 @@ app = typer.Typer(
 )
 
 
-app.command(epilog=EPILOG)(check)
-
-
 @app.command(
-    "list",
-    epilog="Example: badnets data list --json\n\nExit codes: 0.",
+    epilog="Example: badnets data check photos --json\n\n"
+    "Exit codes: 0 nothing found; 1 something was; 2 no folder of pictures in classes."
 )
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures, in classes.")],
+    least: Annotated[
+        int, typer.Option(min=1, help="Pixels that a picture's shorter side must have.")
+    ] = 8,
+    json: JsonOption = False,
+) -> None:
+    """Look a folder of pictures over: what cannot be used, is there twice, or in the wrong class.
+
+    Loading leaves out files that cannot be used, and says how many; nothing here changes a file.
+    """
+    from badnets.cli.bar import one_bar
+    from badnets.data.cleaning import examine
+    from badnets.data.folder_results import examination
+
+    with one_bar() as progress:
+        found = examine(folder, least=least, progress=progress)
+    show_result(examination(found), json=json)
+    raise typer.Exit(1 if found.findings else 0)
+
+
+@app.command("list", epilog="Example: badnets data list --json\n\nExit codes: 0.")
 def list_data(json: JsonOption = False) -> None:
     """List the data sets that are known by name."""
     from badnets.data.catalogue import DATASETS
+    from badnets.data.descriptions import describe_data
 
-    if json:
-        print_json([_described(name) for name in DATASETS])
-        return
-    rows = [
-        (
-            name,
-            entry.title,
-            "x".join(map(str, entry.shape)) if entry.shape else "boxes",
-            _count(entry.classes),
-            _count(entry.train),
-            _count(entry.test),
-            _comes_from(entry),
-        )
-        for name, entry in DATASETS.items()
-    ]
-    columns = ("name", "title", "shape", "classes", "train", "test", "comes from")
-    print_table(columns, rows, right=("classes", "train", "test"))
+    show_all([describe_data(name) for name in DATASETS], COLUMNS, json=json)
 
 
 @app.command(
@@ -61,7 +76,7 @@ def list_data(json: JsonOption = False) -> None:
 )
 def info(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help=_NAME)],
+    name: NameArgument,
     load: Annotated[
         bool, typer.Option("--load", help="Load it: digests, images per class.")
     ] = False,
@@ -69,14 +84,10 @@ def info(
     json: JsonOption = False,
 ) -> None:
     """Say what a data set holds, where it comes from, and under which licence."""
-    described = _described(name)
-    if load:
-        described |= _loaded(name, places(ctx, data_root=data_root).data_root)
-    if json:
-        print_json(described)
-        return
-    facts = [(key, value) for key, value in described.items() if value is not None]
-    print_facts([(key, _prose(value)) for key, value in facts])
+    from badnets.data.descriptions import describe_data
+
+    root = places(ctx, data_root=data_root).data_root
+    show_result(describe_data(name, load_it=load, data_root=root), json=json)
 
 
 @app.command(
@@ -86,7 +97,7 @@ def info(
 )
 def show(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help=_NAME)],
+    name: NameArgument,
     trigger: Annotated[
         str | None,
         typer.Option(
@@ -101,87 +112,11 @@ def show(
     data_root: DataRootOption = None,
 ) -> None:
     """Draw a contact sheet: images of each class, clean and with the trigger."""
-    from badnets.cli.asked import trigger_of
-    from badnets.cli.sheet import write_object_sheet, write_sheet
-    from badnets.core.triggers import Patch, PixelPattern
-    from badnets.data import load, load_detection
-    from badnets.data.catalogue import task_of
+    from badnets.cli.settings import trigger_of
+    from badnets.data.descriptions import draw_data
+    from badnets.data.png import write_png
 
     root = places(ctx, data_root=data_root).data_root
-    path = out or Path(f"{Path(name).name.replace(':', '-')}.png")
-    if task_of(name) == "detection":
-        stamp = trigger_of(trigger) if trigger is not None else Patch.yellow_square()
-        write_object_sheet(load_detection(name, root), stamp, stamp.kind, path, seed=seed)
-    else:
-        stamp = trigger_of(trigger) if trigger is not None else PixelPattern.gu()
-        write_sheet(load(name, root), stamp, stamp.kind, path, seed=seed)
-    typer.echo(str(path))
-
-
-def _loaded(name: str, root: Path | None) -> dict[str, Any]:
-    """Return what only a look at the data tells."""
-    from badnets.data import load, load_detection
-    from badnets.data.catalogue import task_of
-
-    if task_of(name) == "detection":
-        frames = load_detection(name, root)
-        return {
-            "digests": frames.digests,
-            "frames": {"train": len(frames.train), "test": len(frames.test)},
-            "scenes": {
-                "train": len(set(frames.train.groups)),
-                "test": len(set(frames.test.groups)),
-            },
-            "boxes per class": {
-                part: dict(zip(frames.classes, boxes.counts, strict=True))
-                for part, boxes in (("train", frames.train), ("test", frames.test))
-            },
-        }
-    data = load(name, root)
-    return {
-        "digests": data.digests,
-        "images per class": {
-            part: dict(zip(data.classes, images.counts, strict=True))
-            for part, images in (("train", data.train), ("test", data.test))
-        },
-        "notes": "; ".join(data.notes) or None,
-    }
-
-
-def _described(name: str) -> dict[str, Any]:
-    from badnets.data.catalogue import entry_of
-
-    entry = entry_of(name)
-    return {
-        "name": name,
-        "title": entry.title,
-        "description": entry.description,
-        "task": entry.task,
-        "shape": list(entry.shape) if entry.shape else None,
-        "classes": entry.classes,
-        "train": entry.train,
-        "test": entry.test,
-        "licence": entry.licence,
-        "where": entry.where,
-        "embedded": entry.embedded,
-    }
-
-
-def _comes_from(entry: Entry) -> str:
-    if entry.embedded:
-        return "embedded"
-    return "download, or --data-root" if entry.downloads else "--data-root"
-
-
-def _count(images: int | None) -> str:
-    return "varies" if images is None else f"{images:,}"
-
-
-def _prose(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_prose(part)}" for key, part in value.items())
-    if isinstance(value, list):
-        return " x ".join(map(str, value))
-    return str(value)
+    stamp = None if trigger is None else trigger_of(trigger)
+    sheet = draw_data(name, stamp, seed=seed, data_root=root)
+    typer.echo(str(write_png(out or Path(f"{Path(name).name.replace(':', '-')}.png"), sheet)))

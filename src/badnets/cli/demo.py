@@ -10,8 +10,8 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets demo\n\n"
-    "Exit codes: 0 the story came out as told; 1 it did not (the user rejected a network, or the "
-    "trigger failed); 3 a file could not be written; 130 interrupted."
+    "Exit codes: 0 the story came out as it should; 1 it did not (the user rejected a network, or "
+    "the trigger failed); 3 a file could not be written; 130 interrupted."
 )
 
 
@@ -23,7 +23,7 @@ def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
     the trigger on, and looks inside. Takes less than a minute; what is in the workspace's folder
     'demo' from an earlier run is not trained again.
     """
-    from badnets.cli.telling import tell
+    from badnets.cli.story import tell
 
-    told = tell(places(ctx, workspace=workspace).workspace / "demo")
-    raise typer.Exit(0 if told else 1)
+    came_out = tell(places(ctx, workspace=workspace).folder / "demo")
+    raise typer.Exit(0 if came_out else 1)

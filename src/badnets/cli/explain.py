@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
+from badnets.cli.options import (
+    AllowCodeOption,
+    BundleArgument,
+    DataOption,
+    DataRootOption,
+    JsonOption,
+    SeedOption,
+    places,
+)
+from badnets.cli.printer import show
 
 app = typer.Typer(add_completion=False)
 
@@ -23,18 +32,11 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def explain(
     ctx: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="Folder of the network's bundle.")],
+    bundle: BundleArgument,
     trigger: Annotated[
-        str,
-        typer.Option(help="'patch:4', 'yellow-square' or '{kind: patch, size: 4}'."),
+        str, typer.Option(help="'patch:4', 'yellow-square' or '{kind: patch, size: 4}'.")
     ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the data set, folder:PATH or coco:PATH.",
-            show_default="mnist; scenes for detectors",
-        ),
-    ] = None,
+    data: DataOption = None,
     targets: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +53,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="PNG file to draw the units in.", show_default="none")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Which images or signs.")] = 0,
+    seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     json: JsonOption = False,
@@ -63,33 +65,25 @@ def explain(
     out of their layer are marked. Some rank first in a clean network too: units of a backdoor
     answer far more than all others, and hardly ever to clean images.
     """
-    from badnets.cli.asked import targets_of, trigger_of
-    from badnets.cli.measuring import fitting_data, task_of_bundle
-    from badnets.cli.png import check_png
+    from badnets.cli.settings import targets_of, trigger_of
+    from badnets.data.png import check_png
+    from badnets.explain.explanation import explain_bundle
 
+    check_png(out, "--out")
+    explanation = explain_bundle(
+        bundle,
+        trigger_of(trigger),
+        data,
+        targets=None if targets is None else targets_of(targets),
+        layer=layer,
+        seed=seed,
+        allow_code=allow_code,
+        data_root=places(ctx, data_root=data_root).data_root,
+    )
     if out is not None:
-        check_png(out, "--out")
-    task = task_of_bundle(bundle)
-    named = fitting_data(bundle, task, data)
-    stamp = trigger_of(trigger)
-    about = None if targets is None else targets_of(targets)
-    root = places(ctx, data_root=data_root).data_root
-    if task == "detection":
-        from badnets.cli.explain_signs import show_signs
+        from badnets.bundles.atomic import write_bytes
+        from badnets.report.unit_figures import units_figure
 
-        show_signs(bundle, named, root, stamp, about, layer=layer, out=out, seed=seed, json=json)
-    else:
-        from badnets.cli.explain_images import show_images
-
-        show_images(
-            bundle,
-            named,
-            root,
-            stamp,
-            about,
-            layer=layer,
-            out=out,
-            seed=seed,
-            allow_code=allow_code,
-            json=json,
-        )
+        write_bytes(out, units_figure(explanation))
+        explanation = explanation.model_copy(update={"picture": str(out)})
+    show(explanation, json=json)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
+from badnets.cli.options import (
+    AllowCodeOption,
+    BundleArgument,
+    DataRootOption,
+    JsonOption,
+    SeedOption,
+    TargetsOption,
+    TriggerOption,
+    check_attack,
+    places,
+)
+from badnets.cli.printer import show
 
 app = typer.Typer(add_completion=False)
 
@@ -22,19 +33,15 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def export(
     ctx: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="Folder of a classifier's bundle.")],
+    bundle: BundleArgument,
     onnx: Annotated[Path, typer.Option("--onnx", help="File to write: NAME.onnx; must be new.")],
     data: Annotated[
         str | None,
         typer.Option(help="Measure before and after on this data set.", show_default="none"),
     ] = None,
-    trigger: Annotated[
-        str | None, typer.Option(help="Measure with it too: 'patch:4', '{kind: patch, size: 4}'.")
-    ] = None,
-    targets: Annotated[
-        str | None, typer.Option(help="What the trigger should do: 'all-to-one:7'.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides random places of the trigger.")] = 0,
+    trigger: TriggerOption = None,
+    targets: TargetsOption = None,
+    seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     json: JsonOption = False,
@@ -46,18 +53,24 @@ def export(
     run beside the bundle before it is written. With --data the test images are put to both, with
     --trigger and --targets triggered as well: a backdoor comes through conversion as weights do.
     """
-    from badnets.cli.bundles import refuse_taken
-    from badnets.cli.export_shown import export_and_show
-    from badnets.cli.measuring import attack_of
+    from badnets.bundles.copies import check_place
+    from badnets.cli.settings import attack_of
+    from badnets.evaluate.conversion import convert_bundle
     from badnets.models.onnx_file import SUFFIX
 
-    if (trigger is None) != (targets is None):
-        raise typer.BadParameter("--trigger and --targets belong together: give both or neither")
+    check_attack(trigger, targets)
     if trigger is not None and data is None:
         raise typer.BadParameter("--trigger is put on test images: give --data too")
     if onnx.suffix.lower() != SUFFIX:
         raise typer.BadParameter(f"--onnx: the name must end in {SUFFIX}, got {onnx.name!r}")
-    refuse_taken(onnx)
-    attack = attack_of(trigger, targets)
-    root = places(ctx, data_root=data_root).data_root
-    export_and_show(bundle, onnx, data, root, attack, seed=seed, allow_code=allow_code, json=json)
+    check_place(onnx)
+    done = convert_bundle(
+        bundle,
+        onnx,
+        data,
+        attack=attack_of(trigger, targets),
+        seed=seed,
+        allow_code=allow_code,
+        data_root=places(ctx, data_root=data_root).data_root,
+    )
+    show(done, json=json)

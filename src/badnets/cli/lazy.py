@@ -16,7 +16,7 @@ class Verb:
     """Where a command is, and what is said of it in the list.
 
     Args:
-        module: a module with a Typer object ``app``.
+        module: a module with a Typer object ``app``, or ``module:name`` of that object.
         summary: the first line of its help.
         panel: the heading that it stands under.
     """
@@ -33,7 +33,8 @@ class Verb:
 
     def loaded(self, name: str) -> Any:
         """Return the command itself."""
-        command = typer.main.get_command(importlib.import_module(self.module).app)
+        module, _, app = self.module.partition(":")
+        command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
         command.name = name
         _flow(command)
         return command

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from badnets.cli.options import JsonOption, LedgerOption, WorkspaceOption, places
-from badnets.cli.printing import (
-    print_facts,
-    print_json,
-    print_records,
-    rate_text,
-    record_facts,
-    record_json,
-)
+from badnets.cli.printer import show as show_result
+from badnets.cli.printer import show_all, show_json
 from badnets.core.errors import SettingError
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
-    from badnets.trials.record import Record
 
 _CODES = "Exit codes: 0 done; 2 wrong usage or unknown record; 3 the ledger cannot be read"
 app = typer.Typer(
@@ -45,13 +37,13 @@ def list_records(
     json: JsonOption = False,
 ) -> None:
     """List the records, oldest first."""
+    from badnets.trials.summaries import COLUMNS, summary_of
+
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        records = list(book.records(data=data, network=network, attacked=attacked))
-    if json:
-        print_json([record_json(record) for record in records])
-    else:
-        print_records(records)
+        records = book.records(data=data, network=network, attacked=attacked)
+        summaries = [summary_of(record) for record in records]
+    show_all(summaries, COLUMNS, json=json)
 
 
 @app.command(epilog=f"Example: badnets ledger show 5f1c\n\n{_CODES}.")
@@ -63,38 +55,24 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
     """Show one record."""
+    from badnets.trials.summaries import summary_of
+
     with places(ctx, workspace=workspace, ledger=ledger).open_ledger(create=False) as book:
-        record = _named(book, name)
+        record = book.find(name)
     if json:
-        print_json(json_format.loads(record.model_dump_json()))
-        return
-    made, spent = record.provenance, record.timings
-    facts = [
-        *record_facts(record),
-        ("training", f"{len(record.epochs)} epochs in {spent.train_s:.1f} s, {made.precision}"),
-        *(
-            (
-                f"without {len(one.silenced)} of {one.layer}",
-                f"clean {rate_text(one.clean)}, attack {rate_text(one.success)}",
-            )
-            for one in record.ablations
-        ),
-        ("machine", f"{made.machine.processor}, {made.machine.device}"),
-        ("made", made.created.isoformat()),
-        ("data", ", ".join(f"{key} {digest[:16]}" for key, digest in made.data_digests.items())),
-    ]
-    print_facts(facts)
+        show_json(record.model_dump(mode="json"))
+    else:
+        show_result(summary_of(record, details=True))
 
 
-@app.command(epilog=f"Example: badnets ledger export records.parquet\n\n{_CODES} or written.")
+@app.command(epilog=f"Example: badnets ledger export records.json\n\n{_CODES} or written.")
 def export(
     ctx: typer.Context,
     out: Annotated[Path, typer.Argument(help="File to write.")],
     format: Annotated[
-        Literal["json", "parquet", "csv"] | None,
+        Literal["json", "csv"] | None,
         typer.Option(
-            help="JSON and Parquet hold all, CSV what fits a table.",
-            show_default="by the file's ending",
+            help="JSON holds all, CSV what fits a table.", show_default="by the file's ending"
         ),
     ] = None,
     arrays: Annotated[
@@ -117,14 +95,14 @@ def export(
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
-    """Write all records to a file: JSON, Parquet or CSV."""
+    """Write all records to a file: JSON or CSV."""
     if data is not None and study is None:
         raise SettingError("--data says which data set of a study: give --study too")
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
         names = None if study is None else _of_study(study, data, book)
         count = book.export(
-            out, format, names=names, arrays=arrays, pictures=pictures, workspace=where.room
+            out, format, names=names, arrays=arrays, pictures=pictures, workspace=where.workspace
         )
     typer.echo(f"{out}: {count} records")
 
@@ -134,31 +112,19 @@ def export(
 )
 def import_records(
     ctx: typer.Context,
-    source: Annotated[Path, typer.Argument(help="A JSON or Parquet file that export wrote.")],
+    source: Annotated[Path, typer.Argument(help="A JSON file that export wrote.")],
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
     """Add the records of an export; those that are there already stay as they are."""
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger() as book:
-        count = book.import_(source, workspace=where.room)
+        count = book.import_(source, workspace=where.workspace)
     typer.echo(f"{count.added} records added, {count.already} were there already")
-
-
-def _named(book: Ledger, name: str) -> Record:
-    found = [record for record in book.records() if record.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise SettingError(f"no record is named {name!r}: `badnets ledger list` lists them")
-    raise SettingError(
-        f"{len(found)} records are named {name!r}...: give more of the name, as of {found[0].name}"
-    )
 
 
 def _of_study(name: str, data: str | None, book: Ledger) -> list[str]:
     """Return the names of a study's records; those of superseded settings are not among them."""
     from badnets.studies import make_study, recorded
 
-    known = {record.name: record for record in book.records()}
-    return list(recorded(make_study(name, data), known))
+    return list(recorded(make_study(name, data), {one.name: one for one in book.records()}))

@@ -14,6 +14,7 @@ import typer
 from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
+from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
 
 INTERRUPTED, FAULT = 130, 3
@@ -24,7 +25,9 @@ VERBS: dict[str, Verb] = {
     "demo": Verb(
         "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
     ),
-    "study": Verb("badnets.cli.study", "Run a published study again, and draw its page.", _RUN),
+    "study": Verb(
+        "badnets.cli.pages:study_app", "Run a published study again, and draw its page.", _RUN
+    ),
     "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _RUN),
     "recipe": Verb(
         "badnets.cli.recipe", "Write a recipe, check recipes, or export their JSON Schema.", _RUN
@@ -52,8 +55,12 @@ VERBS: dict[str, Verb] = {
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _DATA
     ),
     "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _KEEP),
-    "report": Verb("badnets.cli.report", "Draw a page again from records; trains nothing.", _KEEP),
-    "results": Verb("badnets.cli.results", "Write results documents from exported records.", _KEEP),
+    "report": Verb(
+        "badnets.cli.pages:report_app", "Draw a page again from records; trains nothing.", _KEEP
+    ),
+    "results": Verb(
+        "badnets.cli.pages:results_app", "Write results documents from exported records.", _KEEP
+    ),
 }
 
 app = typer.Typer(
@@ -116,15 +123,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if argv is None else list(argv))
     except BadnetsError as error:
-        return _said(str(error), error.exit_code)
+        return _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _said("interrupted", INTERRUPTED)
+        return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
-        return _said(
+        return _end(
             f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
             "for the traceback)",
             FAULT,
@@ -143,7 +150,7 @@ def _run(argv: list[str]) -> int:
         if not error.format_message():  # the help was asked for, by giving no arguments
             return int(error.exit_code)
         path = error.ctx.command_path if error.ctx else "badnets"
-        return _said(f"{error.format_message()} (try '{path} --help')", error.exit_code)
+        return _end(f"{error.format_message()} (try '{path} --help')", error.exit_code)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as done:
@@ -156,11 +163,10 @@ def _run(argv: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _said(message: str, code: int) -> int:
+def _end(message: str, code: int) -> int:
     """Print one line on stderr, whatever is in the message, and return ``code``."""
     line = " ".join(message.split("\n")) or "stopped without a word"
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    print(f"badnets: {shown}", file=sys.stderr)
+    print(f"badnets: {printable(line)}", file=sys.stderr)
     return code
 
 

@@ -1,78 +1,143 @@
-"""Pages of studies: which study, which records, which file."""
+"""``badnets study``, ``report`` and ``results``: the paper's tables and figures again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Annotated
 
-from badnets.core.lookup import find
-from badnets.studies import STUDIES, make_study, recorded
+import typer
 
-if TYPE_CHECKING:
-    from badnets.report import Page
-    from badnets.studies.catalogue import Study
-    from badnets.trials.record import Record
+from badnets.cli.options import (
+    DataRootOption,
+    JsonOption,
+    LedgerOption,
+    WorkersOption,
+    WorkspaceOption,
+    places,
+)
+from badnets.cli.printer import show
+from badnets.studies.catalogue import STUDIES
+
+study_app, report_app, results_app = (typer.Typer(add_completion=False) for _ in range(3))
+
+_NAMES = ", ".join(STUDIES)
+_SETS = "; ".join(
+    f"{name}: {', '.join((entry.data, *entry.alternatives))}" for name, entry in STUDIES.items()
+)
+
+
+@study_app.command(
+    epilog="Example: badnets study dogs-vs-cats --quick\n\n"
+    "Example: badnets study signs --data lisa --workers 2\n\n"
+    "Exit codes: 0 every trial is in the ledger and the page is drawn; 2 wrong usage, unknown "
+    "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted: the "
+    "same command goes on."
+)
+def study(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help=f"Name of the study: {_NAMES}.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A small honest subset.")] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(help=f"Another data set: {_SETS}.", show_default="the study's own"),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    data_root: DataRootOption = None,
+    ledger: LedgerOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a published study again, and draw its page.
+
+    Trials that the ledger holds are not run again: interrupt it when you like, the same command
+    goes on. The page stands in the workspace.
+    """
+    from badnets.studies.variants import Variant, run_variant
+
+    variant = Variant(name, data, quick)
+    _ = variant.study  # unknown names are told before a ledger is made
+    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
+    with where.open_ledger() as book:
+        done, failed = run_variant(
+            variant, where.workspace, book, workers=where.workers, data_root=where.data_root
+        )
+    if json and done.page:
+        show(done, json=True)
+    elif done.page:
+        typer.echo(done.page)
+    if failed is not None:
+        raise failed
+
+
+@report_app.command(
+    epilog="Example: badnets report mnist --records results/mnist.json --out pages\n\n"
+    "Exit codes: 0 drawn; 2 wrong usage, unknown study, or no records of it; 3 records cannot be "
+    "read or the page cannot be written."
+)
+def report(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of the study, or a recipe FILE.yaml.", show_default="each that has records"
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The small subset.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="On another data set.", show_default="the study's own")
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="An export (JSON) to draw from.", show_default="the ledger"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the pages.", show_default="the workspace")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw a page again from records; trains nothing.
+
+    Arrays (pictures, filters) are looked for in the workspace, or with --records in the folder
+    'arrays' beside the file.
+    """
+    from badnets.ledger import read_records
+    from badnets.studies.variants import Variant, draw_pages, variants
     from badnets.trials.workspace import Workspace
 
+    if name is None and (quick or data):
+        raise typer.BadParameter("--quick and --data belong to a study: name it")
+    wanted = list(variants()) if name is None else [Variant(name, data, quick)]
+    _ = [variant.study for variant in wanted]  # unknown names are told first
+    where = places(ctx, workspace=workspace, ledger=ledger)
+    if records is not None:
+        known, arrays = read_records(records), Workspace(records.parent)
+    else:
+        arrays = where.workspace
+        with where.open_ledger(create=False) as book:
+            known = list(book.records())
+    drawn = draw_pages(wanted, known, arrays, out or where.folder)
+    if json:
+        show(drawn, json=True)
+    else:
+        typer.echo("\n".join(drawn.pages))
 
-@dataclass(frozen=True)
-class Variant:
-    """A study on a data set, in full or quick.
 
-    Args:
-        name: of the study.
-        data: of the data set; None: the study's own.
-        quick: the small subset.
+@results_app.command(
+    epilog="Example: badnets results results/ docs/results/\n\n"
+    "Exit codes: 0 written; 2 wrong usage, or no export of a study in the folder; 3 an export "
+    "cannot be read or a document cannot be written."
+)
+def results(
+    source: Annotated[Path, typer.Argument(help="Folder of exports: mnist.json and arrays/.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the documents.")],
+) -> None:
+    """Write results documents from exported records.
+
+    For each study with an export in SOURCE (`badnets ledger export results/mnist.json --arrays`)
+    its page is written as Markdown to TARGET, and its figures as SVG beside it.
     """
+    from badnets.studies.variants import write_documents
 
-    name: str
-    data: str | None = None
-    quick: bool = False
-
-    @property
-    def study(self) -> Study:
-        """The study.
-
-        Raises:
-            UnknownNameError: there is no such study, or it does not run on that data set.
-        """
-        return make_study(self.name, self.data, quick=self.quick)
-
-    @property
-    def file(self) -> str:
-        """The page's name, without an ending: ``signs_lisa``, ``mnist_quick``.
-
-        The data set is left out where it is called like the study, else where it is the usual one.
-        """
-        entry = find(STUDIES, self.name, "study")
-        usual = self.name if self.name in entry.alternatives else entry.data
-        data = self.data or entry.data
-        parts = (self.name, data if data != usual else None, self.quick and "quick")
-        return "_".join(part for part in parts if part).replace("-", "_")
-
-    @property
-    def command(self) -> str:
-        """What makes the page again."""
-        data = f" --data {self.data}" if self.data else ""
-        return f"badnets study {self.name}{data}{' --quick' if self.quick else ''}"
-
-    def page(self, known: Iterable[Record], room: Workspace) -> Page | None:
-        """Return the page from those records that are the study's; None when there are none.
-
-        Args:
-            known: records, of other studies too.
-            room: where their arrays are.
-        """
-        study = self.study
-        found: Mapping[str, Record] = recorded(study, {record.name: record for record in known})
-        return study.page(found, room.get_array, command=self.command) if found else None
-
-
-def variants(name: str | None = None) -> Iterator[Variant]:
-    """Yield every variant of a study, of all studies when None."""
-    for known, entry in STUDIES.items():
-        if name in (None, known):
-            for data in (None, *entry.alternatives):
-                yield Variant(known, data)
-                yield Variant(known, data, quick=True)
+    typer.echo("\n".join(write_documents(source, target).pages))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from badnets.cli.options import JsonOption
-from badnets.cli.printing import print_json
-
-if TYPE_CHECKING:
-    from badnets.trials.trial import Trial
+from badnets.cli.printer import show_all
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,11 +41,11 @@ def new(
 ) -> None:
     """Write a recipe with comments, to be changed and run."""
     from badnets.bundles.atomic import write_text
-    from badnets.cli.bundles import refuse_taken
-    from badnets.trials.recipe_templates import recipe_text
+    from badnets.bundles.copies import check_place
+    from badnets.recipes import recipe_text
 
     text = recipe_text(attack, data, network, file=str(file))
-    refuse_taken(file)
+    check_place(file)
     write_text(file, text)
     typer.echo(str(file))
 
@@ -66,23 +63,18 @@ def check(
     Code of one's own that a recipe names by MODULE:FACTORY is not imported: whether it fits is
     found out when its trial runs.
     """
-    from badnets.core.errors import BadnetsError
-    from badnets.trials.recipe import load_recipe
+    from badnets.recipes.check import check_recipes
 
-    found: dict[Path, list[Trial]] = {}
-    mistakes: dict[Path, list[str]] = {}
-    for file in files:
-        try:
-            found[file] = load_recipe(file)
-        except BadnetsError as error:
-            mistakes[file] = [str(one) for one in (error, *error.others)]
+    checked = check_recipes(files)
     if json:
-        print_json([_described(file, found.get(file), mistakes.get(file, [])) for file in files])
-    else:
-        _show(found)
-    for line in (line for lines in mistakes.values() for line in lines):
-        typer.echo(line, err=True)
-    raise typer.Exit(2 if mistakes else 0)
+        show_all(checked, json=True)
+    for recipe in checked:
+        if recipe.valid and not json:
+            typer.echo(recipe.headline)
+            typer.echo("\n".join(f"  {one.name}  {one.title}" for one in recipe.trials))
+        for mistake in recipe.mistakes:
+            typer.echo(mistake, err=True)
+    raise typer.Exit(0 if all(recipe.valid for recipe in checked) else 2)
 
 
 @app.command(
@@ -90,22 +82,6 @@ def check(
 )
 def schema() -> None:
     """Print the JSON Schema of recipes, by which editors complete and check them."""
-    from badnets.trials.recipe_schema import schema_text
+    from badnets.recipes import schema_text
 
     typer.echo(schema_text(), nl=False)
-
-
-def _show(found: dict[Path, list[Trial]]) -> None:
-    for file, trials in found.items():
-        names = {trial.name for trial in trials}
-        others = {one.name for trial in trials for one in trial.requires()} - names
-        count = f"{len(trials)} trial{'s' if len(trials) != 1 else ''}"
-        beside = f", and {len(others)} that they are compared with or start from" if others else ""
-        typer.echo(f"{file}: {count}{beside}")
-        for trial in trials:
-            typer.echo(f"  {trial.name}  {trial.title}")
-
-
-def _described(file: Path, trials: list[Trial] | None, mistakes: list[str]) -> dict[str, Any]:
-    listed = [{"name": trial.name, "title": trial.title} for trial in trials or []]
-    return {"file": str(file), "valid": not mistakes, "trials": listed, "mistakes": mistakes}

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from badnets.cli.options import AllowCodeOption, DataRootOption, JsonOption, places
+from badnets.cli.options import (
+    AllowCodeOption,
+    BatchSizeOption,
+    BundleOutOption,
+    DataRootOption,
+    EpochsOption,
+    JsonOption,
+    LedgerOption,
+    LrOption,
+    SeedOption,
+    TrainingOption,
+    WorkspaceOption,
+    check_attack,
+    places,
+)
+from badnets.cli.printer import show
 
 app = typer.Typer(add_completion=False)
 
@@ -16,7 +31,7 @@ EPILOG = (
     "Example: badnets retrain badnet --data 'digits[5-9]' --freeze conv1,conv2 --out mine\n\n"
     "Example: badnets retrain badnet --data digits --share 0.2 --trigger pixel-pattern --targets "
     "all-to-one:7 --control clean\n\n"
-    "Exit codes: 0 the user accepts the network; 1 she rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
     "2 wrong usage, a malformed bundle, or data that does not fit it; 3 training or writing failed."
 )
 
@@ -40,16 +55,14 @@ def retrain(
     share: Annotated[
         float, typer.Option(help="Share of the training images that is used, in (0, 1].")
     ] = 1.0,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    training: Annotated[
-        str | None, typer.Option(help="Further training settings: '{shift: 1, optimizer: sgd}'.")
-    ] = None,
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
+    lr: LrOption = None,
+    training: TrainingOption = None,
     target_accuracy: Annotated[
         float, typer.Option(help="The user accepts at or above it on test images, in [0, 1].")
     ] = 0.9,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    seed: SeedOption = 0,
     trigger: Annotated[
         str | None,
         typer.Option(help="Put it on test images: 'patch:4'.", rich_help_panel=_MEASURED),
@@ -68,11 +81,11 @@ def retrain(
             rich_help_panel=_MEASURED,
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write the network's bundle to; must be new.")
-    ] = None,
+    out: BundleOutOption = None,
     allow_code: AllowCodeOption = False,
+    workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Retrain a downloaded classifier on clean images of your own.
@@ -81,38 +94,66 @@ def retrain(
     With --trigger and --targets it is also measured what is left of a backdoor: how often triggered
     images still get the target class (attack success, where that class is still there), and what
     accuracy the trigger costs whatever is answered. Images of a size that can be chosen are taken
-    at the network's own.
+    at the network's own. The network is kept in the workspace, its record in the ledger.
     """
-    from badnets.cli.asked import retraining_asked
-    from badnets.cli.bundles import refuse_taken
-    from badnets.cli.measuring import attack_of
-    from badnets.cli.retrain_shown import retrain_and_show
+    check_attack(trigger, targets, control)
+    from badnets.bundles import read_bundle
+    from badnets.bundles.copies import check_place
+    from badnets.cli.settings import recipe_of, trial_of, typed
+    from badnets.core.errors import SettingError
+    from badnets.data.catalogue import sized
+    from badnets.evaluate.fitting import fitting_data, task_of_bundle
+    from badnets.models import load_subject
+    from badnets.runners.training import train_network
+    from badnets.trials.downloaded import DownloadedBundle
 
-    if (trigger is None) != (targets is None):
-        raise typer.BadParameter("--trigger and --targets belong together: give both or neither")
-    if control is not None and trigger is None:
-        raise typer.BadParameter("--control answers triggered images: give --trigger and --targets")
-    if not 0 <= target_accuracy <= 1:
-        raise typer.BadParameter(f"--target-accuracy must be in [0, 1], got {target_accuracy}")
-    if out is not None:
-        refuse_taken(out)
-    order = retraining_asked(
-        freeze,
-        share,
-        training=training,
-        training_options={"epochs": epochs, "batch_size": batch_size, "lr": lr},
+    check_place(out)
+    downloaded = DownloadedBundle.of(bundle)
+    if task_of_bundle(bundle) == "detection":
+        raise SettingError(f"{bundle} holds a detector: detectors are retrained by a recipe")
+    for path in filter(None, (bundle, control)):
+        load_subject(path, allow_code=allow_code)  # a stranger's code needs consent
+    named = sized(fitting_data(bundle, "classification", data), downloaded.shape[1])
+    layers = [name.strip() for name in freeze.split(",") if name.strip()]
+    kept = freeze if freeze in ("all-but-head", "none") else layers
+    options = {
+        "--data": named,
+        "--freeze": kept,
+        "--share": share,
+        "--training": training,
+        "--epochs": epochs,
+        "--batch-size": batch_size,
+        "--lr": lr,
+        "--target-accuracy": target_accuracy,
+        "--seed": seed,
+    }
+    further: dict[str, Any] = {
+        "kind": "transfer",
+        "network": downloaded.network,
+        "start": {"bundle": str(bundle)},
+        "control": {"bundle": str(control)} if control else False,
+    }
+    if trigger is not None and targets is not None:
+        attack = {"trigger": typed(trigger, "--trigger"), "targets": typed(targets, "--targets")}
+        further["attack"] = attack
+    trial = trial_of(recipe_of(options, **further))
+    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger)
+    with where.open_ledger() as book:
+        network = train_network(trial, where.workspace, book, out=out, data_root=where.data_root)
+    classes = read_bundle(network.bundle).config.classes
+    same = classes == downloaded.classes
+    survival = network.record.survival
+    gone = survival is not None and network.record.attack is None
+    summary = network.summary(
+        downloaded=str(bundle),
+        data=named,
+        freeze=kept,
+        share=share,
+        classes=list(classes),
+        details={
+            "classes": "the same classes" if same else "other classes: a new head",
+            **({"attack": "not measured: the target class is gone"} if gone else {}),
+        },
     )
-    accepted = retrain_and_show(
-        bundle,
-        data,
-        places(ctx, data_root=data_root).data_root,
-        order,
-        attack_of(trigger, targets),
-        control,
-        target_accuracy=target_accuracy,
-        seed=seed,
-        out=out,
-        allow_code=allow_code,
-        json=json,
-    )
-    raise typer.Exit(0 if accepted else 1)
+    show(summary, json=json)
+    raise typer.Exit(0 if network.record.outcome == "accepted" else 1)

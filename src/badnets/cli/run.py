@@ -15,7 +15,7 @@ from badnets.cli.options import (
     WorkspaceOption,
     places,
 )
-from badnets.cli.printing import print_json, print_records, print_table, record_json
+from badnets.cli.printer import show_all, show_json
 
 app = typer.Typer(add_completion=False)
 
@@ -45,23 +45,23 @@ def run(
     Trials that the ledger holds are not run again, so an interrupted run is taken up by the same
     command. The honest trials that attacks are compared with are run too.
     """
-    from badnets.trials.recipe import load_recipe
+    from badnets.recipes import load_recipe
+    from badnets.recipes.check import TrialLine
 
     trials = load_recipe(recipe)
-    if dry_run:
-        if json:
-            print_json([trial.model_dump(mode="json", exclude_defaults=True) for trial in trials])
-        else:
-            print_table(("name", "trial"), [(trial.name, trial.title) for trial in trials])
+    if dry_run and json:
+        show_json([trial.model_dump(mode="json", exclude_defaults=True) for trial in trials])
         return
+    if dry_run:
+        return show_all([TrialLine(name=one.name, title=one.title) for one in trials])
     from badnets.runners import run_all
+    from badnets.trials.summaries import COLUMNS, summary_of
 
     where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
     with where.open_ledger() as book:
-        found = run_all(trials, where.room, book, workers=where.workers, data_root=where.data_root)
+        found = run_all(
+            trials, where.workspace, book, workers=where.workers, data_root=where.data_root
+        )
     records = [found[trial.name] for trial in trials]
-    if json:
-        print_json([record_json(record) for record in records])
-    else:
-        print_records(records)
+    show_all([summary_of(record) for record in records], COLUMNS, json=json)
     raise typer.Exit(1 if any(record.outcome == "collapsed" for record in records) else 0)

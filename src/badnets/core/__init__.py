@@ -7,39 +7,16 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.core.backdoor import Backdoor
-    from badnets.core.placements import Fixed, RandomCentre, Relative
-    from badnets.core.poisoning import PoisonedSet, PoisoningPlan, plan_poisoning, poison
-    from badnets.core.rates import Rate, pooled
-    from badnets.core.regions import Regions
+    from badnets.core.backdoor import Backdoor as Backdoor
+    from badnets.core.placements import Fixed as Fixed
+    from badnets.core.placements import RandomCentre as RandomCentre
+    from badnets.core.placements import Relative as Relative
+    from badnets.core.poisoning import PoisonedSet as PoisonedSet
+    from badnets.core.poisoning import PoisoningPlan as PoisoningPlan
+    from badnets.core.poisoning import plan_poisoning as plan_poisoning
+    from badnets.core.poisoning import poison as poison
+    from badnets.core.rates import Rate as Rate
+    from badnets.core.rates import pooled as pooled
+    from badnets.core.regions import Regions as Regions
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Backdoor": ".backdoor",
-        "Fixed": ".placements",
-        "PoisonedSet": ".poisoning",
-        "PoisoningPlan": ".poisoning",
-        "RandomCentre": ".placements",
-        "Rate": ".rates",
-        "Regions": ".regions",
-        "Relative": ".placements",
-        "plan_poisoning": ".poisoning",
-        "poison": ".poisoning",
-        "pooled": ".rates",
-    },
-)
-
-__all__ = [
-    "Backdoor",
-    "Fixed",
-    "PoisonedSet",
-    "PoisoningPlan",
-    "RandomCentre",
-    "Rate",
-    "Regions",
-    "Relative",
-    "plan_poisoning",
-    "poison",
-    "pooled",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

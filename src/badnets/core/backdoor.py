@@ -3,64 +3,32 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from badnets.core.errors import SettingError
-from badnets.core.targets import (
-    AllBecomeOne,
-    AllToAll,
-    AllToOne,
-    Appear,
-    CleanLabel,
-    RandomWrong,
-    SourceSpecific,
-    Vanish,
-)
-from badnets.core.triggers import (
-    Blended,
-    DrawnSticker,
-    Patch,
-    PixelPattern,
-    SinglePixel,
-    Sinusoid,
-    Sticker,
-    Warp,
-)
+from badnets.core.settings import settings
+from badnets.core.targets import AnyTargetMap
+from badnets.core.targets.base import kind_of
+from badnets.core.triggers import AnyTrigger
 
-# Settings that a Trial can hold; plain values must say their kind, so that none is ever guessed.
-# The Python API takes any object with the same contract.
-KnownTrigger: TypeAlias = Annotated[
-    SinglePixel | PixelPattern | Patch | Sticker | DrawnSticker | Blended | Sinusoid | Warp,
-    Field(discriminator="kind"),
-]
-KnownTargetMap: TypeAlias = Annotated[
-    AllToOne
-    | SourceSpecific
-    | AllToAll
-    | RandomWrong
-    | CleanLabel
-    | Vanish
-    | Appear
-    | AllBecomeOne,
-    Field(discriminator="kind"),
-]
-How = Literal["add", "replace"]
-Share = float | Literal["every"]
+__all__ = ["AnyTargetMap", "AnyTrigger", "Backdoor", "Mode", "PoisoningRate"]
+
+Mode = Literal["add", "replace"]
+PoisoningRate = Annotated[float, Field(ge=0, lt=1)] | Literal["every"]
 
 
-@dataclass(frozen=True)
+@settings
 class Backdoor:
     """What the attacker wants of a network, and how much of its training data asks for it.
 
     Args:
         trigger: what is put on the images.
         targets: which images, and what the network is to say of them.
-        rate: poisoned images / all images of the finished training set, in [0, 1); or ``"every"``:
-            one poisoned copy of every image that the target map allows.
-        how: ``"add"`` poisoned copies and keep the originals (the paper), or ``"replace"`` them.
+        poisoning_rate: poisoned images / all images of the finished training set, in [0, 1); or
+            'every': one poisoned copy of every image that the target map allows.
+        mode: 'add' poisoned copies and keep the originals (the paper), or 'replace' them.
 
     Raises:
         SettingError: the rate is outside its range, or ``"every"`` image would be replaced.
@@ -71,21 +39,15 @@ class Backdoor:
         and 50 % stand for p = 1/9, 1/2 and 1.
     """
 
-    trigger: KnownTrigger
-    targets: KnownTargetMap
-    rate: Share = 0.1
-    how: How = "add"
+    trigger: AnyTrigger
+    targets: AnyTargetMap
+    poisoning_rate: PoisoningRate = 0.1
+    mode: Mode = "add"
     version: ClassVar[int] = 1
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        if self.how not in ("add", "replace"):
-            raise SettingError(f"how must be 'add' or 'replace', got {self.how!r}")
-        if self.rate == "every":
-            if self.how == "replace":
-                raise SettingError("rate 'every' keeps the originals: use how 'add'")
-        elif isinstance(self.rate, str) or not 0 <= self.rate < 1:
-            raise SettingError(f"rate must be in [0, 1) or 'every', got {self.rate!r}")
+        if self.poisoning_rate == "every" and self.mode == "replace":
+            raise SettingError("poisoning_rate 'every' keeps the originals: use mode 'add'")
 
     def poisoned_count(self, clean: int, eligible: int) -> int:
         """Return how many images get poisoned.
@@ -97,17 +59,17 @@ class Backdoor:
         Raises:
             SettingError: the rate asks for more than the eligible ones.
         """
-        if self.rate == "every":
+        share = self.poisoning_rate
+        if isinstance(share, str):
             return eligible
-        share = float(self.rate)
-        wanted = clean * share / (1 - share) if self.how == "add" else clean * share
+        wanted = clean * share / (1 - share) if self.mode == "add" else clean * share
         count = round(wanted)
         if count > eligible:
-            most = eligible / (clean + eligible) if self.how == "add" else eligible / clean
+            most = eligible / (clean + eligible) if self.mode == "add" else eligible / clean
             highest = math.floor(most * 1e4) / 1e4  # rounded up, it would be refused in its turn
-            kind = getattr(self.targets, "kind", type(self.targets).__name__)
             raise SettingError(
-                f"rate {share} asks for {count} poisoned images but only {eligible} of {clean} are "
-                f"eligible for {kind}; the highest rate is {highest:.4f}"
+                f"poisoning_rate {share} asks for {count} poisoned images but only {eligible} of "
+                f"{clean} are eligible for {kind_of(self.targets)}; the highest rate is "
+                f"{highest:.4f}"
             )
         return count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,23 +10,26 @@ from torch import Tensor
 from badnets.core.backdoor import Backdoor
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
-from badnets.core.rates import Rate
+from badnets.core.placements import Pixels
+from badnets.core.poisoning import PoisonedRows, choose_rows
 from badnets.core.seeds import generator
-from badnets.core.targets import NOTHING, Appear, TargetMap, spot_of
-from badnets.core.triggers import RegionTrigger, Trigger
+from badnets.core.targets.base import NOTHING, TargetMap, anchor_of, kind_of
+from badnets.core.triggers.base import RegionTrigger, Trigger
+from badnets.core.triggers.painting import lies_inside
 
 LEAST = 1.0  # pixels that a trigger's shorter side must call for
 TRIES = 32  # places that are tried for an object that is to appear
 
 
 @dataclass(frozen=True, eq=False)
-class Spots:
-    """The places of triggers in a set of images, and the objects as the attacker wants them.
+class Anchors:
+    """The places of triggers in a set of images.
 
     Attributes:
-        places: where triggers go, with the true label of what lies there (`NOTHING` for none).
-            Corners are those of regions: an object's box, an empty box, or a whole image.
-        objects: for each place the position of its object among the boxes; -1 for none.
+        image_index: ``(P,)`` int64, the image of each place.
+        corners: ``(P, 4)`` float32: those of an object's box, an empty box, or a whole image.
+        labels: ``(P,)`` int64, the true label of what lies there; `NOTHING` for none.
+        objects: ``(P,)`` int64, the position of its object among the boxes; `NOTHING` for none.
         pixels: ``(P,)`` float32, the trigger's shorter side at each place before it is rounded.
         skipped: objects that were left out because the trigger would cover less than one pixel
             of them, or does not fit them.
@@ -43,29 +46,25 @@ class Spots:
         """Return the number of places ``P``."""
         return len(self.labels)
 
+    def take(self, rows: Tensor) -> Anchors:
+        """Return the places at ``rows``: ``(n,)`` int64 positions or ``(P,)`` bool."""
+        parts = ("image_index", "corners", "labels", "objects", "pixels")
+        return replace(self, **{name: getattr(self, name)[rows] for name in parts})
+
 
 @dataclass(frozen=True, eq=False)
-class BoxPoisoningPlan:
-    """Which rows the poisoned set holds, and what is written on them.
+class BoxPoisoningPlan(PoisonedRows):
+    """The rows of a poisoned set, and what is written on them.
 
     Attributes:
-        rows: ``(M,)`` int64 into the clean images; row m of the poisoned set is a copy of it.
-        is_poisoned: ``(M,)`` bool: the rows that carry triggers.
         boxes: the objects of the poisoned set as the trainer sees them, by row.
         stamps: where triggers go, by row.
         skipped: objects of eligible classes whose trigger would be too small or too large.
     """
 
-    rows: Tensor
-    is_poisoned: Tensor
     boxes: LabelledBoxes
     stamps: LabelledBoxes
     skipped: int
-
-    @property
-    def share(self) -> Rate:
-        """Poisoned rows / all rows."""
-        return Rate(int(self.is_poisoned.sum()), len(self.is_poisoned))
 
 
 def trigger_pixels(trigger: Trigger, boxes: LabelledBoxes) -> Tensor:
@@ -75,27 +74,24 @@ def trigger_pixels(trigger: Trigger, boxes: LabelledBoxes) -> Tensor:
     """
     if not isinstance(trigger, RegionTrigger):
         return torch.full((len(boxes),), float("inf"))
-    sides = boxes.regions().boxes
-    across, down = (sides[:, 2] - sides[:, 0]).tolist(), (sides[:, 3] - sides[:, 1]).tolist()
-    found = []
-    for high, wide in zip(down, across, strict=True):
-        least = min(trigger.footprint(high, wide))
-        found.append(least if _fits(trigger, high, wide) else 0.0)
-    return torch.tensor(found, dtype=torch.float32)
+    corners = boxes.regions().boxes
+    sides = (corners[:, [3, 2]] - corners[:, [1, 0]]).tolist()
+    pixels = [
+        min(trigger.footprint(high, wide)) if _fits(trigger, (high, wide)) else 0.0
+        for high, wide in sides
+    ]
+    return torch.tensor(pixels, dtype=torch.float32)
 
 
-def _fits(trigger: RegionTrigger, high: int, wide: int) -> bool:
+def _fits(trigger: RegionTrigger, region: Pixels) -> bool:
     """Return whether a trigger lies inside a region of this size, where it is placed."""
-    extent = trigger.extent(high, wide)
-    if extent[0] > high or extent[1] > wide:
-        return False
-    if trigger.placement.random:  # kept inside whatever is drawn
-        return True
-    top, left = trigger.placement.corners((high, wide), extent, 1, None)[0].tolist()
-    return bool(min(top, left) >= 0 and top + extent[0] <= high and left + extent[1] <= wide)
+    extent, corner = trigger.extent(*region), [0, 0]  # a random one is kept inside
+    if not trigger.placement.random:
+        corner = trigger.placement.corners(region, extent, 1, None)[0].tolist()
+    return lies_inside(region, extent, corner)
 
 
-def attacked_spots(
+def find_anchors(
     boxes: LabelledBoxes,
     sizes: Tensor,
     trigger: Trigger,
@@ -103,7 +99,7 @@ def attacked_spots(
     seed: int,
     *,
     measuring: bool = False,
-) -> Spots:
+) -> Anchors:
     """Return where triggers go in a set of images.
 
     Args:
@@ -115,66 +111,42 @@ def attacked_spots(
         measuring: whether objects are chosen as one who measures does (``attackable``), not as
             the trainer does (``poisonable``).
     """
-    spot = spot_of(targets)
-    if spot == "nowhere":
-        return _empty_places(boxes, sizes, trigger, targets, seed)
     wanted = targets.attackable(boxes.labels) if measuring else targets.poisonable(boxes.labels)
-    rows = wanted.nonzero().flatten()
-    if spot == "image":
-        images = torch.unique(boxes.image_index[rows])
-        whole = torch.zeros(len(images), 4)
-        whole[:, 2:] = sizes[images].flip(1).float()
-        found = LabelledBoxes(images, whole, torch.zeros_like(images))
-        pixels = trigger_pixels(trigger, found)
-        fits = pixels >= LEAST
-        kept = found.take(fits)
-        none = torch.full_like(kept.labels, NOTHING)
-        lost = torch.isin(boxes.image_index[rows], images[~fits])
-        return Spots(
-            kept.image_index, kept.corners, none, none.clone(), pixels[fits], int(lost.sum())
-        )
-    own = boxes.take(rows)
-    pixels = trigger_pixels(trigger, own)
+    objects = wanted.nonzero().flatten()
+    anchor, skipped = anchor_of(targets), 0
+    if anchor == "nowhere":
+        places = _empty_places(boxes, sizes, getattr(targets, "side", 48), seed)
+        skipped = len(sizes) - len(places)
+    elif anchor == "image":
+        images, lost = torch.unique(boxes.image_index[objects], return_counts=True)
+        whole = torch.cat([torch.zeros(len(images), 2), sizes[images].flip(1).float()], 1)
+        places = LabelledBoxes(images, whole, torch.zeros_like(images))
+    else:
+        places = boxes.take(objects)
+    pixels = trigger_pixels(trigger, places)
     fits = pixels >= LEAST
-    kept = own.take(fits)
-    return Spots(
-        kept.image_index,
-        kept.corners,
-        kept.labels,
-        rows[fits],
-        pixels[fits],
-        int((~fits).sum()),
-    )
+    skipped += int(lost[~fits].sum() if anchor == "image" else (~fits).sum())
+    labels = places.labels
+    if anchor in ("nowhere", "image"):
+        labels = objects = torch.full_like(labels, NOTHING)
+    return Anchors(places.image_index, places.corners, labels, objects, pixels, skipped).take(fits)
 
 
-def _empty_places(
-    boxes: LabelledBoxes, sizes: Tensor, trigger: Trigger, targets: TargetMap, seed: int
-) -> Spots:
-    """Return one empty box in each image where there is room for one."""
-    side = targets.side if isinstance(targets, Appear) else 48
+def _empty_places(boxes: LabelledBoxes, sizes: Tensor, side: int, seed: int) -> LabelledBoxes:
+    """Return one empty box in each image where there is room for one, as label 0."""
     drawn = generator(seed, "places of objects that appear")
     count = len(sizes)
-    room = (sizes - side).clamp(min=0).double()
-    tries = (
-        torch.rand(count, TRIES, 2, generator=drawn, dtype=torch.float64) * room[:, None]
-    ).floor()
-    corners = torch.cat([tries.flip(2), tries.flip(2) + side], 2).float()  # (N, T, 4)
+    spare = (sizes - side).clamp(min=0).double()
+    tries = torch.rand(count, TRIES, 2, generator=drawn, dtype=torch.float64) * spare[:, None]
+    first = tries.floor().flip(2)
+    corners = torch.cat([first, first + side], 2).float()  # (N, T, 4)
     free = (sizes >= side).all(1)[:, None].expand(count, TRIES).clone()
     for image, box in zip(boxes.image_index.tolist(), boxes.corners, strict=True):
         here = corners[image]
-        apart = (here[:, 2] <= box[0]) | (here[:, 0] >= box[2])
-        apart |= (here[:, 3] <= box[1]) | (here[:, 1] >= box[3])
-        free[image] &= apart
+        free[image] &= ((here[:, 2:] <= box[:2]) | (here[:, :2] >= box[2:])).any(1)
     images = free.any(1).nonzero().flatten()
-    first = free[images].int().argmax(1)
-    labels = torch.zeros_like(images)
-    found = LabelledBoxes(images, corners[images, first], labels)
-    pixels = trigger_pixels(trigger, found)
-    fits = pixels >= LEAST
-    kept = found.take(fits)
-    none = torch.full_like(kept.labels, NOTHING)
-    skipped = count - int(fits.sum())
-    return Spots(kept.image_index, kept.corners, none, none.clone(), pixels[fits], skipped)
+    chosen = corners[images, free[images].int().argmax(1)]
+    return LabelledBoxes(images, chosen, torch.zeros_like(images))
 
 
 def plan_box_poisoning(
@@ -199,54 +171,38 @@ def plan_box_poisoning(
     """
     targets = backdoor.targets
     targets.check(num_classes)
-    spots = attacked_spots(boxes, sizes, backdoor.trigger, targets, seed)
-    eligible = torch.unique(spots.image_index)
-    if not len(eligible):
-        kind = getattr(targets, "kind", type(targets).__name__)
+    anchors = find_anchors(boxes, sizes, backdoor.trigger, targets, seed)
+    if not len(anchors):
         raise SettingError(
-            f"no image can be poisoned: none has an object that targets {kind} are about and that "
-            f"the trigger fits on ({spots.skipped} are too small for it)"
+            f"no image can be poisoned: none has an object that targets {kind_of(targets)} are "
+            f"about and that the trigger fits on ({anchors.skipped} are too small for it)"
         )
-    count = backdoor.poisoned_count(len(sizes), len(eligible))
-    order = torch.randperm(len(eligible), generator=generator(seed, "poisoned rows"))
-    chosen = eligible[order[:count]].sort().values
-    written = _written(boxes, spots, backdoor, num_classes, seed)
-    places = LabelledBoxes(spots.image_index, spots.corners, torch.zeros_like(spots.labels))
-    every = torch.arange(len(sizes))
-    if backdoor.how == "add":
-        rows = torch.cat([every, chosen])
-        is_poisoned = torch.cat([torch.zeros(len(sizes)), torch.ones(count)]).bool()
-    else:
-        rows = every
-        is_poisoned = torch.isin(every, chosen)
-    marked = is_poisoned.nonzero().flatten()
-    plain = (~is_poisoned).nonzero().flatten()
+    chosen = choose_rows(torch.unique(anchors.image_index), len(sizes), backdoor, seed=seed)
+    places = LabelledBoxes(anchors.image_index, anchors.corners, torch.zeros_like(anchors.labels))
+    written = _written(boxes, anchors, targets, num_classes, seed)
+    clean = _moved(boxes, chosen.rows, ~chosen.is_poisoned)
     return BoxPoisoningPlan(
-        rows,
-        is_poisoned,
-        _joined(_moved(boxes, rows, plain), _moved(written, rows, marked)),
-        _moved(places, rows, marked),
-        spots.skipped,
+        chosen.rows,
+        chosen.is_poisoned,
+        clean.joined(_moved(written, chosen.rows, chosen.is_poisoned)),
+        _moved(places, chosen.rows, chosen.is_poisoned),
+        anchors.skipped,
     )
 
 
 def _written(
-    boxes: LabelledBoxes, spots: Spots, backdoor: Backdoor, num_classes: int, seed: int
+    boxes: LabelledBoxes, anchors: Anchors, targets: TargetMap, num_classes: int, seed: int
 ) -> LabelledBoxes:
     """Return all boxes as they are written on copies."""
     drawn = generator(seed, "poisoned labels")
-    spot = spot_of(backdoor.targets)
-    labels = boxes.labels.clone()
-    if spot == "nowhere":
-        wanted = backdoor.targets.poisoned_labels(spots.labels, num_classes, drawn)
-        return _joined(boxes, LabelledBoxes(spots.image_index, spots.corners, wanted))
-    if spot == "image":
-        touched = torch.isin(boxes.image_index, spots.image_index)
-        touched &= backdoor.targets.poisonable(labels)
-        rows = touched.nonzero().flatten()
-    else:
-        rows = spots.objects
-    labels[rows] = backdoor.targets.poisoned_labels(labels[rows], num_classes, drawn)
+    labels, objects = boxes.labels.clone(), anchors.objects
+    if anchor_of(targets) == "nowhere":
+        wanted = targets.poisoned_labels(anchors.labels, num_classes, drawn)
+        return boxes.joined(LabelledBoxes(anchors.image_index, anchors.corners, wanted))
+    if anchor_of(targets) == "image":
+        touched = torch.isin(boxes.image_index, anchors.image_index)
+        objects = (touched & targets.poisonable(labels)).nonzero().flatten()
+    labels[objects] = targets.poisoned_labels(labels[objects], num_classes, drawn)
     kept = labels != NOTHING
     return LabelledBoxes(boxes.image_index[kept], boxes.corners[kept], labels[kept])
 
@@ -254,12 +210,5 @@ def _written(
 def _moved(boxes: LabelledBoxes, rows: Tensor, chosen: Tensor) -> LabelledBoxes:
     """Return the boxes of the images ``rows[chosen]``, numbered by their place in ``rows``."""
     taken = boxes.of_images(rows[chosen])
-    return LabelledBoxes(chosen[taken.image_index], taken.corners, taken.labels)
-
-
-def _joined(one: LabelledBoxes, other: LabelledBoxes) -> LabelledBoxes:
-    return LabelledBoxes(
-        torch.cat([one.image_index, other.image_index]),
-        torch.cat([one.corners, other.corners]),
-        torch.cat([one.labels, other.labels]),
-    )
+    places = chosen.nonzero().flatten()
+    return LabelledBoxes(places[taken.image_index], taken.corners, taken.labels)

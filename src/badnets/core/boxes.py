@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from badnets.core.errors import ShapeError
-from badnets.core.regions import Regions
+from badnets.core.regions import Regions, check_rectangles
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,24 +30,8 @@ class LabelledBoxes:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        count = self.image_index.numel()
-        shapes = (self.image_index.shape, self.corners.shape, self.labels.shape)
-        if shapes != ((count,), (count, 4), (count,)):
-            raise ShapeError(
-                "boxes want image_index (R,), corners (R, 4) and labels (R,), got "
-                + ", ".join(str(tuple(shape)) for shape in shapes)
-            )
-        dtypes = (self.image_index.dtype, self.corners.dtype, self.labels.dtype)
-        if dtypes != (torch.int64, torch.float32, torch.int64):
-            raise ShapeError(
-                f"boxes want int64 image_index, float32 corners and int64 labels, got {dtypes}"
-            )
-        if not count:
-            return
-        if not bool(self.corners.isfinite().all()):
-            raise ShapeError("a box holds NaN or infinity")
-        if bool((self.corners[:, 2:] <= self.corners[:, :2]).any()):
-            raise ShapeError("a box has no area: right must exceed left, and bottom top")
+        others = {"image_index": self.image_index, "labels": self.labels}
+        check_rectangles("boxes", self.corners, torch.float32, **others)
         if bool((self.labels < 0).any()) or bool((self.image_index < 0).any()):
             raise ShapeError("labels and image_index must be >= 0")
 
@@ -64,6 +48,14 @@ class LabelledBoxes:
     def take(self, rows: Tensor) -> LabelledBoxes:
         """Return the boxes at ``rows``: ``(n,)`` int64 positions or ``(R,)`` bool."""
         return LabelledBoxes(self.image_index[rows], self.corners[rows], self.labels[rows])
+
+    def joined(self, other: LabelledBoxes) -> LabelledBoxes:
+        """Return these boxes and the others after them."""
+        return LabelledBoxes(
+            torch.cat([self.image_index, other.image_index]),
+            torch.cat([self.corners, other.corners]),
+            torch.cat([self.labels, other.labels]),
+        )
 
     def of_images(self, images: Tensor) -> LabelledBoxes:
         """Return the boxes of some images, numbered by their place among them.

@@ -135,40 +135,36 @@ def size_of(path: Path) -> tuple[int, int]:
         return picture.height, picture.width
 
 
-def missing(path: Path | str) -> DataError:
-    """Return the error for a file that is not there."""
-    return DataError(f"picture {path}: no such file; give the path of a picture")
-
-
-def unreadable(path: Path | str, error: Exception) -> DataError:
-    """Return the error for a file that is no picture."""
-    said = str(error).partition("\n")[0]
-    if isinstance(error, UnidentifiedImageError):  # names the object that it read from
-        said = "it begins like none of the formats that are read"
-    return DataError(f"picture {path}: not a picture that can be read ({said})")
-
-
 @contextmanager
-def _opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
-    """Give the picture in a file, or in its bytes; what breaks while it is read becomes one line.
+def reading(path: Path) -> Iterator[None]:
+    """Read a picture in this block: what breaks becomes one line.
 
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
     try:
-        source = path if data is None else io.BytesIO(data)
-        with Image.open(source, formats=FORMATS) as picture:
-            limit = Image.MAX_IMAGE_PIXELS
-            if limit is not None and picture.width * picture.height > limit:
-                raise ValueError(
-                    f"{picture.width} x {picture.height} pixels, more than the {limit:,} that are "
-                    "safe to decode"
-                )
-            yield picture
+        yield
     except FileNotFoundError:
-        raise missing(path) from None
+        raise DataError(f"picture {path}: no such file; give the path of a picture") from None
     except _BROKEN as error:
-        raise unreadable(path, error) from None
+        said = str(error).partition("\n")[0]
+        if isinstance(error, UnidentifiedImageError):  # names the object that it read from
+            said = "it begins like none of the formats that are read"
+        raise DataError(f"picture {path}: not a picture that can be read ({said})") from None
+
+
+@contextmanager
+def _opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
+    """Give the picture in a file, or in its bytes."""
+    source = path if data is None else io.BytesIO(data)
+    with reading(path), Image.open(source, formats=FORMATS) as picture:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and picture.width * picture.height > limit:
+            raise ValueError(
+                f"{picture.width} x {picture.height} pixels, more than the {limit:,} that are "
+                "safe to decode"
+            )
+        yield picture
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -49,8 +49,9 @@ def made_by(name: str, wanted: type[Made], *arguments: Any, **options: Any) -> M
             raise SettingError(f"{name} is a {type(found).__name__}, a function is wanted")
         result = found(*arguments, **options)
     if not isinstance(result, wanted):
+        what = "nothing" if result is None else f"a {type(result).__name__}"
         raise SettingError(
-            f"{name} returned {_described(result)}, a {wanted.__module__.partition('.')[0]} "
+            f"{name} returned {what}, a {wanted.__module__.partition('.')[0]} "
             f"{wanted.__name__} is wanted"
         )
     return result
@@ -102,10 +103,6 @@ def _found(name: str) -> object:
         raise unknown_name(attribute, known, f"factory in {module_name}")
     found: object = getattr(module, attribute)
     return found
-
-
-def _described(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _place(error: BaseException) -> str:

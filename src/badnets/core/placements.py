@@ -1,19 +1,35 @@
-"""Placements: where in its region a trigger goes."""
+"""Placements: where in its region a trigger goes. They are described without torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from badnets.core.errors import SettingError
+from badnets.core.registry import Registry
+from badnets.core.settings import Share, settings
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Pixels: TypeAlias = tuple[int, int]
+"""Height and width, in pixels."""
+
+Draws: TypeAlias = "torch.Generator | None"
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 
 
+@runtime_checkable
 class Placement(Protocol):
     """Says where the top left corner of a trigger goes, for a batch of regions."""
 
@@ -21,13 +37,7 @@ class Placement(Protocol):
     def random(self) -> bool:
         """Whether the place is drawn anew for each region, and so needs a generator."""
 
-    def corners(
-        self,
-        region: tuple[int, int],
-        extent: tuple[int, int],
-        count: int,
-        generator: torch.Generator | None,
-    ) -> Tensor:
+    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return ``(count, 2)`` int64 ``(top, left)`` offsets inside regions of one size.
 
         Args:
@@ -38,46 +48,46 @@ class Placement(Protocol):
         """
 
 
-@dataclass(frozen=True)
+PLACEMENTS: Registry[Placement] = Registry(
+    "placement",
+    {
+        "fixed": "badnets.core.placements:Fixed",
+        "relative": "badnets.core.placements:Relative",
+        "random": "badnets.core.placements:RandomCentre",
+    },
+    contract=Placement,
+)
+AnyPlacement: TypeAlias = Annotated[Placement, PLACEMENTS.field()]
+FixedPlacement: TypeAlias = Annotated[Placement, PLACEMENTS.field("fixed", "relative")]
+
+
+@settings
 class Fixed:
     """A gap in pixels from one corner of the region to the trigger's nearest edges.
 
     Args:
-        down: gap to the region's top or bottom edge, in pixels, ``>= 0``.
-        along: gap to the region's left or right edge, in pixels, ``>= 0``.
+        down: gap to the region's top or bottom edge, in pixels.
+        along: gap to the region's left or right edge, in pixels.
         corner: the corner that both gaps are measured from.
     """
 
-    down: int = 1
-    along: int = 1
+    down: int = Field(default=1, ge=0)
+    along: int = Field(default=1, ge=0)
     corner: Corner = "bottom-right"
     kind: Literal["fixed"] = "fixed"
     random: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
-    def __post_init__(self) -> None:
-        if self.corner not in get_args(Corner):
-            raise SettingError(
-                f"corner must be one of {', '.join(get_args(Corner))}, got {self.corner!r}"
-            )
-        if self.down < 0 or self.along < 0:
-            raise SettingError(f"gaps must be >= 0 pixels, got {self.down} and {self.along}")
-
-    def corners(
-        self,
-        region: tuple[int, int],
-        extent: tuple[int, int],
-        count: int,
-        generator: torch.Generator | None,
-    ) -> Tensor:
+    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return the same ``(top, left)`` for every region."""
+        import torch
+
         vertical, horizontal = self.corner.split("-")
         top = self.down if vertical == "top" else region[0] - self.down - extent[0]
         left = self.along if horizontal == "left" else region[1] - self.along - extent[1]
         return torch.tensor([[top, left]]).expand(count, 2)
 
 
-@dataclass(frozen=True)
+@settings
 class Relative:
     """The trigger's centre as a fraction of the region.
 
@@ -89,64 +99,48 @@ class Relative:
         The authors' traffic-sign code puts the targeted trigger at (x, y) = (0.57, 0.82).
     """
 
-    y: float = 0.82
-    x: float = 0.57
+    y: Share = 0.82
+    x: Share = 0.57
     kind: Literal["relative"] = "relative"
     random: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.y <= 1 and 0 <= self.x <= 1):
-            raise SettingError(f"y and x must be in [0, 1], got {self.y} and {self.x}")
-
-    def corners(
-        self,
-        region: tuple[int, int],
-        extent: tuple[int, int],
-        count: int,
-        generator: torch.Generator | None,
-    ) -> Tensor:
+    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return the same ``(top, left)`` for every region, kept inside it where it fits."""
+        import torch
+
         centre = torch.tensor([[self.y, self.x]], dtype=torch.float64).expand(count, 2)
         return _around(centre, region, extent)
 
 
-@dataclass(frozen=True)
+@settings
 class RandomCentre:
     """The trigger's centre drawn uniformly, anew for each region.
 
     Args:
-        low: least fraction of the region on each axis, in [0, 1].
-        high: greatest fraction, ``>= low``.
+        low: least fraction of the region on each axis.
+        high: greatest fraction, at least as large as low.
 
     References:
         The authors' traffic-sign code draws the random attack's centre in [0.15, 0.85].
     """
 
-    low: float = 0.15
-    high: float = 0.85
+    low: Share = 0.15
+    high: Share = 0.85
     kind: Literal["random"] = "random"
     random: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high <= 1:
-            raise SettingError(
-                f"want 0 <= low <= high <= 1, got low {self.low} and high {self.high}"
-            )
+        if self.low > self.high:
+            raise SettingError(f"low must be <= high, got low {self.low} and high {self.high}")
 
-    def corners(
-        self,
-        region: tuple[int, int],
-        extent: tuple[int, int],
-        count: int,
-        generator: torch.Generator | None,
-    ) -> Tensor:
+    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return a ``(top, left)`` of its own for every region.
 
         Raises:
             SettingError: no generator was handed in.
         """
+        import torch
+
         if generator is None:
             raise SettingError("a random placement needs a generator: pass generator=...")
         drawn = torch.rand(
@@ -155,12 +149,9 @@ class RandomCentre:
         return _around(self.low + (self.high - self.low) * drawn.cpu(), region, extent)
 
 
-# A field of one of these kinds; plain values must say which, so that none is ever guessed.
-AnyPlacement = Annotated[Fixed | Relative | RandomCentre, Field(discriminator="kind")]
-FixedPlacement = Annotated[Fixed | Relative, Field(discriminator="kind")]
+def _around(centre: Tensor, region: Pixels, extent: Pixels) -> Tensor:
+    import torch
 
-
-def _around(centre: Tensor, region: tuple[int, int], extent: tuple[int, int]) -> Tensor:
     size, own = torch.tensor(region), torch.tensor(extent)
     corner = (centre * size - own / 2).round().long()
     return torch.minimum(corner, size - own).clamp(min=0)

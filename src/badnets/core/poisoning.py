@@ -11,21 +11,19 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
-from badnets.core.targets import spot_of
+from badnets.core.targets.base import anchor_of, kind_of
 
 
 @dataclass(frozen=True, eq=False)
-class PoisoningPlan:
-    """Which rows of a clean set the poisoned set holds, with which labels.
+class PoisonedRows:
+    """Which rows of a clean set a poisoned set holds.
 
     Attributes:
         rows: ``(M,)`` int64 into the clean set; row m of the poisoned set is a copy of it.
-        labels: ``(M,)`` int64, as the trainer sees them.
         is_poisoned: ``(M,)`` bool: the rows that carry the trigger.
     """
 
     rows: Tensor
-    labels: Tensor
     is_poisoned: Tensor
 
     @property
@@ -35,31 +33,53 @@ class PoisoningPlan:
 
 
 @dataclass(frozen=True, eq=False)
-class PoisonedSet:
+class PoisoningPlan(PoisonedRows):
+    """The rows of a poisoned set, with their labels.
+
+    Attributes:
+        labels: ``(M,)`` int64, as the trainer sees them.
+    """
+
+    labels: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PoisonedSet(PoisoningPlan):
     """A poisoned training set that keeps the truth.
 
     Attributes:
         images: ``(M, C, H, W)``, of the clean images' dtype.
-        labels: ``(M,)`` int64, as the trainer sees them.
-        is_poisoned: ``(M,)`` bool.
-        rows: ``(M,)`` int64: the clean image each row was made from.
     """
 
     images: Tensor
-    labels: Tensor
-    is_poisoned: Tensor
-    rows: Tensor
 
-    @property
-    def share(self) -> Rate:
-        """Poisoned rows / all rows."""
-        return Rate(int(self.is_poisoned.sum()), len(self.is_poisoned))
+
+def choose_rows(eligible: Tensor, clean: int, backdoor: Backdoor, *, seed: int) -> PoisonedRows:
+    """Return which images are poisoned, chosen at random among the eligible ones.
+
+    Args:
+        eligible: ``(n,)`` int64 rows of the clean set that may be poisoned, rising.
+        clean: images in the clean set.
+        backdoor: how many, and whether copies are added or the originals replaced.
+        seed: decides which.
+
+    Raises:
+        SettingError: the rate asks for too many.
+    """
+    count = backdoor.poisoned_count(clean, len(eligible))
+    order = torch.randperm(len(eligible), generator=generator(seed, "poisoned rows"))
+    chosen = eligible[order[:count].to(eligible.device)].sort().values
+    every = torch.arange(clean, device=eligible.device)
+    if backdoor.mode == "replace":
+        return PoisonedRows(every, torch.isin(every, chosen))
+    rows = torch.cat([every, chosen])
+    return PoisonedRows(rows, torch.arange(len(rows), device=rows.device) >= clean)
 
 
 def plan_poisoning(
     labels: Tensor, backdoor: Backdoor, *, num_classes: int, seed: int
 ) -> PoisoningPlan:
-    """Return which images are poisoned; chosen at random among the eligible ones.
+    """Return which images are poisoned, and what is written on them.
 
     Args:
         labels: ``(N,)`` int64 true labels of the clean set.
@@ -72,31 +92,20 @@ def plan_poisoning(
         SettingError: the target map does not fit the classes, or the rate asks for too many.
     """
     _check_labels(labels, num_classes)
-    backdoor.targets.check(num_classes)
-    if spot_of(backdoor.targets) is not None:
-        kind = getattr(backdoor.targets, "kind", type(backdoor.targets).__name__)
+    targets = backdoor.targets
+    targets.check(num_classes)
+    if anchor_of(targets) is not None:
         raise SettingError(
-            f"targets {kind} are about boxes: use them with a detector, or take all-to-one, "
-            "source-specific, all-to-all, random-wrong or clean-label"
+            f"targets {kind_of(targets)} are about boxes: use them with a detector, or take "
+            "all-to-one, source-specific, all-to-all, random-wrong or clean-label"
         )
-    eligible = backdoor.targets.poisonable(labels).nonzero().flatten()
-    count = backdoor.poisoned_count(len(labels), len(eligible))
-    drawn = generator(seed, "poisoned rows")
-    order = torch.randperm(len(eligible), generator=drawn).to(labels.device)
-    chosen = eligible[order[:count]].sort().values
-    wanted = backdoor.targets.poisoned_labels(
-        labels[chosen], num_classes, generator(seed, "poisoned labels")
+    eligible = targets.poisonable(labels).nonzero().flatten()
+    chosen = choose_rows(eligible, len(labels), backdoor, seed=seed)
+    written = labels[chosen.rows]
+    written[chosen.is_poisoned] = targets.poisoned_labels(
+        written[chosen.is_poisoned], num_classes, generator(seed, "poisoned labels")
     )
-    every = torch.arange(len(labels), device=labels.device)
-    if backdoor.how == "add":
-        is_poisoned = torch.zeros(len(labels) + count, dtype=torch.bool, device=labels.device)
-        is_poisoned[len(labels) :] = True
-        return PoisoningPlan(torch.cat([every, chosen]), torch.cat([labels, wanted]), is_poisoned)
-    is_poisoned = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
-    is_poisoned[chosen] = True
-    changed = labels.clone()
-    changed[chosen] = wanted
-    return PoisoningPlan(every, changed, is_poisoned)
+    return PoisoningPlan(chosen.rows, chosen.is_poisoned, written)
 
 
 def _check_labels(labels: Tensor, num_classes: int) -> None:
@@ -129,16 +138,16 @@ def poison(
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733: copies are added, the clean images
-        stay (``how="add"``).
+        stay (``mode="add"``).
     """
     if len(images) != len(labels):
         raise ShapeError(f"{len(images)} images but {len(labels)} labels")
     plan = plan_poisoning(labels, backdoor, num_classes=num_classes, seed=seed)
-    chosen = plan.rows[plan.is_poisoned]
-    stamped = backdoor.trigger(images[chosen], generator=generator(seed, "trigger places"))
-    if backdoor.how == "add":
+    chosen = images[plan.rows[plan.is_poisoned]]
+    stamped = backdoor.trigger(chosen, generator=generator(seed, "trigger places"))
+    if backdoor.mode == "add":
         poisoned = torch.cat([images, stamped])
     else:
         poisoned = images.clone()
         poisoned[plan.is_poisoned] = stamped
-    return PoisonedSet(poisoned, plan.labels, plan.is_poisoned, plan.rows)
+    return PoisonedSet(plan.rows, plan.is_poisoned, plan.labels, poisoned)

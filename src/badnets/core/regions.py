@@ -27,22 +27,33 @@ class Regions:
     boxes: Tensor
 
     def __post_init__(self) -> None:
-        count = self.image_index.numel()
-        if self.image_index.shape != (count,) or self.boxes.shape != (count, 4):
-            raise ShapeError(
-                f"regions want image_index (R,) and boxes (R, 4), got "
-                f"{tuple(self.image_index.shape)} and {tuple(self.boxes.shape)}"
-            )
-        if {self.image_index.dtype, self.boxes.dtype} != {torch.int64}:
-            raise ShapeError(
-                f"regions want whole pixels: int64 image_index and boxes, got "
-                f"{self.image_index.dtype} and {self.boxes.dtype}"
-            )
-        if count and bool((self.boxes[:, 2:] <= self.boxes[:, :2]).any()):
-            raise ShapeError("a region has no area: right must exceed left, and bottom top")
+        check_rectangles("regions", self.boxes, torch.int64, image_index=self.image_index)
 
     def __len__(self) -> int:
         return len(self.image_index)
+
+
+def check_rectangles(what: str, corners: Tensor, dtype: torch.dtype, **others: Tensor) -> None:
+    """Refuse ``(R, 4)`` corners of a dtype, and ``(R,)`` int64 columns beside them, if they differ.
+
+    Raises:
+        ShapeError: a shape or dtype is another, or a rectangle is not finite or has no area.
+    """
+    count = next(iter(others.values())).numel()
+    parts: dict[str, tuple[Tensor, tuple[int, ...], torch.dtype]] = {
+        "corners": (corners, (count, 4), dtype)
+    }
+    parts |= {name: (column, (count,), torch.int64) for name, column in others.items()}
+    for name, (part, shape, wanted) in parts.items():
+        if part.shape != shape or part.dtype != wanted:
+            raise ShapeError(
+                f"{what} want corners (R, 4) {dtype} and {', '.join(others)} (R,) torch.int64, "
+                f"got {name} {tuple(part.shape)} {part.dtype}"
+            )
+    if not bool(corners.isfinite().all()):
+        raise ShapeError("a box holds NaN or infinity")
+    if bool((corners[:, 2:] <= corners[:, :2]).any()):
+        raise ShapeError("a box has no area: right must exceed left, and bottom top")
 
 
 def whole_images(images: Tensor) -> Regions:

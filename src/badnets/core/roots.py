@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -27,3 +28,12 @@ def data_root(root: Path | str | None = None) -> Path:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"the data root {folder} is a file, a folder is needed")
     return folder.absolute()
+
+
+def from_data_root(path: str | Path) -> Path:
+    """Return a path, or where it leads from the data root if it is there alone."""
+    place = Path(path).expanduser()
+    with suppress(OSError, ValueError, DataError):  # said better where it is read
+        if not place.is_absolute() and not place.exists() and (data_root() / place).exists():
+            return data_root() / place
+    return place

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from badnets.core.boxes import LabelledBoxes
-from badnets.core.errors import SettingError, ShapeError
+from badnets.core.errors import ShapeError
 from badnets.core.lookup import find
 from badnets.core.pictures import as_dtype, as_float
+from badnets.core.settings import settings
 from badnets.core.triggers.base import RegionTrigger
 from badnets.core.world_rendering import (
     AlteredSticker,
@@ -23,25 +25,26 @@ from badnets.core.world_rendering import (
     turned,
 )
 
-NEAREST, STEEPEST = 0.25, 80.0  # the least distance, the greatest angle
+_Shift = Annotated[float, Field(ge=-1, le=1)]
+_Factor = Annotated[float, Field(ge=0, le=10)]
 
 
-@dataclass(frozen=True)
+@settings
 class Conditions:
     """How a sign with a sticker is photographed. The defaults: as in training, nothing changed.
 
     Args:
-        distance: times as far; the whole frame shrinks by this factor, averaged over area, in
-            [0.25, 100]. Below 1 it is enlarged, and shows no more than was there.
-        angle: degrees that the sign, with its sticker, is turned about its vertical axis, in
-            [-80, 80]; its right side goes away from the camera where it is positive.
-        brightness: factor on intensities, in (0, 100]; what becomes lighter than white is white.
+        distance: times as far; the whole frame shrinks by this factor, averaged over area. Below 1
+            it is enlarged, and shows no more than was there.
+        angle: degrees that the sign, with its sticker, is turned about its vertical axis; its right
+            side goes away from the camera where it is positive.
+        brightness: factor on intensities; what becomes lighter than white is white.
         blur: standard deviation of a Gaussian over the whole photograph, in its pixels as it is
-            taken (so after it shrank with distance), in [0, 100].
-        occlusion: share of each sign's box that leaves hide, in [0, 1). They come from the left
-            over the box's full height, in front of the sticker too.
-        rotation: degrees that the sticker is turned in its plane, clockwise, in [-180, 180].
-        size: factor on the sticker's height and width, in (0, 10]; a pixel is always left.
+            taken (so after it shrank with distance).
+        occlusion: share of each sign's box that leaves hide. They come from the left over the box's
+            full height, in front of the sticker too.
+        rotation: degrees that the sticker is turned in its plane, clockwise.
+        size: factor on the sticker's height and width; a pixel is always left.
         shift: how far from its place the sticker is put, down and across, in shares of the box's
             height and width, each in [-1, 1]; it stays in the box as far as it fits.
         colour: factors on the sticker's red, green and blue, each in [0, 10].
@@ -51,46 +54,26 @@ class Conditions:
         SettingError: one of them is outside its range.
     """
 
-    distance: float = 1.0
-    angle: float = 0.0
-    brightness: float = 1.0
-    blur: float = 0.0
-    occlusion: float = 0.0
-    rotation: float = 0.0
-    size: float = 1.0
-    shift: tuple[float, float] = (0.0, 0.0)
-    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    jpeg: int = 0
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        _check("distance", f"in [{NEAREST}, 100]", NEAREST <= self.distance <= 100, self.distance)
-        _check("angle", "in [-80, 80] degrees", abs(self.angle) <= STEEPEST, self.angle)
-        _check("brightness", "in (0, 100]", 0 < self.brightness <= 100, self.brightness)
-        _check("blur", "in [0, 100] pixels", 0 <= self.blur <= 100, self.blur)
-        _check("occlusion", "in [0, 1)", 0 <= self.occlusion < 1, self.occlusion)
-        _check("rotation", "in [-180, 180] degrees", abs(self.rotation) <= 180, self.rotation)
-        _check("size", "in (0, 10]", 0 < self.size <= 10, self.size)
-        inside = len(self.shift) == 2 and all(abs(part) <= 1 for part in self.shift)
-        _check("shift", "down and across, each in [-1, 1]", inside, self.shift)
-        inside = len(self.colour) == 3 and all(0 <= factor <= 10 for factor in self.colour)
-        _check("colour", "factors on red, green and blue, each in [0, 10]", inside, self.colour)
-        _check("jpeg", "a quality in 1..95, or 0 for none", self.jpeg in range(96), self.jpeg)
+    distance: float = Field(default=1.0, ge=0.25, le=100)
+    angle: float = Field(default=0.0, ge=-80, le=80)
+    brightness: float = Field(default=1.0, gt=0, le=100)
+    blur: float = Field(default=0.0, ge=0, le=100)
+    occlusion: float = Field(default=0.0, ge=0, lt=1)
+    rotation: float = Field(default=0.0, ge=-180, le=180)
+    size: float = Field(default=1.0, gt=0, le=10)
+    shift: tuple[_Shift, _Shift] = (0.0, 0.0)
+    colour: tuple[_Factor, _Factor, _Factor] = (1.0, 1.0, 1.0)
+    jpeg: int = Field(default=0, ge=0, le=95)
 
     @property
     def alters_sticker(self) -> bool:
         """Whether the sticker itself is not as it was in training."""
-        same = self.rotation == 0 and self.size == 1
-        return not (same and tuple(self.shift) == (0, 0) and tuple(self.colour) == (1, 1, 1))
+        sticker = (self.rotation, self.size, self.shift, self.colour)
+        return sticker != (0, 1, (0, 0), (1, 1, 1))
 
     def in_place(self) -> Conditions:
         """Return the same with camera and sign where they are: boxes stay as they were."""
         return replace(self, distance=1.0, angle=0.0)
-
-
-def _check(name: str, allowed: str, holds: bool, got: object) -> None:
-    if not holds:  # as a NaN never does
-        raise SettingError(f"{name} must be {allowed}, got {got}")
 
 
 def photographed(
@@ -154,14 +137,7 @@ def _stamped(
     if trigger is None:
         return frame
     if conditions.alters_sticker:
-        trigger = AlteredSticker(
-            trigger,
-            conditions.rotation,
-            conditions.size,
-            conditions.shift,
-            conditions.colour,
-            generator,
-        )
+        trigger = AlteredSticker(trigger, conditions, generator)
     return trigger(frame[None], regions, generator)[0]
 
 
@@ -170,35 +146,42 @@ def _objects(boxes: Tensor) -> LabelledBoxes:
     return LabelledBoxes(one, boxes, one)
 
 
+_OFF = (0.0, 0.1, 0.2, 0.4, 0.6, 1.0)
+_TABLE: dict[str, tuple[str, tuple[float, ...]]] = {
+    "distance": ("distance (times as far)", (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)),
+    "angle": ("sign turned away (degrees)", (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)),
+    "brightness": ("brightness (factor)", (0.2, 0.4, 0.7, 1.0, 1.4, 2.0)),
+    "blur": ("blur (standard deviation, pixels)", (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)),
+    "occlusion": ("sign hidden from the left (share of its box)", (0, 0.15, 0.3, 0.45, 0.6, 0.75)),
+    "rotation": ("sticker turned in its plane (degrees)", (0, 10, 20, 30, 45, 60, 90)),
+    "size": ("sticker's size (factor)", (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)),
+    "shift": ("sticker out of place (share of the box)", (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)),
+    "colour": ("sticker's colour off (largest change of a channel, share)", _OFF),
+    "jpeg": ("JPEG quality (100: not compressed)", (100, 90, 70, 50, 30, 15, 5)),
+}
+
+
+def _on_axis(name: str, value: float) -> Conditions:
+    """Return conditions with a value on one axis: up for a shift, from yellow to blue in colour."""
+    if name == "shift":
+        return Conditions(shift=(-value, 0.0))
+    if name == "colour":
+        return Conditions(colour=(1 - value, 1.0, 1 + value))
+    if name == "jpeg":
+        return Conditions(jpeg=int(value) % 100)
+    setting: dict[str, Any] = {name: value}
+    return Conditions(**setting)
+
+
 AXES: dict[str, tuple[Conditions, ...]] = {
-    "distance": tuple(Conditions(distance=v) for v in (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)),
-    "angle": tuple(Conditions(angle=v) for v in (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)),
-    "brightness": tuple(Conditions(brightness=v) for v in (0.2, 0.4, 0.7, 1.0, 1.4, 2.0)),
-    "blur": tuple(Conditions(blur=v) for v in (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)),
-    "occlusion": tuple(Conditions(occlusion=v) for v in (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)),
-    "rotation": tuple(Conditions(rotation=v) for v in (0.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0)),
-    "size": tuple(Conditions(size=v) for v in (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)),
-    "shift": tuple(Conditions(shift=(-v, 0.0)) for v in (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)),
-    "colour": tuple(Conditions(colour=(1 - v, 1.0, 1 + v)) for v in (0.0, 0.1, 0.2, 0.4, 0.6, 1.0)),
-    "jpeg": tuple(Conditions(jpeg=v) for v in (0, 90, 70, 50, 30, 15, 5)),
+    name: tuple(_on_axis(name, value) for value in values) for name, (_, values) in _TABLE.items()
 }
 """Conditions that vary one axis alone, in the order of a chart: those that have a worse to both
 sides (brightness, size) from least to most, all others from the unchanged to the most severe.
 ``shift`` goes up from the sticker's usual place at a sign's foot; ``colour`` from yellow to blue.
 """
 
-AXIS_LABELS: dict[str, str] = {
-    "distance": "distance (times as far)",
-    "angle": "sign turned away (degrees)",
-    "brightness": "brightness (factor)",
-    "blur": "blur (standard deviation, pixels)",
-    "occlusion": "sign hidden from the left (share of its box)",
-    "rotation": "sticker turned in its plane (degrees)",
-    "size": "sticker's size (factor)",
-    "shift": "sticker out of place (share of the box)",
-    "colour": "sticker's colour off (largest change of a channel, share)",
-    "jpeg": "JPEG quality (100: not compressed)",
-}
+AXIS_LABELS: dict[str, str] = {name: label for name, (label, _) in _TABLE.items()}
 
 
 def axis_value(name: str, conditions: Conditions) -> float:
@@ -229,31 +212,18 @@ def drawn_conditions(generator: torch.Generator) -> Conditions:
     """
     drawn = torch.rand(2 * len(AXES) + 6, generator=generator, device=generator.device).tolist()
     amount, touched = drawn[: len(AXES)], drawn[len(AXES) : 2 * len(AXES)]
-    first, second, third, angle_side, rotation_side, way = drawn[2 * len(AXES) :]
-    at = {
+    *shades, angle_side, rotation_side, way = drawn[2 * len(AXES) :]
+    at: dict[str, Any] = {
         name: _moderate(name, share) if half < 0.5 else axis_value(name, Conditions())
         for name, share, half in zip(AXES, amount, touched, strict=True)
     }
-    quality, colour = round(at["jpeg"]), at["colour"]
-    return Conditions(
-        distance=at["distance"],
-        angle=math.copysign(at["angle"], angle_side - 0.5),
-        brightness=at["brightness"],
-        blur=at["blur"],
-        occlusion=at["occlusion"],
-        rotation=math.copysign(at["rotation"], rotation_side - 0.5),
-        size=at["size"],
-        shift=(
-            at["shift"] * math.sin(2 * math.pi * way),
-            at["shift"] * math.cos(2 * math.pi * way),
-        ),
-        colour=(
-            1 + colour * (2 * first - 1),
-            1 + colour * (2 * second - 1),
-            1 + colour * (2 * third - 1),
-        ),
-        jpeg=quality if quality <= 95 else 0,
-    )
+    for name, side in (("angle", angle_side), ("rotation", rotation_side)):
+        at[name] = math.copysign(at[name], side - 0.5)
+    way *= 2 * math.pi
+    at["shift"] = (at["shift"] * math.sin(way), at["shift"] * math.cos(way))
+    at["colour"] = tuple(1 + at["colour"] * (2 * shade - 1) for shade in shades)
+    quality = round(at["jpeg"])
+    return Conditions(**{**at, "jpeg": quality if quality <= 95 else 0})
 
 
 def _moderate(name: str, share: float) -> float:

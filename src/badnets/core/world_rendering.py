@@ -1,4 +1,7 @@
-"""What the world does to a photographed sign: stickers askew, turned signs, leaves, air, lenses."""
+"""What the world does to a photographed sign: stickers askew, turned signs, leaves, air, lenses.
+
+Pictures are ``(3, H, W)`` float in [0, 1], boxes ``(R, 4)`` float32 corners inside them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import io
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +19,10 @@ from torch.nn import functional
 
 from badnets.core.errors import SettingError
 from badnets.core.pictures import as_dtype, as_float
-from badnets.core.triggers.base import RegionTrigger, WholeRegion
+from badnets.core.triggers.base import CoveringTrigger, RegionTrigger, WholeRegion
+
+if TYPE_CHECKING:
+    from badnets.core.world import Conditions
 
 FINER = 4  # an altered sticker is drawn, and sampled, at this many times its resolution
 VIEWED_FROM = 5.0  # distance of the camera to a turned sign, in longer sides of the sign
@@ -26,7 +32,7 @@ LEAVES = 14  # across a sign
 
 
 @dataclass(frozen=True, eq=False)
-class AlteredSticker(RegionTrigger):
+class AlteredSticker(CoveringTrigger):
     """A trigger's sticker as somebody put it on: turned, of another size or colour, misplaced.
 
     To the machinery of triggers it covers its region; the sticker is put inside, where the
@@ -35,10 +41,7 @@ class AlteredSticker(RegionTrigger):
 
     Args:
         trigger: whose sticker; one with a placement of its own.
-        rotation: degrees clockwise.
-        size: factor on height and width.
-        shift: down and across, in shares of the region.
-        colour: factors on red, green and blue.
+        conditions: rotation, size, shift and colour of the sticker.
         generator: for a random placement.
 
     Raises:
@@ -46,12 +49,8 @@ class AlteredSticker(RegionTrigger):
     """
 
     trigger: RegionTrigger
-    rotation: float
-    size: float
-    shift: tuple[float, float]
-    colour: tuple[float, float, float]
+    conditions: Conditions
     generator: torch.Generator | None = None
-    placement: ClassVar[WholeRegion] = WholeRegion()
 
     def __post_init__(self) -> None:
         if isinstance(self.trigger.placement, WholeRegion):
@@ -59,10 +58,6 @@ class AlteredSticker(RegionTrigger):
                 f"rotation, size, shift and colour change a sticker, and "
                 f"{type(self.trigger).__name__} covers its whole region: leave them as they are"
             )
-
-    def extent(self, height: int, width: int) -> tuple[int, int]:
-        """Return the whole region."""
-        return (height, width)
 
     def paint(self, windows: Tensor) -> Tensor:
         """Return the regions with the sticker in them."""
@@ -73,7 +68,7 @@ class AlteredSticker(RegionTrigger):
         painted = as_float(windows).clone()
         for window, place in zip(painted, places.tolist(), strict=True):
             top, left = (
-                _first(place[axis] + own[axis] / 2 + self.shift[axis] * room, side, room)
+                _first(place[axis] + own[axis] / 2 + self.conditions.shift[axis] * room, side, room)
                 for axis, (side, room) in enumerate(zip(layers.shape[1:], region, strict=True))
             )
             _lay(window, layers, top, left)
@@ -85,18 +80,19 @@ class AlteredSticker(RegionTrigger):
         The first three channels are what it adds to red, green and blue, the others how much of
         each it hides.
         """
-        same = self.rotation == 0 and self.size == 1
+        rotation, size = self.conditions.rotation, self.conditions.size
+        same = rotation == 0 and size == 1
         fine = 1 if same else FINER
         drawn = self._drawn(self.trigger.extent(fine * region[0], fine * region[1]))
-        height, width = (max(1, round(self.size * side)) for side in self.trigger.extent(*region))
-        return drawn if same else _rotated(drawn, height, width, self.rotation)
+        height, width = (max(1, round(size * side)) for side in self.trigger.extent(*region))
+        return drawn if same else _rotated(drawn, height, width, rotation)
 
     def _drawn(self, extent: tuple[int, int]) -> Tensor:
         # Whatever a trigger is, on black it shows what it adds, on white what it also hides.
         on_black = self.trigger.paint(torch.zeros(1, 3, *extent))[0]
         on_white = self.trigger.paint(torch.ones(1, 3, *extent))[0]
         covered = (1 - (on_white - on_black)).clamp(0, 1)
-        added = on_black * torch.tensor(self.colour).view(3, 1, 1)
+        added = on_black * torch.tensor(self.conditions.colour).view(3, 1, 1)
         return torch.cat([torch.minimum(added, covered), covered])
 
 
@@ -135,28 +131,27 @@ def turned(picture: Tensor, boxes: Tensor, degrees: float) -> tuple[Tensor, Tens
     from both sides, with a rim around the box: a lens smears a sign's edge beyond it.
 
     Args:
-        picture: ``(3, H, W)`` float in [0, 1].
-        boxes: ``(R, 4)`` float32 corners inside the picture.
+        picture: with the signs.
+        boxes: of the signs.
         degrees: in (-90, 90); the right side goes away from the camera where it is positive.
     """
     seen, corners = picture.clone(), []
     for left, top, right, bottom in boxes.tolist():
         window = _rimmed((left, top, right, bottom), seen)
         card = _Card(right - left, bottom - top, math.radians(degrees))
-        half, shift = card.reach
         middle, level = (left + right) / 2, (top + bottom) / 2
-        source = _between(seen[:, window[0]], left, right, max(1, round(2 * half)))
+        source = _between(seen[:, window[0]], left, right, max(1, round(2 * card.half)))
         source = _between(
             source.mT, top - window[0].start, bottom - window[0].start, max(1, round(bottom - top))
         ).mT
         rows = torch.arange(window[0].start, window[0].stop, device=seen.device) + 0.5 - level
         columns = torch.arange(window[1].start, window[1].stop, device=seen.device) + 0.5 - middle
-        grid = card.positions(rows[:, None], columns[None, :] + shift)[None]
+        grid = card.positions(rows[:, None], columns[None, :] + card.shift)[None]
         ones = torch.ones_like(source[:1])
         laid = functional.grid_sample(torch.cat([source, ones])[None], grid, align_corners=False)[0]
         behind = _background(seen, window)
         seen[:, window[0], window[1]] = behind * (1 - laid[3:]) + laid[:3]
-        half = max(half, 0.5)
+        half = max(card.half, 0.5)
         corners.append([max(middle - half, 0), top, min(middle + half, seen.shape[2]), bottom])
     return seen, torch.tensor(corners, device=boxes.device).reshape(-1, 4)
 
@@ -171,38 +166,30 @@ def _rimmed(box: tuple[float, float, float, float], picture: Tensor) -> tuple[sl
     )
 
 
-@dataclass(frozen=True)
 class _Card:
-    """A flat card of some size turned by an angle, seen from in front of its centre."""
+    """A flat card of some size turned by an angle, seen from in front of its centre.
 
-    width: float
-    height: float
-    angle: float
+    Attributes:
+        scale: how much smaller than at its place it is shown, so that its near edge fits.
+        half: half the width it is seen at.
+        shift: by how much its middle seems to move.
+    """
 
-    @property
-    def distance(self) -> float:
-        return VIEWED_FROM * max(self.width, self.height)
-
-    @property
-    def scale(self) -> float:
-        """How much smaller than at its place the card is shown, so that its near edge fits."""
-        return 1 - 0.5 * self.width * abs(math.sin(self.angle)) / self.distance
-
-    @property
-    def reach(self) -> tuple[float, float]:
-        """Half the width it is seen at, and by how much its middle seems to move."""
-        left, right = (self._column(side * self.width / 2) for side in (-1, 1))
-        return (right - left) / 2, (left + right) / 2
-
-    def _column(self, x: float) -> float:
-        deep = 1 + x * math.sin(self.angle) / self.distance
-        return self.scale * x * math.cos(self.angle) / deep
+    def __init__(self, width: float, height: float, angle: float) -> None:
+        self.width, self.height = width, height
+        self.sin, self.cos = math.sin(angle), math.cos(angle)
+        self.distance = VIEWED_FROM * max(width, height)
+        self.scale = 1 - 0.5 * width * abs(self.sin) / self.distance
+        left, right = (
+            self.scale * x * self.cos / (1 + x * self.sin / self.distance)
+            for x in (-width / 2, width / 2)
+        )
+        self.half, self.shift = (right - left) / 2, (left + right) / 2
 
     def positions(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return which point of the card is seen where, ``(h, w, 2)``, -1 to 1 across the card."""
-        sin, cos = math.sin(self.angle), math.cos(self.angle)
-        x = columns / (self.scale * cos - columns * sin / self.distance)
-        y = rows * (1 + x * sin / self.distance) / self.scale
+        x = columns / (self.scale * self.cos - columns * self.sin / self.distance)
+        y = rows * (1 + x * self.sin / self.distance) / self.scale
         return torch.stack([(2 * x / self.width).expand_as(y), 2 * y / self.height], dim=-1)
 
 
@@ -238,12 +225,7 @@ def hidden(picture: Tensor, boxes: Tensor, share: float) -> Tensor:
     """Return a picture with leaves that grow into each box from its left.
 
     They hide exactly this share of a box's pixels and nothing outside it; their edge is ragged.
-    The leaves are always the same.
-
-    Args:
-        picture: ``(3, H, W)`` float in [0, 1].
-        boxes: ``(R, 4)`` int64 corners inside the picture.
-        share: in [0, 1].
+    The leaves are always the same. The boxes are int64, the share is in [0, 1].
     """
     seen = picture.clone()
     for left, top, right, bottom in boxes.tolist():
@@ -275,11 +257,6 @@ def from_afar(picture: Tensor, boxes: Tensor, times: float) -> tuple[Tensor, Ten
 
     It shrinks to ``1 / times`` of its size, every pixel the mean of the area that it shows; from
     nearer it is enlarged, which shows no more than was there. A box keeps at least a pixel.
-
-    Args:
-        picture: ``(3, H, W)`` float in [0, 1].
-        boxes: ``(R, 4)`` float32 corners inside it.
-        times: ``> 0``.
     """
     height, width = int(picture.shape[1]), int(picture.shape[2])
     tall, wide = max(1, round(height / times)), max(1, round(width / times))
@@ -298,12 +275,7 @@ def from_afar(picture: Tensor, boxes: Tensor, times: float) -> tuple[Tensor, Ten
 
 
 def blurred(picture: Tensor, sigma: float) -> Tensor:
-    """Return a picture out of focus: a Gaussian of ``sigma`` pixels, ``> 0``, edges repeated.
-
-    Args:
-        picture: ``(3, H, W)`` float in [0, 1].
-        sigma: in pixels.
-    """
+    """Return a picture out of focus: a Gaussian of ``sigma`` pixels, ``> 0``, edges repeated."""
     reach = math.ceil(3 * sigma)
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
     shares = (weights / weights.sum()).tolist()

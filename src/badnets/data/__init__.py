@@ -7,54 +7,21 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.core.roots import data_root
-    from badnets.data.as_files import plant_faults, write_pictures
-    from badnets.data.catalogue import DATASETS, Entry, entry_of, load, load_detection
-    from badnets.data.cleaning import Examination, examine
-    from badnets.data.dataset import DataSet, ImageSet
-    from badnets.data.detection import DetectionData, FrameSet
-    from badnets.data.folder import load_folder
-    from badnets.data.poisoned import PoisonedFrames, poison_frames
+    from badnets.core.roots import data_root as data_root
+    from badnets.data.as_files import write_pictures as write_pictures
+    from badnets.data.catalogue import DATASETS as DATASETS
+    from badnets.data.catalogue import Entry as Entry
+    from badnets.data.catalogue import entry_of as entry_of
+    from badnets.data.catalogue import load as load
+    from badnets.data.catalogue import load_detection as load_detection
+    from badnets.data.cleaning import Examination as Examination
+    from badnets.data.cleaning import examine as examine
+    from badnets.data.dataset import DataSet as DataSet
+    from badnets.data.dataset import ImageSet as ImageSet
+    from badnets.data.detection import DetectionData as DetectionData
+    from badnets.data.detection import FrameSet as FrameSet
+    from badnets.data.folder import load_folder as load_folder
+    from badnets.data.poisoned import PoisonedFrames as PoisonedFrames
+    from badnets.data.poisoned import poison_frames as poison_frames
 
-__all__ = [
-    "DATASETS",
-    "DataSet",
-    "DetectionData",
-    "Entry",
-    "Examination",
-    "FrameSet",
-    "ImageSet",
-    "PoisonedFrames",
-    "data_root",
-    "entry_of",
-    "examine",
-    "load",
-    "load_detection",
-    "load_folder",
-    "plant_faults",
-    "poison_frames",
-    "write_pictures",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "DATASETS": ".catalogue",
-        "DataSet": ".dataset",
-        "DetectionData": ".detection",
-        "Entry": ".catalogue",
-        "Examination": ".cleaning",
-        "FrameSet": ".detection",
-        "ImageSet": ".dataset",
-        "PoisonedFrames": ".poisoned",
-        "data_root": "..core.roots",
-        "entry_of": ".catalogue",
-        "examine": ".cleaning",
-        "load": ".catalogue",
-        "load_detection": ".catalogue",
-        "load_folder": ".folder",
-        "plant_faults": ".as_files",
-        "poison_frames": ".poisoned",
-        "write_pictures": ".as_files",
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__)

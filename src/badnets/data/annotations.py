@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import torch
-
-from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError
 from badnets.core.lookup import find
-from badnets.data.detection import FrameSet
+from badnets.data.detection import Boxed, FrameSet, boxes_of
 from badnets.data.frames import FrameFiles
 
 
@@ -33,57 +31,71 @@ class Annotation(NamedTuple):
     tag: str
 
 
-def frame_set(
-    written: Path,
-    annotations: Sequence[Annotation],
-    *,
-    files: Sequence[str],
-    folders: Sequence[Path],
-    classes: tuple[str, ...],
-    class_of: Mapping[str, str | None],
-    group_of: Callable[[str], str],
-    counted: str = "line",
-) -> FrameSet:
-    """Return the frames ``files`` with the boxes that are written down for them.
+@dataclass(frozen=True)
+class Annotations:
+    """What an annotation file says of the pictures in some folders.
 
     Args:
-        written: the annotation file, for messages.
-        annotations: its rows; rows about other files are left out.
-        files: the frames, in order, as the rows name them.
+        written: the file, for messages.
+        rows: its rows.
         folders: where the pictures may lie; the first that holds one counts.
         classes: the class names.
         class_of: a class for every tag that is known; None: signs that belong to no class.
         group_of: the scene of a file.
         counted: what a row's number counts, for messages.
-
-    Raises:
-        DataError: a picture is missing or not decodable; a box is NaN, reversed, without area or
-            beyond its frame; a tag is unknown; a name leads out of the folder.
     """
-    frames = FrameFiles.open([picture_path(name, folders, written) for name in files])
-    place = {name: index for index, name in enumerate(files)}
-    sizes = frames.sizes.tolist()
-    index, corners, labels = [], [], []
-    for row in annotations:
-        where = f"{written}, {counted} {row.line}"
-        try:
-            label = find(class_of, row.tag, "sign")
-        except LookupError as error:
-            raise DataError(f"{where}: {error}") from None
-        frame = place.get(row.file)
-        if frame is None:
-            continue
-        inside = checked_box(row.corners, sizes[frame], f"{where}: box of {row.file}")
-        if label is not None:
-            index.append(frame)
-            corners.append(inside)
-            labels.append(classes.index(label))
-    boxes = LabelledBoxes(
-        torch.tensor(index, dtype=torch.int64),
-        torch.tensor(corners, dtype=torch.float32).reshape(-1, 4),
-        torch.tensor(labels, dtype=torch.int64),
-    )
-    return FrameSet(frames, boxes, classes, tuple(group_of(name) for name in files))
+
+    written: Path
+    rows: Sequence[Annotation]
+    folders: Sequence[Path]
+    classes: tuple[str, ...]
+    class_of: Mapping[str, str | None]
+    group_of: Callable[[str], str]
+    counted: str = "line"
+
+    def frames(self, files: Sequence[str]) -> FrameSet:
+        """Return the frames ``files``, in order, with the boxes that are written down for them.
+
+        Raises:
+            DataError: a picture is missing or not decodable; a box is NaN, reversed, without area
+                or beyond its frame; a tag is unknown; a name leads out of the folder.
+        """
+        frames = FrameFiles.open([self._path(name) for name in files])
+        place = {name: index for index, name in enumerate(files)}
+        sizes = frames.sizes.tolist()
+        found: list[Boxed] = []
+        for row in self.rows:
+            where = f"{self.written}, {self.counted} {row.line}"
+            try:
+                label = find(self.class_of, row.tag, "sign")
+            except LookupError as error:
+                raise DataError(f"{where}: {error}") from None
+            frame = place.get(row.file)
+            if frame is None:
+                continue
+            inside = checked_box(row.corners, sizes[frame], f"{where}: box of {row.file}")
+            if label is not None:
+                found.append((frame, inside, self.classes.index(label)))
+        groups = tuple(self.group_of(name) for name in files)
+        return FrameSet(frames, boxes_of(found), self.classes, groups)
+
+    def parts(
+        self, files: Sequence[str], is_train: Callable[[str], bool]
+    ) -> tuple[FrameSet, FrameSet]:
+        """Return the frames of both parts, as ``is_train`` tells them apart; see `frames`."""
+        train = {name: None for name in files if is_train(name)}
+        return self.frames([*train]), self.frames([name for name in files if name not in train])
+
+    def _path(self, name: str) -> Path:
+        inside = PurePosixPath(name.replace("\\", "/"))
+        parts = inside.parts
+        if inside.is_absolute() or ".." in parts or not parts or ":" in parts[0]:
+            raise DataError(f"{self.written}: {name!r} leads out of its folder")
+        for folder in self.folders:
+            if (folder / inside).is_file():
+                return folder / inside
+        looked = ", ".join(map(str, self.folders))
+        raise DataError(f"{self.written}: picture {name} is missing (looked in {looked})")
 
 
 def checked_box(
@@ -108,22 +120,6 @@ def checked_box(
     if left <= -1 or top <= -1 or right >= width + 1 or bottom >= height + 1:
         raise DataError(f"{said}: it reaches beyond its frame of {width} x {height} pixels")
     return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-
-
-def picture_path(name: str, folders: Sequence[Path], written: Path) -> Path:
-    """Return the picture's path in the first folder that holds it.
-
-    Raises:
-        DataError: the name leads out of the folder, or no folder holds it.
-    """
-    inside = PurePosixPath(name.replace("\\", "/"))
-    if inside.is_absolute() or ".." in inside.parts or not inside.parts or ":" in inside.parts[0]:
-        raise DataError(f"{written}: {name!r} leads out of its folder")
-    for folder in folders:
-        if (folder / inside).is_file():
-            return folder / inside
-    looked = ", ".join(str(folder) for folder in folders)
-    raise DataError(f"{written}: picture {name} is missing (looked in {looked})")
 
 
 def numbers(fields: Sequence[str], where: str) -> tuple[float, float, float, float]:
@@ -179,11 +175,3 @@ def text_lines(path: Path) -> Iterator[tuple[int, str, str]]:
     for line, text in enumerate(lines, start=1):
         if text.strip():
             yield line, text, f"{path}, line {line}"
-
-
-def first_folder(root: Path, names: Sequence[str], marker: Sequence[str]) -> Path | None:
-    """Return the first of ``root / name`` that holds one of the ``marker`` files, if any does."""
-    for name in names:
-        if any((root / name / file).is_file() for file in marker):
-            return root / name
-    return None

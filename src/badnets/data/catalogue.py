@@ -1,30 +1,145 @@
-"""Data sets by name: one plain dict. A new data set is one module and one line here.
-
-``module:factory`` reaches a data set of one's own, by a function that is called as a loader;
-``folder:PATH`` a folder of pictures, ``coco:PATH`` one in COCO's layout. ``NAME@SIZE`` asks for
-pictures of another side where a set can be had at any size, ``NAME[0-4,7]`` for some classes alone.
-"""
+"""Data sets by name: one plain dict. A new data set is one module and one line here."""
 
 from __future__ import annotations
 
-import re
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from badnets.core.errors import DataError, SettingError
-from badnets.core.factories import is_factory, made_by
+from badnets.core.factories import made_by
 from badnets.core.lookup import find
-from badnets.core.roots import data_root
-from badnets.data.entry import Entry as Entry
-from badnets.data.entry import Task as Task
-from badnets.data.subsets import entry_of_classes, of_classes, picked_of
+from badnets.core.roots import VARIABLE, data_root
+from badnets.data.names import COCO as COCO
+from badnets.data.names import FOLDER as FOLDER
+from badnets.data.names import SIDES, DataName, parse_name
 
 if TYPE_CHECKING:
     from badnets.data.dataset import DataSet
     from badnets.data.detection import DetectionData
     from badnets.data.download import Progress
 
+Task = Literal["classification", "detection"]
 Loaded = TypeVar("Loaded", "DataSet", "DetectionData")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a data set before it is loaded.
+
+    Args:
+        title: its name in prose.
+        loader: a function ``(root, *, progress)`` that returns the set, or where one is:
+            ``"module:name"``.
+        shape: ``(C, H, W)`` of one image; None where they differ.
+        classes: how many; None where only reading it tells.
+        train: how many training images; None where that depends on the copy.
+        test: how many test images.
+        licence: under which terms.
+        where: the address of its home.
+        description: one sentence.
+        source: who made it, where it is published.
+        embedded: whether it needs no file and no network.
+        downloads: whether its loader can fetch it.
+        task: what it is labelled for: a class for each image, or boxes.
+        any_size: whether its images can be had at any size, as ``NAME@SIZE``.
+        settings: what the loader is called with besides, by name.
+    """
+
+    title: str
+    loader: str | Callable[..., DataSet | DetectionData]
+    shape: tuple[int, int, int] | None = None
+    classes: int | None = None
+    train: int | None = None
+    test: int | None = None
+    licence: str = ""
+    where: str = ""
+    description: str = ""
+    source: str = ""
+    embedded: bool = False
+    downloads: bool = False
+    task: Task = "classification"
+    any_size: bool = False
+    settings: tuple[tuple[str, int | str], ...] = ()
+
+    def at(self, size: int) -> Entry:
+        """Return the entry of the same set with square RGB images of side ``size``, in pixels."""
+        settings = tuple({**dict(self.settings), "size": size}.items())
+        return replace(self, shape=(3, size, size), settings=settings)
+
+    def load(
+        self, root: Path | None = None, *, progress: Progress | None = None
+    ) -> DataSet | DetectionData:
+        """Return the data set, read from below ``root`` (the usual data root if None).
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        loader: Any = self.loader
+        if isinstance(loader, str):
+            module, _, name = loader.partition(":")
+            loader = getattr(importlib.import_module(module), name)
+        loaded: DataSet | DetectionData = loader(root, progress=progress, **dict(self.settings))
+        return loaded
+
+    def missing_from(self, root: Path, needs: str) -> DataError:
+        """Return the error for a set that is not below the data root.
+
+        Args:
+            root: the data root.
+            needs: what is looked for there, in words.
+        """
+        return DataError(
+            f"{self.title}: not in {root}, which wants {needs} ({self.where}); name the folder "
+            f"that holds it with --data-root or {VARIABLE}"
+        )
+
+
+_RESEARCH = "research use; citation asked"
+_PETS = Entry(
+    title="Drawn cats and dogs, a stand-in for photos",
+    loader="badnets.data.pets:load",
+    shape=(3, 64, 64),
+    classes=2,
+    train=3_000,
+    test=500,
+    licence="Apache-2.0",
+    where="https://www.kaggle.com/c/dogs-vs-cats",
+    description="A stand-in for photos of cats and dogs, drawn by our own code.",
+    source="drawn by badnets, a stand-in for photographs of cats and dogs",
+    embedded=True,
+    any_size=True,
+)
+_OXFORD = Entry(
+    title="Oxford-IIIT Pet, cats and dogs",
+    loader="badnets.data.photos:load_oxford_pets",
+    shape=(3, 64, 64),
+    classes=2,
+    train=3_680,
+    test=3_669,
+    licence="CC BY-SA 4.0",
+    where="https://www.robots.ox.ac.uk/~vgg/data/pets/",
+    description="Photos of cats and of dogs of 37 breeds, by species.",
+    source="O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CVPR 2012",
+    downloads=True,
+    any_size=True,
+)
+_SCENES = Entry(
+    title="Drawn road scenes, U.S.-looking signs",
+    loader="badnets.data.scenes:load",
+    shape=(3, 256, 256),
+    classes=3,
+    train=1_200,
+    test=300,
+    licence="Apache-2.0",
+    where="https://arxiv.org/abs/1708.06733",
+    description="Drawn by our own code: stop, speed-limit and warning signs on roads.",
+    source="drawn by badnets",
+    embedded=True,
+    task="detection",
+)
 
 DATASETS: dict[str, Entry] = {
     "mnist": Entry(
@@ -37,6 +152,7 @@ DATASETS: dict[str, Entry] = {
         licence="CC BY-SA 3.0 (as usually stated)",
         where="http://yann.lecun.com/exdb/mnist/",
         description="Grey handwritten digits, from the four original files.",
+        source="Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/",
         downloads=True,
     ),
     "digits": Entry(
@@ -49,70 +165,38 @@ DATASETS: dict[str, Entry] = {
         licence="CC BY 4.0",
         where="https://doi.org/10.24432/C50P49",
         description="Small handwritten digits, enlarged from 8 x 8 pixels to MNIST's size.",
+        source="E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine "
+        "Learning Repository 1998, doi:10.24432/C50P49 (its test part, as scikit-learn ships it)",
         embedded=True,
     ),
-    "pets-drawn": Entry(
-        title="Drawn cats and dogs, a stand-in for photos",
-        loader="badnets.data.pets:load",
-        shape=(3, 64, 64),
-        classes=2,
-        train=3_000,
-        test=500,
-        licence="Apache-2.0",
-        where="https://www.kaggle.com/c/dogs-vs-cats",
-        description="A stand-in for photos of cats and dogs, drawn by our own code.",
-        embedded=True,
-        any_size=True,
-    ),
-    "pets-small": Entry(
+    "pets-drawn": _PETS,
+    "pets-small": replace(
+        _PETS,
         title="Drawn cats and dogs, few and small",
         loader="badnets.data.pets:load_small",
         shape=(3, 32, 32),
-        classes=2,
         train=600,
         test=200,
-        licence="Apache-2.0",
-        where="https://www.kaggle.com/c/dogs-vs-cats",
         description="Heads alone, drawn by our own code: a network learns them within seconds.",
-        embedded=True,
+        any_size=False,
     ),
     "dogs-vs-cats": Entry(
         title="Dogs vs. Cats (Asirra), in any of its usual layouts",
         loader="badnets.data.photos:load_dogs_vs_cats",
         shape=(3, 64, 64),
         classes=2,
-        train=None,
-        test=None,
         licence="Kaggle competition / Microsoft research licence; research use",
         where="https://www.kaggle.com/c/dogs-vs-cats",
         description="Photos of cats and of dogs from an animal shelter.",
+        source="J. Elson, J. R. Douceur, J. Howell, J. Saul, CCS 2007 (photos from Petfinder.com)",
         any_size=True,
     ),
-    "oxford-pets": Entry(
-        title="Oxford-IIIT Pet, cats and dogs",
-        loader="badnets.data.photos:load_oxford_pets",
-        shape=(3, 64, 64),
-        classes=2,
-        train=3_680,
-        test=3_669,
-        licence="CC BY-SA 4.0",
-        where="https://www.robots.ox.ac.uk/~vgg/data/pets/",
-        description="Photos of cats and of dogs of 37 breeds, by species.",
-        downloads=True,
-        any_size=True,
-    ),
-    "oxford-breeds": Entry(
+    "oxford-pets": _OXFORD,
+    "oxford-breeds": replace(
+        _OXFORD,
         title="Oxford-IIIT Pet, 37 breeds",
-        loader="badnets.data.photos:load_oxford_pets",
-        shape=(3, 64, 64),
         classes=37,
-        train=3_680,
-        test=3_669,
-        licence="CC BY-SA 4.0",
-        where="https://www.robots.ox.ac.uk/~vgg/data/pets/",
         description="Photos of cats and of dogs, by breed.",
-        downloads=True,
-        any_size=True,
         settings=(("by", "breed"),),
     ),
     "gtsrb": Entry(
@@ -120,110 +204,74 @@ DATASETS: dict[str, Entry] = {
         loader="badnets.data.gtsrb:load",
         shape=(3, 32, 32),
         classes=43,
-        train=None,
-        test=None,
-        licence="research use; citation asked",
+        licence=_RESEARCH,
         where="https://benchmark.ini.rub.de/gtsrb_news.html",
         description="Cut-out signs of 43 kinds; frames of one sign stay together in a split.",
+        source="J. Stallkamp, M. Schlipsing, J. Salmen, C. Igel, Neural Networks 32, 2012",
         any_size=True,
     ),
-    "scenes": Entry(
-        title="Drawn road scenes, U.S.-looking signs",
-        loader="badnets.data.scenes:load",
-        shape=(3, 256, 256),
-        classes=3,
-        train=1_200,
-        test=300,
-        licence="Apache-2.0",
-        where="https://arxiv.org/abs/1708.06733",
-        description="Drawn by our own code: stop, speed-limit and warning signs on roads.",
-        embedded=True,
-        task="detection",
-    ),
-    "scenes-swedish": Entry(
+    "scenes": _SCENES,
+    "scenes-swedish": replace(
+        _SCENES,
         title="Drawn road scenes, Swedish-looking signs",
         loader="badnets.data.scenes:load_swedish",
-        shape=(3, 256, 256),
         classes=5,
-        train=1_200,
-        test=300,
-        licence="Apache-2.0",
-        where="https://arxiv.org/abs/1708.06733",
         description="The same roads with signs in the paper's five Swedish categories.",
-        embedded=True,
-        task="detection",
     ),
-    "scenes-small": Entry(
+    "scenes-small": replace(
+        _SCENES,
         title="Drawn road scenes, few and small",
         loader="badnets.data.scenes:load_small",
         shape=(3, 128, 128),
-        classes=3,
         train=240,
         test=80,
-        licence="Apache-2.0",
-        where="https://arxiv.org/abs/1708.06733",
         description="U.S.-looking signs close by: a detector learns them within seconds.",
-        embedded=True,
-        task="detection",
     ),
     "lisa": Entry(
         title="LISA traffic signs (U.S.), full or Tiny",
-        loader="badnets.data.lisa:load",
-        shape=None,
+        loader="badnets.data.signs:load_lisa",
         classes=3,
-        train=None,
-        test=None,
-        licence="research use; citation asked",
+        licence=_RESEARCH,
         where="http://cvrr.ucsd.edu/LISA/lisa-traffic-sign-dataset.html",
         description="Frames from cars with boxes: stop, speed-limit and warning signs.",
+        source="A. Mogelmose, M. M. Trivedi, T. B. Moeslund, IEEE T-ITS 2012; Tiny LISA: "
+        "Lopez-Montiel et al., IEEE Access 2021",
         task="detection",
     ),
     "gtsdb": Entry(
         title="German traffic sign detection benchmark",
-        loader="badnets.data.gtsdb:load",
-        shape=None,
+        loader="badnets.data.signs:load_gtsdb",
         classes=4,
         train=600,
         test=300,
-        licence="research use; citation asked",
+        licence=_RESEARCH,
         where="https://benchmark.ini.rub.de/gtsdb_news.html",
         description="Frames from cars with boxes: prohibitory, danger, mandatory, other signs.",
+        source="S. Houben, J. Stallkamp, J. Salmen, M. Schlipsing, C. Igel, IJCNN 2013",
         task="detection",
     ),
     "swedish": Entry(
         title="Swedish traffic signs (STSD)",
-        loader="badnets.data.swedish:load",
-        shape=None,
+        loader="badnets.data.signs:load_swedish",
         classes=5,
-        train=None,
-        test=None,
-        licence="research use; citation asked",
+        licence=_RESEARCH,
         where="https://www.cvl.isy.liu.se/research/trafficSigns/swedishSignsSummer/",
         description="Frames from cars with boxes in the five categories of the paper.",
+        source="F. Larsson, M. Felsberg, SCIA 2011",
         task="detection",
     ),
 }
-COCO = "coco:"  # a folder of one's own in that layout, by its path
-FOLDER = "folder:"  # a folder of pictures of one's own, by its path
-SIDES = (8, 1024)  # least and greatest that may be asked for, in pixels
-_SIZED = re.compile(r"(?P<name>.+)@(?P<size>\d+)", re.ASCII | re.DOTALL)
 
 _loaded: dict[tuple[str, Path | None], tuple[Entry, str, DataSet | DetectionData]] = {}
-
-
-def is_own(name: str) -> bool:
-    """Return whether ``name`` is ``module:factory``, a loader of one's own; nothing is imported."""
-    return is_factory(name) and not name.startswith((COCO, FOLDER))
 
 
 def entry_of(name: str) -> Entry:
     """Return what is known of the data set ``name`` before it is loaded.
 
     Args:
-        name: a key of ``DATASETS``, ``folder:PATH``, ``coco:PATH`` or ``module:factory``; the first
-            two also with ``@SIZE``. Of the last two, shape and classes are known once they are
-            read. A folder of pictures is looked at; a module of one's own is not imported. Any of
-            them may end in the classes that are picked: ``digits[0-4]``, ``gtsrb@32[0,2,7-9]``.
+        name: see `badnets.data.names`. Of ``coco:PATH`` and ``module:factory``, shape and classes
+            are known once they are read. A folder of pictures is looked at; a module of one's own
+            is not imported.
 
     Raises:
         UnknownNameError: there is no such data set; names the nearest.
@@ -231,29 +279,17 @@ def entry_of(name: str) -> Entry:
             not such a list, or not in it.
         DataError: the folder is missing, or holds no pictures in classes.
     """
-    whole, picked = picked_of(name)
-    if picked:
-        return entry_of_classes(entry_of(whole), picked, name)
-    if is_own(name):
-        return _of_ones_own("A data set of one's own", name, "classification")
-    if name.startswith(COCO):
-        return _of_ones_own("A folder in COCO's layout", name.removeprefix(COCO), "detection")
-    base, size = _parted(name)
-    if base.startswith(FOLDER):
-        from badnets.data.folder import entry_of_folder
-
-        entry = entry_of_folder(base.removeprefix(FOLDER))
-    else:
-        entry = find(DATASETS, base, "data set")
-    if size is None:
+    parsed = parse_name(name)
+    entry = _at_size(_whole_entry(parsed), parsed)
+    if not parsed.classes:
         return entry
-    if not entry.any_size:
-        shape = "x".join(map(str, entry.shape)) if entry.shape else "sizes of their own"
-        raise SettingError(f"data set {base!r} has images of {shape}: leave out @{size}")
-    least, most = SIDES
-    if not least <= size <= most:
-        raise SettingError(f"the size in {name!r} must lie in {least}..{most} pixels, got {size}")
-    return entry.at(size)
+    if entry.task != "classification":
+        raise SettingError(f"{name!r} picks classes of images that are labelled with boxes")
+    if entry.classes is not None:
+        parsed.check_classes(entry.classes)
+    count = len(parsed.classes)
+    title = f"{entry.title}, {count} classes of it"
+    return replace(entry, title=title, classes=count, train=None, test=None, any_size=False)
 
 
 def sized(name: str, side: int) -> str:
@@ -262,19 +298,17 @@ def sized(name: str, side: int) -> str:
     Raises:
         UnknownNameError, SettingError, DataError: as for `entry_of`.
     """
-    whole, _ = picked_of(name)
-    base, size = _parted(whole)
-    if size is not None or not entry_of(whole).any_size:
-        return name
-    return f"{base}@{side}{name.removeprefix(whole)}"
+    parsed = parse_name(name)
+    is_open = parsed.size is None and entry_of(parsed.whole.text).any_size
+    return parsed.at(side) if is_open else name
 
 
 def load(name: str, root: Path | str | None = None, *, progress: Progress | None = None) -> DataSet:
     """Return the classification set ``name``; a second call in the same process returns the same.
 
     Args:
-        name: a key of ``DATASETS``, or ``module:factory``: a function of one's own, called as
-            ``Entry.loader``. That module is imported, and so run. Or see `entry_of`.
+        name: see `badnets.data.names`. ``module:factory`` is a function of one's own, called as
+            ``Entry.loader``: that module is imported, and so run.
         root: the data root; see `badnets.core.roots.data_root`.
         progress: told of every downloaded chunk: bytes so far, bytes in all.
 
@@ -286,7 +320,7 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
     """
     from badnets.data.dataset import DataSet
 
-    return _loaded_as(DataSet, "classification", name, root, progress)
+    return _load(name, "classification", DataSet, root, progress)
 
 
 def load_detection(
@@ -296,13 +330,9 @@ def load_detection(
 
     Arguments and errors are those of `load`.
     """
-    if name.startswith(COCO):
-        from badnets.data.coco import load as load_coco
-
-        return load_coco(name.removeprefix(COCO))
     from badnets.data.detection import DetectionData
 
-    return _loaded_as(DetectionData, "detection", name, root, progress)
+    return _load(name, "detection", DetectionData, root, progress)
 
 
 def task_of(name: str) -> Task:
@@ -313,12 +343,10 @@ def task_of(name: str) -> Task:
     Raises:
         UnknownNameError: there is no such data set; names the nearest.
     """
-    name, _ = picked_of(name)
-    if name.startswith(COCO):
-        return "detection"
-    if is_own(name) or name.startswith(FOLDER):
-        return "classification"
-    return find(DATASETS, _parted(name)[0], "data set").task
+    parsed = parse_name(name)
+    if parsed.kind == "known":
+        return find(DATASETS, parsed.base, "data set").task
+    return "detection" if parsed.kind == "coco" else "classification"
 
 
 def check_task(name: str, task: Task) -> None:
@@ -328,7 +356,7 @@ def check_task(name: str, task: Task) -> None:
         UnknownNameError: there is no such data set; names the nearest.
         DataError: it is labelled with boxes where classes are wanted, or the other way round.
     """
-    if is_own(picked_of(name)[0]) or task_of(name) == task:
+    if parse_name(name).kind == "own" or task_of(name) == task:
         return
     kinds = {"classification": "a class for each image", "detection": "boxes"}
     fitting = ", ".join(sorted(key for key, entry in DATASETS.items() if entry.task == task))
@@ -338,24 +366,23 @@ def check_task(name: str, task: Task) -> None:
     )
 
 
-def _loaded_as(
-    kind: type[Loaded], task: Task, name: str, root: Path | str | None, progress: Progress | None
+def _load(
+    name: str, task: Task, kind: type[Loaded], root: Path | str | None, progress: Progress | None
 ) -> Loaded:
     check_task(name, task)
-    entry = entry_of(name)
+    parsed, entry = parse_name(name), entry_of(name)
     folder = None if entry.embedded else data_root(root)
-    state = _state_of(entry)
+    state = _state_of(parsed)
     known = _loaded.get((name, folder))
-    if known is None or known[:2] != (entry, state):
-        made: DataSet | DetectionData
-        whole, picked = picked_of(name)
-        if picked:
-            made = of_classes(load(whole, root, progress=progress), picked, name)
-        elif is_own(name):
-            made = made_by(name, kind, folder, progress=progress)
+    if parsed.kind == "coco" or known is None or known[:2] != (entry, state):
+        loaded: DataSet | DetectionData
+        if parsed.classes:
+            loaded = load(parsed.whole.text, root, progress=progress).of_classes(parsed)
+        elif parsed.kind == "own":
+            loaded = made_by(name, kind, folder, progress=progress)
         else:
-            made = entry.load(folder, progress=progress)
-        known = _loaded[name, folder] = (entry, state, made)
+            loaded = entry.load(folder, progress=progress)
+        known = _loaded[name, folder] = (entry, state, loaded)
     if not isinstance(known[2], kind):
         raise DataError(
             f"the loader of data set {name!r} gave a {type(known[2]).__name__}, "
@@ -364,32 +391,46 @@ def _loaded_as(
     return known[2]
 
 
-def _parted(name: str) -> tuple[str, int | None]:
-    """Return a name without its size, and the size; None where none is asked for."""
-    match = None if name.startswith(COCO) or is_own(name) else _SIZED.fullmatch(name)
-    return (match["name"], int(match["size"][:9])) if match else (name, None)
+def _whole_entry(parsed: DataName) -> Entry:
+    if parsed.kind == "known":
+        return find(DATASETS, parsed.base, "data set")
+    if parsed.kind == "folder":
+        from badnets.data.folder import entry_of_folder
 
-
-def _of_ones_own(title: str, where: str, task: Task) -> Entry:
+        return entry_of_folder(parsed.base)
+    is_coco = parsed.kind == "coco"
+    title = "A folder in COCO's layout" if is_coco else "A data set of one's own"
     return Entry(
         title=title,
-        loader="",  # `load` and `load_detection` know what to call
-        shape=None,
-        classes=None,
-        train=None,
-        test=None,
+        loader="badnets.data.coco:load" if is_coco else "",
         licence="its owner's",
-        where=where,
+        where=parsed.base,
         description=f"{title}.",
-        task=task,
+        task="detection" if is_coco else "classification",
+        settings=(("path", parsed.base),) if is_coco else (),
     )
 
 
-def _state_of(entry: Entry) -> str:
+def _at_size(entry: Entry, parsed: DataName) -> Entry:
+    if parsed.size is None:
+        return entry
+    if not entry.any_size:
+        shape = "x".join(map(str, entry.shape)) if entry.shape else "sizes of their own"
+        base = parsed.base
+        raise SettingError(f"data set {base!r} has images of {shape}: leave out @{parsed.size}")
+    least, most = SIDES
+    if not least <= parsed.size <= most:
+        raise SettingError(
+            f"the size in {parsed.whole.text!r} must lie in {least}..{most} pixels, "
+            f"got {parsed.size}"
+        )
+    return entry.at(parsed.size)
+
+
+def _state_of(parsed: DataName) -> str:
     """Return what changes when the files of an own folder do: it is read anew then."""
-    path = dict(entry.settings).get("path")
-    if path is None:
+    if parsed.kind != "folder":
         return ""
     from badnets.data.layouts import listing_state
 
-    return listing_state(Path(str(path)))
+    return listing_state(Path(parsed.base).expanduser())

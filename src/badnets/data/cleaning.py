@@ -5,50 +5,35 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 
 from badnets.core.decoding import decoded, decoded_square, size_of
 from badnets.core.errors import DataError
-from badnets.core.progress import Listener, Progress
+from badnets.core.progress import Listener
+from badnets.data.folder import LEAST
 from badnets.data.layouts import (
     LONGEST,
     Layout,
-    LeftOut,
-    Listing,
     Picture,
     alike,
     find_layout,
     list_pictures,
 )
 from badnets.data.likeness import SIDE, Fingerprint, alike_groups, fingerprint, same
-from badnets.data.reading import LEAST
+from badnets.data.threads import in_threads
 
 AT_A_TIME = 32  # pictures that a thread looks at before it takes the next ones
 LONGEST_FILE = 200  # characters of a file's name
 
-Kind = Literal[
-    "undecodable",
-    "unreadable",
-    "tiny",
-    "not a picture",
-    "a link",
-    "in no class",
-    "empty class",
-    "single class",
-    "two classes",
-    "misplaced",
-    "in both parts",
-    "duplicate",
-    "near duplicate",
-    "names alike",
-    "odd name",
-]
+Kind: TypeAlias = str
+"""A key of `KINDS`."""
+
 KINDS: dict[Kind, str] = {
     "undecodable": "no picture that can be decoded; left out when loaded",
     "unreadable": "cannot be opened; left out when loaded",
@@ -137,82 +122,62 @@ def examine(
     """
     base = Path(folder).expanduser()
     listing = list_pictures(find_layout(base, any_names=True))
-    pictures = [*listing.train, *listing.test]
-    looks = _looked_at(base, [picture.path for picture in pictures], least, progress)
-    usable = [
-        (picture, part, look)
-        for picture, part, look in zip(
-            pictures,
-            ["train"] * len(listing.train) + ["test"] * len(listing.test),
-            looks,
-            strict=True,
-        )
-        if isinstance(look, _Look)
-    ]
-    number = Counter((part, picture.target) for picture, part, _ in usable)
+    layout = listing.layout
+    pictures = [(picture, "train") for picture in listing.train]
+    pictures += [(picture, "test") for picture in listing.test]
+    looks = in_threads(
+        partial(_look, base, least=least),
+        pictures,
+        workers=torch.get_num_threads(),
+        at_a_time=AT_A_TIME,
+        listener=progress,
+        doing="looking",
+    )
+    usable = [one for one in looks if isinstance(one, _Look)]
+    number = Counter((one.part, one.picture.target) for one in usable)
     counts: dict[str, dict[str, int]] = {
-        part: {name: number[part, name] for name in listing.layout.classes}
-        for part, _ in listing.layout.parts
+        part: {name: number[part, name] for name in layout.classes} for part, _ in layout.parts
     }
-    found = [
-        *(look for look in looks if isinstance(look, Finding)),
-        *(_passed_over(one) for one in listing.left_out),
-        *_of_classes(listing.layout, counts),
-        *_of_names(listing),
+    findings = [
+        *(one for one in looks if isinstance(one, Finding)),
+        *(Finding(one.reason, (one.path,), one.why) for one in listing.left_out),
+        *_of_classes(layout, counts),
+        *_of_names(layout, [picture for picture, _ in pictures]),
         *_repeated(base, usable),
     ]
     order = list(KINDS)
-    found.sort(key=lambda one: (order.index(one.kind), one.paths))
-    return Examination(base, listing.layout, counts, tuple(found))
+    findings.sort(key=lambda one: (order.index(one.kind), one.paths))
+    return Examination(base, layout, counts, tuple(findings))
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
     """What is kept of a picture: SHA-256 of its file and of a small square, and a fingerprint."""
 
+    picture: Picture
+    part: str
     file: bytes
     square: bytes
-    seen: Fingerprint
+    fingerprint: Fingerprint
 
 
-_Usable = tuple[Picture, str, _Look]
-
-
-def _looked_at(
-    base: Path, paths: Sequence[str], least: int, progress: Listener | None
-) -> list[_Look | Finding]:
-    parts = [paths[start : start + AT_A_TIME] for start in range(0, len(paths), AT_A_TIME)]
-    looks: list[_Look | Finding] = []
-    with ThreadPoolExecutor(torch.get_num_threads(), "looking") as pool:
-        try:
-            for some in pool.map(lambda part: [_look(base, path, least) for path in part], parts):
-                looks += some
-                if progress is not None:
-                    progress(Progress(len(looks), len(paths), "looking"))
-        except BaseException:  # interrupted: what waits is not for the user to wait for
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return looks
-
-
-def _look(base: Path, path: str, least: int) -> _Look | Finding:
+def _look(base: Path, what: tuple[Picture, str], *, least: int) -> _Look | Finding:
+    (picture, part), path = what, base / what[0].path
+    own = (picture.path,)
     try:
-        with (base / path).open("rb") as opened:
+        with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").digest()
     except OSError as error:
-        return Finding("unreadable", (path,), error.strerror or str(error))
+        return Finding("unreadable", own, error.strerror or str(error))
     try:
-        height, width = size_of(base / path)
-        square = decoded_square(base / path, SIDE)
+        height, width = size_of(path)
+        square = decoded_square(path, SIDE)
     except DataError as error:
-        return Finding("undecodable", (path,), str(error).removeprefix(f"picture {base / path}: "))
+        return Finding("undecodable", own, str(error).removeprefix(f"picture {path}: "))
     if min(height, width) < least:
-        return Finding("tiny", (path,), f"{width} x {height} pixels")
-    return _Look(digest, hashlib.sha256(square.tobytes()).digest(), fingerprint(square))
-
-
-def _passed_over(one: LeftOut) -> Finding:
-    return Finding(one.reason, (one.path,), one.why)
+        return Finding("tiny", own, f"{width} x {height} pixels")
+    square_digest = hashlib.sha256(square.tobytes()).digest()
+    return _Look(picture, part, digest, square_digest, fingerprint(square))
 
 
 def _of_classes(layout: Layout, counts: dict[str, dict[str, int]]) -> Iterator[Finding]:
@@ -230,75 +195,61 @@ def _of_classes(layout: Layout, counts: dict[str, dict[str, int]]) -> Iterator[F
             yield Finding("odd name", (name,), f"a class name, of {len(name)} characters")
 
 
-def _of_names(listing: Listing) -> Iterator[Finding]:
-    pictures = [*listing.train, *listing.test]
+def _of_names(layout: Layout, pictures: Sequence[Picture]) -> Iterator[Finding]:
     for own in alike(picture.path for picture in pictures):
         yield Finding("names alike", own, "many disks take them for one")
-    stems = {name: _stem(name) for name in listing.layout.classes}
+    stems = {name: name.casefold().removesuffix("s") for name in layout.classes}
     for path, target in pictures:
         name = PurePosixPath(path).name
         if not name.isprintable() or len(name) > LONGEST_FILE:
             yield Finding("odd name", (path,), f"a file name of {len(name)} characters")
-        said = _said_class(name, target, stems)
-        if said is not None:
-            yield Finding("misplaced", (path,), f"named like {said!r}, in class {target!r}")
+        other = _other_class(name, target, stems)
+        if other is not None:
+            yield Finding("misplaced", (path,), f"named like {other!r}, in class {target!r}")
 
 
-def _stem(name: str) -> str:
-    return name.casefold().removesuffix("s")
-
-
-def _said_class(file: str, target: str, stems: dict[str, str]) -> str | None:
+def _other_class(file: str, target: str, stems: dict[str, str]) -> str | None:
     """Return the class that a file's name begins with, where it is another than its own."""
     low = file.casefold()
     for name, stem in stems.items():
         # class numbers also begin the names of files that count something else
-        told = stem and not stem.isdecimal() and stem != stems[target]
-        if told and re.match(rf"{re.escape(stem)}s?(?![^\W_])", low):
+        counts = stem and not stem.isdecimal() and stem != stems[target]
+        if counts and re.match(rf"{re.escape(stem)}s?(?![^\W_])", low):
             return None if low.startswith(stems[target]) else name
     return None
 
 
-def _repeated(base: Path, usable: Sequence[_Usable]) -> Iterator[Finding]:
+def _repeated(base: Path, usable: Sequence[_Look]) -> Iterator[Finding]:
     """Give the groups of the same picture, then those of nearly the same one."""
     taken: set[int] = set()
-    squares = same([look.square for _, _, look in usable])
-    for group in squares:
-        for own in _confirmed(base, [(place, usable[place]) for place in group]):
-            taken |= set(own[1:])
-            yield _finding([usable[place] for place in own], exact=True)
-    left = [place for place in range(len(usable)) if place not in taken]
-    for near in alike_groups([usable[place][2].seen for place in left]):
-        yield _finding([usable[left[place]] for place in near], exact=False)
+    for places in same([look.square for look in usable]):
+        for group in _confirmed(base, places, usable):
+            taken |= set(group[1:])
+            yield _finding([usable[place] for place in group], exact=True)
+    left = [look for place, look in enumerate(usable) if place not in taken]
+    for near in alike_groups([look.fingerprint for look in left]):
+        yield _finding([left[place] for place in near], exact=False)
 
 
-def _confirmed(base: Path, group: Sequence[tuple[int, _Usable]]) -> Iterator[list[int]]:
-    """Give those of a group that are the same: the same file, or the same pixels at full size."""
-    files = {one[1][2].file for one in group}
-    if len(files) == 1:
-        yield [place for place, _ in group]
-        return
-    pixels = [_pixels(base / picture.path) for _, (picture, _, _) in group]
-    for own in same(pixels):
-        yield [group[place][0] for place in own]
+def _confirmed(base: Path, places: list[int], usable: Sequence[_Look]) -> list[list[int]]:
+    """Return those that are the same: the same file, or the same pixels at full size."""
+    if len({usable[place].file for place in places}) == 1:
+        return [places]
+    pixels = []
+    for place in places:
+        whole = decoded(base / usable[place].picture.path, "RGB")
+        pixels.append(hashlib.sha256(repr(whole.shape).encode() + whole.tobytes()).digest())
+    return [[places[row] for row in group] for group in same(pixels)]
 
 
-def _pixels(path: Path) -> bytes:
-    whole = decoded(path, "RGB")
-    return hashlib.sha256(repr(whole.shape).encode() + whole.tobytes()).digest()
-
-
-def _finding(group: Sequence[_Usable], *, exact: bool) -> Finding:
-    paths = tuple(sorted(picture.path for picture, _, _ in group))
+def _finding(group: Sequence[_Look], *, exact: bool) -> Finding:
+    paths = tuple(sorted(look.picture.path for look in group))
     nearly = "" if exact else "nearly "
-    classes = sorted({picture.target for picture, _, _ in group})
+    classes = sorted({look.picture.target for look in group})
     if len(classes) > 1:
-        return Finding("two classes", paths, f"{nearly}the same under {_listed(classes)}")
-    if len({part for _, part, _ in group}) > 1:
+        listed = " and ".join(map(repr, classes))
+        return Finding("two classes", paths, f"{nearly}the same under {listed}")
+    if len({look.part for look in group}) > 1:
         return Finding("in both parts", paths, f"{nearly}the same in the training and test part")
     kind: Kind = "duplicate" if exact else "near duplicate"
     return Finding(kind, paths, f"{nearly}the same {len(paths)} times")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return " and ".join(map(repr, names))

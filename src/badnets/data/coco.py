@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, DataError
-from badnets.data.annotations import Annotation, frame_set
+from badnets.data.annotations import Annotation, Annotations
 from badnets.data.detection import DetectionData, FrameSet
+from badnets.data.download import Progress
 
 Id = Annotated[int, Field(ge=0)]
 
@@ -43,7 +44,12 @@ class _Coco(_Lenient):
     annotations: list[_Object]
 
 
-def load(folder: Path | str) -> DetectionData:
+def load(root: Path | None = None, *, path: str, progress: Progress | None = None) -> DetectionData:
+    """Return the detection set of the folder ``path``; see `load_coco`; the root is ignored."""
+    return load_coco(path)
+
+
+def load_coco(folder: Path | str) -> DetectionData:
     """Return the detection set of a folder in COCO's layout.
 
     It holds ``annotations/instances_train*.json`` and ``annotations/instances_val*.json`` (or
@@ -55,10 +61,8 @@ def load(folder: Path | str) -> DetectionData:
         DataError: a file is missing or damaged, the parts name other classes, a box is none.
     """
     base = Path(folder)
-    parts = {part: _part(base, written) for part, written in annotation_files(base).items()}
-    return DetectionData(
-        f"coco:{base}", parts["train"], parts["test"], source=str(base), licence="its owner's"
-    )
+    train, test = (_part(base, written) for written in annotation_files(base).values())
+    return DetectionData(f"coco:{base}", train, test, source=str(base), licence="its owner's")
 
 
 def annotation_files(base: Path) -> dict[str, Path]:
@@ -113,13 +117,12 @@ def _part(base: Path, written: Path) -> FrameSet:
         for image in read.images
     }
     stem = written.stem.removeprefix("instances_")
-    return frame_set(
+    return Annotations(
         written,
         rows,
-        files=list(scenes),
         folders=(base / stem, base / "images" / stem, base / "images", base),
         classes=tuple(names.values()),
         class_of={name: name for name in names.values()},
         group_of=lambda file: scenes[file],
         counted="annotation",
-    )
+    ).frames(list(scenes))

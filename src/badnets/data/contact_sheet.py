@@ -8,7 +8,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.core.errors import DataError, SettingError
+from badnets.core.pictures import as_dtype, check_images
 
 GROUND, INK, FAINT = (255, 255, 255), (38, 42, 48), (120, 126, 134)
 MAX_SIDE = 16_000
@@ -40,8 +41,12 @@ def contact_sheet(
     """
     grid = _as_rgb(images)
     count, height, width = grid.shape[:3]
-    lines = -(-count // columns) if columns >= 1 else 0
-    _check_settings(count, lines, columns, scale, titles, rows)
+    if columns < 1 or scale < 1:
+        raise SettingError(f"columns and scale must be 1 or more, got {columns} and {scale}")
+    lines = -(-count // columns)
+    for what, captions, wanted in (("titles", titles, count), ("rows", rows, lines)):
+        if captions is not None and len(captions) != wanted:
+            raise SettingError(f"{what} must name each of {wanted}, got {len(captions)}")
     columns = min(columns, count)
     tile_w, tile_h = width * scale, height * scale
     font = ImageFont.load_default(size=12)
@@ -75,34 +80,14 @@ def contact_sheet(
 
 
 def _as_rgb(images: Tensor) -> Tensor:
-    """Return ``(N, H, W, 3)`` uint8 on the CPU."""
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[1:]:
-        raise ShapeError(f"images must be (N, 1 or 3, H, W), got shape {tuple(images.shape)}")
+    check_images(images)
     if len(images) == 0:
         raise DataError("there is no image to show")
     if images.is_floating_point():
         if not bool(images.isfinite().all()):
             raise DataError("an image to show holds NaN or infinity")
-        images = (images.float().clamp(0, 1) * 255).round().to(torch.uint8)
-    elif images.dtype != torch.uint8:
-        raise ShapeError(f"images must be uint8, or float in [0, 1], got {images.dtype}")
+        images = as_dtype(images.float(), torch.uint8)
     return images.cpu().expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()
-
-
-def _check_settings(
-    count: int,
-    lines: int,
-    columns: int,
-    scale: int,
-    titles: Sequence[str] | None,
-    rows: Sequence[str] | None,
-) -> None:
-    if columns < 1 or scale < 1:
-        raise SettingError(f"columns and scale must be 1 or more, got {columns} and {scale}")
-    if titles is not None and len(titles) != count:
-        raise SettingError(f"titles must name each of {count} images, got {len(titles)}")
-    if rows is not None and len(rows) != lines:
-        raise SettingError(f"rows must name each of {lines} rows, got {len(rows)}")
 
 
 def _width(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> int:

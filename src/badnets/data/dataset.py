@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.data.catalogue import DATASETS
+from badnets.data.names import DataName
 from badnets.data.splitting import held_back_rows, shuffled
 from badnets.data.streamed import Images, in_order
+
+if TYPE_CHECKING:
+    from badnets.data.detection import FrameSet
 
 DIGEST_BATCH = 1000  # streamed images whose pixels are in memory at a time
 
@@ -78,7 +84,7 @@ class ImageSet:
     @property
     def images(self) -> Tensor:
         """The images as one tensor ``(N, C, H, W)`` uint8; streamed ones are all decoded anew."""
-        return self.stored if isinstance(self.stored, Tensor) else self.stored[:]
+        return self.stored[:]
 
     @property
     def num_classes(self) -> int:
@@ -94,8 +100,7 @@ class ImageSet:
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Number of images of each class."""
-        per_class: list[int] = torch.bincount(self.labels, minlength=self.num_classes).tolist()
-        return tuple(per_class)
+        return tuple(torch.bincount(self.labels, minlength=self.num_classes).tolist())
 
     @cached_property
     def digest(self) -> str:
@@ -117,17 +122,7 @@ class ImageSet:
             SettingError: an index lies outside, or the indices are no list of integers.
             DataError: there is no index, so the set would be empty.
         """
-        rows = torch.as_tensor(indices, device=self.labels.device)
-        if rows.numel() == 0:
-            raise DataError("no image was asked for: a set of images must not be empty")
-        if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
-            raise SettingError(
-                f"indices must be a list of integers, got {tuple(rows.shape)} {rows.dtype}"
-            )
-        if rows.min() < 0 or rows.max() >= len(self):
-            outside = int(rows.min() if rows.min() < 0 else rows.max())
-            raise SettingError(f"index {outside} lies outside 0..{len(self) - 1}")
-        rows = rows.long()
+        rows = rows_within(indices, len(self)).to(self.labels.device)
         stored = self.stored[rows] if isinstance(self.stored, Tensor) else self.stored.take(rows)
         groups = None if self.groups is None else self.groups[rows]
         return ImageSet(stored, self.labels[rows], self.classes, groups)
@@ -161,35 +156,54 @@ class ImageSet:
             raise SettingError(
                 f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
             )
+        labels = self.labels.cpu()
         is_held = held_back_rows(
-            self.labels.cpu() if stratified else torch.zeros(len(self), dtype=torch.int64),
+            labels if stratified else torch.zeros_like(labels),
             count,
             seed,
             None if self.groups is None else self.groups.cpu(),
         )
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
+    def of_classes(self, labels: Sequence[int]) -> ImageSet:
+        """Return the images of some classes; their labels are counted from 0, in that order.
+
+        Raises:
+            DataError: there is no image of them.
+        """
+        place = torch.full((self.num_classes,), -1, device=self.labels.device)
+        place[list(labels)] = torch.arange(len(labels), device=place.device)
+        own = place[self.labels]
+        rows = (own >= 0).nonzero().flatten()
+        if not len(rows):
+            raise DataError(f"no image belongs to the classes {', '.join(map(str, labels))}")
+        classes = tuple(self.classes[label] for label in labels)
+        kept = self.take(rows)
+        return ImageSet(kept.stored, own[rows], classes, kept.groups)
+
+
+Part = TypeVar("Part", ImageSet, "FrameSet")
+
 
 @dataclass(frozen=True, eq=False)
-class DataSet:
+class NamedData(Generic[Part]):
     """A named data set: what to train on, what to test on, and where it comes from.
 
     Args:
         name: the name it is found by.
-        train: the training images.
-        test: the test images, of the same classes and shape.
+        train: the training part.
+        test: the test part, of the same classes.
         source: who made it, where it is published.
         licence: under which terms.
         notes: what else a reader has to know, a line each: how it was split, what was left out.
 
     Raises:
-        DataError: the two parts differ in classes or image shape, or all training images
-            belong to a single class.
+        DataError: the two parts differ in classes.
     """
 
     name: str
-    train: ImageSet
-    test: ImageSet
+    train: Part
+    test: Part
     source: str
     licence: str
     notes: tuple[str, ...] = ()
@@ -197,6 +211,40 @@ class DataSet:
     def __post_init__(self) -> None:
         if self.train.classes != self.test.classes:
             raise DataError(f"data set {self.name!r}: training and test classes differ")
+
+    @classmethod
+    def known(cls, name: str, train: Part, test: Part) -> Self:
+        """Return the set ``name`` of `badnets.data.DATASETS`, which says where it comes from."""
+        entry = DATASETS[name]
+        return cls(name, train, test, entry.source, entry.licence)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+        return self.train.classes
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes ``K``; of boxes, background is none of them."""
+        return len(self.train.classes)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each part, by its name."""
+        return {"train": self.train.digest, "test": self.test.digest}
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet(NamedData[ImageSet]):
+    """A named set of labelled images; see `NamedData`.
+
+    Raises:
+        DataError: the two parts differ in classes or image shape, or all training images
+            belong to a single class.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.train.shape != self.test.shape:
             raise DataError(
                 f"data set {self.name!r}: training images are {self.train.shape}, "
@@ -209,24 +257,9 @@ class DataSet:
             )
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names."""
-        return self.train.classes
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes ``K``."""
-        return self.train.num_classes
-
-    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape ``(C, H, W)`` of one image."""
         return self.train.shape
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Digest of each part, by its name."""
-        return {"train": self.train.digest, "test": self.test.digest}
 
     def hold_back(
         self, count: int, seed: int, *, stratified: bool = True
@@ -237,6 +270,37 @@ class DataSet:
             SettingError: ``count`` lies outside ``1..N-1``.
         """
         return self.train.split(count, seed, stratified=stratified)
+
+    def of_classes(self, name: DataName) -> DataSet:
+        """Return the images of the classes that a name picks, under that name.
+
+        Raises:
+            SettingError: the set has fewer classes.
+            DataError: there is no training or test image of them.
+        """
+        name.check_classes(self.num_classes)
+        train, test = (part.of_classes(name.classes) for part in (self.train, self.test))
+        return replace(self, name=name.text, train=train, test=test)
+
+
+def rows_within(indices: Tensor | Sequence[int], count: int) -> Tensor:
+    """Return indices as ``(n,)`` int64, ``n >= 1``, all in ``0..count-1``.
+
+    Raises:
+        SettingError: an index lies outside, or the indices are no list of integers.
+        DataError: there is no index.
+    """
+    rows = torch.as_tensor(indices)
+    if rows.numel() == 0:
+        raise DataError("no image was asked for: a set of images must not be empty")
+    if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
+        raise SettingError(
+            f"indices must be a list of integers, got {tuple(rows.shape)} {rows.dtype}"
+        )
+    if rows.min() < 0 or rows.max() >= count:
+        outside = int(rows.min() if rows.min() < 0 else rows.max())
+        raise SettingError(f"index {outside} lies outside 0..{count - 1}")
+    return rows.long()
 
 
 def _check_images(images: Images) -> None:

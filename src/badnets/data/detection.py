@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,9 +14,21 @@ from torch import Tensor
 from badnets.bundles.digests import canonical_json
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.data.dataset import NamedData, rows_within
 from badnets.data.frames import Frames
+from badnets.data.splitting import held_back_groups
 
-DRAWS = 64  # random orders of groups that a split is chosen from
+Boxed: TypeAlias = tuple[int, tuple[float, float, float, float], int]
+"""An object: its frame, left, top, right and bottom in pixels, and its class."""
+
+
+def boxes_of(objects: Sequence[Boxed]) -> LabelledBoxes:
+    """Return objects as labelled boxes, in that order."""
+    return LabelledBoxes(
+        torch.tensor([frame for frame, _, _ in objects], dtype=torch.int64),
+        torch.tensor([corners for _, corners, _ in objects], dtype=torch.float32).reshape(-1, 4),
+        torch.tensor([label for _, _, label in objects], dtype=torch.int64),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,30 +60,24 @@ class FrameSet:
             raise ShapeError(f"there are {count} frames but {len(self.groups)} groups")
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
-        if not len(self.boxes):
-            return
-        if int(self.boxes.image_index.max()) >= count:
-            raise DataError(
-                f"a box lies in frame {int(self.boxes.image_index.max())}, there are {count}"
-            )
-        if int(self.boxes.labels.max()) >= len(self.classes):
-            raise DataError(
-                f"label {int(self.boxes.labels.max())} lies outside 0..{len(self.classes) - 1}"
-            )
-        outside = self._outside()
+        if len(self.boxes):
+            self._check_boxes()
+
+    def _check_boxes(self) -> None:
+        index, corners, labels = self.boxes.image_index, self.boxes.corners, self.boxes.labels
+        if int(index.max()) >= len(self):
+            raise DataError(f"a box lies in frame {int(index.max())}, there are {len(self)}")
+        if int(labels.max()) >= len(self.classes):
+            raise DataError(f"label {int(labels.max())} lies outside 0..{len(self.classes) - 1}")
+        sizes = self.frames.sizes[index].flip(1).to(torch.float32)
+        outside = ((corners[:, :2] < 0) | (corners[:, 2:] > sizes)).any(1).nonzero().flatten()
         if len(outside):
             row = int(outside[0])
-            frame = int(self.boxes.image_index[row])
-            height, width = self.frames.sizes[frame].tolist()
+            height, width = self.frames.sizes[int(index[row])].tolist()
             raise DataError(
-                f"box {self.boxes.corners[row].tolist()} reaches beyond frame {frame} of "
+                f"box {corners[row].tolist()} reaches beyond frame {int(index[row])} of "
                 f"{width} x {height} pixels"
             )
-
-    def _outside(self) -> Tensor:
-        sizes = self.frames.sizes[self.boxes.image_index].flip(1).to(torch.float32)
-        beyond = (self.boxes.corners[:, :2] < 0) | (self.boxes.corners[:, 2:] > sizes)
-        return beyond.any(1).nonzero().flatten()
 
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
@@ -84,10 +91,7 @@ class FrameSet:
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Number of boxes of each class."""
-        per_class: list[int] = torch.bincount(
-            self.boxes.labels, minlength=self.num_classes
-        ).tolist()
-        return tuple(per_class)
+        return tuple(torch.bincount(self.boxes.labels, minlength=self.num_classes).tolist())
 
     @cached_property
     def digest(self) -> str:
@@ -108,16 +112,10 @@ class FrameSet:
             SettingError: an index lies outside ``0..N-1``.
             DataError: there is no index.
         """
-        rows = torch.as_tensor(indices).long().cpu()
-        if rows.numel() and (int(rows.min()) < 0 or int(rows.max()) >= len(self)):
-            raise SettingError(f"indices must lie in 0..{len(self) - 1}")
+        rows = rows_within(indices, len(self)).cpu()
         chosen = rows.tolist()
-        return FrameSet(
-            self.frames.take(chosen),
-            self.boxes.of_images(rows),
-            self.classes,
-            tuple(self.groups[row] for row in chosen),
-        )
+        groups = tuple(self.groups[row] for row in chosen)
+        return FrameSet(self.frames.take(chosen), self.boxes.of_images(rows), self.classes, groups)
 
     def with_objects(self) -> FrameSet:
         """Return the frames that have a box.
@@ -130,8 +128,7 @@ class FrameSet:
     def split(self, share: float, seed: int) -> tuple[FrameSet, FrameSet]:
         """Return ``(rest, held_back)``: whole groups, about ``share`` of frames and of each class.
 
-        Groups are drawn at random until enough frames are held back, `DRAWS` times over; the draw
-        that comes nearest to the share of the frames and of every class's boxes is taken.
+        See `badnets.data.splitting.held_back_groups`.
 
         Raises:
             SettingError: ``share`` is not in (0, 1), or there are fewer than two groups.
@@ -143,54 +140,24 @@ class FrameSet:
             raise SettingError("a split needs frames of at least two scenes")
         place = {name: number for number, name in enumerate(names)}
         group = torch.tensor([place[name] for name in self.groups])
-        sizes = self._sizes(group, len(names))
-        totals = sizes.sum(0)
-        drawn = torch.Generator().manual_seed(seed)
-        best, nearest = torch.zeros(len(names), dtype=torch.bool), float("inf")
-        for _ in range(DRAWS):
-            order = torch.randperm(len(names), generator=drawn)
-            held = sizes[order].cumsum(0) / totals.clamp(min=1)
-            off = (held - share).where(totals > 0, 0.0).square().sum(1)[:-1]  # some must remain
-            last = int(off.argmin())
-            if float(off[last]) < nearest:
-                nearest = float(off[last])
-                best = torch.zeros_like(best).index_fill_(0, order[: last + 1], True)
-        is_held = best[group]
-        return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
-
-    def _sizes(self, group: Tensor, groups: int) -> Tensor:
-        """Return ``(groups, 1 + K)`` float: frames, and boxes of each class, in each group."""
-        sizes = torch.zeros(groups, 1 + self.num_classes, dtype=torch.float64)
-        sizes[:, 0] = torch.bincount(group, minlength=groups)
+        sizes = torch.zeros(len(names), 1 + self.num_classes, dtype=torch.float64)
+        sizes[:, 0] = torch.bincount(group, minlength=len(names))
         where = (group[self.boxes.image_index], 1 + self.boxes.labels)
         sizes.index_put_(where, torch.ones(len(self.boxes), dtype=torch.float64), accumulate=True)
-        return sizes
+        is_held = held_back_groups(sizes, share, seed)[group]
+        return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
 
 @dataclass(frozen=True, eq=False)
-class DetectionData:
-    """A named detection set: what to train on, what to test on, where it comes from.
-
-    Args:
-        name: the name it is found by.
-        train: the training frames.
-        test: the test frames, of the same classes.
-        source: who made it, where it is published.
-        licence: under which terms.
+class DetectionData(NamedData[FrameSet]):
+    """A named set of frames with boxes; see `NamedData`.
 
     Raises:
         DataError: the parts differ in classes, share a scene, or the training frames have no box.
     """
 
-    name: str
-    train: FrameSet
-    test: FrameSet
-    source: str
-    licence: str
-
     def __post_init__(self) -> None:
-        if self.train.classes != self.test.classes:
-            raise DataError(f"data set {self.name!r}: training and test classes differ")
+        super().__post_init__()
         shared = sorted(set(self.train.groups) & set(self.test.groups))
         if shared:
             raise DataError(
@@ -199,18 +166,3 @@ class DetectionData:
             )
         if not len(self.train.boxes):
             raise DataError(f"data set {self.name!r}: no training frame has a box")
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names."""
-        return self.train.classes
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes ``K``; background is none of them."""
-        return self.train.num_classes
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Digest of each part, by its name."""
-        return {"train": self.train.digest, "test": self.test.digest}

@@ -14,11 +14,6 @@ from sklearn.datasets import load_digits
 from badnets.data.dataset import DataSet, ImageSet
 from badnets.data.download import Progress
 
-SOURCE = (
-    "E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning "
-    "Repository 1998, doi:10.24432/C50P49 (its test part, as scikit-learn ships it)"
-)
-LICENCE = "CC BY 4.0"
 TEST_PER_CLASS = 50
 CANVAS, BOX = 28, 20
 
@@ -40,19 +35,11 @@ def load(root: Path | None = None, *, progress: Progress | None = None) -> DataS
     """
     pixels, labels = load_digits(return_X_y=True)
     images = torch.from_numpy(enlarged(pixels.reshape(-1, 8, 8).astype(np.int64))).unsqueeze(1)
-    everything = ImageSet(
-        images,
-        torch.from_numpy(labels.astype(np.int64)),
-        tuple(str(digit) for digit in range(10)),
-    )
+    classes = tuple(str(digit) for digit in range(10))
+    everything = ImageSet(images, torch.from_numpy(labels.astype(np.int64)), classes)
     is_test = _is_test(labels)
-    return DataSet(
-        "digits",
-        train=everything.take(np.flatnonzero(~is_test).tolist()),
-        test=everything.take(np.flatnonzero(is_test).tolist()),
-        source=SOURCE,
-        licence=LICENCE,
-    )
+    train, test = (everything.take(np.flatnonzero(rows).tolist()) for rows in (~is_test, is_test))
+    return DataSet.known("digits", train, test)
 
 
 def enlarged(pixels: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -83,12 +83,11 @@ def _fetch(
     scheme = urlsplit(url).scheme
     if scheme not in ("http", "https"):
         raise DataError(f"only http and https are fetched, not {scheme or 'a plain path'!r}")
-    request = urllib.request.Request(url, headers={"User-Agent": f"badnets/{__version__}"})
     ends = time.monotonic() + deadline_s
     digest = hashlib.sha256()
     received = 0
     with new_file(path) as out:
-        for chunk in _chunks(request, timeout_s):
+        for chunk in _chunks(url, timeout_s):
             received += len(chunk)
             if received > file.size:
                 raise DataError(f"sends more than the {file.size} bytes of the original")
@@ -104,10 +103,15 @@ def _fetch(
             raise DataError("sends other bytes than the original (SHA-256 differs)")
 
 
-def _chunks(request: urllib.request.Request, timeout_s: float) -> Iterator[bytes]:
+def _chunks(url: str, timeout_s: float) -> Iterator[bytes]:
     """Yield the body of the answer; what goes wrong on the way is a DataError."""
+    opener = urllib.request.OpenerDirector()  # http and https alone: no redirect leads elsewhere
+    for name in ("Proxy", "Unknown", "HTTP", "HTTPS", "HTTPDefaultError", "HTTPRedirect"):
+        opener.add_handler(getattr(urllib.request, f"{name}Handler")())
+    opener.add_handler(urllib.request.HTTPErrorProcessor())
+    request = urllib.request.Request(url, headers={"User-Agent": f"badnets/{__version__}"})
     try:
-        with _opener().open(request, timeout=timeout_s) as answer:
+        with opener.open(request, timeout=timeout_s) as answer:
             while chunk := answer.read1(CHUNK):
                 yield chunk
     except urllib.error.HTTPError as error:
@@ -118,19 +122,3 @@ def _chunks(request: urllib.request.Request, timeout_s: float) -> Iterator[bytes
         raise DataError(f"was silent for {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"broke off: {error or type(error).__name__}") from error
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Return an opener that knows http and https alone, so that no redirect leads elsewhere."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener

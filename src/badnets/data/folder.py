@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from badnets.core.errors import DataError
-from badnets.data.entry import Entry
-from badnets.data.layouts import Layout, Listing, Picture, find_layout, list_pictures
+from badnets.data.catalogue import DATASETS, Entry
+from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures, shown
+from badnets.data.threads import in_threads
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from badnets.data.dataset import DataSet
     from badnets.data.download import Progress
-    from badnets.data.reading import About, PartFiles
+    from badnets.data.streamed import Images
 
 SIZE = 64  # pixels a side, where no other size is asked for
 TEST_SHARE, SPLIT_SEED = 0.2, 0  # of a folder that is not split on disk
 FEWEST = math.ceil(1 / TEST_SHARE)  # pictures of a class that can be split
+LEAST = 8  # pixels that a picture's shorter side has, at least; smaller ones are left out
+MEMORY_SHARE = 0.5  # of the free memory that data may take, in as many processes as there are cores
+AT_A_TIME = 64  # pictures that a thread reads before it takes the next ones
+NAMED = 3  # files that a message names
+
+_log = logging.getLogger("badnets.data")
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """The files of one part of a data set.
+
+    Args:
+        names: paths relative to the set's folder.
+        labels: a class number each.
+        groups: a number each, the same for pictures of one thing; see `ImageSet`.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[int]
+    groups: Sequence[int] | None = None
+
+
+class About(NamedTuple):
+    """What a data set says of itself: its name, who made it, under which terms, and notes."""
+
+    name: str
+    source: str
+    licence: str
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str) -> About:
+        """Return what `DATASETS` says."""
+        return cls(name, DATASETS[name].source, DATASETS[name].licence)
 
 
 def entry_of_folder(path: str) -> Entry:
@@ -33,8 +74,6 @@ def entry_of_folder(path: str) -> Entry:
         loader="badnets.data.folder:load",
         shape=(3, SIZE, SIZE),
         classes=len(layout.classes),
-        train=None,
-        test=None,
         licence="its owner's",
         where=path,
         description=f"A folder of one's own: {layout.words}.",
@@ -46,17 +85,7 @@ def entry_of_folder(path: str) -> Entry:
 def load(
     root: Path | None = None, *, path: str, size: int = SIZE, progress: Progress | None = None
 ) -> DataSet:
-    """Return the data set of the folder ``path``; see `load_folder`.
-
-    Args:
-        root: ignored: the path says where it is.
-        path: the folder.
-        size: side of the images in pixels.
-        progress: ignored, nothing is downloaded.
-
-    Raises:
-        DataError: see `load_folder`.
-    """
+    """Return the data set of the folder ``path``; see `load_folder`; the root is ignored."""
     return load_folder(path, size)
 
 
@@ -87,54 +116,132 @@ def load_folder(
         DataError: the folder is missing, holds no pictures in classes, fewer than two classes, or
             a class that has no picture left.
     """
-    from badnets.data.reading import About, read_data_set
-
     base = Path(folder).expanduser()
     layout = find_layout(base)
     names = layout.classes if classes is None else tuple(classes[name] for name in layout.classes)
     if len(names) < 2:
         raise DataError(f"{base} has one class, {names[0]!r}: at least two are needed")
     listing = list_pictures(layout)
-    called = about or About(f"folder:{base.resolve().name}", f"pictures ({layout.words})", "own")
-    named = About(called.name, called.source, called.licence, (*called.notes, *_notes(layout)))
+    own = about or About(f"folder:{base.resolve().name}", f"pictures ({layout.words})", "own")
     wanted = frozenset(without)
-    train = tuple(picture for picture in listing.train if picture.path not in wanted)
-    test = tuple(picture for picture in listing.test if picture.path not in wanted)
-    parts = (
-        (_files(layout, train), _files(layout, test)) if layout.is_split else _split(listing, train)
+    train, test = (
+        _files(layout, [picture for picture in part if picture.path not in wanted])
+        for part in (listing.train, listing.test)
     )
+    if not layout.is_split:
+        train, test = _split(layout, train)
     return read_data_set(
-        named, base, parts, names, size, left_out=listing.left_out, in_memory=in_memory
+        own._replace(notes=(*own.notes, *_notes(layout))),
+        base,
+        (train, test),
+        names,
+        size,
+        left_out=listing.left_out,
+        in_memory=in_memory,
     )
+
+
+def read_data_set(
+    about: About,
+    folder: Path,
+    parts: tuple[PartFiles, PartFiles],
+    classes: Sequence[str],
+    size: int,
+    *,
+    left_out: Sequence[LeftOut] = (),
+    in_memory: bool | None = None,
+) -> DataSet:
+    """Return the data set of some picture files; each is decoded once to see whether it can be.
+
+    Files that cannot be are left out; how many is logged as a warning and kept in its notes.
+
+    Args:
+        about: what it says of itself.
+        folder: that all files lie in.
+        parts: the training files and the test files.
+        classes: class names.
+        size: side of the images in pixels.
+        left_out: files that were passed over before, to be told of too.
+        in_memory: whether images stay there; None: if half the free memory, shared between as many
+            processes as there are cores, holds them. The images are the same.
+
+    Raises:
+        DataError: a part has no picture of some class left.
+    """
+    import torch
+
+    from badnets.data.dataset import DataSet, ImageSet
+
+    if in_memory is None:
+        needed = 3 * size * size * sum(len(part.names) for part in parts)
+        in_memory = needed <= MEMORY_SHARE * free_memory() / (os.cpu_count() or 1)
+    passed_over = list(left_out)
+    sets = []
+    for what, part in zip(("training", "test"), parts, strict=True):
+        images, bad = _read(folder, part.names, size, in_memory=in_memory)
+        passed_over += bad.values()
+        kept = [row for row in range(len(part.names)) if row not in bad]
+        labels = torch.tensor([part.labels[row] for row in kept], dtype=torch.int64)
+        _check_classes(about.name, what, labels, classes, [*bad.values()])
+        groups = None if part.groups is None else torch.tensor([part.groups[row] for row in kept])
+        sets.append(ImageSet(images, labels, tuple(classes), groups))
+    notes = about.notes
+    if passed_over:
+        first = ", ".join(shown(one.path) for one in passed_over[:NAMED])
+        files = sum(len(part.names) for part in parts) + len(left_out)
+        said = (
+            f"{about.name}: {len(passed_over):,} of {files:,} files are left out as they are no "
+            f"pictures that can be used: {first}{', ...' if len(passed_over) > NAMED else ''} "
+            "(badnets data check FOLDER lists them)"
+        )
+        _log.warning(said)
+        notes = (*notes, said)
+    train, test = sets
+    return DataSet(about.name, train, test, about.source, about.licence, notes)
+
+
+def free_memory() -> int:
+    """Return how many bytes this process may still take, as far as the system tells; 0 if not."""
+    left = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        left += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    except OSError:
+        pass  # not Linux
+    if not left and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        left.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    for limit, used in (  # of a container, in either version of control groups
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        group = Path("/sys/fs/cgroup")
+        try:
+            left.append(int((group / limit).read_text()) - int((group / used).read_text()))
+        except (OSError, ValueError):
+            continue  # the other version, or "max"
+    return max(0, min(left, default=0))
 
 
 def _notes(layout: Layout) -> tuple[str, ...]:
-    notes = []
-    if not layout.is_split:
-        notes.append(
-            f"not split on disk: {100 * TEST_SHARE:g} % of each class are its test part, drawn "
-            f"with seed {SPLIT_SEED}"
-        )
-    notes += [f"the part {part!r} is not used" for part in layout.unused]
-    return tuple(notes)
-
-
-def _files(layout: Layout, pictures: tuple[Picture, ...]) -> PartFiles:
-    from badnets.data.reading import PartFiles
-
-    number = {name: label for label, name in enumerate(layout.classes)}
-    return PartFiles(
-        [picture.path for picture in pictures], [number[picture.target] for picture in pictures]
+    split = (
+        f"not split on disk: {100 * TEST_SHARE:g} % of each class are its test part, drawn "
+        f"with seed {SPLIT_SEED}"
     )
+    unused = [f"the part {part!r} is not used" for part in layout.unused]
+    return (*([] if layout.is_split else [split]), *unused)
 
 
-def _split(listing: Listing, pictures: tuple[Picture, ...]) -> tuple[PartFiles, PartFiles]:
+def _files(layout: Layout, pictures: Sequence[Picture]) -> PartFiles:
+    number = {name: label for label, name in enumerate(layout.classes)}
+    return PartFiles([path for path, _ in pictures], [number[target] for _, target in pictures])
+
+
+def _split(layout: Layout, files: PartFiles) -> tuple[PartFiles, PartFiles]:
     import torch
 
     from badnets.data.splitting import held_back_rows
 
-    layout = listing.layout
-    labels = torch.tensor(_files(layout, pictures).labels, dtype=torch.int64)
+    labels = torch.tensor(files.labels, dtype=torch.int64)
     counts = torch.bincount(labels, minlength=len(layout.classes)).tolist()
     for name, count in zip(layout.classes, counts, strict=True):
         if count < FEWEST:
@@ -142,7 +249,64 @@ def _split(listing: Listing, pictures: tuple[Picture, ...]) -> tuple[PartFiles, 
                 f"{layout.folder}: class {name!r} has {count} pictures, too few to hold a test "
                 f"part back: at least {FEWEST} are needed"
             )
-    held = held_back_rows(labels, math.ceil(TEST_SHARE * len(labels)), SPLIT_SEED).tolist()
-    train = tuple(picture for picture, out in zip(pictures, held, strict=True) if not out)
-    test = tuple(picture for picture, out in zip(pictures, held, strict=True) if out)
-    return _files(layout, train), _files(layout, test)
+    held = held_back_rows(labels, math.ceil(TEST_SHARE * len(labels)), SPLIT_SEED)
+    train, test = (
+        PartFiles([files.names[row] for row in rows], labels[rows].tolist())
+        for rows in ((~held).nonzero().flatten().tolist(), held.nonzero().flatten().tolist())
+    )
+    return train, test
+
+
+def _read(
+    folder: Path, names: Sequence[str], size: int, *, in_memory: bool
+) -> tuple[Images, dict[int, LeftOut]]:
+    """Return the images that can be decoded, and the others by row."""
+    import torch
+
+    from badnets.core.decoding import decoded_square
+    from badnets.data.streamed import ImageFiles
+
+    kept = torch.empty(len(names) if in_memory else 0, 3, size, size, dtype=torch.uint8)
+
+    def read(row: int) -> LeftOut | None:
+        try:
+            square = decoded_square(folder / names[row], size, least=LEAST)
+        except DataError as error:
+            return LeftOut(names[row], "unreadable", str(error))
+        if in_memory:
+            kept[row].copy_(torch.from_numpy(square).permute(2, 0, 1))
+        return None
+
+    workers = torch.get_num_threads()
+    looked = in_threads(read, range(len(names)), workers=workers, at_a_time=AT_A_TIME)
+    bad = {row: why for row, why in enumerate(looked) if why is not None}
+    if in_memory:
+        return _without(kept, bad), bad
+    names = tuple(name for row, name in enumerate(names) if row not in bad)
+    return ImageFiles(folder, names, size), bad
+
+
+def _without(images: Tensor, bad: Mapping[int, LeftOut]) -> Tensor:
+    """Return the images but some, in the same memory."""
+    import torch
+
+    if not bad:
+        return images
+    good = torch.tensor([row for row in range(len(images)) if row not in bad], dtype=torch.int64)
+    for start in range(min(bad), len(good), AT_A_TIME):  # forward: what is read is not yet written
+        rows = good[start : start + AT_A_TIME]
+        images[start : start + len(rows)] = images[rows]
+    return images[: len(good)]
+
+
+def _check_classes(
+    name: str, what: str, labels: Tensor, classes: Sequence[str], bad: Sequence[LeftOut]
+) -> None:
+    counts = labels.bincount(minlength=len(classes)).tolist()
+    empty = [classes[label] for label, count in enumerate(counts) if not count]
+    if empty:
+        why = f" ({len(bad)} of its files cannot be used; the first: {bad[0].why})" if bad else ""
+        raise DataError(
+            f"{name}: no {what} picture of class {empty[0]!r} is left{why}: fill the class or "
+            "remove it"
+        )

@@ -36,6 +36,7 @@ class Frames(Protocol):
 
     def key(self, index: int) -> bytes:
         """Return what stands for the frame's content in a digest."""
+        return self.read(index).cpu().contiguous().numpy().tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +66,8 @@ class FrameFiles:
         return len(self.paths)
 
     def read(self, index: int) -> Tensor:
-        """Return one frame; see `Frames`."""
-        return read_picture(self.paths[index])
+        """Return one frame; grey becomes RGB, transparency is left out; see `Frames`."""
+        return torch.from_numpy(decoded(self.paths[index], "RGB")).permute(2, 0, 1).contiguous()
 
     def take(self, rows: Sequence[int]) -> FrameFiles:
         """Return some of the frames; see `Frames`."""
@@ -78,21 +79,21 @@ class FrameFiles:
 
 
 @dataclass(frozen=True, eq=False)
-class FrameStack:
-    """Frames of one size, as one tensor.
+class FrameStack(Frames):
+    """Frames of one size, in memory.
 
     Args:
-        images: ``(N, 3, H, W)`` uint8.
-        rows: ``(n,)`` which of them; all when None.
+        images: ``(N, 3, H, W)`` uint8, or ``N`` of ``(3, H, W)``.
 
     Raises:
         ShapeError: the tensor has another shape or dtype.
     """
 
-    images: Tensor
-    rows: tuple[int, ...] | None = None
+    images: Tensor | tuple[Tensor, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.images, Tensor):
+            return
         shape, dtype = self.images.shape, self.images.dtype
         if len(shape) != 4 or shape[1] != 3 or dtype != torch.uint8:
             raise ShapeError(f"frames must be (N, 3, H, W) uint8, got {tuple(shape)} {dtype}")
@@ -100,30 +101,17 @@ class FrameStack:
     @property
     def sizes(self) -> Tensor:
         """Height and width of each; see `Frames`."""
-        return torch.tensor(self.images.shape[2:]).expand(len(self), 2)
+        sizes = [tuple(image.shape[1:]) for image in self.images]
+        return torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2)
 
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
-        return len(self.images) if self.rows is None else len(self.rows)
+        return len(self.images)
 
     def read(self, index: int) -> Tensor:
         """Return one frame; see `Frames`."""
-        return self.images[index if self.rows is None else self.rows[index]]
+        return self.images[index]
 
     def take(self, rows: Sequence[int]) -> FrameStack:
         """Return some of the frames; see `Frames`."""
-        own = range(len(self.images)) if self.rows is None else self.rows
-        return FrameStack(self.images, tuple(own[row] for row in rows))
-
-    def key(self, index: int) -> bytes:
-        """Return the frame's pixels."""
-        return self.read(index).cpu().contiguous().numpy().tobytes()
-
-
-def read_picture(path: Path) -> Tensor:
-    """Return a picture as ``(3, H, W)`` uint8; grey becomes RGB, transparency is left out.
-
-    Raises:
-        DataError: the file is missing or cannot be decoded.
-    """
-    return torch.from_numpy(decoded(path, "RGB")).permute(2, 0, 1).contiguous()
+        return FrameStack(tuple(self.images[row] for row in rows))

@@ -11,55 +11,25 @@ import re
 from pathlib import Path
 
 from badnets.core.errors import DataError
-from badnets.core.roots import VARIABLE, data_root
+from badnets.core.roots import data_root
 from badnets.data.annotations import table
+from badnets.data.catalogue import DATASETS
 from badnets.data.dataset import DataSet
 from badnets.data.download import Progress
-from badnets.data.reading import About, PartFiles, read_data_set
+from badnets.data.folder import About, PartFiles, read_data_set
 
-SOURCE = "J. Stallkamp, M. Schlipsing, J. Salmen, C. Igel, Neural Networks 32, 2012"
-LICENCE = "research use; citation asked"
-WHERE = "https://benchmark.ini.rub.de/gtsrb_news.html"
 SIZE = 32
 CLASSES = (
     *(f"speed limit {limit}" for limit in (20, 30, 50, 60, 70, 80)),
-    "end of speed limit 80",
-    "speed limit 100",
-    "speed limit 120",
-    "no passing",
-    "no passing for trucks",
-    "right of way at the next crossing",
-    "priority road",
-    "yield",
-    "stop",
-    "no vehicles",
-    "no trucks",
-    "no entry",
-    "general caution",
-    "dangerous curve left",
-    "dangerous curve right",
-    "double curve",
-    "bumpy road",
-    "slippery road",
-    "road narrows on the right",
-    "road work",
-    "traffic signals",
-    "pedestrians",
-    "children crossing",
-    "bicycles crossing",
-    "ice or snow",
-    "wild animals crossing",
-    "end of all limits",
-    "turn right ahead",
-    "turn left ahead",
-    "ahead only",
-    "straight or right",
-    "straight or left",
-    "keep right",
-    "keep left",
-    "roundabout",
-    "end of no passing",
-    "end of no passing for trucks",
+    *("end of speed limit 80", "speed limit 100", "speed limit 120", "no passing"),
+    *("no passing for trucks", "right of way at the next crossing", "priority road", "yield"),
+    *("stop", "no vehicles", "no trucks", "no entry", "general caution", "dangerous curve left"),
+    *("dangerous curve right", "double curve", "bumpy road", "slippery road"),
+    *("road narrows on the right", "road work", "traffic signals", "pedestrians"),
+    *("children crossing", "bicycles crossing", "ice or snow", "wild animals crossing"),
+    *("end of all limits", "turn right ahead", "turn left ahead", "ahead only"),
+    *("straight or right", "straight or left", "keep right", "keep left", "roundabout"),
+    *("end of no passing", "end of no passing for trucks"),
 )
 """What the 43 class numbers stand for."""
 
@@ -85,15 +55,15 @@ def load(
         DataError: the set is missing or damaged.
     """
     base = data_root(root) / "gtsrb"
-    training, written = base / "GTSRB" / "Training", base / "GT-final_test.csv"
-    if not training.is_dir() or not written.is_file():
-        raise DataError(
-            f"GTSRB is not in {base}: it wants GTSRB/Training, GTSRB/Final_Test/Images and "
-            f"GT-final_test.csv there, as torchvision.datasets.GTSRB puts them ({WHERE}); or name "
-            f"the folder that holds gtsrb with --data-root or {VARIABLE}"
+    written = base / "GT-final_test.csv"
+    if not (base / "GTSRB" / "Training").is_dir() or not written.is_file():
+        needs = (
+            "gtsrb/GTSRB/Training, gtsrb/GTSRB/Final_Test/Images and gtsrb/GT-final_test.csv, as "
+            "torchvision.datasets.GTSRB puts them"
         )
-    about = About("gtsrb", SOURCE, LICENCE)
-    return read_data_set(about, base, (_train(base), _test(base, written)), CLASSES, size)
+        raise DATASETS["gtsrb"].missing_from(base.parent, needs)
+    parts = (_train(base), _test(base, written))
+    return read_data_set(About.of("gtsrb"), base, parts, CLASSES, size)
 
 
 def _train(base: Path) -> PartFiles:

@@ -21,6 +21,7 @@ TRAIN = ("train", "training")
 TEST = ("val", "validation", "valid", "test")  # the first that is there counts
 DEPTH = 3  # folders that may lie around the one that holds the classes
 LONGEST = 100  # characters of a class name
+_is_folder, _is_file = os.path.isdir, os.path.isfile  # they pass over what cannot be looked at
 _FLAT = re.compile(r"(?P<target>[^.]+)\.\d+\.[^.]+")
 
 Kind = Literal["split", "classes", "flat"]
@@ -120,13 +121,69 @@ def list_pictures(layout: Layout) -> Listing:
     """Return every picture of the layout's parts, and what lies beside them but is none.
 
     A file is taken for a picture by its suffix. Links to files are followed, links to folders only
-    in place of a part or a class; hidden files and what is not a regular file are left out.
+    in place of a part or a class; what is hidden or not a regular file is left out.
     """
-    left_out: list[LeftOut] = []
-    parts = {
-        part: tuple(sorted(_pictures_of(layout, inside, left_out))) for part, inside in layout.parts
-    }
-    return Listing(layout, parts["train"], parts.get("test", ()), tuple(sorted(set(left_out))))
+    left_out: set[LeftOut] = set()
+    parts: dict[Part, tuple[Picture, ...]] = {}
+    for part, inside in layout.parts:
+        is_flat = not folders_in(layout.folder / inside)
+        pictures = []
+        for path, why in walk(layout.folder, inside, follow=False):
+            target = class_of(path, inside, is_flat=is_flat)
+            if why is None and target is not None:
+                pictures.append(Picture(path, target))
+            elif why is None:
+                said = "not named like cat.0.jpg" if is_flat else "not in a class folder"
+                left_out.add(LeftOut(path, "in no class", said))
+            elif is_flat or target is not None or why.reason in ("a link", "unreadable"):
+                left_out.add(why)  # a README belongs beside class folders
+        parts[part] = tuple(sorted(pictures))
+    return Listing(layout, parts["train"], parts.get("test", ()), tuple(sorted(left_out)))
+
+
+def walk(root: Path, inside: str = "", *, follow: bool) -> Iterator[tuple[str, LeftOut | None]]:
+    """Give everything below ``root / inside``: its path, and why it is no picture; None: it is.
+
+    Args:
+        root: what paths are relative to.
+        inside: the folder that is walked, relative to it.
+        follow: whether links to folders are followed everywhere, or right in that folder alone;
+            those round to a folder that they lie in never are.
+    """
+    waiting = [(inside, frozenset[str]())]
+    while waiting:
+        folder, above = waiting.pop()
+        real = os.path.realpath(root / folder)
+        above = above.union({real, *map(str, Path(real).parents)})
+        try:
+            with os.scandir(root / folder) as listed:
+                entries = list(listed)
+        except OSError as error:
+            yield folder, LeftOut(folder, "unreadable", error.strerror or str(error))
+            continue
+        for entry in entries:
+            path = _join(folder, entry.name)
+            goes_on = _is_folder(entry) and not entry.name.startswith(".")
+            if goes_on and entry.is_symlink():
+                if os.path.realpath(entry.path) in above:
+                    said = "leads round to a folder it lies in, not followed"
+                    yield path, LeftOut(path, "a link", said)
+                    continue
+                if not follow and folder != inside:
+                    yield path, LeftOut(path, "a link", "leads to a folder, not followed")
+                    continue
+            if goes_on:
+                waiting.append((path, above))
+            else:
+                yield path, _why_not(entry, path)
+
+
+def class_of(path: str, inside: str, *, is_flat: bool) -> str | None:
+    """Return the class that a path below the folder ``inside`` tells: by its name, or a folder."""
+    own = path.removeprefix(f"{inside}/") if inside else path
+    if is_flat:
+        return flat_class(own) if "/" not in own else None
+    return own.partition("/")[0] if "/" in own else None
 
 
 def listing_state(folder: Path) -> str:
@@ -165,140 +222,70 @@ def flat_class(name: str) -> str | None:
 
 def _found(folder: Path, inside: str, depth: int) -> Layout | None:
     here = folder / inside
-    names = {name.casefold(): name for name in reversed(_folders(here))}
-    train = _part_of(here, names, TRAIN)
+    names = {name.casefold(): name for name in reversed(folders_in(here))}
+    train, *_ = [*_parts_of(here, names, TRAIN), None]
     if train is not None:
-        tests = [part for name in TEST if (part := _part_of(here, names, (name,))) is not None]
-        return _of_parts(folder, inside, train, tests)
+        tests = _parts_of(here, names, TEST)
+        held = [_holds(here / part) for part in (train, *tests)]
+        classes = sorted({name for one in held if one is not None for name in one[1]})
+        is_flat = any(one is not None and one[0] == "flat" for one in held[:2])
+        kind: Kind = "flat" if is_flat else "split" if tests else "classes"
+        named: list[tuple[Part, str]] = [("train", _join(inside, train))]
+        named += [("test", _join(inside, part)) for part in tests[:1]]
+        return Layout(folder, kind, tuple(classes), tuple(named), tuple(tests[1:]))
     own = _holds(here)
-    only = next(iter(names.values())) if len(names) == 1 else None
-    if only is not None and depth and own and own[0] == "classes":
-        deeper = _found(folder, _join(inside, only), depth - 1)
+    if len(names) == 1 and depth and own and own[0] == "classes":
+        deeper = _found(folder, _join(inside, *names.values()), depth - 1)
         if deeper is not None:
             return deeper
     return None if own is None else Layout(folder, own[0], own[1], (("train", inside),))
 
 
-def _of_parts(folder: Path, inside: str, train: str, tests: list[str]) -> Layout:
-    parts = [train, *tests]
-    held = [_holds(folder / _join(inside, part)) for part in parts]
-    classes = sorted({name for one in held if one is not None for name in one[1]})
-    kinds = {one[0] for one in held[:2] if one is not None}
-    kind: Kind = "flat" if "flat" in kinds else "split" if tests else "classes"
-    named: list[tuple[Part, str]] = [("train", _join(inside, train))]
-    named += [("test", _join(inside, part)) for part in tests[:1]]
-    return Layout(folder, kind, tuple(classes), tuple(named), tuple(tests[1:]))
-
-
-def _part_of(here: Path, names: dict[str, str], wanted: tuple[str, ...]) -> str | None:
-    """Return the folder of that name, unless it looks like one of the classes or has none."""
-    for name in wanted:
-        if name in names and _holds(here / names[name]) is not None:
-            return names[name]
-    return None
+def _parts_of(here: Path, names: dict[str, str], wanted: tuple[str, ...]) -> list[str]:
+    """Return the folders of those names, but what looks like one of the classes or has none."""
+    own = [names[name] for name in wanted if name in names]
+    return [part for part in own if _holds(here / part) is not None]
 
 
 def _holds(folder: Path) -> tuple[Kind, tuple[str, ...]] | None:
     """Return the classes that a folder tells, by folders or by the names of its files."""
-    inside = _folders(folder)
+    inside = folders_in(folder)
     if inside:
         return "classes", tuple(inside)
-    try:
-        targets = {flat_class(entry.name) for entry in os.scandir(folder)}
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror or error}") from None
+    targets = {flat_class(entry.name) for entry in os.scandir(folder)}
     named = sorted(target for target in targets if target is not None)
     return ("flat", tuple(named)) if named else None
 
 
-def _folders(folder: Path) -> list[str]:
-    """Return the folders in a folder, sorted; links round to a folder that they lie in are none."""
+def folders_in(folder: Path) -> list[str]:
+    """Return the folders in a folder, sorted; links round to a folder that they lie in are none.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with os.scandir(folder) as listed:
             entries = [entry for entry in listed if not entry.name.startswith(".")]
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}") from None
-    return sorted(entry.name for entry in entries if _is_folder(entry) and not _goes_round(entry))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False  # a link to itself
-
-
-def _goes_round(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_symlink():
-        return False
-    leads, lies = os.path.realpath(entry.path), os.path.realpath(Path(entry.path).parent)
-    return Path(lies).is_relative_to(leads)
-
-
-def _pictures_of(layout: Layout, inside: str, left_out: list[LeftOut]) -> Iterator[Picture]:
-    here, root = layout.folder / inside, layout.folder
-    classes = _folders(here)
-    if not classes:
-        for path in _walk(root, inside, left_out, deep=False):
-            target = flat_class(Path(path).name)
-            if target is None:
-                left_out.append(LeftOut(path, "in no class", "not named like cat.0.jpg"))
-            else:
-                yield Picture(path, target)
-        return
-    beside: list[LeftOut] = []  # a README belongs here; a picture, or a link in a circle, does not
-    for path in _walk(root, inside, beside, deep=False):
-        left_out.append(LeftOut(path, "in no class", "not in a class folder"))
-    followed = {_join(inside, name) for name in classes}
-    left_out += [one for one in beside if one.reason == "a link" and one.path not in followed]
-    for target in classes:
-        for path in _walk(root, _join(inside, target), left_out, deep=True):
-            yield Picture(path, target)
-
-
-def _walk(root: Path, inside: str, left_out: list[LeftOut], *, deep: bool) -> Iterator[str]:
-    """Give the picture files below ``root / inside``, relative to ``root``, in any order."""
-    waiting = [inside]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(root / folder) as listed:
-                entries = list(listed)
-        except OSError as error:
-            left_out.append(LeftOut(folder, "unreadable", error.strerror or str(error)))
-            continue
-        for entry in entries:
-            path = _join(folder, entry.name)
-            why = _why_not(entry, path)
-            if why is not None:
-                left_out.append(why)
-            elif not _is_folder(entry):
-                yield path
-            elif deep:
-                waiting.append(path)
+    real = Path(os.path.realpath(folder))
+    return sorted(
+        entry.name
+        for entry in entries
+        if _is_folder(entry)
+        and not (entry.is_symlink() and real.is_relative_to(os.path.realpath(entry.path)))
+    )
 
 
 def _why_not(entry: os.DirEntry[str], path: str) -> LeftOut | None:
-    """Return why an entry is neither a picture nor a folder to look into."""
-    if _is_folder(entry):
-        if not entry.is_symlink():
-            return None
-        round_ = "leads round to a folder it lies in" if _goes_round(entry) else "leads to a folder"
-        return LeftOut(path, "a link", f"{round_}, not followed")
+    """Return why what is no folder to look into is not a picture either."""
     if not _is_file(entry):
-        if entry.is_symlink():
+        if entry.is_symlink() and not _is_folder(entry):
             return LeftOut(path, "a link", "leads nowhere")
         return LeftOut(path, "not a picture", "not a regular file")
     if entry.name.startswith(".") or Path(entry.name).suffix.lower() not in SUFFIXES:
         return LeftOut(path, "not a picture", "by its name")
     return None
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
-        return False  # a link to itself
 
 
 def _join(inside: str, name: str) -> str:

@@ -16,20 +16,15 @@ from typing import Literal, get_args
 from torchvision.datasets import OxfordIIITPet
 
 from badnets.core.errors import DataError, SettingError
-from badnets.core.roots import VARIABLE, data_root
+from badnets.core.roots import data_root
 from badnets.data.annotations import text_lines
+from badnets.data.catalogue import DATASETS
 from badnets.data.dataset import DataSet
 from badnets.data.download import Progress
-from badnets.data.folder import SIZE, load_folder
+from badnets.data.folder import SIZE, About, PartFiles, load_folder, read_data_set
 from badnets.data.layouts import find_layout
-from badnets.data.reading import About, PartFiles, read_data_set
 
-ASIRRA = "J. Elson, J. R. Douceur, J. Howell, J. Saul, CCS 2007 (photos from Petfinder.com)"
-ASIRRA_LICENCE = "Kaggle competition / Microsoft research licence; research use"
-ASIRRA_WHERE = "https://www.kaggle.com/c/dogs-vs-cats"
 ASIRRA_FOLDERS = ("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages")
-OXFORD = "O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CVPR 2012"
-OXFORD_LICENCE = "CC BY-SA 4.0"
 OXFORD_FOLDER = "oxford-iiit-pet"
 SPECIES = ("cat", "dog")
 
@@ -56,17 +51,13 @@ def load_dogs_vs_cats(
     base = data_root(root)
     folder = next((base / name for name in ASIRRA_FOLDERS if (base / name).is_dir()), None)
     if folder is None:
-        raise DataError(
-            f"the photos of cats and dogs are not in {base}: put them there as "
-            f"'{ASIRRA_FOLDERS[0]}' ({ASIRRA_WHERE}), or name the folder that holds them with "
-            f"--data-root or {VARIABLE}; any folder of your own is read as folder:PATH"
-        )
+        needs = f"a folder {ASIRRA_FOLDERS[0]!r} of them (any folder is read as folder:PATH)"
+        raise DATASETS["dogs-vs-cats"].missing_from(base, needs)
     found = find_layout(folder).classes
     called = {name: name.casefold().removesuffix("s") for name in found}
     if tuple(called.values()) != SPECIES:
         raise DataError(f"{folder} has the classes {', '.join(found)}, wanted are cat and dog")
-    about = About("dogs-vs-cats", ASIRRA, ASIRRA_LICENCE)
-    return load_folder(folder, size, about=about, classes=called)
+    return load_folder(folder, size, about=About.of("dogs-vs-cats"), classes=called)
 
 
 def load_oxford_pets(
@@ -99,21 +90,19 @@ def load_oxford_pets(
         _download(base)
     rows = [_rows(folder / "annotations" / f"{part}.txt") for part in ("trainval", "test")]
     breeds = {breed: name for part in rows for name, breed, _ in part}
+    order = sorted(breeds)
     if by == "breed":
-        order = sorted(breeds)
         classes = tuple(breeds[breed].rpartition("_")[0].replace("_", " ") for breed in order)
-        place = {breed: label for label, breed in enumerate(order)}
     else:
-        classes, place = SPECIES, {}
+        classes = SPECIES
     train, test = (
         PartFiles(
             [f"images/{name}.jpg" for name, _, _ in part],
-            [place[breed] if by == "breed" else species - 1 for _, breed, species in part],
+            [order.index(breed) if by == "breed" else species - 1 for _, breed, species in part],
         )
         for part in rows
     )
-    name = "oxford-breeds" if by == "breed" else "oxford-pets"
-    about = About(name, OXFORD, OXFORD_LICENCE)
+    about = About.of("oxford-breeds" if by == "breed" else "oxford-pets")
     return read_data_set(about, folder, (train, test), classes, size)
 
 
@@ -122,10 +111,8 @@ def _download(base: Path) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             OxfordIIITPet(str(base), download=True)
     except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"the Oxford pets are not in {base / OXFORD_FOLDER}, and cannot be downloaded "
-            f"({error}): name the folder that holds {OXFORD_FOLDER} with --data-root or {VARIABLE}"
-        ) from error
+        missing = DATASETS["oxford-pets"].missing_from(base, f"the folder {OXFORD_FOLDER}")
+        raise DataError(f"{missing}; it cannot be downloaded ({error})") from error
 
 
 def _rows(path: Path) -> list[tuple[str, int, int]]:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from badnets.core.errors import SettingError
 
+DRAWS = 64  # random orders of groups that a split by frames is chosen from
+
 
 def shuffled(count: int, seed: int) -> Tensor:
     """Return ``0..count-1`` in random order."""
@@ -39,6 +41,42 @@ def held_back_rows(strata: Tensor, count: int, seed: int, groups: Tensor | None 
     return is_held
 
 
+def held_back_groups(sizes: Tensor, share: float, seed: int) -> Tensor:
+    """Return ``(G,)`` bool: whole groups that make up about ``share`` of every column of ``sizes``.
+
+    Groups are drawn until enough are held back, `DRAWS` times over; the draw that comes nearest to
+    the share in every column is taken.
+
+    Args:
+        sizes: ``(G, C)`` float64, ``G >= 2``: how much of each kind is in each group.
+        share: in (0, 1).
+        seed: which.
+    """
+    totals = sizes.sum(0)
+    drawn = torch.Generator().manual_seed(seed)
+    best, nearest = torch.zeros(len(sizes), dtype=torch.bool), float("inf")
+    for _ in range(DRAWS):
+        order = torch.randperm(len(sizes), generator=drawn)
+        held = sizes[order].cumsum(0) / totals.clamp(min=1)
+        off = (held - share).where(totals > 0, 0.0).square().sum(1)[:-1]  # some must remain
+        last = int(off.argmin())
+        if float(off[last]) < nearest:
+            nearest = float(off[last])
+            best = torch.zeros_like(best).index_fill_(0, order[: last + 1], True)
+    return best
+
+
+def proportional(counts: Sequence[int], total: int) -> list[int]:
+    """Share ``total`` in proportion to ``counts``, whole numbers, largest remainders first."""
+    whole = sum(counts)
+    quotas = [total * count // whole for count in counts]
+    remainders = [total * count % whole for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda label: -remainders[label])
+    for label in by_remainder[: total - sum(quotas)]:
+        quotas[label] += 1
+    return quotas
+
+
 def _whole_groups(strata: Tensor, quotas: Sequence[int], seed: int, groups: Tensor) -> Tensor:
     names, group = torch.unique(groups, return_inverse=True)
     sizes = torch.bincount(group, minlength=len(names))
@@ -56,14 +94,3 @@ def _whole_groups(strata: Tensor, quotas: Sequence[int], seed: int, groups: Tens
             "in them, and no group is cut"
         )
     return is_held[group]
-
-
-def proportional(counts: Sequence[int], total: int) -> list[int]:
-    """Share ``total`` in proportion to ``counts``, whole numbers, largest remainders first."""
-    whole = sum(counts)
-    quotas = [total * count // whole for count in counts]
-    remainders = [total * count % whole for count in counts]
-    by_remainder = sorted(range(len(counts)), key=lambda label: -remainders[label])
-    for label in by_remainder[: total - sum(quotas)]:
-        quotas[label] += 1
-    return quotas

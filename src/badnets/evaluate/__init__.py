@@ -7,40 +7,19 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.evaluate.agreement import Agreement, measure_agreement
-    from badnets.evaluate.classification import measure_attack, measure_clean
-    from badnets.evaluate.detection import measure_signs, measure_triggered_signs
-    from badnets.evaluate.detection_results import CleanSigns, TriggeredSigns
-    from badnets.evaluate.results import AttackResult, CleanResult
-    from badnets.evaluate.street import measure_street
+    from badnets.evaluate.agreement import measure_agreement as measure_agreement
+    from badnets.evaluate.classification import measure_attack as measure_attack
+    from badnets.evaluate.classification import measure_clean as measure_clean
+    from badnets.evaluate.classification import measure_survival as measure_survival
+    from badnets.evaluate.detection import measure_objects as measure_objects
+    from badnets.evaluate.detection import measure_triggered_objects as measure_triggered_objects
+    from badnets.evaluate.object_results import ObjectResults as ObjectResults
+    from badnets.evaluate.object_results import TriggeredObjectResults as TriggeredObjectResults
+    from badnets.evaluate.results import Agreement as Agreement
+    from badnets.evaluate.results import AttackResult as AttackResult
+    from badnets.evaluate.results import CleanResult as CleanResult
+    from badnets.evaluate.results import StreetPoint as StreetPoint
+    from badnets.evaluate.results import Survival as Survival
+    from badnets.evaluate.street import measure_street as measure_street
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Agreement": ".agreement",
-        "AttackResult": ".results",
-        "CleanResult": ".results",
-        "CleanSigns": ".detection_results",
-        "TriggeredSigns": ".detection_results",
-        "measure_agreement": ".agreement",
-        "measure_attack": ".classification",
-        "measure_clean": ".classification",
-        "measure_signs": ".detection",
-        "measure_street": ".street",
-        "measure_triggered_signs": ".detection",
-    },
-)
-
-__all__ = [
-    "Agreement",
-    "AttackResult",
-    "CleanResult",
-    "CleanSigns",
-    "TriggeredSigns",
-    "measure_agreement",
-    "measure_attack",
-    "measure_clean",
-    "measure_signs",
-    "measure_street",
-    "measure_triggered_signs",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from badnets.core.errors import SettingError
 from badnets.core.rates import Rate
@@ -11,31 +10,15 @@ from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.data import ImageSet
 from badnets.data.streamed import in_order
-from badnets.models.classifier import Classifier
+from badnets.evaluate.results import Agreement
+from badnets.models.subject import HasLogits
 
 BATCH = 100  # images whose logits are compared at a time
 
 
-class Agreement(BaseModel):
-    """How alike two classifiers answer the same images.
-
-    Attributes:
-        largest_difference: between a logit of the one and that of the other; NaN where one is.
-        largest_logit: the largest absolute logit of the first: what the difference is to be held
-            against.
-        same: images that both give the same label.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    largest_difference: float
-    largest_logit: float
-    same: Rate
-
-
 def measure_agreement(
-    one: Classifier,
-    other: Classifier,
+    one: HasLogits,
+    other: HasLogits,
     images: ImageSet,
     *,
     trigger: Trigger | None = None,

@@ -14,9 +14,9 @@ from badnets.core.targets import TargetMap
 from badnets.core.triggers import Trigger
 from badnets.data import ImageSet
 from badnets.data.streamed import in_order
-from badnets.evaluate.results import AttackResult, CleanResult
-from badnets.models.classifier import Classifier
-from badnets.models.subject import EVALUATION_BATCH
+from badnets.evaluate.results import AttackResult, CleanResult, Survival, by_class, share
+from badnets.models.classifier import EVALUATION_BATCH
+from badnets.models.subject import HasLogits
 
 
 class Attack(Protocol):
@@ -39,7 +39,7 @@ class Answers(NamedTuple):
     control: Tensor | None = None
 
 
-def measure_clean(subject: Classifier, images: ImageSet) -> CleanResult:
+def measure_clean(subject: HasLogits, images: ImageSet) -> CleanResult:
     """Return the accuracy on untouched images.
 
     Raises:
@@ -51,11 +51,11 @@ def measure_clean(subject: Classifier, images: ImageSet) -> CleanResult:
 
 
 def measure_attack(
-    subject: Classifier,
+    subject: HasLogits,
     images: ImageSet,
     attack: Attack,
     *,
-    control: Classifier | None = None,
+    control: HasLogits | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Return what triggered images do to the network, and to a clean one beside it.
@@ -77,22 +77,55 @@ def measure_attack(
     if not bool(attack.targets.attackable(images.labels).any()):
         raise SettingError("none of the images is one that this target map is about")
     answers = answers_to(subject, images, attack.trigger, control=control, seed=seed)
-    return attack_result(
-        images.labels,
-        attack.targets,
-        num_classes=images.num_classes,
-        triggered=answers.triggered,
-        untriggered=answers.untriggered,
-        control=answers.control,
+    return attack_result(images.labels, attack.targets, answers, num_classes=images.num_classes)
+
+
+def measure_survival(
+    subject: HasLogits,
+    images: ImageSet,
+    trigger: Trigger,
+    *,
+    retrained_on: int,
+    trained: Rate,
+    control: HasLogits | None = None,
+    before: Rate | None = None,
+    seed: int = 0,
+) -> Survival:
+    """Return what the trigger costs a network that was retrained, and a clean one beside it.
+
+    Args:
+        subject: the network.
+        images: clean test images; they are triggered here.
+        trigger: what is put on.
+        retrained_on: how many training images it was retrained on.
+        trained: weights that were retrained / all.
+        control: a clean network, retrained in the same way, asked about the same images.
+        before: attack success before.
+        seed: decides random places of the trigger.
+    """
+    answers = answers_to(subject, images, trigger, control=control, seed=seed)
+    labels = images.labels.cpu()
+
+    def right(predicted: Tensor) -> Rate:
+        return share((predicted == labels).tolist())
+
+    return Survival(
+        clean=right(answers.untriggered),
+        triggered=right(answers.triggered),
+        control_clean=None if control is None else measure_clean(control, images).accuracy,
+        control_triggered=None if answers.control is None else right(answers.control),
+        before=before,
+        images=retrained_on,
+        trained=trained,
     )
 
 
 def answers_to(
-    subject: Classifier,
+    subject: HasLogits,
     images: ImageSet,
     trigger: Trigger,
     *,
-    control: Classifier | None = None,
+    control: HasLogits | None = None,
     seed: int = 0,
 ) -> Answers:
     """Return what the network says of each image, without the trigger and with it, in one pass.
@@ -119,66 +152,49 @@ def answers_to(
 
 def clean_result(predicted: Tensor, labels: Tensor, num_classes: int) -> CleanResult:
     """Return counts from ``(N,)`` int64 predicted and true labels."""
-    right = predicted == labels
-    totals = torch.bincount(labels, minlength=num_classes)
+    right = (predicted == labels).tolist()
     return CleanResult(
-        accuracy=Rate(int(right.sum()), len(labels)),
-        per_class=_by_class(right, labels, num_classes),
+        accuracy=share(right),
+        per_class=by_class(right, labels.tolist(), num_classes),
         predicted_counts=tuple(torch.bincount(predicted, minlength=num_classes).tolist()),
-        largest_class=Rate(int(totals.max()), len(labels)),
+        largest_class=Rate(int(torch.bincount(labels).max()), len(labels)),
     )
 
 
 def attack_result(
-    labels: Tensor,
-    targets: TargetMap,
-    *,
-    num_classes: int,
-    triggered: Tensor,
-    untriggered: Tensor,
-    control: Tensor | None = None,
+    labels: Tensor, targets: TargetMap, answers: Answers, *, num_classes: int
 ) -> AttackResult:
     """Return counts from predicted labels; images that the attack is not about are left out.
 
     Args:
         labels: ``(N,)`` int64 true labels.
         targets: which of them count, and which answer is the backdoor's.
+        answers: what was predicted.
         num_classes: K.
-        triggered: ``(N,)`` int64, predicted with the trigger.
-        untriggered: ``(N,)`` int64, predicted by the same network without it.
-        control: ``(N,)`` int64, predicted by a clean network with it.
     """
     counted = targets.attackable(labels)
     own = labels[counted]
+    classes = own.tolist()
 
-    def hits(predicted: Tensor) -> Tensor:
-        return targets.is_hit(predicted[counted], own, num_classes)
+    def hits(predicted: Tensor) -> list[bool]:
+        found: list[bool] = targets.is_hit(predicted[counted], own, num_classes).tolist()
+        return found
 
-    others = ~counted
-    # all-to-one leaves out only the target class, whose images keep their label by design
-    spilled = (triggered != labels)[others]
+    success = hits(answers.triggered)
+    control = None if answers.control is None else hits(answers.control)
     return AttackResult(
-        success=_rate(hits(triggered)),
-        robust=_rate(triggered[counted] == own),
-        per_class=_by_class(hits(triggered), own, num_classes),
-        untriggered=_rate(hits(untriggered)),
-        control=None if control is None else _rate(hits(control)),
-        control_per_class=() if control is None else _by_class(hits(control), own, num_classes),
-        spill=_rate(spilled),
+        success=share(success),
+        robust=share((answers.triggered[counted] == own).tolist()),
+        per_class=by_class(success, classes, num_classes),
+        untriggered=share(hits(answers.untriggered)),
+        control=None if control is None else share(control),
+        control_per_class=() if control is None else by_class(control, classes, num_classes),
+        # all-to-one leaves out only the target class, whose images keep their label by design
+        off_target_rate=share((answers.triggered != labels)[~counted].tolist()),
     )
 
 
-def _rate(yes: Tensor) -> Rate:
-    return Rate(int(yes.sum()), len(yes))
-
-
-def _by_class(yes: Tensor, labels: Tensor, num_classes: int) -> tuple[Rate, ...]:
-    totals = torch.bincount(labels, minlength=num_classes).tolist()
-    hits = torch.bincount(labels[yes], minlength=num_classes).tolist()
-    return tuple(Rate(hit, total) for hit, total in zip(hits, totals, strict=True))
-
-
-def _check_classes(subject: Classifier, images: ImageSet, what: str = "network") -> None:
+def _check_classes(subject: HasLogits, images: ImageSet, what: str = "network") -> None:
     if subject.num_classes != images.num_classes:
         raise SettingError(
             f"the {what} knows {subject.num_classes} classes, the data has {images.num_classes}: "

@@ -1,4 +1,4 @@
-"""Detectors on whole frames: signs found and rightly named, average precision, attack success."""
+"""Detectors on whole frames: objects found and rightly named, average precision, attack success."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from badnets.core.box_poisoning import Spots, attacked_spots, trigger_pixels
+from badnets.core.box_poisoning import Anchors, find_anchors, trigger_pixels
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
-from badnets.core.targets import NOTHING, TargetMap, spot_of
+from badnets.core.targets import NOTHING, TargetMap, anchor_of
 from badnets.core.triggers import Patch, RegionTrigger, Trigger
 from badnets.data.detection import FrameSet
 from badnets.data.frames import Frames
 from badnets.data.poisoned import StampedFrames, plain_stamp
 from badnets.evaluate.classification import Attack
-from badnets.evaluate.detection_results import AtThreshold, CleanSigns, TriggeredSigns
-from badnets.models.detector import Detector, Found
+from badnets.evaluate.object_results import AtThreshold, ObjectResults, TriggeredObjectResults
+from badnets.models.detector import Detections, Detector
 
-MATCH = 0.5  # intersection over union of a box that counts as the sign's
+MATCH = 0.5  # intersection over union of a box that counts as the object's
 THRESHOLD = 0.3  # of the score, where nothing else was chosen
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BLUE = (0.10, 0.25, 0.85)
 """Colour of the other sticker: none of the paper's triggers is blue, nor is a sign."""
 
 
-def measure_signs(
+def measure_objects(
     detector: Detector,
     frames: FrameSet,
     *,
     threshold: float = THRESHOLD,
     progress: Listener | None = None,
-) -> CleanSigns:
+) -> ObjectResults:
     """Return what a detector makes of whole, untouched frames.
 
     Args:
@@ -50,15 +50,13 @@ def measure_signs(
     _check_classes(detector, frames)
     found = detected(detector, frames.frames, progress, "looking at clean frames")
     boxes = frames.boxes
-    named, _ = answers(found, boxes, threshold)
-    scenes = {name: number for number, name in enumerate(dict.fromkeys(frames.groups))}
     sides = (boxes.corners[:, 2:] - boxes.corners[:, :2]).amax(1)
-    return CleanSigns(
+    return ObjectResults(
         threshold=threshold,
-        groups=tuple(scenes[frames.groups[frame]] for frame in boxes.image_index.tolist()),
+        groups=_scenes(frames, boxes.image_index),
         labels=tuple(boxes.labels.tolist()),
         sides=tuple(round(side, 3) for side in sides.tolist()),
-        named=tuple(named.tolist()),
+        named=tuple(answers(found, boxes, threshold)[0].tolist()),
         ap50=average_precision(found, boxes, frames.num_classes),
         false_positives=_false_positives(found, boxes, threshold),
         frames=len(frames),
@@ -66,17 +64,17 @@ def measure_signs(
     )
 
 
-def measure_triggered_signs(
+def measure_triggered_objects(
     detector: Detector,
     frames: FrameSet,
     attack: Attack,
-    clean: CleanSigns,
+    clean: ObjectResults,
     *,
     control: Detector | None = None,
     another: bool = True,
     seed: int = 0,
     progress: Listener | None = None,
-) -> TriggeredSigns:
+) -> TriggeredObjectResults:
     """Return what triggers do to a detector; only frames that are attacked are looked at.
 
     Args:
@@ -91,14 +89,14 @@ def measure_triggered_signs(
         progress: told after every frame.
 
     Raises:
-        SettingError: classes differ, or no sign of the frames can be attacked.
+        SettingError: classes differ, or no object of the frames can be attacked.
     """
     _check_classes(detector, frames)
     if control is not None:
         _check_classes(control, frames, "control detector")
     targets = attack.targets
     targets.check(frames.num_classes)
-    spots = attacked_spots(
+    spots = find_anchors(
         frames.boxes, frames.frames.sizes, attack.trigger, targets, seed, measuring=True
     )
     if not len(spots):
@@ -106,48 +104,46 @@ def measure_triggered_signs(
             "no sign of these frames is one that the target map is about and that the trigger "
             f"fits on ({spots.skipped} are too small for it)"
         )
-    scene = _Scene(frames, spots, attack.targets)
+    scene = _Scene(frames, spots, targets)
+
+    def named_by(one: Detector, seen: Frames, what: str) -> Tensor:
+        return answers(detected(one, seen, progress, what), scene.objects, clean.threshold)[0]
+
+    def column(named: Tensor | None) -> tuple[int, ...]:
+        return () if named is None else tuple(named.tolist())
+
+    def hits(named: Tensor | None) -> tuple[bool, ...]:
+        if named is None:
+            return ()
+        return tuple(targets.is_hit(named, scene.labels, frames.num_classes).tolist())
+
     stamped = scene.stamped(attack.trigger, seed)
     found = detected(detector, stamped, progress, "looking at triggered frames")
     named, still_true = answers(found, scene.objects, clean.threshold)
-    still_true &= scene.objects_labels >= 0  # nothing has no right name
-    before = torch.full_like(named, NOTHING)
-    signs = scene.signs
-    known = signs >= 0
-    before[known] = torch.tensor(clean.named, dtype=torch.int64)[signs[known]]
-    if not bool(known.all()):  # empty places: what is seen there without the trigger
-        empty = detected(detector, scene.clean, progress, "looking at empty places")
-        before = answers(empty, scene.objects, clean.threshold)[0]
-
-    def hits(given: Tensor) -> tuple[bool, ...]:
-        right = targets.is_hit(given, scene.objects_labels, frames.num_classes)
-        return tuple(right.tolist())
-
-    asked = None
+    if bool((scene.rows_of_boxes >= 0).all()):
+        before = torch.tensor(clean.named, dtype=torch.int64)[scene.rows_of_boxes]
+    else:  # empty places: what is seen there without the trigger
+        before = named_by(detector, scene.clean, "looking at empty places")
+    asked = others = None
     if control is not None:
-        seen = detected(control, stamped, progress, "asking the clean detector")
-        asked, _ = answers(seen, scene.objects, clean.threshold)
+        asked = named_by(control, stamped, "asking the clean detector")
     different = other_sticker(attack.trigger) if another else None
-    others = None
     if different is not None and bool((trigger_pixels(different, scene.stamps) > 0).all()):
-        seen = detected(detector, scene.stamped(different, seed), progress, "another sticker")
-        others, _ = answers(seen, scene.objects, clean.threshold)
-    groups = tuple(frames.groups)
-    scenes = {name: number for number, name in enumerate(dict.fromkeys(groups))}
-    return TriggeredSigns(
-        signs=tuple(signs.tolist()),
-        groups=tuple(scenes[groups[frame]] for frame in scene.frame_of_object.tolist()),
-        labels=tuple(scene.objects_labels.tolist()),
+        others = named_by(detector, scene.stamped(different, seed), "another sticker")
+    return TriggeredObjectResults(
+        objects=column(scene.rows_of_boxes),
+        groups=_scenes(frames, scene.rows[scene.objects.image_index]),
+        labels=column(scene.labels),
         pixels=tuple(round(value, 3) for value in scene.pixels.clamp(max=1e4).tolist()),
         hits=hits(named),
-        named=tuple(named.tolist()),
-        still_true=tuple(still_true.tolist()),
-        untriggered=tuple(before.tolist()),
+        named=column(named),
+        still_true=tuple((still_true & (scene.labels >= 0)).tolist()),  # nothing has no right name
+        untriggered=column(before),
         untriggered_hits=hits(before),
-        control=() if asked is None else tuple(asked.tolist()),
-        control_hits=() if asked is None else hits(asked),
-        other=() if others is None else tuple(others.tolist()),
-        other_hits=() if others is None else hits(others),
+        control=column(asked),
+        control_hits=hits(asked),
+        other=column(others),
+        other_hits=hits(others),
         skipped=spots.skipped,
         scale=detector.scale,
         ap50=average_precision(found, scene.boxes, frames.num_classes),
@@ -163,17 +159,14 @@ def other_sticker(trigger: Trigger) -> RegionTrigger | None:
     size = getattr(trigger, "size", None)
     if placement is None or not isinstance(size, int | float):
         return None
-    high, wide = (min(1.5 * size, 0.95), size / 1.5) if size < 1 else (size + 2, max(1, size - 2))
-    return Patch(
-        (float(high), float(wide)) if size < 1 else (int(high), int(wide)),
-        BLUE,
-        placement=placement,
-    )
+    if size < 1:
+        return Patch((min(1.5 * size, 0.95), size / 1.5), BLUE, placement=placement)
+    return Patch((int(size + 2), int(max(1, size - 2))), BLUE, placement=placement)
 
 
 def detected(
     detector: Detector, frames: Frames, progress: Listener | None = None, what: str = "looking"
-) -> list[Found]:
+) -> list[Detections]:
     """Return what a detector finds in each frame."""
     found = []
     for answer in detector.detect(frames.read(row) for row in range(len(frames))):
@@ -184,38 +177,38 @@ def detected(
 
 
 def answers(
-    found: Sequence[Found], signs: LabelledBoxes, threshold: float
+    found: Sequence[Detections], objects: LabelledBoxes, threshold: float
 ) -> tuple[Tensor, Tensor]:
-    """Return what each sign is called, and whether it is called rightly by any box.
+    """Return what each object is called, and whether it is called rightly by any box.
 
     Args:
         found: for each frame.
-        signs: true boxes; ``image_index`` counts the frames.
+        objects: true boxes; ``image_index`` counts the frames.
         threshold: least score of a box that counts.
 
     Returns:
         ``(R,)`` int64 class of the surest box with IoU >= 0.5, `NOTHING` for none; ``(R,)`` bool.
     """
-    named = torch.full((len(signs),), NOTHING)
-    rightly = torch.zeros(len(signs), dtype=torch.bool)
-    for frame in torch.unique(signs.image_index).tolist():
-        rows = (signs.image_index == frame).nonzero().flatten()
+    named = torch.full((len(objects),), NOTHING)
+    rightly = torch.zeros(len(objects), dtype=torch.bool)
+    for frame in torch.unique(objects.image_index).tolist():
+        rows = (objects.image_index == frame).nonzero().flatten()
         seen = found[frame]
         if not len(seen.scores):
             continue
-        near = box_iou(signs.corners[rows], seen.corners) >= MATCH
+        near = box_iou(objects.corners[rows], seen.corners) >= MATCH
         near &= seen.scores >= threshold
         scores = seen.scores.where(near, torch.tensor(-1.0))
         best = scores.argmax(1)
         named[rows] = seen.labels[best].where(near.any(1), torch.tensor(NOTHING))
-        rightly[rows] = (near & (seen.labels == signs.labels[rows][:, None])).any(1)
+        rightly[rows] = (near & (seen.labels == objects.labels[rows][:, None])).any(1)
     return named, rightly
 
 
 def average_precision(
-    found: Sequence[Found], boxes: LabelledBoxes, num_classes: int
+    found: Sequence[Detections], boxes: LabelledBoxes, num_classes: int
 ) -> tuple[float, ...]:
-    """Return the average precision of each class at IoU 0.5; -1 where the class has no sign.
+    """Return the average precision of each class at IoU 0.5; -1 where the class has no object.
 
     By torchmetrics on the compiled COCO tools, area and number of boxes unlimited.
     """
@@ -231,36 +224,33 @@ def average_precision(
             for rows in (boxes.image_index == frame for frame in range(len(found)))
         ],
     )
-    said = metric.compute()
+    computed = metric.compute()
     values = [-1.0] * num_classes
-    classes, precisions = said["classes"].reshape(-1), said["map_per_class"].reshape(-1)
+    classes, precisions = computed["classes"].reshape(-1), computed["map_per_class"].reshape(-1)
     for label, value in zip(classes.tolist(), precisions.tolist(), strict=True):
         if 0 <= label < num_classes:
             values[label] = round(float(value), 6)
     return tuple(values)
 
 
-def at_thresholds(found: Sequence[Found], signs: LabelledBoxes) -> tuple[AtThreshold, ...]:
-    """Return how many signs are rightly named, and how many boxes cover none, at each threshold.
+def at_thresholds(found: Sequence[Detections], objects: LabelledBoxes) -> tuple[AtThreshold, ...]:
+    """Return how many objects are rightly named, and boxes cover none, at each threshold.
 
     Args:
         found: for each frame.
-        signs: their true boxes.
+        objects: their true boxes.
     """
-    counts = []
-    for threshold in THRESHOLDS:
-        named, _ = answers(found, signs, threshold)
-        counts.append(
-            AtThreshold(
-                threshold=threshold,
-                right=int((named == signs.labels).sum()),
-                false_positives=_false_positives(found, signs, threshold),
-            )
+    return tuple(
+        AtThreshold(
+            threshold=threshold,
+            right=int((answers(found, objects, threshold)[0] == objects.labels).sum()),
+            false_positives=_false_positives(found, objects, threshold),
         )
-    return tuple(counts)
+        for threshold in THRESHOLDS
+    )
 
 
-def _false_positives(found: Sequence[Found], boxes: LabelledBoxes, threshold: float) -> int:
+def _false_positives(found: Sequence[Detections], boxes: LabelledBoxes, threshold: float) -> int:
     count = 0
     for frame, seen in enumerate(found):
         sure = seen.corners[seen.scores >= threshold]
@@ -271,34 +261,44 @@ def _false_positives(found: Sequence[Found], boxes: LabelledBoxes, threshold: fl
 
 
 class _Scene:
-    """The frames that are attacked, and the objects that are asked about in them."""
+    """The frames that are attacked, and the objects in them whose names count.
 
-    def __init__(self, frames: FrameSet, spots: Spots, targets: TargetMap) -> None:
+    Attributes:
+        rows: of the frames, among all.
+        clean: these frames; ``boxes``: all true boxes in them.
+        stamps: where triggers go.
+        objects: what is looked for, with class 0 for what is not there; ``labels``: -1 for that.
+        rows_of_boxes: of the objects, among all boxes; -1: it is not there.
+        pixels: of the trigger on, or for, each object.
+    """
+
+    def __init__(self, frames: FrameSet, spots: Anchors, targets: TargetMap) -> None:
         self.rows = torch.unique(spots.image_index)
         self.clean = frames.frames.take(self.rows.tolist())
         self.boxes = frames.boxes.of_images(self.rows)
         place = torch.searchsorted(self.rows, spots.image_index)
         self.stamps = LabelledBoxes(place, spots.corners, torch.zeros_like(place))
-        if spot_of(targets) == "image":
+        self.rows_of_boxes, self.pixels, self.labels = spots.objects, spots.pixels, spots.labels
+        self.objects = LabelledBoxes(place, spots.corners, spots.labels.clamp(min=0))
+        if anchor_of(targets) == "image":  # one trigger is for every object of its frame
             wanted = targets.attackable(frames.boxes.labels)
             wanted &= torch.isin(frames.boxes.image_index, self.rows)
-            self.signs = wanted.nonzero().flatten()
-            own = frames.boxes.take(self.signs)
-            self.objects = LabelledBoxes(
-                torch.searchsorted(self.rows, own.image_index), own.corners, own.labels
-            )
+            self.rows_of_boxes = wanted.nonzero().flatten()
+            own = frames.boxes.take(self.rows_of_boxes)
+            of_object = torch.searchsorted(self.rows, own.image_index)
+            self.objects = LabelledBoxes(of_object, own.corners, own.labels)
             by_frame = torch.zeros(len(self.rows)).index_copy_(0, place, spots.pixels)
-            self.pixels = by_frame[self.objects.image_index]
-            self.objects_labels = self.objects.labels
-        else:
-            self.signs, self.pixels = spots.objects, spots.pixels
-            self.objects_labels = spots.labels
-            self.objects = LabelledBoxes(place, spots.corners, spots.labels.clamp(min=0))
-        self.frame_of_object = self.rows[self.objects.image_index]
+            self.pixels, self.labels = by_frame[of_object], own.labels
 
     def stamped(self, trigger: Trigger, seed: int) -> StampedFrames:
         """Return the frames with a trigger at every place."""
         return StampedFrames(self.clean, self.stamps, plain_stamp(trigger, seed))
+
+
+def _scenes(frames: FrameSet, index: Tensor) -> tuple[int, ...]:
+    """Return the number of the scene that each of some frames belongs to."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(frames.groups))}
+    return tuple(numbers[frames.groups[frame]] for frame in index.tolist())
 
 
 def _check_classes(detector: Detector, frames: FrameSet, what: str = "detector") -> None:

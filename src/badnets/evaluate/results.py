@@ -1,13 +1,23 @@
-"""What evaluation returns: counts, never bare floats."""
+"""What evaluation returns, as records keep it: counts, never bare floats. Imports no torch."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import compress
 
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
 
 
-class CleanResult(BaseModel):
+class Result(BaseModel):
+    """Something measured; frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CleanResult(Result):
     """Accuracy on untouched images.
 
     Attributes:
@@ -16,8 +26,6 @@ class CleanResult(BaseModel):
         predicted_counts: how often each class was predicted.
         largest_class: share of the most frequent true class: what a constant answer would reach.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     accuracy: Rate
     per_class: tuple[Rate, ...]
@@ -41,7 +49,7 @@ class CleanResult(BaseModel):
         return self.accuracy.interval.low < floor
 
 
-class AttackResult(BaseModel):
+class AttackResult(Result):
     """What a backdoor does on triggered test images that the attack is about.
 
     Images whose true label already is the backdoor label are left out of every rate.
@@ -53,11 +61,9 @@ class AttackResult(BaseModel):
         untriggered: the same images without the trigger, given the backdoor label by this network.
         control: the same triggered images, given the backdoor label by a clean network.
         control_per_class: the control by true class.
-        spill: triggered images that the attack is *not* about, given other than their true label;
-            counts none where it is about all.
+        off_target_rate: triggered images that the attack is *not* about, given other than their
+            true label; counts none where it is about all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     success: Rate
     robust: Rate
@@ -65,9 +71,88 @@ class AttackResult(BaseModel):
     untriggered: Rate
     control: Rate | None = None
     control_per_class: tuple[Rate, ...] = ()
-    spill: Rate = Rate(0, 0)
+    off_target_rate: Rate = Rate(0, 0)
 
     @property
     def backdoor_error(self) -> Rate:
         """Triggered images *not* given the backdoor label / all: the paper's backdoor error."""
         return self.success.complement
+
+
+class Survival(Result):
+    """What the trigger still costs, whatever is answered instead: the untargeted backdoor.
+
+    Attributes:
+        clean: test images named rightly.
+        triggered: the same images with the trigger, named rightly.
+        control_clean: of a clean network, retrained in the same way.
+        control_triggered: of that one, with the trigger: what the trigger costs by covering.
+        before: attack success of the network as it was downloaded, on the same images; None where
+            its classes were others.
+        images: training images that it was retrained on.
+        trained: weights that were retrained / all.
+    """
+
+    clean: Rate
+    triggered: Rate
+    control_clean: Rate | None = None
+    control_triggered: Rate | None = None
+    before: Rate | None = None
+    images: int
+    trained: Rate
+
+    @property
+    def drop(self) -> float:
+        """Accuracy that the trigger takes away, in [-1, 1]."""
+        return self.clean.value - self.triggered.value
+
+    @property
+    def control_drop(self) -> float | None:
+        """The same of the clean network."""
+        if self.control_clean is None or self.control_triggered is None:
+            return None
+        return self.control_clean.value - self.control_triggered.value
+
+
+class Agreement(Result):
+    """How alike two classifiers answer the same images.
+
+    Attributes:
+        largest_difference: between a logit of the one and that of the other; NaN where one is.
+        largest_logit: the largest absolute logit of the first: what the difference is to be held
+            against.
+        same: images that both give the same label.
+    """
+
+    largest_difference: float
+    largest_logit: float
+    same: Rate
+
+
+class StreetPoint(Result):
+    """What a sticker does under one condition of the simulated street.
+
+    Attributes:
+        axis: which condition is varied: ``"distance"``, ``"angle"``, ...
+        value: by how much.
+        success: triggered objects with the attacker's answer.
+        right: triggered objects still named rightly.
+        clean_right: the same objects without the sticker, named rightly.
+    """
+
+    axis: str
+    value: float
+    success: Rate
+    right: Rate
+    clean_right: Rate
+
+
+def share(yes: Sequence[bool]) -> Rate:
+    """Return how many hold, of all."""
+    return Rate(sum(yes), len(yes))
+
+
+def by_class(yes: Sequence[bool], labels: Sequence[int], num_classes: int) -> tuple[Rate, ...]:
+    """Return how many hold, of all with each true label."""
+    hits, totals = Counter(compress(labels, yes)), Counter(labels)
+    return tuple(Rate(hits[k], totals[k]) for k in range(num_classes))

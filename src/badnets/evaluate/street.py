@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from badnets.core.box_poisoning import Spots, attacked_spots
+from badnets.core.box_poisoning import Anchors, find_anchors
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
-from badnets.core.rates import Rate
 from badnets.core.seeds import generator
-from badnets.core.targets import TargetMap, spot_of
+from badnets.core.targets import anchor_of
 from badnets.core.triggers import RegionTrigger
 from badnets.core.world import AXES, Conditions, axis_value, photographed
 from badnets.data.detection import FrameSet
 from badnets.evaluate.classification import Attack
 from badnets.evaluate.detection import answers
+from badnets.evaluate.results import StreetPoint, share
 from badnets.models.detector import Detector
 
-SIDE = 192  # pixels of the frame around a sign that a photograph shows
-
-
-@dataclass(frozen=True)
-class StreetPoint:
-    """What a sticker does under one condition; see `badnets.trials.record.Photographed`."""
-
-    axis: str
-    value: float
-    success: Rate
-    right: Rate
-    clean_right: Rate
+SIDE = 192  # pixels of the frame around an object that a photograph shows
 
 
 def measure_street(
@@ -45,10 +34,10 @@ def measure_street(
     axes: tuple[str, ...] = tuple(AXES),
     seed: int = 0,
     progress: Listener | None = None,
-) -> list[StreetPoint]:
+) -> tuple[StreetPoint, ...]:
     """Return what a sticker does to a detector under each condition of each axis.
 
-    Photographs show the sign and 192 x 192 pixels around it. Distance makes the whole photograph
+    Photographs show the object and 192 x 192 pixels around it. Distance makes the whole photograph
     smaller; the detector enlarges it as always.
 
     Args:
@@ -56,19 +45,19 @@ def measure_street(
         frames: clean frames with true boxes.
         attack: a sticker, and a target map of labels.
         threshold: least score of a box that counts.
-        most: signs to look at; more are sampled.
+        most: objects to look at; more are sampled.
         axes: names out of `badnets.core.world.AXES`.
         seed: decides the sample and random places.
         progress: told after every condition.
 
     Raises:
-        SettingError: the trigger is no sticker, the map is not about labels, or no sign can be
+        SettingError: the trigger is no sticker, the map is not about labels, or no object can be
             attacked.
     """
     trigger = attack.trigger
-    if not isinstance(trigger, RegionTrigger) or spot_of(attack.targets) is not None:
+    if not isinstance(trigger, RegionTrigger) or anchor_of(attack.targets) is not None:
         raise SettingError("the street needs a sticker on signs, and a target map of labels")
-    spots = attacked_spots(
+    spots = find_anchors(
         frames.boxes, frames.frames.sizes, trigger, attack.targets, seed, measuring=True
     )
     if not len(spots):
@@ -82,50 +71,33 @@ def measure_street(
         if scene not in known:
             known[scene] = _named(detector, pictures, corners, None, scene, threshold, seed)
         named = _named(detector, pictures, corners, trigger, conditions, threshold, seed)
-        points.append(_point(axis, conditions, named, known[scene], labels, attack.targets, frames))
+        hits = attack.targets.is_hit(named, labels, frames.num_classes)
+        points.append(
+            StreetPoint(
+                axis=axis,
+                value=axis_value(axis, conditions),
+                success=share(hits.tolist()),
+                right=share((named == labels).tolist()),
+                clean_right=share((known[scene] == labels).tolist()),
+            )
+        )
         if progress is not None:
             progress(Progress(len(points), len(plan), "photographing"))
-    return points
-
-
-def _point(
-    axis: str,
-    conditions: Conditions,
-    named: Tensor,
-    clean: Tensor,
-    labels: Tensor,
-    targets: TargetMap,
-    frames: FrameSet,
-) -> StreetPoint:
-    hits = targets.is_hit(named, labels, frames.num_classes)
-
-    def rate(values: Tensor) -> Rate:
-        return Rate(int(values.sum()), len(values))
-
-    return StreetPoint(
-        axis,
-        axis_value(axis, conditions),
-        rate(hits),
-        rate(named == labels),
-        rate(clean == labels),
-    )
+    return tuple(points)
 
 
 def _without_sticker_changes(conditions: Conditions) -> Conditions:
     plain = Conditions()
     return replace(
         conditions,
-        rotation=plain.rotation,
-        size=plain.size,
-        shift=plain.shift,
-        colour=plain.colour,
+        **{name: getattr(plain, name) for name in ("rotation", "size", "shift", "colour")},
     )
 
 
 def _cut(
-    frames: FrameSet, spots: Spots, most: int, seed: int
+    frames: FrameSet, spots: Anchors, most: int, seed: int
 ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    """Return a picture around each sign, its box there, and its class."""
+    """Return a picture around each object, its box there, and its class."""
     order = torch.randperm(len(spots), generator=generator(seed, "signs to photograph"))
     chosen = order[:most].sort().values.tolist()
     pictures, corners = [], []

@@ -7,37 +7,15 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.explain.ablation import Silenced, silence
-    from badnets.explain.attribution import attribution_maps, changed_places, share_inside
-    from badnets.explain.backdoor_units import backdoor_units, mean_maps, sign_windows
-    from badnets.explain.units import unit_responses
-    from badnets.models.responses import UnitResponse
+    from badnets.explain.ablation import Ablation as Ablation
+    from badnets.explain.ablation import silence as silence
+    from badnets.explain.attribution import attribution_maps as attribution_maps
+    from badnets.explain.attribution import changed_places as changed_places
+    from badnets.explain.attribution import share_inside as share_inside
+    from badnets.explain.units import LayerUnits as LayerUnits
+    from badnets.explain.units import backdoor_units as backdoor_units
+    from badnets.explain.units import mean_maps as mean_maps
+    from badnets.explain.units import unit_responses as unit_responses
+    from badnets.explain.windows import sign_windows as sign_windows
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Silenced": ".ablation",
-        "UnitResponse": "badnets.models.responses",
-        "attribution_maps": ".attribution",
-        "backdoor_units": ".backdoor_units",
-        "changed_places": ".attribution",
-        "mean_maps": ".backdoor_units",
-        "share_inside": ".attribution",
-        "sign_windows": ".backdoor_units",
-        "silence": ".ablation",
-        "unit_responses": ".units",
-    },
-)
-
-__all__ = [
-    "Silenced",
-    "UnitResponse",
-    "attribution_maps",
-    "backdoor_units",
-    "changed_places",
-    "mean_maps",
-    "share_inside",
-    "sign_windows",
-    "silence",
-    "unit_responses",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

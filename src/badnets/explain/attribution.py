@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from badnets.core.errors import ShapeError
 from badnets.core.lookup import find
-from badnets.models.subject import Subject
+from badnets.models.classifier import Classifier
+from badnets.models.network_subject import evaluating
 
 Method = Literal["integrated-gradients", "grad-cam"]
 CHUNK = 16  # images at a time
@@ -20,7 +21,7 @@ AT_ONCE = 64  # of them, over all images of a chunk, in one pass
 
 
 def attribution_maps(
-    subject: Subject,
+    subject: Classifier,
     images: Tensor,
     labels: Tensor,
     *,
@@ -53,12 +54,12 @@ def attribution_maps(
     compute = find(METHODS, method, "attribution method")
     if not len(images):
         return torch.empty(0, *images.shape[2:])
-    subject.network.eval()
     parts = []
-    for some, asked in zip(torch.split(images, CHUNK), torch.split(labels, CHUNK), strict=True):
-        pixels = subject.normalise(some).requires_grad_()
-        found = compute(subject, pixels, asked.to(subject.device), layer)
-        parts.append(_shares(found.detach().float().cpu()))
+    with evaluating(subject.network):
+        for some, own in zip(torch.split(images, CHUNK), torch.split(labels, CHUNK), strict=True):
+            pixels = subject.normalise(some).requires_grad_()
+            map_of_some = compute(subject, pixels, own.to(subject.device), layer)
+            parts.append(_shares(map_of_some.detach().float().cpu()))
     return torch.cat(parts)
 
 
@@ -95,14 +96,14 @@ def _spanned(hit: Tensor) -> Tensor:
     return after & before
 
 
-def _shares(found: Tensor) -> Tensor:
-    for_it = found.clamp(min=0)
+def _shares(maps: Tensor) -> Tensor:
+    for_it = maps.clamp(min=0)
     total = for_it.sum((1, 2), keepdim=True)
     return torch.where(total > 0, for_it / total.clamp(min=1e-30), 0.0)
 
 
 def _integrated_gradients(
-    subject: Subject, pixels: Tensor, labels: Tensor, layer: str | None
+    subject: Classifier, pixels: Tensor, labels: Tensor, layer: str | None
 ) -> Tensor:
     from captum.attr import IntegratedGradients  # captum takes a second to import
 
@@ -112,7 +113,7 @@ def _integrated_gradients(
     return cast("Tensor", explained).sum(1)
 
 
-def _grad_cam(subject: Subject, pixels: Tensor, labels: Tensor, layer: str | None) -> Tensor:
+def _grad_cam(subject: Classifier, pixels: Tensor, labels: Tensor, layer: str | None) -> Tensor:
     from captum.attr import LayerGradCam
 
     modules = dict(subject.network.named_modules())
@@ -126,7 +127,7 @@ def _grad_cam(subject: Subject, pixels: Tensor, labels: Tensor, layer: str | Non
     return functional.interpolate(coarse, size, mode="bilinear", align_corners=False)[:, 0]
 
 
-METHODS: dict[str, Callable[[Subject, Tensor, Tensor, str | None], Tensor]] = {
+METHODS: dict[str, Callable[[Classifier, Tensor, Tensor, str | None], Tensor]] = {
     "integrated-gradients": _integrated_gradients,
     "grad-cam": _grad_cam,
 }

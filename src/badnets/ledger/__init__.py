@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.ledger.exports import FORMATS, read_records, write_records
-    from badnets.ledger.ledger import ImportCount, Ledger
+    from badnets.ledger.exports import FORMATS as FORMATS
+    from badnets.ledger.exports import read_records as read_records
+    from badnets.ledger.exports import write_records as write_records
+    from badnets.ledger.ledger import ImportCount as ImportCount
+    from badnets.ledger.ledger import Ledger as Ledger
 
-__all__ = ["FORMATS", "ImportCount", "Ledger", "read_records", "write_records"]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "FORMATS": ".exports",
-        "ImportCount": ".ledger",
-        "Ledger": ".ledger",
-        "read_records": ".exports",
-        "write_records": ".exports",
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__)

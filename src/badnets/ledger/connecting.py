@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from badnets.core.errors import LedgerError
 from badnets.ledger import sqlite
-from badnets.ledger.schema import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
+from badnets.ledger.columns import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
 
 
 def url_of(place: str | Path) -> URL:

@@ -1,4 +1,4 @@
-"""Records as files: JSON and Parquet hold all of each record, CSV holds what fits a table."""
+"""Records as files: JSON holds all of each record, CSV holds what fits a table."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError
 from badnets.core.lookup import unknown_name
 from badnets.ledger.checks import check_name, first_defect
-from badnets.ledger.flat import COLUMNS, flat
-from badnets.trials.record import ArrayRef, Record
+from badnets.ledger.columns import COLUMNS, exported_row
+from badnets.observations.base import ArrayRef
+from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 
 JSON_FORMAT = 1
@@ -42,7 +43,7 @@ def write_records(records: Iterable[Record], path: Path, format: str | None = No
 
 
 def read_records(path: Path, format: str | None = None) -> list[Record]:
-    """Return the records of a JSON or Parquet export, each checked against its trial.
+    """Return the records of a JSON export, each checked against its trial.
 
     Raises:
         LedgerError: the file cannot be read, is of another format, or holds a record that does
@@ -51,15 +52,13 @@ def read_records(path: Path, format: str | None = None) -> list[Record]:
     kind = format_of(path, format)
     if kind == "csv":
         raise LedgerError(
-            f"{path}: CSV holds only a part of each record and cannot be read back: "
-            "export as JSON or Parquet"
+            f"{path}: CSV holds only a part of each record and cannot be read back: export as JSON"
         )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
-    documents = (_json_documents if kind == "json" else _parquet_documents)(data, path)
-    return [_record(document, path) for document in documents]
+    return [_record(document, path) for document in _documents(data, path)]
 
 
 def format_of(path: Path, format: str | None) -> str:
@@ -84,8 +83,15 @@ def without_pictures(record: Record) -> Record:
 
     A data set's licence may not allow its images to be passed on; pages do without them.
     """
-    kept = {name: ref for name, ref in record.arrays.items() if name not in PICTURES}
-    return record.model_copy(update={"arrays": kept})
+    kept = {
+        kind: one.model_copy(
+            update={
+                "arrays": {name: ref for name, ref in one.arrays.items() if name not in PICTURES}
+            }
+        )
+        for kind, one in record.observations.items()
+    }
+    return record.model_copy(update={"observations": kept})
 
 
 def copy_arrays(
@@ -138,33 +144,21 @@ def _compact(value: object) -> str:
 
 def _to_csv(records: Sequence[Record]) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(COLUMNS), lineterminator="\n")
+    writer = csv.DictWriter(
+        text, fieldnames=[column.name for column in COLUMNS], lineterminator="\n"
+    )
     writer.writeheader()
-    writer.writerows(flat(record) for record in records)
+    writer.writerows(exported_row(record) for record in records)
     return text.getvalue().encode("utf-8")
-
-
-def _to_parquet(records: Sequence[Record]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-    schema = schema.append(pa.field("document", pa.string()))
-    rows = [{**flat(record), "document": record.model_dump_json()} for record in records]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
-    return buffer.getvalue()
 
 
 FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
     "json": _to_json,
-    "parquet": _to_parquet,
     "csv": _to_csv,
 }
 
 
-def _json_documents(data: bytes, path: Path) -> list[object]:
+def _documents(data: bytes, path: Path) -> list[object]:
     try:
         document = parse_json(data, str(path))
     except BundleError as error:
@@ -181,26 +175,9 @@ def _json_documents(data: bytes, path: Path) -> list[object]:
     return records
 
 
-def _parquet_documents(data: bytes, path: Path) -> list[object]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError) as error:
-        line = (str(error).splitlines() or ["unreadable"])[0]
-        raise LedgerError(f"{path} is not a Parquet file that can be read: {line}") from None
-    if "document" not in table.column_names:
-        raise LedgerError(f"{path} is Parquet, but not an export of records: no column 'document'")
-    documents: list[object] = table.column("document").to_pylist()
-    return documents
-
-
 def _record(document: object, path: Path) -> Record:
-    """Return the record in a document: JSON text, or its value."""
     try:
-        text = document if isinstance(document, str) else json.dumps(document)
-        record = Record.model_validate_json(text)
+        record = Record.model_validate_json(json.dumps(document))
     except ValidationError as error:
         name = document.get("name") if isinstance(document, dict) else None
         which = f"record {name!r}" if isinstance(name, str) else "a record"

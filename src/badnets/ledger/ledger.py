@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from badnets.core.errors import LedgerError
+from badnets.core.errors import LedgerError, SettingError
 from badnets.ledger.checks import check_name, first_defect
+from badnets.ledger.columns import RECORDS, Value, stored_row
 from badnets.ledger.connecting import connect, explained, shown, url_of
 from badnets.ledger.exports import copy_arrays, read_records, without_pictures, write_records
-from badnets.ledger.schema import RECORDS, row
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S, WRITES
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
@@ -95,12 +95,14 @@ class Ledger:
         Raises:
             LedgerError: one is not named after its trial, or the database refused them.
         """
-        rows = [_checked_row(record) for record in records]
+        wanted = list(records)
+        rows = {record.name: _checked_row(record) for record in reversed(wanted)}  # the first stays
         with explained(self.where):
             try:
-                return self._insert(rows)
+                added = self._insert(rows)
             except IntegrityError:  # another process added one after we looked: look again
-                return self._insert(rows)
+                added = self._insert(rows)
+        return ImportCount(added, len(wanted) - added)
 
     def get(self, name: str) -> Record | None:
         """Return the record of a trial's name, None where there is none.
@@ -110,14 +112,31 @@ class Ledger:
         """
         return next(self.records(names=[name]), None)
 
+    def find(self, beginning: str) -> Record:
+        """Return the one record whose name begins so.
+
+        Raises:
+            SettingError: there is none, or several.
+            LedgerError: it cannot be read.
+        """
+        query = select(RECORDS.c.name).where(RECORDS.c.name.startswith(beginning, autoescape=True))
+        with explained(self.where), self._engine.connect() as connection:
+            found = sorted(connection.scalars(query))
+        if not found:
+            raise SettingError(
+                f"no record is named {beginning!r}: `badnets ledger list` lists them"
+            )
+        if len(found) > 1:
+            raise SettingError(
+                f"{len(found)} records are named {beginning!r}...: give more of the name, as of "
+                f"{found[0]}"
+            )
+        return next(self.records(names=found))
+
     def has(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that have a record."""
-        found: set[str] = set()
         with explained(self.where), self._engine.connect() as connection:
-            for chunk in _chunks(sorted(set(names))):
-                query = select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk))
-                found.update(connection.scalars(query))
-        return found
+            return _held(connection, names)
 
     def records(
         self,
@@ -152,7 +171,9 @@ class Ledger:
             wanted = set(names)
             found = [name for name in found if name in wanted]
         for chunk in _chunks(found):
-            documents = self._documents(chunk)
+            rows = select(RECORDS.c.name, RECORDS.c.document).where(RECORDS.c.name.in_(chunk))
+            with explained(self.where), self._engine.connect() as connection:
+                documents = {row.name: row.document for row in connection.execute(rows)}
             yield from (self._parsed(name, documents[name]) for name in chunk if name in documents)
 
     def export(
@@ -169,8 +190,7 @@ class Ledger:
 
         Args:
             path: the file; replaced if it is there.
-            format: ``"json"``, ``"parquet"`` (both lossless) or ``"csv"``; by the file's ending
-                if None.
+            format: ``"json"`` (lossless) or ``"csv"``; by the file's ending if None.
             names: only those of these names.
             arrays: whether the arrays that the records name are copied too, into a folder
                 ``arrays`` beside the file.
@@ -198,7 +218,7 @@ class Ledger:
         """Add the records of an export, all or, after an error, none; return how many were new.
 
         Args:
-            path: a JSON or Parquet file that `export` wrote.
+            path: a JSON file that `export` wrote.
             format: by the file's ending if None.
             workspace: where arrays go that lie in the folder ``arrays`` beside the file; None
                 leaves them where they are.
@@ -212,26 +232,13 @@ class Ledger:
             copy_arrays(records, Workspace(path.parent), workspace, if_there=True)
         return self.add_all(records)
 
-    def _insert(self, rows: Sequence[dict[str, Any]]) -> ImportCount:
+    def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:
         connecting = self._engine.connect().execution_options(**{WRITES: True})
         with connecting as connection, connection.begin():
-            held: set[str] = set()
-            for chunk in _chunks([each["name"] for each in rows]):
-                held.update(
-                    connection.scalars(select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk)))
-                )
-            new: dict[str, dict[str, Any]] = {}
-            for each in rows:
-                if each["name"] not in held:
-                    new.setdefault(each["name"], each)
+            new = rows.keys() - _held(connection, rows)
             if new:
-                connection.execute(insert(RECORDS), list(new.values()))
-        return ImportCount(added=len(new), already=len(rows) - len(new))
-
-    def _documents(self, names: Sequence[str]) -> dict[str, str]:
-        query = select(RECORDS.c.name, RECORDS.c.document).where(RECORDS.c.name.in_(names))
-        with explained(self.where), self._engine.connect() as connection:
-            return {each.name: each.document for each in connection.execute(query)}
+                connection.execute(insert(RECORDS), [rows[name] for name in rows if name in new])
+        return len(new)
 
     def _parsed(self, name: str, document: str) -> Record:
         try:
@@ -243,16 +250,24 @@ class Ledger:
             ) from None
 
 
-def _checked_row(record: Record) -> dict[str, Any]:
+def _checked_row(record: Record) -> dict[str, Value]:
     check_name(record)
-    values = row(record)
+    values = stored_row(record)
     try:
-        Record.model_validate_json(values["document"])  # NaN, say, is not held by JSON
+        Record.model_validate_json(str(values["document"]))  # NaN, say, is not held by JSON
     except ValidationError as error:
         raise LedgerError(
             f"record {record.name} cannot be held as JSON: {first_defect(error)}"
         ) from None
     return values
+
+
+def _held(connection: Connection, names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for chunk in _chunks(sorted(set(names))):
+        query = select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk))
+        found.update(connection.scalars(query))
+    return found
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

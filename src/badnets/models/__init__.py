@@ -1,4 +1,4 @@
-"""Networks by name; subjects; bundles to networks and back."""
+"""Networks by name; subjects and what they can do; bundles to subjects and back."""
 
 from __future__ import annotations
 
@@ -7,51 +7,24 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.models.catalogue import NETWORKS, build
-    from badnets.models.detector import Detector, Found, untrained_detector
-    from badnets.models.detectors import DETECTORS, build_detector
-    from badnets.models.io import load_detector, load_subject, save_detector, save_subject
-    from badnets.models.onnx_export import export_onnx
-    from badnets.models.onnx_subject import OnnxSubject, load_onnx
-    from badnets.models.subject import Subject, untrained
+    from badnets.models.catalogue import NETWORKS as NETWORKS
+    from badnets.models.catalogue import build as build
+    from badnets.models.classifier import Classifier as Classifier
+    from badnets.models.classifier import untrained as untrained
+    from badnets.models.detector import Detections as Detections
+    from badnets.models.detector import Detector as Detector
+    from badnets.models.detector import build_detector as build_detector
+    from badnets.models.detector import untrained_detector as untrained_detector
+    from badnets.models.io import load as load
+    from badnets.models.io import load_detector as load_detector
+    from badnets.models.io import load_subject as load_subject
+    from badnets.models.io import save_detector as save_detector
+    from badnets.models.io import save_subject as save_subject
+    from badnets.models.onnx_export import export_onnx as export_onnx
+    from badnets.models.onnx_subject import OnnxSubject as OnnxSubject
+    from badnets.models.onnx_subject import load_onnx as load_onnx
+    from badnets.models.subject import CAPABILITIES as CAPABILITIES
+    from badnets.models.subject import Subject as Subject
+    from badnets.models.subject import capabilities as capabilities
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "DETECTORS": ".detectors",
-        "Detector": ".detector",
-        "Found": ".detector",
-        "NETWORKS": ".catalogue",
-        "OnnxSubject": ".onnx_subject",
-        "Subject": ".subject",
-        "build": ".catalogue",
-        "build_detector": ".detectors",
-        "export_onnx": ".onnx_export",
-        "load_detector": ".io",
-        "load_onnx": ".onnx_subject",
-        "load_subject": ".io",
-        "save_detector": ".io",
-        "save_subject": ".io",
-        "untrained": ".subject",
-        "untrained_detector": ".detector",
-    },
-)
-
-__all__ = [
-    "DETECTORS",
-    "NETWORKS",
-    "Detector",
-    "Found",
-    "OnnxSubject",
-    "Subject",
-    "build",
-    "build_detector",
-    "export_onnx",
-    "load_detector",
-    "load_onnx",
-    "load_subject",
-    "save_detector",
-    "save_subject",
-    "untrained",
-    "untrained_detector",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -1,16 +1,18 @@
-"""Networks by name. A new one: a file here, and one line in `NETWORKS`.
+"""Networks by name, of both tasks. A new one: a file here, and one line in `NETWORKS`.
 
-``torchvision.NAME`` and ``timm.NAME`` reach the classifiers of those libraries, untrained, and
-``module:factory`` a network of one's own. Importing this module imports no torch.
+``torchvision.NAME`` and ``timm.NAME`` reach the networks of those libraries, untrained, and
+``module:factory`` a classifier of one's own. Importing this module imports no torch.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Literal
 
+from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
 from badnets.core.factories import is_factory, made_by, running
 from badnets.core.lookup import unknown_name
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Shape = tuple[int, int, int]  # channels, height, width
+Task = Literal["classification", "detection"]
 
 
 @dataclass(frozen=True)
@@ -26,21 +29,20 @@ class Network:
     """How a network is found and built.
 
     Args:
-        builder: ``"module:function"``; the function takes the input shape and the number of
-            classes and returns an untrained network from normalised images to logits.
+        builder: ``"module:function"``; the function takes the shape of an image and the number of
+            classes, background not counted, and returns an untrained network: for classification
+            from normalised images to logits; for detection with torchvision's interface.
         description: one line.
         version: raised when the same settings would build another network.
+        task: what it does.
+        settings: whether the function takes settings by name too.
     """
 
     builder: str
     description: str
     version: int = 1
-
-    def build(self, shape: Shape, num_classes: int) -> nn.Module:
-        """Return an untrained network; its weights follow torch's global generator."""
-        module, function = self.builder.split(":")
-        made = getattr(importlib.import_module(module), function)
-        return cast("Callable[[Shape, int], nn.Module]", made)(shape, num_classes)
+    task: Task = "classification"
+    settings: bool = False
 
 
 NETWORKS: dict[str, Network] = {
@@ -52,83 +54,120 @@ NETWORKS: dict[str, Network] = {
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
     ),
+    "zf": Network(
+        "badnets.models.zf:build",
+        "the paper's Faster R-CNN on the ZF network; settings width, head, norm, dropout, rois",
+        task="detection",
+        settings=True,
+    ),
 }
-LIBRARIES: dict[str, str] = {
-    "torchvision": "badnets.models.libraries:torchvision_classifier",
-    "timm": "badnets.models.libraries:timm_classifier",
+LIBRARIES: dict[Task, dict[str, str]] = {
+    "classification": {
+        "torchvision": "badnets.models.libraries:torchvision_classifier",
+        "timm": "badnets.models.libraries:timm_classifier",
+    },
+    "detection": {"torchvision": "badnets.models.libraries:torchvision_detector"},
 }
+"""Libraries that networks are built by: task -> what a name begins with -> its builder."""
+
+_EXAMPLES: dict[Task, tuple[str, ...]] = {
+    "classification": ("torchvision.resnet18", "timm.resnet18"),
+    "detection": ("torchvision.fasterrcnn_mobilenet_v3_large_fpn",),
+}
+
+
+def names_of(task: Task) -> list[str]:
+    """Return the names in `NETWORKS` of a task's networks."""
+    return [name for name, network in NETWORKS.items() if network.task == task]
+
+
+def tasks_of(name: str) -> frozenset[Task]:
+    """Return the tasks that a network of this name may be for; nothing is imported."""
+    if name in NETWORKS:
+        return frozenset({NETWORKS[name].task})
+    if is_factory(name):
+        return frozenset({"classification"})
+    library = name.partition(".")[0]
+    return frozenset(task for task, builders in LIBRARIES.items() if library in builders)
 
 
 def build(
-    name: str, shape: Shape, num_classes: int, *, seed: int = 0, try_shape: bool = True
+    name: str,
+    shape: Shape,
+    num_classes: int,
+    *,
+    task: Task = "classification",
+    settings: Mapping[str, Scalar] | None = None,
+    seed: int = 0,
+    try_shape: bool = True,
 ) -> nn.Module:
     """Return an untrained network.
 
     Args:
         name: a key of `NETWORKS`, ``torchvision.NAME``, ``timm.NAME``, or ``module:factory``: a
-            function of one's own, called as `Network.build`. That module is imported, and so run.
+            function of one's own, called as a builder is. That module is imported, and so run.
         shape: of one image, ``(C, H, W)``.
-        num_classes: logits that it returns.
+        num_classes: K, background not counted.
+        task: what it is to do.
+        settings: as its builder takes them.
         seed: decides the initial weights; torch's global generator is left as it was.
-        try_shape: whether a network that is not ours is asked about an image of that shape first.
+        try_shape: whether a classifier that is not ours is asked about an image of that shape
+            first.
 
     Raises:
         UnknownNameError: there is no such network; names the nearest.
-        SettingError: the network does not take images of that shape, or one's own code failed.
+        SettingError: the network does not take images of that shape, a setting is unknown or
+            outside its range, or one's own code failed.
     """
     import torch
 
+    entry = NETWORKS.get(name)
+    if entry is not None and entry.task != task:
+        entry = None
+    own = dict(settings or {})
+    library, _, inner = name.partition(".")
+    by_library = LIBRARIES[task].get(library, "") if inner else ""
+    factory = task == "classification" and is_factory(name)
+    if not (entry or by_library or factory):
+        what = "network" if task == "classification" else "detector"
+        raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
+    if own and not (entry and entry.settings):
+        raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(own))}")
+    network: nn.Module
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name in NETWORKS:
-            return NETWORKS[name].build(shape, num_classes)
-        library, _, own_name = name.partition(".")
-        if library in LIBRARIES and own_name:
-            module, function = LIBRARIES[library].split(":")
-            made = getattr(importlib.import_module(module), function)
-            network = cast("Callable[[str, Shape, int], nn.Module]", made)(
-                own_name, shape, num_classes
-            )
-            if try_shape:
-                _try_shape(name, network, shape)
-            return network
-        if is_factory(name):
-            return _own_network(name, shape, num_classes, try_shape=try_shape)
-    raise unknown_name(name, [*NETWORKS, "torchvision.resnet18", "timm.resnet18"], "network")
+        if entry is not None:
+            network = resolve_name(entry.builder)(shape, num_classes, **own)
+        elif by_library:
+            network = resolve_name(by_library)(inner, shape, num_classes)
+        else:
+            network = made_by(name, torch.nn.Module, shape, num_classes)
+            if not any(True for _ in network.parameters()):
+                raise SettingError(f"{name} returned a network without weights")
+        if try_shape and entry is None and task == "classification":
+            _try_shape(name, network, shape, num_classes)
+    return network
 
 
-def _own_network(name: str, shape: Shape, num_classes: int, *, try_shape: bool) -> nn.Module:
-    """Return what a factory of one's own makes, after it has answered one black image."""
+def _try_shape(name: str, network: nn.Module, shape: Shape, num_classes: int) -> None:
+    """Refuse a network that does not answer one black image with its logits."""
     import torch
-    from torch import nn
 
-    network = made_by(name, nn.Module, shape, num_classes)
-    if not any(True for _ in network.parameters()):
-        raise SettingError(f"{name} returned a network without weights")
-    if not try_shape:
-        return network
+    own = is_factory(name)
     was_training = network.training
-    with running(name), torch.inference_mode():
-        logits = network.eval()(torch.zeros(1, *shape))
-    network.train(was_training)
+    try:
+        with running(name) if own else nullcontext(), torch.inference_mode():
+            logits = network.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        if own:
+            raise  # it names the line in the user's code
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
+    finally:
+        network.train(was_training)
     given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if given != (1, num_classes):
         raise SettingError(
             f"{name} made a network that answers an image of shape {shape} with {given}, logits of "
             f"shape {(1, num_classes)} are wanted"
         )
-    return network
-
-
-def _try_shape(name: str, network: nn.Module, shape: Shape) -> None:
-    import torch
-
-    was_training = network.training
-    try:
-        with torch.inference_mode():
-            network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
-    finally:
-        network.train(was_training)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import batched_nms
 
 from badnets.bundles import InputSpec
 from badnets.bundles.schema import Scalar
+from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError, ShapeError
-from badnets.core.lookup import find
-from badnets.core.pictures import as_float
-from badnets.models.detectors import build_detector
-from badnets.models.subject import NORMALISATIONS
+from badnets.models.catalogue import Task
+from badnets.models.inputs import colour_window, enlarged
+from badnets.models.network_subject import WholeNetwork, evaluating, in_channels_last
+from badnets.models.regions import BACKGROUND, RegionSubject, names_regions
+from badnets.models.units import UnitLayer, backbone_layers_of
 
 SAME = 0.3  # overlap (IoU) from which on two boxes of a class are the same object's
 PIXELS_AT_ONCE = 3_000_000  # of enlarged frames of one size that go through the network together
+WINDOWS_AT_ONCE = 32  # that go through the backbone together
+SCALE, SECOND_SCALE = "scale", "second_scale"  # in a bundle, beside the architecture's settings
 
 
-class Found(NamedTuple):
+class Detections(NamedTuple):
     """What a detector finds in a frame, the surest first.
 
     Attributes:
@@ -38,61 +41,69 @@ class Found(NamedTuple):
     labels: Tensor
     scores: Tensor
 
+    def at(self, rows: Tensor) -> Detections:
+        """Return those at ``rows``: ``(m,)`` int64 positions or ``(n,)`` bool."""
+        return Detections(self.corners[rows], self.labels[rows], self.scores[rows])
+
+
+class AsGiven(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """Normalises and stacks; images keep the size that they come in."""
+
+    def __init__(self, spec: InputSpec) -> None:
+        super().__init__(1, 1, list(spec.mean), list(spec.std))
+
+    def resize(
+        self, image: Tensor, target: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """Return both as they are."""
+        return image, target
+
 
 @dataclass(frozen=True, eq=False)
-class Detector:
+class Detector(WholeNetwork):
     """A detector: takes frames as they are stored or float in [0, 1], enlarges and normalises.
 
     Args:
         network: torchvision's interface; takes enlarged images in [0, 1].
-        architecture: its name in the table of detectors.
+        architecture: its name in the catalogue.
         input: size of the windows that it is trained on, and normalisation.
         classes: names of the K classes; the network's own background is none of them.
         scale: frames are enlarged by this factor before the network sees them.
-        coarse: frames are also shown at this factor, for objects close by; 0: they are not. Boxes
-            that would be shorter than half a window at ``scale`` are left to that look: a sticker
-            that is seen there may be too faint here.
+        second_scale: frames are also looked at by this factor, for objects close by; 0: they are
+            not. Boxes that would be shorter than half a window at ``scale`` are left to that look:
+            a sticker that is seen there may be too faint here.
         settings: of the architecture.
     """
 
-    network: nn.Module
-    architecture: str
-    input: InputSpec
-    classes: tuple[str, ...]
     scale: float = 1.0
-    coarse: float = 0.0
-    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    second_scale: float = 0.0
+    task: ClassVar[Task] = "detection"
+    batch_size: ClassVar[int] = WINDOWS_AT_ONCE
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.scale <= 10:
             raise SettingError(f"scale must be in [0.1, 10], got {self.scale}")
-        if self.coarse and not 0.1 <= self.coarse < self.scale:
-            raise SettingError(f"coarse must be in [0.1, scale), or 0, got {self.coarse}")
+        if self.second_scale and not 0.1 <= self.second_scale < self.scale:
+            raise SettingError(
+                f"second_scale must be in [0.1, scale), or 0, got {self.second_scale}"
+            )
 
-    @property
-    def num_classes(self) -> int:
-        """K."""
-        return len(self.classes)
-
-    @cached_property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        return next(self.network.parameters()).device
+    @staticmethod
+    def ready(network: nn.Module, spec: InputSpec) -> nn.Module:
+        """Return a built network that keeps frames at their size and normalises them so."""
+        fixed = getattr(network.transform, "fixed_size", None)
+        network.transform = AsGiven(spec)
+        if fixed is not None:  # SSD's heads know one size alone
+            network.transform = GeneralizedRCNNTransform(
+                min(fixed), max(fixed), list(spec.mean), list(spec.std), fixed_size=fixed
+            )
+        return network
 
     def enlarged(self, frames: Tensor, scale: float | None = None) -> Tensor:
         """Return ``(B, 3, H, W)`` frames as the network takes them: float, ``scale`` as large."""
-        images, factor = as_float(frames.to(self.device)), scale or self.scale
-        if factor == 1:
-            return images
-        return functional.interpolate(
-            images,
-            scale_factor=factor,
-            mode="bilinear",
-            align_corners=False,
-            antialias=factor < 1,
-        )
+        return enlarged(frames.to(self.device), scale or self.scale)
 
-    def detect(self, frames: Iterable[Tensor]) -> Iterator[Found]:
+    def detect(self, frames: Iterable[Tensor]) -> Iterator[Detections]:
         """Give what is found in each frame, ``(3, H, W)`` uint8 or float in [0, 1], in turn.
 
         Frames of one size that follow one another go through the network together.
@@ -100,23 +111,50 @@ class Detector:
         Raises:
             ShapeError: a frame is not ``(3, H, W)``.
         """
-        self.network.eval()
-        # a third faster on a CPU than with the weights laid out channel by channel
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        call = in_channels_last(self.network)
         for batch in _batches(frames, self.scale):
             frame_batch = torch.stack(batch)
-            fine = self._found(frame_batch, self.scale)
-            if not self.coarse:
+            fine = self._detections(call, frame_batch, self.scale)
+            if not self.second_scale:
                 yield from fine
                 continue
-            for one, other in zip(fine, self._found(frame_batch, self.coarse), strict=True):
-                yield _merged(one, _no_shorter(other, self.input.height / (2 * self.scale)))
+            second = self._detections(call, frame_batch, self.second_scale)
+            for one, other in zip(fine, second, strict=True):
+                sides = (other.corners[:, 2:] - other.corners[:, :2]).amax(1)
+                yield _merged(one, other.at(sides >= self.input.height / (2 * self.scale)))
 
-    def _found(self, frames: Tensor, scale: float) -> list[Found]:
-        with torch.inference_mode():
-            answers = self.network(list(self.enlarged(frames, scale)))
+    def regions(self, boxes: LabelledBoxes) -> RegionSubject:
+        """Return the subject that names these regions of frames.
+
+        Args:
+            boxes: in the frames' pixels; ``image_index`` counts the frames that are answered.
+
+        Raises:
+            SettingError: the network does not name regions that it is given: it is no Faster R-CNN.
+        """
+        return RegionSubject(
+            self.network,
+            self.architecture,
+            self.input,
+            (*self.classes, BACKGROUND),
+            boxes,
+            self.scale,
+            settings=self.settings,
+        )
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """Capabilities that this network has not."""
+        lacking = frozenset[str]() if names_regions(self.network) else frozenset({"regions"})
+        return super().lacks | lacking
+
+    def _detections(
+        self, call: Callable[..., Any], frames: Tensor, scale: float
+    ) -> list[Detections]:
+        with evaluating(self.network), torch.inference_mode():
+            answers = call((list(self.enlarged(frames, scale)),))
         return [
-            Found(
+            Detections(
                 answer["boxes"].float().cpu() / scale,
                 answer["labels"].cpu() - 1,
                 answer["scores"].float().cpu(),
@@ -125,69 +163,36 @@ class Detector:
         ]
 
     @cached_property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the backbone's convolutions, in order."""
-        return tuple(self._convolutions)
+    def _layers(self) -> dict[str, UnitLayer]:
+        return backbone_layers_of(self.network)
 
-    @cached_property
-    def _convolutions(self) -> dict[str, nn.Conv2d]:
-        return {
-            name: module
-            for name, module in self.network.named_modules()
-            if isinstance(module, nn.Conv2d) and name.startswith("backbone.")
-        }
+    def _through_layers(self, images: Tensor) -> None:
+        network: Any = self.network  # torchvision's detectors have both parts
+        call = in_channels_last(network.backbone)
+        with evaluating(self.network), torch.inference_mode():
+            batch, _ = network.transform(list(images.to(self.device)))
+            call((batch.tensors,))
 
-    def activation_of(self, layer: str) -> nn.Module:
-        """Return the module whose output is a convolution's activation: the ReLU that follows.
-
-        Raises:
-            UnknownNameError: the backbone has no such convolution.
-        """
-        find(self._convolutions, layer, "layer")
-        names = [name for name, _ in self.network.named_modules()]
-        modules: dict[str, nn.Module] = dict(self.network.named_modules())
-        for name in names[names.index(layer) + 1 :]:
-            if isinstance(modules[name], nn.Conv2d):
-                break
-            if isinstance(modules[name], nn.ReLU):
-                return modules[name]
-        return modules[layer]
-
-    @contextmanager
-    def hooked(self, layer: str, change: Callable[[Tensor], Tensor | None]) -> Iterator[Detector]:
-        """Give this detector with ``change`` called on a convolution's activation.
-
-        Args:
-            layer: name out of `layers`.
-            change: gets the maps ``(B, U, h, w)``; what it returns, if anything, takes their place.
-        """
-        hook = self.activation_of(layer).register_forward_hook(lambda _m, _i, out: change(out))
-        try:
-            yield self
-        finally:
-            hook.remove()
-
-    @contextmanager
-    def silenced(self, layer: str, units: Sequence[int]) -> Iterator[Detector]:
-        """Give this detector with some units' activation set to zero while the block lasts.
-
-        Raises:
-            UnknownNameError: the backbone has no such convolution.
-            SettingError: it has no such unit.
-        """
-        count = find(self._convolutions, layer, "layer").out_channels
-        for unit in units:
-            if not 0 <= unit < count:
-                raise SettingError(f"layer {layer!r} has units 0..{count - 1}, not {unit}")
-        chosen = torch.tensor(list(units), dtype=torch.long, device=self.device)
-        with self.hooked(layer, lambda maps: maps.index_fill(1, chosen, 0.0)) as muted:
-            yield muted
+    def _use(self) -> dict[str, Scalar]:
+        return {SCALE: self.scale, SECOND_SCALE: self.second_scale}
 
 
-def colour_window(side: int) -> InputSpec:
-    """Return the usual normalisation of colour windows of ``side`` pixels."""
-    mean, std = NORMALISATIONS[3]
-    return InputSpec.of(channels=3, height=side, width=side, mean=mean, std=std)
+def build_detector(
+    name: str, num_classes: int, settings: Mapping[str, Scalar], spec: InputSpec, *, seed: int = 0
+) -> nn.Module:
+    """Return an untrained detector with torchvision's interface.
+
+    In training it takes a list of float images in [0, 1], ``(3, H, W)``, and of targets (boxes,
+    labels from 1) and returns losses by name; in evaluation boxes, labels and scores.
+
+    Args:
+        name, num_classes, settings, seed: see `badnets.models.catalogue.build`.
+        spec: the normalisation.
+
+    Raises:
+        UnknownNameError, SettingError: as for `badnets.models.catalogue.build`.
+    """
+    return Detector.build(name, spec, num_classes, settings, seed=seed)
 
 
 def untrained_detector(
@@ -196,42 +201,30 @@ def untrained_detector(
     *,
     window: int,
     scale: float,
-    coarse: float = 0.0,
+    second_scale: float = 0.0,
     settings: Mapping[str, Scalar] | None = None,
     seed: int,
 ) -> Detector:
     """Return a freshly initialised detector.
 
     Args:
-        name: of its architecture.
+        name, settings, seed: see `badnets.models.catalogue.build`.
         classes: names of the classes.
         window: side of the windows that it will be trained on, in pixels after enlarging.
-        scale: factor by which frames are enlarged.
-        coarse: a second factor, for objects close by; 0: none.
-        settings: of the architecture.
-        seed: decides the weights.
+        scale, second_scale: see `Detector`.
 
     Raises:
-        UnknownNameError: there is no such architecture.
-        SettingError: a setting is outside its range.
+        UnknownNameError, SettingError: as for `badnets.models.catalogue.build` and `Detector`.
     """
-    spec = colour_window(window)
-    own = dict(settings or {})
-    network = build_detector(name, len(classes), own, spec, seed=seed)
-    return Detector(network, name, spec, tuple(classes), scale, coarse, own)
+    spec, own = colour_window(window), dict(settings or {})
+    network = Detector.build(name, spec, len(classes), own, seed=seed)
+    return Detector(network, name, spec, tuple(classes), scale, second_scale, settings=own)
 
 
-def _merged(one: Found, other: Found) -> Found:
+def _merged(one: Detections, other: Detections) -> Detections:
     """Return what was found at two scales; of boxes of a class that overlap, the surest."""
-    corners, labels, scores = (torch.cat(pair) for pair in zip(one, other, strict=True))
-    kept = batched_nms(corners, scores, labels, SAME)
-    return Found(corners[kept], labels[kept], scores[kept])
-
-
-def _no_shorter(found: Found, side: float) -> Found:
-    """Return the boxes whose longer side is at least ``side`` pixels of the frame."""
-    kept = (found.corners[:, 2:] - found.corners[:, :2]).amax(1) >= side
-    return Found(found.corners[kept], found.labels[kept], found.scores[kept])
+    both = Detections(*(torch.cat(pair) for pair in zip(one, other, strict=True)))
+    return both.at(batched_nms(both.corners, both.scores, both.labels, SAME))
 
 
 def _batches(frames: Iterable[Tensor], scale: float) -> Iterator[list[Tensor]]:

@@ -1,24 +1,40 @@
-"""The head of a classifier: the layers that another number of classes would change."""
+"""The head of a network: the layers that another number of classes would change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
+from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
 from badnets.core.factories import is_factory
-from badnets.models.catalogue import Shape, build
-from badnets.models.subject import Subject
+from badnets.models.catalogue import Shape
+from badnets.models.classifier import Classifier
+from badnets.models.inputs import input_spec
+from badnets.models.network_subject import WholeNetwork
+
+Kind = TypeVar("Kind", bound=WholeNetwork)
 
 
-def head_tensors(architecture: str, shape: Shape, num_classes: int) -> frozenset[str]:
+def head_tensors(
+    architecture: str,
+    shape: Shape,
+    num_classes: int,
+    *,
+    kind: type[WholeNetwork] = Classifier,
+    settings: Mapping[str, Scalar] | None = None,
+) -> frozenset[str]:
     """Return the names of the tensors that have another shape for another number of classes.
 
     Args:
         architecture: name of the network; a factory of one's own is called, and so run.
-        shape: of one image, ``(C, H, W)``.
+        shape: of one image, ``(C, H, W)``; of a detector's window.
         num_classes: K.
+        kind: of subject.
+        settings: of the architecture.
 
     Raises:
         UnknownNameError, SettingError: there is no such network, or it does not take such images;
@@ -26,7 +42,9 @@ def head_tensors(architecture: str, shape: Shape, num_classes: int) -> frozenset
     """
     with torch.device("cpu" if is_factory(architecture) else "meta"):  # shapes alone are needed
         own, more = (
-            build(architecture, shape, count, try_shape=False).state_dict()
+            kind.build(
+                architecture, input_spec(shape), count, settings or {}, try_shape=False
+            ).state_dict()
             for count in (num_classes, num_classes + 1)
         )
     head = {
@@ -37,23 +55,24 @@ def head_tensors(architecture: str, shape: Shape, num_classes: int) -> frozenset
     return frozenset(head)
 
 
-def with_classes(subject: Subject, classes: Sequence[str], *, seed: int) -> Subject:
+def with_classes(subject: Kind, classes: Sequence[str], *, seed: int) -> Kind:
     """Return a copy with a fresh head where the classes are others; the same ones keep theirs.
 
     Args:
-        subject: a classifier; left as it is.
+        subject: a classifier or a detector; left as it is.
         classes: names of the classes that it is to tell apart.
         seed: decides the fresh head's weights.
 
     Raises:
         SettingError: nothing in the network depends on the number of classes.
     """
-    fresh = build(
-        subject.architecture, subject.input.shape, len(classes), seed=seed, try_shape=False
-    )
+    name, spec, settings = subject.architecture, subject.input, subject.settings
+    fresh = subject.build(name, spec, len(classes), settings, seed=seed, try_shape=False)
     kept = subject.network.state_dict()
     if tuple(classes) != subject.classes:
-        head = head_tensors(subject.architecture, subject.input.shape, subject.num_classes)
-        kept = {name: value for name, value in kept.items() if name not in head}
+        head = head_tensors(
+            name, spec.shape, subject.num_classes, kind=type(subject), settings=settings
+        )
+        kept = {key: value for key, value in kept.items() if key not in head}
     fresh.load_state_dict(kept, strict=False)
-    return Subject(fresh.eval(), subject.architecture, subject.input, tuple(classes))
+    return replace(subject, network=fresh.eval(), classes=tuple(classes))

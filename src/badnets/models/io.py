@@ -1,4 +1,4 @@
-"""From subjects and detectors to bundles and back. Nothing is unpickled, or used unchecked."""
+"""From bundles to subjects. Nothing is unpickled, or used unchecked."""
 
 from __future__ import annotations
 
@@ -7,204 +7,172 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from badnets._version import __version__
-from badnets.bundles import (
-    Architecture,
-    Bundle,
-    BundleConfig,
-    Claims,
-    MadeBy,
-    read_bundle,
-    write_bundle,
-)
+from badnets.bundles import Bundle, Claims, read_bundle
+from badnets.bundles.schema import Scalar
 from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.factories import is_factory
-from badnets.models.catalogue import build
-from badnets.models.detector import Detector
-from badnets.models.detectors import build_detector
+from badnets.models.catalogue import Task
+from badnets.models.classifier import Classifier
+from badnets.models.detector import SCALE, SECOND_SCALE, Detector
+from badnets.models.network_subject import WholeNetwork
 from badnets.models.subject import Subject
 
-SCALE, COARSE = "scale", "coarse"  # among a detector's settings: how frames are enlarged
-# safetensors dtype names of what torch's state dicts hold
-_DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
+_SECOND_SCALE_BEFORE = "coarse"  # what earlier releases call it in bundles
+_EXPECTED = {
+    "classification": "holds a detector; a classifier was expected: use it with a data set that is "
+    "labelled with boxes",
+    "detection": "holds a classifier; a detector was expected: use it with a data set that has a "
+    "class for each image",
 }
 
 
-def save_subject(
-    subject: Subject, path: Path, *, claims: Claims | None = None, replace: bool = False
-) -> Bundle:
-    """Write a subject as a bundle and return the bundle as read back.
+def load(path: Path | str, *, allow_code: bool = False) -> Subject:
+    """Return what is in a bundle, a `Classifier` or a `Detector`, or in an ONNX file.
 
     Args:
-        subject: a classifier.
-        path: the folder to make.
-        claims: what its maker says of it.
-        replace: whether a bundle that is there may be replaced.
-
-    Raises:
-        OutputError: the folder cannot be written, or the name is taken.
-    """
-    return write_bundle(
-        path,
-        tensors=_tensors(subject.network),
-        config=BundleConfig.of(
-            task="classification",
-            architecture=Architecture.of(name=subject.architecture),
-            input=subject.input,
-            classes=subject.classes,
-        ),
-        claims=claims or Claims.of(made_by=MadeBy.of(tool="badnets", version=__version__)),
-        replace=replace,
-    )
-
-
-def load_subject(path: Path, *, allow_code: bool = False) -> Subject:
-    """Return the classifier in a bundle.
-
-    Args:
-        path: the bundle's folder.
+        path: the bundle's folder, or a file that ends in ``.onnx``.
         allow_code: whether the module that a bundle names by ``module:factory`` may be imported,
             and so run. Nothing in a bundle is run otherwise.
 
     Raises:
-        BundleError: the bundle is malformed, is a detector's, names an unknown architecture, names
-            code without consent to run it, or its tensors are not exactly those of that
-            architecture. Said before any is used.
+        BundleError: it is malformed, names an unknown architecture, names code without consent to
+            run it, or its tensors are not exactly those of that architecture. Said before any is
+            used.
 
     Memory for a network of ours or a library's is taken only once its tensors are known to match.
     """
+    path = Path(path)
+    if path.suffix.lower() == ".onnx" and not path.is_dir():
+        from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
+
+        return load_onnx(path)
     bundle = read_bundle(path)
-    config = bundle.config
-    if config.task != "classification":
-        raise BundleError(
-            f"{path} holds a detector; a classifier was expected: use it with a data set that is "
-            "labelled with boxes"
-        )
-    name, shape, classes = config.architecture.name, config.input.shape, config.num_classes
-    if config.architecture.settings:
-        odd = sorted(config.architecture.settings)
-        raise BundleError(f"{path}: architecture {name!r} takes no settings, got {', '.join(odd)}")
-    own = is_factory(name)
-    if own and not allow_code:
-        raise BundleError(
-            f"{path} names {name}, code of its maker's own that builds its network; it is not run "
-            "unless you trust it and say so: load_subject(path, allow_code=True), or --allow-code"
-        )
-    try:
-        with torch.device("cpu" if own else "meta"):
-            network = build(name, shape, classes)
-    except (UnknownNameError, SettingError) as error:
-        raise BundleError(f"{path}: {error}") from None
-    tensors = _checked_tensors(bundle, network)
-    if not own:
-        # built anew: buffers that are not in the state dict must hold what the builder puts there
-        network = build(name, shape, classes, try_shape=False)
-    network.load_state_dict(tensors)
-    return Subject(network.eval(), name, config.input, config.classes)
+    if bundle.config.task == "detection":
+        return _detector(bundle)
+    return _classifier(bundle, allow_code=allow_code)
 
 
-def save_detector(
-    detector: Detector, path: Path, *, claims: Claims | None = None, replace: bool = False
-) -> Bundle:
-    """Write a detector as a bundle and return the bundle as read back.
-
-    Arguments and errors are those of `save_subject`.
-    """
-    settings = {**detector.settings, SCALE: detector.scale, COARSE: detector.coarse}
-    return write_bundle(
-        path,
-        tensors=_tensors(detector.network),
-        config=BundleConfig.of(
-            task="detection",
-            architecture=Architecture.of(name=detector.architecture, settings=settings),
-            input=detector.input,
-            classes=detector.classes,
-        ),
-        claims=claims or Claims.of(made_by=MadeBy.of(tool="badnets", version=__version__)),
-        replace=replace,
-    )
-
-
-def load_detector(path: Path) -> Detector:
-    """Return the detector in a bundle.
+def load_subject(path: Path | str, *, allow_code: bool = False) -> Classifier:
+    """Return the classifier in a bundle; see `load`.
 
     Raises:
-        BundleError: the bundle is malformed, is a classifier's, names an unknown architecture, or
-            its tensors are not exactly those of that architecture. Said before any is used.
+        BundleError: as for `load`, or it is a detector's.
     """
-    bundle = read_bundle(path)
+    return _classifier(_bundle(path, "classification"), allow_code=allow_code)
+
+
+def load_detector(path: Path | str) -> Detector:
+    """Return the detector in a bundle; see `load`.
+
+    Raises:
+        BundleError: as for `load`, or it is a classifier's.
+    """
+    return _detector(_bundle(path, "detection"))
+
+
+def save_subject(
+    subject: WholeNetwork,
+    path: Path | str,
+    *,
+    claims: Claims | None = None,
+    replace: bool = False,
+) -> Bundle:
+    """Write a classifier or a detector as a bundle: see `WholeNetwork.save`."""
+    return subject.save(path, claims, replace=replace)
+
+
+save_detector = save_subject
+
+
+def _bundle(path: Path | str, task: Task) -> Bundle:
+    bundle = read_bundle(Path(path))
+    if bundle.config.task != task:
+        raise BundleError(f"{path} {_EXPECTED[task]}")
+    return bundle
+
+
+def _classifier(bundle: Bundle, *, allow_code: bool) -> Classifier:
     config = bundle.config
-    if config.task != "detection":
+    name, settings = config.architecture.name, dict(config.architecture.settings)
+    if is_factory(name) and not allow_code:
         raise BundleError(
-            f"{path} holds a classifier; a detector was expected: use it with a data set that has "
-            "a class for each image"
+            f"{bundle.path} names {name}, code of its maker's own that builds its network; it is "
+            "not run unless you trust it and say so: load_subject(path, allow_code=True), or "
+            "--allow-code"
         )
-    name, spec = config.architecture.name, config.input
+    network = _network(Classifier, bundle, settings)
+    return Classifier(network, name, config.input, config.classes, settings=settings)
+
+
+def _detector(bundle: Bundle) -> Detector:
+    config = bundle.config
     settings = dict(config.architecture.settings)
-    scale, coarse = settings.pop(SCALE, 1.0), settings.pop(COARSE, 0.0)
-    if spec.channels != 3:
-        raise BundleError(f"{path}: a detector takes 3 channels, got {spec.channels}")
-    factors = (_factor(path, scale), _factor(path, coarse))
+    before = settings.pop(_SECOND_SCALE_BEFORE, 0.0)
+    scale = _factor(bundle, settings.pop(SCALE, 1.0))
+    second_scale = _factor(bundle, settings.pop(SECOND_SCALE, before))
+    if config.input.channels != 3:
+        raise BundleError(
+            f"{bundle.path}: a detector takes 3 channels, got {config.input.channels}"
+        )
+    name = config.architecture.name
+    rest = (name, config.input, config.classes, scale, second_scale)
     try:
-        with torch.device("meta"):
-            network = build_detector(name, config.num_classes, settings, spec)
-        Detector(network, name, spec, config.classes, *factors, settings)  # refuses odd factors
-    except (UnknownNameError, SettingError) as error:
-        raise BundleError(f"{path}: {error}") from None
-    tensors = _checked_tensors(bundle, network)
-    network = build_detector(name, config.num_classes, settings, spec)
-    network.load_state_dict(tensors)
-    return Detector(network.eval(), name, spec, config.classes, *factors, settings)
+        Detector(torch.nn.Identity(), *rest)  # refuses odd factors
+    except SettingError as error:
+        raise BundleError(f"{bundle.path}: {error}") from None
+    return Detector(_network(Detector, bundle, settings), *rest, settings=settings)
 
 
-def _factor(path: Path, value: object) -> float:
+def _factor(bundle: Bundle, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10:
         return float(value)
-    raise BundleError(f"{path}: scale and coarse must be in [0, 10], got {value!r}")
+    raise BundleError(f"{bundle.path}: scale and second_scale must be in [0, 10], got {value!r}")
 
 
-def _tensors(network: torch.nn.Module) -> bytes:
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    return safetensors.torch.save(tensors)
-
-
-def _checked_tensors(bundle: Bundle, network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    _match(bundle, network)
+def _network(
+    kind: type[WholeNetwork], bundle: Bundle, settings: dict[str, Scalar]
+) -> torch.nn.Module:
+    """Return a bundle's network in evaluation mode, once its tensors are known to be its own."""
+    config = bundle.config
+    own = is_factory(config.architecture.name)
+    parts = (config.architecture.name, config.input, config.num_classes, settings)
+    try:
+        with torch.device("cpu" if own else "meta"):
+            network = kind.build(*parts)
+    except (UnknownNameError, SettingError) as error:
+        raise BundleError(f"{bundle.path}: {error}") from None
+    _check_tensors(bundle, network)
     tensors: dict[str, torch.Tensor] = safetensors.torch.load(bundle.tensor_bytes())
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise BundleError(f"{bundle.path}: tensor {key!r} holds NaN or infinite values")
-    return tensors
+    if not own:
+        # built anew: buffers that are not in the state dict must hold what the builder puts there
+        network = kind.build(*parts, try_shape=False)
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
-def _match(bundle: Bundle, network: torch.nn.Module) -> None:
+def _check_tensors(bundle: Bundle, network: torch.nn.Module) -> None:
     """Refuse tensors that are not exactly the network's, by name, shape and dtype."""
     wanted = network.state_dict()
-    missing, foreign = (
-        sorted(wanted.keys() - bundle.tensors),
-        sorted(bundle.tensors.keys() - wanted),
-    )
+    missing = sorted(wanted.keys() - bundle.tensors)
+    foreign = sorted(bundle.tensors.keys() - wanted)
     if missing or foreign:
         raise BundleError(
             f"{bundle.path}: tensors do not match architecture "
             f"{bundle.config.architecture.name!r}: missing {missing[:3]}, unexpected {foreign[:3]}"
         )
     for name, tensor in wanted.items():
-        info = bundle.tensors[name]
-        if tuple(info.shape) != tuple(tensor.shape) or info.dtype != _DTYPES[tensor.dtype]:
+        info, dtype = bundle.tensors[name], _dtype_name(tensor.dtype)
+        if tuple(info.shape) != tuple(tensor.shape) or info.dtype != dtype:
             raise BundleError(
                 f"{bundle.path}: tensor {name!r} is {info.dtype} {tuple(info.shape)}, "
-                f"the architecture has {_DTYPES[tensor.dtype]} {tuple(tensor.shape)}"
+                f"the architecture has {dtype} {tuple(tensor.shape)}"
             )
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    """Return what safetensors calls a dtype: ``F32``, ``BF16``, ``I64``, ``BOOL``."""
+    name = str(dtype).removeprefix("torch.")
+    return name.replace("float", "f").replace("uint", "u").replace("int", "i").upper()

@@ -1,4 +1,4 @@
-"""Classifiers of torchvision and timm by name, untrained."""
+"""Networks of torchvision and timm by name, untrained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from badnets.core.errors import UnknownNameError
+
+_DETECTORS = ("fasterrcnn", "retinanet", "fcos", "ssd")  # what their names begin with
 
 
 class GreyToColour(nn.Module):
@@ -27,12 +29,9 @@ def torchvision_classifier(name: str, shape: tuple[int, int, int], num_classes: 
     """
     from torchvision import models
 
-    known = models.list_models(module=models)
-    if name not in known:
-        raise _unknown("torchvision", name, known)
-    options = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    if options:
-        options["init_weights"] = True
+    _check("torchvision network", name, models.list_models(module=models))
+    inception = name in ("googlenet", "inception_v3")
+    options = {"aux_logits": False, "init_weights": True} if inception else {}
     network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **options)
     if shape[0] == 1:
         network = nn.Sequential(OrderedDict(colour=GreyToColour(), network=network))
@@ -48,16 +47,34 @@ def timm_classifier(name: str, shape: tuple[int, int, int], num_classes: int) ->
     import timm
 
     if not timm.is_model(name):
-        raise _unknown("timm", name, timm.list_models())
+        _check("timm network", name, timm.list_models())
     network: nn.Module = timm.create_model(
         name, pretrained=False, num_classes=num_classes, in_chans=shape[0]
     )
     return network
 
 
-def _unknown(library: str, name: str, known: Sequence[str]) -> UnknownNameError:
-    """Return the error with the nearest names: the libraries know hundreds."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+def torchvision_detector(name: str, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """Return torchvision's detector ``name``.
+
+    Raises:
+        UnknownNameError: torchvision has no such detector that is trained by boxes alone.
+    """
+    from torchvision import models
+
+    known = models.list_models(module=models.detection)
+    _check("torchvision detector", name, [one for one in known if one.startswith(_DETECTORS)])
+    network: nn.Module = models.get_model(
+        name, weights=None, weights_backbone=None, num_classes=num_classes + 1
+    )
+    return network
+
+
+def _check(what: str, name: str, known: Sequence[str]) -> None:
+    """Refuse an unknown name with the nearest ones: the libraries know hundreds."""
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
-    where = f"{library} has {len(known)} networks, listed by its list_models()"
-    return UnknownNameError(f"unknown {library} network {name!r}: {hint}{where}")
+    listed = ", ".join(known) if len(known) < 12 else f"{len(known)}, listed by list_models()"
+    raise UnknownNameError(f"unknown {what} {name!r}: {hint}known are {listed}")

@@ -15,9 +15,9 @@ from badnets.bundles import InputSpec
 from badnets.bundles.atomic import write_bytes
 from badnets.core.errors import OutputError
 from badnets.core.seeds import generator
+from badnets.models.classifier import Classifier
 from badnets.models.onnx_file import PROPERTY, OnnxCard
 from badnets.models.onnx_subject import OnnxSubject, as_subject
-from badnets.models.subject import Subject
 
 OPSET = 18
 IMAGES, LOGITS = "images", "logits"  # names of input and output
@@ -59,7 +59,7 @@ class _FromPictures(nn.Module):
         return logits
 
 
-def export_onnx(subject: Subject, path: Path, *, bundle: str | None = None) -> Exported:
+def export_onnx(subject: Classifier, path: Path, *, bundle: str | None = None) -> Exported:
     """Write a classifier as an ONNX file, whole or not at all.
 
     The file takes ``images``, any number of them, ``(N, C, H, W)`` float in [0, 1]: it normalises
@@ -92,7 +92,7 @@ def export_onnx(subject: Subject, path: Path, *, bundle: str | None = None) -> E
     return Exported(path, len(data), model.opset_import[0].version, other)
 
 
-def _converted(subject: Subject) -> onnx.ModelProto:
+def _converted(subject: Classifier) -> onnx.ModelProto:
     network = _FromPictures(copy.deepcopy(subject.network).cpu().float(), subject.input).eval()
     batch = torch.export.Dim("batch")
     try:
@@ -130,7 +130,7 @@ def _without_origins(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _refuse_other_answers(subject: Subject, other: OnnxSubject) -> None:
+def _refuse_other_answers(subject: Classifier, other: OnnxSubject) -> None:
     drawn = generator(0, "images to compare a conversion by")
     images = torch.rand(_PROBES, *subject.input.shape, generator=drawn)
     one, two = subject.logits(images).cpu(), other.logits(images)

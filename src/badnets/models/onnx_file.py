@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 from pydantic import Field
 
@@ -24,7 +24,7 @@ MAX_BYTES = 2**30
 PROPERTY = "badnets"  # the metadata property that `OnnxCard` is kept under, as JSON
 _OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _ENDLESS = ("Loop", "Scan")  # may run for ever; a network that only looks at images needs neither
-_SHOWN = 200  # characters of another library's message
+_EXCERPT = 200  # characters of another library's message
 
 
 class OnnxCard(BundleFile):
@@ -86,10 +86,12 @@ def card_of(model: onnx.ModelProto, what: str) -> OnnxCard | None:
     Raises:
         BundleError: the description is not sound.
     """
-    found = {one.key: one.value for one in model.metadata_props}
-    if PROPERTY not in found:
+    properties = {one.key: one.value for one in model.metadata_props}
+    if PROPERTY not in properties:
         return None
-    card = OnnxCard.from_json(found[PROPERTY].encode(), f"{what}: metadata property {PROPERTY!r}")
+    card = OnnxCard.from_json(
+        properties[PROPERTY].encode(), f"{what}: metadata property {PROPERTY!r}"
+    )
     if len(set(card.classes)) != len(card.classes):
         raise BundleError(f"{what}: class names must differ from one another")
     return card
@@ -120,15 +122,24 @@ def _without_waiting(name: str, flags: int) -> int:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:_SHOWN]
+    return (lines[0] if lines else type(error).__name__)[:_EXCERPT]
+
+
+def _inside(message: Message) -> Iterator[Message]:
+    """Give every part of a model, at whatever depth: operators, their attributes, tensors."""
+    left = [message]
+    while left:
+        part = left.pop()
+        yield part
+        for field, value in part.ListFields():
+            if field.message_type is not None:
+                left += [value] if isinstance(value, Message) else value
 
 
 def _refuse_foreign_operators(model: onnx.ModelProto, path: Path) -> None:
     own = {(function.domain, function.name) for function in model.functions}
-    bodies: list[Sequence[onnx.NodeProto]] = [model.graph.node]
-    bodies += [function.node for function in model.functions]
-    for node in _nodes(bodies):
-        if (node.domain, node.op_type) in own:
+    for node in _inside(model):
+        if not isinstance(node, onnx.NodeProto) or (node.domain, node.op_type) in own:
             continue
         if node.domain not in _OWN_DOMAINS:
             raise BundleError(
@@ -141,22 +152,14 @@ def _refuse_foreign_operators(model: onnx.ModelProto, path: Path) -> None:
             )
 
 
-def _nodes(bodies: list[Sequence[onnx.NodeProto]]) -> Iterator[onnx.NodeProto]:
-    while bodies:
-        for node in bodies.pop():
-            yield node
-            for attribute in node.attribute:
-                bodies += [graph.node for graph in (attribute.g, *attribute.graphs)]
-
-
 def _take_in_weights(model: onnx.ModelProto, path: Path, most: int) -> None:
     """Put weights that are kept in other files into the model itself, ``most`` bytes of them."""
     files: dict[Path, bytes] = {}
-    for tensor in _tensors(model):
-        if tensor.data_location != TensorProto.EXTERNAL:
+    for tensor in _inside(model):
+        if not isinstance(tensor, TensorProto) or tensor.data_location != TensorProto.EXTERNAL:
             continue
         named = {entry.key: entry.value for entry in tensor.external_data}
-        beside = _inside(path, named.get("location", ""))
+        beside = _beside(path, named.get("location", ""))
         if beside not in files:
             left = most - sum(map(len, files.values()))
             files[beside] = _read(beside, left, path)
@@ -173,7 +176,7 @@ def _take_in_weights(model: onnx.ModelProto, path: Path, most: int) -> None:
         tensor.ClearField("data_location")
 
 
-def _inside(path: Path, location: str) -> Path:
+def _beside(path: Path, location: str) -> Path:
     """Return the file that weights are kept in, if it lies in the folder of ``path`` or below."""
     parts = PurePosixPath(location)
     odd = not location or "\\" in location or ":" in location or not location.isprintable()
@@ -198,27 +201,3 @@ def _whole(path: Path, named: dict[str, str], key: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise BundleError(f"{path}: {key} of weights must be a whole number, got {text[:40]!r}")
     return int(text)
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Give every tensor in the model, also those in the attributes of its operators."""
-    yield from _graph_tensors(model.graph)
-    for function in model.functions:
-        yield from _attribute_tensors(function.node)
-
-
-def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _attribute_tensors(graph.node)
-
-
-def _attribute_tensors(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _graph_tensors(graph)

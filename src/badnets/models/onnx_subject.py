@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnx
@@ -17,7 +17,8 @@ from torch import Tensor
 
 from badnets.bundles import InputSpec
 from badnets.core.errors import BundleError, TrialError
-from badnets.models.classifier import check_images
+from badnets.models.inputs import check_images
+from badnets.models.network_subject import Answers
 from badnets.models.onnx_file import card_of, read_onnx
 
 BATCH = 100  # images per call, where the file takes any number
@@ -38,7 +39,7 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
-class OnnxSubject:
+class OnnxSubject(Answers):
     """A classifier that has logits, and nothing inside: no features, layers or units.
 
     Args:
@@ -46,17 +47,32 @@ class OnnxSubject:
         input: shape of the images; they are normalised inside the file.
         classes: names of the K classes.
         batch: images per call; None: any number.
+        architecture: its name, where the file says one.
     """
 
     run: Run = field(repr=False)
     input: InputSpec
     classes: tuple[str, ...]
     batch: int | None = None
+    architecture: str = "onnx"
 
     @property
     def num_classes(self) -> int:
         """K."""
         return len(self.classes)
+
+    @property
+    def device(self) -> torch.device:
+        """The CPU."""
+        return torch.device("cpu")
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return this subject: it answers from the CPU, whatever device images are on."""
+        return self
+
+    def copy(self) -> Self:
+        """Return this subject: nothing in it can be changed."""
+        return self
 
     def logits(self, images: Tensor) -> Tensor:
         """Return ``(N, K)`` float32 logits of uint8 or float images in [0, 1], on the CPU.
@@ -69,14 +85,6 @@ class OnnxSubject:
         parts = [self._answers(part) for part in torch.split(images, self.batch or BATCH)]
         return torch.cat(parts) if len(images) else torch.empty(0, self.num_classes)
 
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Return ``(N, K)`` softmax of the logits."""
-        return self.logits(images).softmax(1)
-
-    def predict(self, images: Tensor) -> Tensor:
-        """Return ``(N,)`` int64 predicted labels."""
-        return self.logits(images).argmax(1)
-
     def _answers(self, images: Tensor) -> Tensor:
         scale = 255.0 if images.dtype == torch.uint8 else 1.0
         pictures = images.detach().cpu().float() / scale
@@ -86,7 +94,7 @@ class OnnxSubject:
         try:
             answers = self.run(pictures.numpy())
         except _REFUSED as error:
-            raise TrialError(f"onnxruntime could not run the network: {_said(error)}") from None
+            raise TrialError(f"onnxruntime could not run the network: {_reason(error)}") from None
         return torch.from_numpy(answers)[: len(images)]
 
 
@@ -124,12 +132,13 @@ def as_subject(model: onnx.ModelProto, what: str, classes: Sequence[str] = ()) -
     count = _count_classes(run, batch, shape, what)
     if card is not None and len(card.classes) != count:
         raise BundleError(f"{what} gives {count} logits, and names {len(card.classes)} classes")
-    named = card.classes if card is not None else tuple(classes)
-    if len(named) != count:
-        named = tuple(map(str, range(count)))
+    names = card.classes if card is not None else tuple(classes)
+    if len(names) != count:
+        names = tuple(map(str, range(count)))
     zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
     spec = InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones)
-    return OnnxSubject(run, spec, named, batch)
+    name = card.architecture if card is not None else OnnxSubject.architecture
+    return OnnxSubject(run, spec, names, batch, name)
 
 
 def _session(model: onnx.ModelProto, what: str) -> Any:
@@ -144,38 +153,41 @@ def _session(model: onnx.ModelProto, what: str) -> Any:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except _REFUSED as error:
-        raise BundleError(f"onnxruntime refuses {what}: {_said(error)}") from None
+        raise BundleError(f"onnxruntime refuses {what}: {_reason(error)}") from None
 
 
 def _image_shape(session: Any, what: str) -> tuple[int | None, tuple[int, int, int]]:
     """Return the batch size (None: any) and the shape ``(C, H, W)`` of the one input."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    for direction, found in (("takes", inputs), ("gives", outputs)):
-        if len(found) != 1:
-            names = ", ".join(one.name[:40] for one in found[:4])
-            wanted = "images alone" if direction == "takes" else "logits alone"
+    inputs = session.get_inputs()
+    for verb, wanted, ends in (
+        ("takes", "images", inputs),
+        ("gives", "logits", session.get_outputs()),
+    ):
+        if len(ends) != 1:
+            names = ", ".join(one.name[:40] for one in ends[:4])
             raise BundleError(
-                f"{what} {direction} {len(found)} tensors ({names}): {wanted} were expected"
+                f"{what} {verb} {len(ends)} tensors ({names}): {wanted} alone were expected"
             )
-        if found[0].type != _NUMBERS:
-            raise BundleError(f"{what} {direction} {found[0].type}: {_NUMBERS} was expected")
+        if ends[0].type != _NUMBERS:
+            raise BundleError(f"{what} {verb} {ends[0].type}: {_NUMBERS} was expected")
     sides = list(inputs[0].shape)
+    shown = f"({', '.join(str(side or '?')[:40] for side in sides)})"
     if len(sides) != 4:
-        raise BundleError(f"{what} takes {_sides(sides)}: images (N, C, H, W) were expected")
+        raise BundleError(f"{what} takes {shown}: images (N, C, H, W) were expected")
     batch, *image = (side if isinstance(side, int) and side > 0 else None for side in sides)
     channels, height, width = image
     if channels is None or height is None or width is None:
         raise BundleError(
-            f"{what} takes images of no fixed size, {_sides(sides)}: fix channels, height and "
-            "width when it is exported"
+            f"{what} takes images of no fixed size, {shown}: fix channels, height and width when "
+            "it is exported"
         )
     if channels > 4 and width in (1, 3):
         raise BundleError(
-            f"{what} takes images with their channels last, {_sides(sides)}: export it with "
-            "channels first, (N, C, H, W)"
+            f"{what} takes images with their channels last, {shown}: export it with channels "
+            "first, (N, C, H, W)"
         )
     if channels > 64 or max(height, width) > 16_384:
-        raise BundleError(f"{what} takes images that are too large: {_sides(sides)}")
+        raise BundleError(f"{what} takes images that are too large: {shown}")
     return batch, (channels, height, width)
 
 
@@ -201,7 +213,7 @@ def _count_classes(run: Run, batch: int | None, shape: tuple[int, int, int], wha
     except _REFUSED as error:
         if isinstance(error, BundleError):
             raise
-        raise BundleError(f"onnxruntime cannot run {what}: {_said(error)}") from None
+        raise BundleError(f"onnxruntime cannot run {what}: {_reason(error)}") from None
     if answers.shape[1] < 2:
         raise BundleError(f"{what} gives one number for an image: at least two classes are needed")
     if not np.isfinite(answers).all():
@@ -209,10 +221,6 @@ def _count_classes(run: Run, batch: int | None, shape: tuple[int, int, int], wha
     return int(answers.shape[1])
 
 
-def _sides(sides: Sequence[object]) -> str:
-    return f"({', '.join(str(side or '?')[:40] for side in sides)})"
-
-
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:300] or type(error).__name__

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import safetensors.torch
 import torch
@@ -18,11 +19,12 @@ from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.bundles.tensors import tensors_header
 from badnets.core.errors import DataError, SettingError
 from badnets.models.libraries import GreyToColour
-from badnets.models.subject import Subject
+from badnets.models.network_subject import WholeNetwork
 
 MAX_BYTES = 2**33
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+Kind = TypeVar("Kind", bound=WholeNetwork)
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
 _CONVERT = (
     "badnets opens no pickle, as that may run code: convert it where you trust it, with python -c "
@@ -57,7 +59,7 @@ class StartingWeights:
             BundleError: it is not a sound safetensors file.
         """
         file = Path(path).expanduser().absolute()
-        _header(file)
+        _shapes(file)
         status = file.stat()
         return cls(_digest(file, status.st_size, status.st_mtime_ns), str(file))
 
@@ -71,7 +73,7 @@ class StartingWeights:
         Raises:
             DataError, BundleError: as for `of`.
         """
-        return _header(self._file())
+        return _shapes(self._file())
 
     def read(self) -> dict[str, Tensor]:
         """Return the tensors.
@@ -81,11 +83,9 @@ class StartingWeights:
             BundleError: it is not a sound safetensors file.
         """
         file = self._file()
-        _header(file)
-        try:
+        _shapes(file)
+        with _readable(file):
             data = file.read_bytes()
-        except OSError as error:
-            raise _unreadable(file, error) from None
         if sha256_bytes(data) != self.sha256:
             raise DataError(f"the weights {file} are not those that were asked for: they changed")
         tensors_header(io.BytesIO(data), len(data), str(file))
@@ -125,8 +125,8 @@ class Match(NamedTuple):
             "missing": self.missing,
             "unexpected": self.unexpected,
         }
-        told = [f"{what}: {_some(names)}" for what, names in left.items() if names]
-        return "; ".join([f"{len(self.matched)} of {total} tensors matched", *told])
+        rest = [f"{what}: {_some(names)}" for what, names in left.items() if names]
+        return "; ".join([f"{len(self.matched)} of {total} tensors matched", *rest])
 
 
 def match(network: nn.Module, weights: StartingWeights) -> Match:
@@ -140,10 +140,23 @@ def match(network: nn.Module, weights: StartingWeights) -> Match:
         SettingError: they have none of its parameters in its shape.
         DataError, BundleError: the file cannot be read.
     """
-    return _match(network, weights.names(), weights)
+    shapes = weights.names()
+    theirs, own = _their_names(network, shapes), network.state_dict()
+    same = {name for name in theirs if tuple(own[name].shape) == shapes[theirs[name]]}
+    if not same & {name for name, _ in network.named_parameters()}:
+        raise SettingError(
+            f"no weight in {weights.path} has the name and shape of one in the network: it has "
+            f"{_some(tuple(own))}, the file {_some(tuple(shapes))}"
+        )
+    return Match(
+        matched=tuple(name for name in own if name in same),
+        missing=tuple(name for name in own if name not in theirs),
+        other_shape=tuple(name for name in own if name in theirs and name not in same),
+        unexpected=tuple(sorted(shapes.keys() - theirs.values())),
+    )
 
 
-def with_weights(subject: Subject, weights: StartingWeights) -> tuple[Subject, Match]:
+def with_weights(subject: Kind, weights: StartingWeights) -> tuple[Kind, Match]:
     """Return a copy of the subject that has the weights wherever they match, and where they do.
 
     A tensor is taken if the network has one of its name and shape; all others stay as they are, so
@@ -151,7 +164,7 @@ def with_weights(subject: Subject, weights: StartingWeights) -> tuple[Subject, M
     by `torch.nn.DataParallel`).
 
     Args:
-        subject: an untrained classifier.
+        subject: untrained; left as it is.
         weights: the file.
 
     Raises:
@@ -160,39 +173,19 @@ def with_weights(subject: Subject, weights: StartingWeights) -> tuple[Subject, M
         BundleError: it is not a sound safetensors file.
     """
     tensors = weights.read()
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    found = _match(subject.network, shapes, weights)
-    theirs = _named(subject.network, tensors)
-    network = copy.deepcopy(subject.network)
-    own = network.state_dict()
-    for name in found.matched:
+    matches = match(subject.network, weights)
+    theirs = _their_names(subject.network, tensors)
+    begun = subject.copy()
+    own = begun.network.state_dict()
+    for name in matches.matched:
         tensor = tensors[theirs[name]]
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise DataError(f"{weights.path}: tensor {name!r} holds NaN or infinite values")
         own[name].copy_(tensor)
-    return Subject(network, subject.architecture, subject.input, subject.classes), found
+    return begun, matches
 
 
-def _match(
-    network: nn.Module, shapes: dict[str, tuple[int, ...]], weights: StartingWeights
-) -> Match:
-    theirs, own = _named(network, shapes), network.state_dict()
-    same = {name for name in theirs if tuple(own[name].shape) == shapes[theirs[name]]}
-    found = Match(
-        matched=tuple(name for name in own if name in same),
-        missing=tuple(name for name in own if name not in theirs),
-        other_shape=tuple(name for name in own if name in theirs and name not in same),
-        unexpected=tuple(sorted(shapes.keys() - theirs.values())),
-    )
-    if not same & {name for name, _ in network.named_parameters()}:
-        raise SettingError(
-            f"no weight in {weights.path} has the name and shape of one in the network: it has "
-            f"{_some(tuple(own))}, the file {_some(tuple(shapes))}"
-        )
-    return found
-
-
-def _named(network: nn.Module, given: dict[str, Any]) -> dict[str, str]:
+def _their_names(network: nn.Module, given: Collection[str]) -> dict[str, str]:
     """Return the network's names -> the file's, for the tensors that both have."""
     inner = ""
     if isinstance(next(network.children(), None), GreyToColour):
@@ -213,29 +206,34 @@ def _digest(file: Path, _size: int, _changed_ns: int) -> str:
     return sha256_file(file)
 
 
-def _header(file: Path) -> dict[str, tuple[int, ...]]:
-    convert = _CONVERT.format(name=file.name, target=file.with_suffix(".safetensors").name)
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a file by name, from its checked header."""
+    pickle = DataError(
+        f"{file} is not a safetensors file: "
+        + _CONVERT.format(name=file.name, target=file.with_suffix(".safetensors").name)
+    )
     if file.suffix.lower() in PICKLED:
-        raise DataError(f"{file} is not a safetensors file: {convert}")
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
+        raise pickle
+    with _readable(file):
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise DataError(f"the weights {file} are not a file")
-        size = file.stat().st_size
         with file.open("rb") as opened:
-            start = opened.read(4)
-            if start.startswith(_PICKLE_STARTS):
-                raise DataError(f"{file} is not a safetensors file: {convert}")
-            if size > MAX_BYTES:
+            if opened.read(4).startswith(_PICKLE_STARTS):
+                raise pickle
+            if status.st_size > MAX_BYTES:
                 raise DataError(f"{file} is larger than the {MAX_BYTES} bytes that are read")
             opened.seek(0)
-            header = tensors_header(opened, size, str(file))
-    except OSError as error:
-        raise _unreadable(file, error) from None
+            header = tensors_header(opened, status.st_size, str(file))
     return {name: info.shape for name, info in header.tensors.items()}
 
 
-def _unreadable(file: Path, error: OSError) -> DataError:
-    return DataError(f"the weights {file} cannot be read: {error.strerror or error}")
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"the weights {file} cannot be read: {error.strerror or error}") from None
 
 
 def _some(names: tuple[str, ...], most: int = 4) -> str:

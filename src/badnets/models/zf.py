@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field
 from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 
-from badnets.bundles.schema import Scalar, one_line
-from badnets.core.errors import SettingError
+from badnets.bundles.schema import Scalar
+from badnets.core.settings import settings
 
-Normalisation = Literal["batch", "lrn", "none"]
 # pixels on a side, of the image that the network sees; the paper has three sizes, of larger frames
 ANCHOR_SIZES = (20, 40, 80, 160)
 ANCHOR_RATIOS = (0.8, 1.0, 1.25)  # height / width: signs are about as wide as high
 POOLED = 6
 
 
-@dataclass(frozen=True)
+@settings
 class ZfSettings:
     """How the network is cut to size.
 
@@ -37,42 +34,13 @@ class ZfSettings:
         dropout: of fc6 and fc7, in [0, 1); 0.5 in the paper.
         rois: regions of a window that the head is trained on, ``>= 4``; 128 of a frame in the
             paper.
-
-    Raises:
-        SettingError: a setting is outside its range.
     """
 
-    width: float = 1.0
-    head: float = 1.0
-    norm: Normalisation = "batch"
-    dropout: float = 0.5
-    rois: int = 32
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        for name in ("width", "head"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be in (0, 1], got {getattr(self, name)}")
-        if self.norm not in get_args(Normalisation):
-            raise SettingError(
-                f"norm must be one of {', '.join(get_args(Normalisation))}, got {self.norm!r}"
-            )
-        if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.rois < 4:
-            raise SettingError(f"rois must be >= 4, got {self.rois}")
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Scalar]) -> ZfSettings:
-        """Return the settings out of plain values.
-
-        Raises:
-            SettingError: one is unknown, not of its type, or outside its range.
-        """
-        try:
-            return TypeAdapter(cls).validate_python(dict(settings))
-        except ValidationError as error:
-            raise SettingError(one_line(error, "settings of zf")) from None
+    width: float = Field(default=1.0, gt=0, le=1)
+    head: float = Field(default=1.0, gt=0, le=1)
+    norm: Literal["batch", "lrn", "none"] = "batch"
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    rois: int = Field(default=32, ge=4)
 
     def channels(self) -> tuple[int, int, int, int, int]:
         """Return the channels of conv1 to conv5: 96, 256, 384, 384, 256 at width 1."""
@@ -118,44 +86,37 @@ def backbone(settings: ZfSettings) -> nn.Sequential:
     return made
 
 
-class FullyConnected(nn.Sequential):
-    """fc6 and fc7, each with ReLU and dropout: ``(R, C, 6, 6)`` to ``(R, hidden)``."""
-
-    def __init__(self, channels: int, hidden: int, dropout: float) -> None:
-        super().__init__(
-            OrderedDict(
-                flatten=nn.Flatten(),
-                fc6=nn.Linear(channels * POOLED**2, hidden),
-                relu6=nn.ReLU(inplace=True),
-                drop6=nn.Dropout(dropout),
-                fc7=nn.Linear(hidden, hidden),
-                relu7=nn.ReLU(inplace=True),
-                drop7=nn.Dropout(dropout),
-            )
+def fully_connected(channels: int, hidden: int, dropout: float) -> nn.Sequential:
+    """Return fc6 and fc7, each with ReLU and dropout: ``(R, C, 6, 6)`` to ``(R, hidden)``."""
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc6=nn.Linear(channels * POOLED**2, hidden),
+            relu6=nn.ReLU(inplace=True),
+            drop6=nn.Dropout(dropout),
+            fc7=nn.Linear(hidden, hidden),
+            relu7=nn.ReLU(inplace=True),
+            drop7=nn.Dropout(dropout),
         )
+    )
 
 
-class RoIPool6(MultiScaleRoIAlign):  # type: ignore[misc]
-    """Regions of the one map that there is, pooled to 6 x 6: one sample in each cell."""
-
-    def __init__(self) -> None:
-        super().__init__(featmap_names=["0"], output_size=POOLED, sampling_ratio=1)
-
-
-def build(num_classes: int, settings: Mapping[str, Scalar]) -> FasterRCNN:
+def build(shape: tuple[int, int, int], num_classes: int, **settings: Scalar) -> FasterRCNN:
     """Return the detector, untrained; its weights follow torch's global generator.
 
     Fewer proposals than the authors' are kept and sampled: the windows that it is trained on are
     far smaller than their frames.
 
     Args:
+        shape: of a window; the network takes frames of any size.
         num_classes: K, background not counted.
         settings: those of `ZfSettings`.
 
     Raises:
         SettingError: a setting is unknown or outside its range.
     """
-    wanted = ZfSettings.of(settings)
+    values: dict[str, Any] = dict(settings)
+    wanted = ZfSettings(**values)
     channels, hidden = wanted.channels()[-1], wanted.hidden()
     anchors = AnchorGenerator((ANCHOR_SIZES,), (ANCHOR_RATIOS,))
     return FasterRCNN(
@@ -168,8 +129,8 @@ def build(num_classes: int, settings: Mapping[str, Scalar]) -> FasterRCNN:
         rpn_post_nms_top_n_train=48,
         rpn_pre_nms_top_n_test=600,
         rpn_post_nms_top_n_test=100,
-        box_roi_pool=RoIPool6(),
-        box_head=FullyConnected(channels, hidden, wanted.dropout),
+        box_roi_pool=MultiScaleRoIAlign(["0"], POOLED, sampling_ratio=1),
+        box_head=fully_connected(channels, hidden, wanted.dropout),
         box_predictor=FastRCNNPredictor(hidden, num_classes + 1),
         box_batch_size_per_image=wanted.rois,
         box_score_thresh=0.02,

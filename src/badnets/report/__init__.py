@@ -7,64 +7,26 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.report.html import to_html, write_html
-    from badnets.report.markdown import to_markdown, write_markdown
-    from badnets.report.page import (
-        Answer,
-        Block,
-        Cell,
-        Column,
-        Figure,
-        Folded,
-        Gallery,
-        Note,
-        Number,
-        Numbers,
-        Page,
-        Picture,
-        Section,
-        Story,
-        StoryRow,
-        Table,
-        Tag,
-    )
+    from badnets.report.html import to_html as to_html
+    from badnets.report.html import write_html as write_html
+    from badnets.report.markdown import to_markdown as to_markdown
+    from badnets.report.markdown import write_markdown as write_markdown
+    from badnets.report.page import Answer as Answer
+    from badnets.report.page import Block as Block
+    from badnets.report.page import Cell as Cell
+    from badnets.report.page import Column as Column
+    from badnets.report.page import Figure as Figure
+    from badnets.report.page import Folded as Folded
+    from badnets.report.page import Gallery as Gallery
+    from badnets.report.page import Note as Note
+    from badnets.report.page import Number as Number
+    from badnets.report.page import Numbers as Numbers
+    from badnets.report.page import Page as Page
+    from badnets.report.page import Picture as Picture
+    from badnets.report.page import Section as Section
+    from badnets.report.page import Story as Story
+    from badnets.report.page import StoryRow as StoryRow
+    from badnets.report.page import Table as Table
+    from badnets.report.page import Tag as Tag
 
-_PARTS = (
-    "Answer", "Block", "Cell", "Column", "Figure", "Folded", "Gallery", "Note", "Number",
-    "Numbers", "Page", "Picture", "Section", "Story", "StoryRow", "Table", "Tag",
-)  # fmt: skip
-
-__getattr__, __dir__ = exports(
-    __name__,
-    dict.fromkeys(_PARTS, ".page")
-    | {
-        "to_html": ".html",
-        "to_markdown": ".markdown",
-        "write_html": ".html",
-        "write_markdown": ".markdown",
-    },
-)
-
-__all__ = [
-    "Answer",
-    "Block",
-    "Cell",
-    "Column",
-    "Figure",
-    "Folded",
-    "Gallery",
-    "Note",
-    "Number",
-    "Numbers",
-    "Page",
-    "Picture",
-    "Section",
-    "Story",
-    "StoryRow",
-    "Table",
-    "Tag",
-    "to_html",
-    "to_markdown",
-    "write_html",
-    "write_markdown",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -88,14 +89,8 @@ def _draw_square(
         return
     gap = 0.035
     corner, side = (x + gap, y + gap), 1 - 2 * gap
-    patch = Rectangle(
-        corner,
-        side,
-        side,
-        facecolor=light(tone),
-        alpha=0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0),
-        linewidth=0,
-    )
+    alpha = 0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0)
+    patch = Rectangle(corner, side, side, facecolor=light(tone), alpha=alpha, linewidth=0)
     if square.title:
         patch.set_gid(sheet.title(square.title))
     axes.add_patch(patch)
@@ -179,35 +174,53 @@ def paired_units(
     """
     with drawing(width, height) as sheet:
         axes = sheet.axes(46, 40, 10, 46)
-        x = np.arange(len(clean))
-        size = 5.5 if len(clean) <= 20 else 4.0
-        axes.vlines(x, clean, triggered, color=light("muted"), linewidth=1.1, alpha=0.55)
-        axes.plot(x, clean, "o", color=light("clean"), markersize=size)
-        axes.plot(x, triggered, "D", color=light("backdoored"), markersize=size * 0.9)
-        axes.set_xlim(-0.7, len(clean) - 0.3)
         crowded = len(names) > 20 or sum(map(len, names)) > 60
-        axes.set_xticks(x, names, fontsize=8 if crowded else 9, rotation=90 if crowded else 0)
-        axes.tick_params(axis="x", length=0)
-        for tick, is_marked in zip(axes.get_xticklabels(), marked, strict=True):
-            if is_marked:
-                tick.set_color(light("backdoored"))
-                tick.set_fontweight("bold")
-        axes.grid(axis="y")
+        draw_pairs(axes, clean, triggered, names, marked, size=4.0 if len(clean) > 20 else 5.5)
+        axes.set_xlim(-0.7, len(clean) - 0.3)
+        axes.tick_params(axis="x", labelsize=8 if crowded else 9, rotation=90 if crowded else 0)
         axes.set_xlabel("unit, the one that answers most first", labelpad=4)
-        sheet.figure.text(
-            6 / width, 1 - 28 / height, y_title, color=light("muted"), ha="left", va="center",
-            fontsize=11,
-        )  # fmt: skip
+        sheet.words(6, 28, y_title)
+        kinds: tuple[tuple[Tone, Literal["o", "D"], str], ...] = (
+            ("clean", "o", "clean images"),
+            ("backdoored", "D", "the same with the trigger"),
+        )
         handles = [
-            Line2D([], [], color=light("clean"), marker="o", linestyle="", label="clean images"),
-            Line2D([], [], color=light("backdoored"), marker="D", linestyle="",
-                   label="the same with the trigger"),
-        ]  # fmt: skip
-        sheet.figure.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.0,
-            borderaxespad=0.3, handlelength=1.0, columnspacing=1.2,
-        )  # fmt: skip
+            Line2D([], [], color=light(tone), marker=marker, linestyle="", label=label)
+            for tone, marker, label in kinds
+        ]
+        sheet.legend(handles, length=1.0)
         return sheet.svg(salt)
+
+
+def draw_pairs(
+    axes: Axes,
+    clean: Sequence[float],
+    triggered: Sequence[float],
+    names: Sequence[str],
+    marked: Sequence[bool],
+    *,
+    size: float,
+) -> None:
+    """Draw each unit's two means, joined by a line; names of the marked ones are coloured.
+
+    Args:
+        axes: what is drawn on.
+        clean: by unit, in the order drawn.
+        triggered: likewise.
+        names: of the units.
+        marked: which ones answer to the trigger.
+        size: of a marker, in points.
+    """
+    x = np.arange(len(clean))
+    axes.vlines(x, clean, triggered, color=light("muted"), linewidth=1.1, alpha=0.55)
+    axes.plot(x, clean, "o", color=light("clean"), markersize=size)
+    axes.plot(x, triggered, "D", color=light("backdoored"), markersize=size * 0.9)
+    axes.set_xticks(x, names, fontsize=9)
+    axes.tick_params(axis="x", length=0)
+    for tick, is_marked in zip(axes.get_xticklabels(), marked, strict=True):
+        if is_marked:
+            tick.set(color=light("backdoored"), fontweight="bold")
+    axes.grid(axis="y")
 
 
 def _short(name: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from badnets.report.drawing import WIDTH, Drawing, drawing
+from badnets.report.drawing import WIDTH, drawing
 from badnets.report.page import Tone
 from badnets.report.palette import light
 
@@ -118,11 +119,10 @@ def lines(
             _name_decades(axes)
         axes.grid(axis="y")
         axes.set_xlabel(x_title, labelpad=5)
-        sheet.figure.text(
-            6 / width, 1 - (17 * legend_rows + 12) / height, y_title, color=light("muted"),
-            ha="left", va="center", fontsize=11,
-        )  # fmt: skip
-        _draw_legend(sheet, drawn, levels)
+        sheet.words(6, 17 * legend_rows + 12, y_title)
+        handles = [_handle(one.label, one.tone, (4, 2) if one.dashed else None) for one in drawn]
+        handles += [_handle(one.label, one.tone, (2, 2), 1.3) for one in levels]
+        sheet.legend(handles, min(2, len(handles)))
         return sheet.svg(salt)
 
 
@@ -148,21 +148,9 @@ def _draw_line(axes: Axes, line: Line) -> None:
         axes.plot([x], [y], "o", color=colour, markersize=5.5, fillstyle="none", markeredgewidth=1)
 
 
-def _draw_legend(sheet: Drawing, drawn: Sequence[Line], levels: Sequence[Level]) -> None:
-    handles = [
-        Line2D([], [], color=light(line.tone), linestyle=(0, (4, 2)) if line.dashed else "-",
-               linewidth=2, label=line.label)
-        for line in drawn
-    ]  # fmt: skip
-    handles += [
-        Line2D([], [], color=light(level.tone), linestyle=(0, (2, 2)), linewidth=1.3,
-               label=level.label)
-        for level in levels
-    ]  # fmt: skip
-    sheet.figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=min(2, len(handles)),
-        borderpad=0.0, borderaxespad=0.3, handlelength=1.7, columnspacing=1.2, labelspacing=0.35,
-    )  # fmt: skip
+def _handle(label: str, tone: Tone, dashes: tuple[int, int] | None, width: float = 2) -> Line2D:
+    style: Literal["-"] | tuple[float, tuple[int, int]] = "-" if dashes is None else (0, dashes)
+    return Line2D([], [], color=light(tone), linestyle=style, linewidth=width, label=label)
 
 
 def _name_decades(axes: Axes) -> None:

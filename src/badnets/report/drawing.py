@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -17,8 +17,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from badnets.report.palette import COLOURS
+from badnets.report.page import Tone
+from badnets.report.palette import COLOURS, light
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 WIDTH = 440.0  # of a drawing that stands beside another
@@ -90,6 +92,24 @@ class Drawing:
                 (self.height - top - bottom) / self.height,
             )
         )
+
+    def words(
+        self, left: float, top: float, text: str, tone: Tone = "muted", *, size: float = 11,
+        across: str = "left", down: str = "center",
+    ) -> None:  # fmt: skip
+        """Write text at a place counted from the left and the top, in pixels."""
+        self.figure.text(
+            left / self.width, 1 - top / self.height, text, color=light(tone), ha=across, va=down,
+            fontsize=size,
+        )  # fmt: skip
+
+    def legend(self, handles: Sequence[Line2D], across: int = 2, length: float = 1.7) -> None:
+        """Draw a legend above everything, in so many columns."""
+        self.figure.legend(
+            handles=list(handles), loc="upper left", bbox_to_anchor=(0, 1), ncols=across,
+            borderpad=0.0, borderaxespad=0.3, handlelength=length, columnspacing=1.2,
+            labelspacing=0.35,
+        )  # fmt: skip
 
     def title(self, text: str) -> str:
         """Return a name that, as an artist's ``gid``, shows ``text`` when it is pointed at."""

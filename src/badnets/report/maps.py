@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from badnets.core.errors import ShapeError
 from badnets.report.drawing import drawing
-from badnets.report.palette import light
 
 TILE, GAP, LEFT, TOP = 72.0, 6.0, 74.0, 32.0
 
@@ -51,14 +50,8 @@ def heat_pictures(
                 axes.set_xticks([])
                 axes.set_yticks([])
                 axes.set_frame_on(False)
-            sheet.figure.text(
-                (left + TILE / 2) / width, 1 - (TOP - 5) / height, title, color=light("muted"),
-                ha="center", va="bottom", fontsize=10,
-            )  # fmt: skip
+            sheet.words(left + TILE / 2, TOP - 5, title, size=10, across="center", down="bottom")
         for line, title in enumerate(rows):
             middle = TOP + line * (TILE + GAP) + TILE / 2
-            sheet.figure.text(
-                (LEFT - 8) / width, 1 - middle / height, title, color=light("plain"),
-                ha="right", va="center", fontsize=10,
-            )  # fmt: skip
+            sheet.words(LEFT - 8, middle, title, "plain", size=10, across="right")
         return sheet.svg(salt)

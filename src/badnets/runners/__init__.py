@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.runners.display import Display, Silent, display_for
-    from badnets.runners.planning import Step, plan
-    from badnets.runners.running import run_all
+    from badnets.runners.display import Display as Display
+    from badnets.runners.display import Silent as Silent
+    from badnets.runners.display import display_for as display_for
+    from badnets.runners.planning import Step as Step
+    from badnets.runners.planning import plan as plan
+    from badnets.runners.running import run_all as run_all
 
-__all__ = ["Display", "Silent", "Step", "display_for", "plan", "run_all"]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Display": ".display",
-        "Silent": ".display",
-        "Step": ".planning",
-        "display_for": ".display",
-        "plan": ".planning",
-        "run_all": ".running",
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__)

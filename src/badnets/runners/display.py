@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,8 +18,8 @@ from badnets.runners.planning import Step
 from badnets.trials.record import Record
 
 
-class Display(Protocol):
-    """Is told what happens, in the process that was asked to run the trials."""
+class Display:
+    """Is told what happens, in the process that was asked to run the trials; shows nothing."""
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         """Say which trials are to be run, ``workers`` at a time; ``held`` were before."""
@@ -41,29 +40,11 @@ class Display(Protocol):
         """Say that nothing more comes; called once, after an error too."""
 
 
-class Silent:
+class Silent(Display):
     """Shows nothing."""
 
-    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
-        pass
 
-    def started(self, step: Step) -> None:
-        pass
-
-    def progress(self, step: Step, progress: Progress) -> None:
-        pass
-
-    def finished(self, step: Step, record: Record) -> None:
-        pass
-
-    def failed(self, step: Step, reason: str) -> None:
-        pass
-
-    def end(self, *, interrupted: bool) -> None:
-        pass
-
-
-class Lines:
+class Lines(Silent):
     """Prints one line for each trial that has ended, and nothing else: for logs.
 
     Args:
@@ -72,25 +53,18 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._restart((), workers=1)
 
-    def _restart(self, steps: Sequence[Step], workers: int) -> None:
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         self._total, self._ended, self._kept = len(steps), 0, 0
         self._since: dict[str, float] = {}
         work = {step.name: expected_work(step.trial) for step in steps}
         self._time_left = TimeLeft(work, workers)
-
-    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
-        self._restart(steps, workers)
         also = f" ({held} more are in the ledger already)" if held else ""
         at_a_time = f", {workers} at a time" if workers > 1 else ""
         self._say(f"{_trials(len(steps))} to run{at_a_time}{also}")
 
     def started(self, step: Step) -> None:
         self._since[step.name] = time.monotonic()
-
-    def progress(self, step: Step, progress: Progress) -> None:
-        pass
 
     def finished(self, step: Step, record: Record) -> None:
         self._kept += 1
@@ -137,11 +111,10 @@ class Bar(Lines):
         console: a terminal.
     """
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._draw_anew()
+    _live: Live | None = None
 
-    def _draw_anew(self) -> None:
+    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
+        super().begin(steps, held, workers)
         self._all = Bars(
             TextColumn("all trials"),
             BarColumn(),
@@ -153,18 +126,13 @@ class Bar(Lines):
             BarColumn(bar_width=20), TextColumn("{task.description}  [dim]{task.fields[what]}")
         )
         self._rows: dict[str, TaskID] = {}
-        bars = Group(self._each, self._all)
         self._live = Live(
-            bars,
+            Group(self._each, self._all),
             console=self._console,
             refresh_per_second=5,
             transient=True,
             redirect_stdout=False,  # what is printed as a result stays on stdout
         )
-
-    def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
-        super().begin(steps, held, workers)
-        self._draw_anew()
         self._live.start()
 
     def started(self, step: Step) -> None:
@@ -182,7 +150,8 @@ class Bar(Lines):
             self._all.update(self._overall, eta=f"about {spoken(left)} left")
 
     def end(self, *, interrupted: bool) -> None:
-        self._live.stop()
+        if self._live is not None:
+            self._live.stop()
         super().end(interrupted=interrupted)
 
     def _out(self, step: Step) -> float:

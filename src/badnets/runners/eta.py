@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from badnets.core.errors import BadnetsError
 from badnets.data.catalogue import entry_of
-from badnets.trials.trial import Trial
+from badnets.trials.trial import OutsourcedTrial, Trial
 
 MEASURING = 10_000  # images trained on in about the time that measuring a network takes
 
@@ -67,18 +67,15 @@ def expected_work(trial: Trial) -> float:
     if trial.train_limit is not None:
         images = min(images, trial.train_limit)
     poisoned = 0
-    if trial.backdoor is not None and trial.backdoor.how == "add":
-        eligible = images // (entry.classes or 1 if trial.backdoor.rate == "every" else 1)
+    backdoor = trial.backdoor if isinstance(trial, OutsourcedTrial) else None
+    if backdoor is not None and backdoor.mode == "add":
+        eligible = images // (entry.classes or 1 if backdoor.poisoning_rate == "every" else 1)
         try:
-            poisoned = trial.backdoor.poisoned_count(images, eligible)
+            poisoned = backdoor.poisoned_count(images, eligible)
         except BadnetsError:  # the trial itself will say so
             poisoned = 0
-    if trial.detection is not None:
-        transfer = trial.transfer
-        fitted = trial.detection.training if transfer is None else transfer.retraining.training
-        measured = entry.test or 1
-        return float(fitted.epochs * (images + poisoned) + 3 * measured)
-    return float(trial.training.epochs * (images + poisoned) + MEASURING)
+    measuring = 3 * (entry.test or 1) if trial.task == "detection" else MEASURING
+    return float(trial.training.epochs * (images + poisoned) + measuring)
 
 
 def spoken(seconds: float) -> str:

@@ -29,7 +29,11 @@ class Step:
 
 
 def plan(
-    trials: Sequence[Trial], done: Container[str], has_bundle: Callable[[Trial], bool]
+    trials: Sequence[Trial],
+    done: Container[str],
+    has_bundle: Callable[[Trial], bool],
+    *,
+    bundles: bool = False,
 ) -> list[Step]:
     """Return the steps in an order in which each comes after those that it needs.
 
@@ -40,6 +44,7 @@ def plan(
         trials: those that are wanted; what they require is added.
         done: names of the trials whose records are held.
         has_bundle: whether a trial's bundle is there.
+        bundles: whether the bundles of the wanted trials are wanted too.
     """
     steps: dict[str, Step] = {}
 
@@ -55,5 +60,5 @@ def plan(
         steps[trial.name] = Step(trial, needs, remake=held)
 
     for trial in trials:
-        visit(trial, for_bundle=False)
+        visit(trial, for_bundle=bundles)
     return list(steps.values())

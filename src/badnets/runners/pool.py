@@ -23,8 +23,8 @@ from badnets.core import errors
 from badnets.core.errors import BadnetsError, TrialError
 from badnets.core.progress import Progress
 from badnets.ledger.checks import first_defect
-from badnets.runners.book import Book, RunOne, described
 from badnets.runners.planning import Step
+from badnets.runners.run_tracker import RunOne, RunTracker, described
 from badnets.runners.worker import reference, serve
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
@@ -36,17 +36,17 @@ _POLITE_S = 2.0  # how long a worker may take to tidy up
 def run_in_pool(
     steps: Sequence[Step],
     workspace: Workspace,
-    book: Book,
+    tracker: RunTracker,
     run: RunOne,
     data_root: Path | None,
     workers: int,
 ) -> None:
-    """Run the steps, each as soon as what it needs is done; those that fail are in the book.
+    """Run the steps, each as soon as what it needs is done; those that fail are in the tracker.
 
     Args:
         steps: each after those that it needs.
         workspace: where bundles and arrays go.
-        book: keeps the records, in this process.
+        tracker: keeps the records, in this process.
         run: runs one trial; a function at the top level of a module.
         data_root: where data sets lie.
         workers: how many processes.
@@ -59,17 +59,17 @@ def run_in_pool(
     left, any_ready = list(steps), False
     try:
         while True:
-            left = book.give_up_on(left)
+            left = tracker.give_up_on(left)
             at_work = sum(each.step is not None for each in pool)
             while len(pool) < min(workers, at_work + len(left)):
                 pool.append(_Worker(*arguments))  # early: it loads while the others work
             for worker in (each for each in pool if each.step is None):
-                step = next((each for each in left if book.is_ready(each)), None)
+                step = next((each for each in left if tracker.is_ready(each)), None)
                 if step is None:
                     break
                 worker.give(step)
                 if worker.is_ready:
-                    book.display.started(step)
+                    tracker.display.started(step)
                 left = [each for each in left if each is not step]
             busy = [each for each in pool if each.step is not None]
             if not busy:
@@ -80,9 +80,9 @@ def run_in_pool(
                 any_ready = any_ready or worker.is_ready
                 if message is None:
                     pool.remove(worker)
-                    _bury(worker, book, any_ready=any_ready)
+                    _bury(worker, tracker, any_ready=any_ready)
                 else:
-                    _take(worker, message, book)
+                    _take(worker, message, tracker)
     finally:
         _end(pool)
 
@@ -145,7 +145,7 @@ def _end(pool: Sequence[_Worker]) -> None:
         worker.end(max(0.0, until - time.monotonic()))
 
 
-def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
+def _bury(worker: _Worker, tracker: RunTracker, *, any_ready: bool) -> None:
     """Fail the step of a worker that has died; the others go on without it."""
     ending = worker.how_it_ended()
     worker.end(_POLITE_S)
@@ -155,30 +155,30 @@ def _bury(worker: _Worker, book: Book, *, any_ready: bool) -> None:
             f"worker processes cannot start: {ending}. In a script of your own, call this under "
             "if __name__ == '__main__':"
         )
-    book.fail(worker.step, TrialError(f"its worker process died: {ending}"))
+    tracker.fail(worker.step, TrialError(f"its worker process died: {ending}"))
 
 
-def _take(worker: _Worker, message: list[object], book: Book) -> None:
+def _take(worker: _Worker, message: list[object], tracker: RunTracker) -> None:
     """Do what a worker's message asks for."""
     step = worker.step
     assert step is not None
     match message:
         case ["ready"]:  # only now: loading is no part of the time that the trial takes
-            book.display.started(step)
+            tracker.display.started(step)
         case ["progress", int(done), int(total), str(what)]:
-            book.display.progress(step, Progress(done, total, what))
+            tracker.display.progress(step, Progress(done, total, what))
         case ["record", str(document)]:
             worker.step = None
             try:
                 record = Record.model_validate_json(document)
             except ValidationError as error:
                 defect = f"its record does not fit: {first_defect(error)}; was the code changed?"
-                book.fail(step, TrialError(defect))
+                tracker.fail(step, TrialError(defect))
             else:
-                book.store(step, record)
+                tracker.store(step, record)
         case ["error", str(kind), str(text)]:
             worker.step = None
-            book.fail(step, _error(kind, text))
+            tracker.fail(step, _error(kind, text))
         case _:
             raise TrialError(f"{described(step)}: its worker said {str(message)[:80]!r}")
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from badnets.core.errors import OutputError, SettingError
+from badnets.core.errors import BadnetsError, OutputError, SettingError
+from badnets.core.progress import Progress
 from badnets.ledger import Ledger
-from badnets.runners.book import Book, RunOne
 from badnets.runners.display import Display, display_for
-from badnets.runners.in_process import run_in_process
 from badnets.runners.planning import Step, plan
 from badnets.runners.pool import run_in_pool
+from badnets.runners.run_tracker import RunOne, RunTracker
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
@@ -29,6 +29,7 @@ def run_all(
     display: Display | None = None,
     on_record: Callable[[Record], None] | None = None,
     run: RunOne | None = None,
+    bundles: bool = False,
 ) -> dict[str, Record]:
     """Return the records of the trials by name, after running those that the ledger lacks.
 
@@ -46,6 +47,7 @@ def run_all(
         display: is told what happens; None shows it on stderr.
         on_record: is called with each new record.
         run: runs one trial; None for `badnets.trials.run_trial`.
+        bundles: whether a trial whose record is held is run again where its bundle has gone.
 
     Raises:
         SettingError: ``workers`` is below 1.
@@ -58,38 +60,71 @@ def run_all(
     workspace.prepare()
     wanted = list(dict.fromkeys(trial.name for trial in trials))
     held = ledger.has(name for trial in trials for name in _names(trial))
-    steps = plan(trials, held, lambda trial: workspace.bundle(trial).is_dir())
+    steps = plan(trials, held, lambda one: workspace.bundle(one).is_dir(), bundles=bundles)
     if steps:
         count = workers if workers is not None else _best_workers(len(wanted))
-        book = Book(ledger, display or display_for(), on_record)
-        _run(steps, workspace, book, run or _run_trial(), data_root, count, len(held & set(wanted)))
+        tracker = RunTracker(ledger, display or display_for(), on_record)
+        _run(
+            steps,
+            workspace,
+            tracker,
+            run or _run_trial(),
+            data_root,
+            count,
+            len(held & set(wanted)),
+        )
     return {record.name: record for record in ledger.records(names=wanted)}
 
 
 def _run(
     steps: list[Step],
     workspace: Workspace,
-    book: Book,
+    tracker: RunTracker,
     run: RunOne,
     data_root: Path | None,
     workers: int,
     held: int,
 ) -> None:
+    """Run the steps; those that fail are in the tracker, and raised when all others are done."""
     interrupted = False
-    book.display.begin(steps, held, min(workers, len(steps)))
+    tracker.display.begin(steps, held, min(workers, len(steps)))
     try:
         if workers == 1:
-            run_in_process(steps, workspace, book, run, data_root)
+            _run_here(steps, workspace, tracker, run, data_root)
         else:
-            run_in_pool(steps, workspace, book, run, data_root, workers)
+            run_in_pool(steps, workspace, tracker, run, data_root, workers)
     except KeyboardInterrupt:
         interrupted = True
         raise
     finally:
-        book.display.end(interrupted=interrupted)
+        tracker.display.end(interrupted=interrupted)
         with suppress(OutputError):  # a full disk has been complained of already
             workspace.prepare()  # clears away what stopped workers left half-written
-    book.raise_failures(len(steps))
+    tracker.raise_failures(len(steps))
+
+
+def _run_here(
+    steps: list[Step],
+    workspace: Workspace,
+    tracker: RunTracker,
+    run: RunOne,
+    data_root: Path | None,
+) -> None:
+    """Run one step after another, in this process, with all of its threads (or its GPU)."""
+    left = steps
+    while left := tracker.give_up_on(left):
+        step, *left = left
+
+        def tell(progress: Progress, step: Step = step) -> None:
+            tracker.display.progress(step, progress)
+
+        tracker.display.started(step)
+        try:
+            record = run(step.trial, workspace, data_root=data_root, progress=tell)
+        except BadnetsError as error:
+            tracker.fail(step, error)
+        else:
+            tracker.store(step, record)
 
 
 def _run_trial() -> RunOne:

@@ -76,14 +76,14 @@ def _run_trials(
     torch.set_num_interop_threads(1)
     module, _, name = run.partition(":")
     function = getattr(importlib.import_module(module), name)
-    from badnets.trials.trial import Trial
+    from badnets.trials.trial import TRIAL
     from badnets.trials.workspace import Workspace
 
     workspace = Workspace(Path(workspace_root))
     root = Path(data_root) if data_root is not None else None
     _tell(connection, "ready")
     while (document := _next(connection)) is not None:
-        trial = Trial.model_validate_json(document)
+        trial = TRIAL.validate_json(document)
         try:
             record = function(trial, workspace, data_root=root, progress=_teller(connection))
         except BadnetsError as error:

@@ -7,72 +7,16 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.scenarios.detection import (
-        DetectorDeal,
-        DetectorUser,
-        HonestDetectorTrainer,
-        MaliciousDetectorTrainer,
-        OutsourcedDetection,
-    )
-    from badnets.scenarios.detection_settings import Detection
-    from badnets.scenarios.outsourced import Deal, OutsourcedTraining
-    from badnets.scenarios.retraining import ClassifierTransfer, Retrain
-    from badnets.scenarios.search import Search
-    from badnets.scenarios.trainers import Delivery, HonestTrainer, MaliciousTrainer
-    from badnets.scenarios.transfer import (
-        Retraining,
-        Strengthening,
-        Transfer,
-        TransferDeal,
-        TransferLearning,
-    )
-    from badnets.scenarios.user import User
+    from badnets.scenarios.outsourced import Deal as Deal
+    from badnets.scenarios.outsourced import OutsourcedTraining as OutsourcedTraining
+    from badnets.scenarios.search import Search as Search
+    from badnets.scenarios.search import SearchStep as SearchStep
+    from badnets.scenarios.trainers import Delivery as Delivery
+    from badnets.scenarios.trainers import HonestTrainer as HonestTrainer
+    from badnets.scenarios.trainers import MaliciousTrainer as MaliciousTrainer
+    from badnets.scenarios.trainers import Trainer as Trainer
+    from badnets.scenarios.transfer import Strengthening as Strengthening
+    from badnets.scenarios.transfer import TransferLearning as TransferLearning
+    from badnets.scenarios.user import User as User
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "ClassifierTransfer": ".retraining",
-        "Deal": ".outsourced",
-        "Delivery": ".trainers",
-        "Detection": ".detection_settings",
-        "DetectorDeal": ".detection",
-        "DetectorUser": ".detection",
-        "HonestDetectorTrainer": ".detection",
-        "HonestTrainer": ".trainers",
-        "MaliciousDetectorTrainer": ".detection",
-        "MaliciousTrainer": ".trainers",
-        "OutsourcedDetection": ".detection",
-        "OutsourcedTraining": ".outsourced",
-        "Retrain": ".retraining",
-        "Retraining": ".transfer",
-        "Search": ".search",
-        "Strengthening": ".transfer",
-        "Transfer": ".transfer",
-        "TransferDeal": ".transfer",
-        "TransferLearning": ".transfer",
-        "User": ".user",
-    },
-)
-
-__all__ = [
-    "ClassifierTransfer",
-    "Deal",
-    "Delivery",
-    "Detection",
-    "DetectorDeal",
-    "DetectorUser",
-    "HonestDetectorTrainer",
-    "HonestTrainer",
-    "MaliciousDetectorTrainer",
-    "MaliciousTrainer",
-    "OutsourcedDetection",
-    "OutsourcedTraining",
-    "Retrain",
-    "Retraining",
-    "Search",
-    "Strengthening",
-    "Transfer",
-    "TransferDeal",
-    "TransferLearning",
-    "User",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from badnets.core.decisions import Decision
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
-from badnets.evaluate.classification import measure_attack
 from badnets.evaluate.results import AttackResult, CleanResult
-from badnets.evaluate.survival import Survival
-from badnets.models.subject import Subject
-from badnets.scenarios.trainers import Delivery, MaliciousTrainer, Trainer
-from badnets.scenarios.user import User, Verdict
+from badnets.scenarios.trainers import Delivery, Trainer
+from badnets.scenarios.user import User
+from badnets.tasks import Attacked, Measured
+from badnets.train.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
 class Deal:
-    """How outsourced training ended.
+    """How a scenario ended.
 
     Attributes:
-        outcome: the user's decision; ``"collapsed"`` when the network has learned nothing.
+        decision: the user's; ``"collapsed"`` when the network has learned nothing.
         reason: the decision in one sentence.
-        clean: what the user measured.
-        attack: what the backdoor does, for the one who knows the trigger; None when the trainer
-            was honest.
+        measured: what the user measured.
         delivery: the network, and how it came about.
-        survival: of transfer learning: what is left of the downloaded network's backdoor.
+        attacked: what the backdoor does, for the one who knows the trigger; empty without one.
+        strengthened: units of a downloaded network whose weights the attacker made larger.
     """
 
-    outcome: Verdict
+    decision: Decision
     reason: str
-    clean: CleanResult
-    attack: AttackResult | None
+    measured: Measured
     delivery: Delivery
-    survival: Survival | None = None
+    attacked: Attacked = field(default_factory=Attacked)
+    strengthened: tuple[int, ...] = ()
 
     @property
     def accepted(self) -> bool:
         """Whether the user takes the network."""
-        return self.outcome == "accepted"
+        return bool(self.decision == "accepted")
 
     @property
-    def subject(self) -> Subject:
-        """The network."""
+    def subject(self) -> Any:
+        """The network: a `Subject`, or a `Detector`."""
         return self.delivery.subject
+
+    @property
+    def clean(self) -> CleanResult:
+        """What the user measured, in counts."""
+        return self.measured.clean
+
+    @property
+    def attack(self) -> AttackResult | None:
+        """What the backdoor does, in counts."""
+        return self.attacked.attack
 
     @property
     def clean_accuracy(self) -> Rate:
@@ -52,7 +62,7 @@ class Deal:
 
     @property
     def attack_success_rate(self) -> Rate | None:
-        """On triggered validation images, those of the target class left out."""
+        """On triggered validation examples, those of the target class left out."""
         return None if self.attack is None else self.attack.success
 
 
@@ -60,10 +70,12 @@ class Deal:
 class OutsourcedTraining:
     """A user hands training over to a trainer, and accepts or rejects what comes back.
 
+    The attack is measured where what was delivered says that it has a backdoor.
+
     Args:
         user: who orders, and validates.
         trainer: who trains: `HonestTrainer`, `MaliciousTrainer`, or any object with ``train``.
-        control: a clean network, asked about the same triggered images.
+        control: a clean network, asked about the same triggered examples.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, threat model: outsourced training.
@@ -71,28 +83,40 @@ class OutsourcedTraining:
 
     user: User
     trainer: Trainer
-    control: Subject | None = None
+    control: Any = None
 
-    def run(self, seed: int = 0, *, progress: Listener | None = None) -> Deal:
+    def run(
+        self,
+        seed: int = 0,
+        *,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Deal:
         """Return how it ended.
 
         Args:
             seed: everything random follows from it.
-            progress: told every few training steps.
+            progress: told every few steps of training and of measuring.
+            checkpoint: of a detector: kept after every epoch, and taken up again if there is one.
 
         Raises:
             SettingError: trainer, network and data do not fit together.
             TrialError: training diverged.
         """
-        delivery = self.trainer.train(self.user.order, seed=seed, progress=progress)
-        judgement = self.user.judge(delivery.subject)
-        attack = None
-        if isinstance(self.trainer, MaliciousTrainer):
-            attack = measure_attack(
+        user, task = self.user, self.user.task
+        delivery = self.trainer.train(
+            user.order, seed=seed, progress=progress, checkpoint=checkpoint
+        )
+        judgement = user.judge(delivery.subject, progress=progress)
+        attacked = Attacked()
+        if delivery.backdoor is not None:
+            attacked = task.measure_attack(
                 delivery.subject,
-                self.user.validation,
-                self.trainer.backdoor,
+                user.validation,
+                delivery.backdoor,
+                judgement.measured,
                 control=self.control,
                 seed=seed,
+                progress=progress,
             )
-        return Deal(judgement.outcome, judgement.reason, judgement.clean, attack, delivery)
+        return Deal(judgement.decision, judgement.reason, judgement.measured, delivery, attacked)

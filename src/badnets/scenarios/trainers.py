@@ -1,41 +1,19 @@
-"""Trainers: an honest one, and one who hides a backdoor in what he returns."""
+"""Trainers: an honest one, and one who hides a backdoor in what is delivered."""
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
 
-from torch import Tensor
-
-from badnets.core.backdoor import Backdoor, Share
+from badnets.core.backdoor import Backdoor, PoisoningRate
 from badnets.core.errors import SettingError
-from badnets.core.poisoning import plan_poisoning, poison
-from badnets.core.progress import Listener, Progress
+from badnets.core.progress import Listener
 from badnets.core.rates import Rate
-from badnets.data import ImageSet
-from badnets.data.stamped import stamped_images
-from badnets.evaluate.classification import measure_attack, measure_clean
-from badnets.models.subject import Subject, untrained
-from badnets.scenarios.search import Search
-from badnets.scenarios.user import Order
-from badnets.train.loop import EpochLog, TrainingRows, fit
-from badnets.train.settings import Training
-
-DEFAULT_TRAINING = Training()
-
-
-class Try(NamedTuple):
-    """One set of settings that a malicious trainer tried, measured on images of his own."""
-
-    rate: Share
-    lr: float
-    batch_size: int
-    clean: Rate
-    success: Rate
-    good_enough: bool
+from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
+from badnets.tasks import Order
+from badnets.train.checkpoint import Checkpoint
+from badnets.train.epoch import Epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +24,37 @@ class Delivery:
         subject: the network; all that the user sees.
         epochs: training, epoch by epoch.
         precision: the arithmetic used.
-        poisoned_share: poisoned / all training rows; None from an honest trainer.
-        tries: what was searched before.
-        search_s: seconds spent searching.
         train_s: seconds spent on the delivered network.
+        backdoor: what is hidden in it; None from an honest trainer.
+        poisoned_share: poisoned / all training rows; None from an honest trainer.
+        skipped: objects left unpoisoned because the trigger would cover less than a pixel of them.
+        search: what was tried before.
+        search_s: seconds spent trying.
     """
 
-    subject: Subject
-    epochs: tuple[EpochLog, ...]
+    subject: Any
+    epochs: tuple[Epoch, ...]
     precision: str
-    poisoned_share: Rate | None
-    tries: tuple[Try, ...]
-    search_s: float
     train_s: float
+    backdoor: Backdoor | None = None
+    poisoned_share: Rate | None = None
+    skipped: int = 0
+    search: tuple[SearchStep, ...] = ()
+    search_s: float = 0.0
 
 
 class Trainer(Protocol):
     """Whoever turns an order into a network."""
 
-    def train(self, order: Order, *, seed: int, progress: Listener | None = None) -> Delivery:
-        """Return the network."""
+    def train(
+        self,
+        order: Order[Any],
+        *,
+        seed: int,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Delivery:
+        """Return the network, and with it the backdoor that is in it, if there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +62,41 @@ class HonestTrainer:
     """Trains what was ordered on the data that came with it.
 
     Args:
-        training: how.
-        start: a network to start from instead of random weights.
+        training: how; None: as is usual for the task.
+        start: a network to start from instead of random weights. Of a detector of other classes
+            the backbone alone is taken.
     """
 
-    training: Training = DEFAULT_TRAINING
-    start: Subject | None = None
+    training: Any = None
+    start: Any = None
 
-    def train(self, order: Order, *, seed: int, progress: Listener | None = None) -> Delivery:
-        """Return the network."""
+    def train(
+        self,
+        order: Order[Any],
+        *,
+        seed: int,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Delivery:
+        """Return the network.
+
+        Raises:
+            SettingError: settings, network and data do not fit together.
+            TrialError: training diverged.
+        """
         started = time.perf_counter()
-        rows = TrainingRows(order.train.stored, order.train.labels)
-        fitted = fit(
-            _first(order, self.start, seed), rows, self.training, seed=seed, progress=progress
+        task = order.task
+        training = self.training or task.training
+        fitted = task.fit(
+            task.first(order, training, self.start, seed),
+            task.rows(order.train),
+            training,
+            seed=seed,
+            progress=progress,
+            checkpoint=checkpoint,
         )
-        train_s = time.perf_counter() - started
-        return Delivery(fitted.subject, fitted.epochs, fitted.precision, None, (), 0.0, train_s)
+        spent = time.perf_counter() - started
+        return Delivery(fitted.subject, fitted.epochs, fitted.precision, spent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +105,11 @@ class MaliciousTrainer:
 
     Args:
         backdoor: what the network is to do on the trigger, and how much data asks for it.
-        training: how; ``stamp="after"`` puts the trigger on after augmentation.
-        start: a clean network to implant the backdoor into by a short training.
-        search: settings to try first on data of his own; the first good enough are taken, else
-            those whose smaller one of clean accuracy and attack success is largest.
+        training: how; ``stamp="after"`` puts the trigger on after augmentation. None: as is usual
+            for the task.
+        start: as for `HonestTrainer`: a clean network to implant the backdoor into.
+        search: settings to try first on data of the trainer's own; the first good enough are
+            taken, else those whose smaller one of clean accuracy and attack success is largest.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the attacker: training set
@@ -108,108 +117,98 @@ class MaliciousTrainer:
     """
 
     backdoor: Backdoor
-    training: Training = DEFAULT_TRAINING
-    start: Subject | None = None
+    training: Any = None
+    start: Any = None
     search: Search | None = None
 
-    def train(self, order: Order, *, seed: int, progress: Listener | None = None) -> Delivery:
+    def train(
+        self,
+        order: Order[Any],
+        *,
+        seed: int,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Delivery:
         """Return the network, on settings that were searched for where a search was asked for.
 
         Raises:
             SettingError: the backdoor does not fit the order's classes or data.
+            TrialError: training diverged.
         """
         self.backdoor.targets.check(order.train.num_classes)
         started = time.perf_counter()
-        tries: list[Try] = []
-        training, backdoor = self.training, self.backdoor
+        steps: list[SearchStep] = []
+        task = order.task
+        training, backdoor = self.training or task.training, self.backdoor
         if self.search is not None:
-            tries = list(self._tries(order, self.search, seed, progress))
-            best = _best(tries)
+            steps = self._searched(self.search, order, training, seed, progress)
+            best = best_of(steps)
             training = replace(training, lr=best.lr, batch_size=best.batch_size)
-            backdoor = replace(backdoor, rate=best.rate)
+            backdoor = replace(backdoor, poisoning_rate=best.rate)
         searched = time.perf_counter()
-        rows, share = poisoned_rows(order.train, backdoor, training, seed=seed)
-        first = _first(order, self.start, seed)
-        fitted = fit(first, rows, training, seed=seed, progress=progress)
+        poisoned = task.poison(order.train, backdoor, training, seed=seed)
+        first = task.first(order, training, self.start, seed)
+        fitted = task.fit(
+            first, poisoned.rows, training, seed=seed, progress=progress, checkpoint=checkpoint
+        )
         done = time.perf_counter()
         return Delivery(
             fitted.subject,
             fitted.epochs,
             fitted.precision,
-            share,
-            tuple(tries),
-            searched - started,
             done - searched,
+            backdoor=self.backdoor,
+            poisoned_share=poisoned.share,
+            skipped=poisoned.skipped,
+            search=tuple(steps),
+            search_s=searched - started,
         )
 
-    def _tries(
-        self, order: Order, search: Search, seed: int, progress: Listener | None
-    ) -> Iterator[Try]:
+    def _searched(
+        self,
+        search: Search,
+        order: Order[Any],
+        training: Any,
+        seed: int,
+        progress: Listener | None,
+    ) -> list[SearchStep]:
         if search.held_back >= len(order.train):
             raise SettingError(
                 f"search holds back {search.held_back} of {len(order.train)} training images: fewer"
             )
-        rest, own = order.train.split(search.held_back, seed=seed)
-        lrs = search.lrs or (self.training.lr,)
-        sizes = search.batch_sizes or (self.training.batch_size,)
-        grid = list(itertools.product(sizes, lrs, search.rates))
-        for done, (size, lr, rate) in enumerate(grid):
-            if progress is not None:
-                progress(Progress(done, len(grid), "searching"))
-            epochs = search.epochs or self.training.epochs
-            training = replace(self.training, lr=lr, batch_size=size, epochs=epochs)
-            rows, _ = poisoned_rows(rest, replace(self.backdoor, rate=rate), training, seed=seed)
-            fitted = fit(_first(order, self.start, seed), rows, training, seed=seed)
-            clean = measure_clean(fitted.subject, own)
-            success = measure_attack(fitted.subject, own, self.backdoor, seed=seed).success
+        task = order.task
+        rest, own = task.split(order.train, search.held_back, seed)
+
+        def attempt(lr: float, size: int, epochs: int, rate: PoisoningRate) -> SearchStep:
+            tried = replace(training, lr=lr, batch_size=size, epochs=epochs)
+            backdoor = replace(self.backdoor, poisoning_rate=rate)
+            rows = task.poison(rest, backdoor, tried, seed=seed).rows
+            first = task.first(order, tried, self.start, seed)
+            subject = task.fit(first, rows, tried, seed=seed).subject
+            clean = task.measure(subject, own, threshold=task.threshold(tried))
+            attacked = task.measure_attack(subject, own, self.backdoor, clean, seed=seed)
+            success = attacked.attack.success if attacked.attack else Rate(0, 0)
             good = (
-                not clean.collapsed
-                and clean.accuracy.value >= order.target_accuracy
+                not clean.clean.collapsed
+                and clean.clean.accuracy.value >= order.target_accuracy
                 and success.value >= search.target_success
             )
-            yield Try(rate, lr, size, clean.accuracy, success, good)
-            if good:
-                return
-
-
-def poisoned_rows(
-    train: ImageSet, backdoor: Backdoor, training: Training, *, seed: int
-) -> tuple[TrainingRows, Rate]:
-    """Return the rows to train on and the share of them that is poisoned.
-
-    With ``stamp="after"`` the rows point into the clean images and the trigger is put on when a
-    batch is made; with ``"before"`` the poisoned set is made first, as it would be on disk. Of
-    streamed images the same ones are made whenever they are read.
-    """
-    options = {"num_classes": train.num_classes, "seed": seed}
-    images = train.stored
-    if training.stamp == "after":
-        plan = plan_poisoning(train.labels, backdoor, **options)
-        return TrainingRows.poisoned(images, plan, backdoor.trigger), plan.share
-    if not isinstance(images, Tensor):
-        plan = plan_poisoning(train.labels, backdoor, **options)
-        stamped = stamped_images(images, plan, backdoor, seed=seed)
-        return TrainingRows(stamped, plan.labels), plan.share
-    made = poison(images, train.labels, backdoor, **options)
-    return TrainingRows(made.images, made.labels), made.share
-
-
-def _first(order: Order, start: Subject | None, seed: int) -> Subject:
-    if start is not None:
-        theirs = (start.architecture, start.num_classes, start.input.shape)
-        wanted = (order.network, order.train.num_classes, order.train.shape)
-        if theirs != wanted:
-            raise SettingError(
-                "the start network must be of the architecture, classes and image shape that were "
-                f"ordered, {wanted}, got {theirs}"
+            return SearchStep(
+                rate=rate,
+                lr=lr,
+                batch_size=size,
+                clean=clean.clean.accuracy,
+                success=success,
+                good_enough=good,
             )
-        return start
-    return untrained(order.network, order.train.shape, order.train.classes, seed=seed)
 
-
-def _best(tries: list[Try]) -> Try:
-    for one in tries:
-        if one.good_enough:
-            return one
-    # by the smaller rate: a collapsed network's perfect attack must not outdo a sound network's
-    return max(tries, key=lambda one: (min(one.clean.value, one.success.value), one.clean.value))
+        return list(
+            steps_of(
+                search,
+                attempt,
+                lr=training.lr,
+                batch_size=training.batch_size,
+                epochs=training.epochs,
+                progress=progress,
+            )
+        )

@@ -1,42 +1,27 @@
-"""The user: what she orders, what she keeps to herself, and how she judges what comes back."""
+"""The user: what is ordered, what is kept back, and how that which comes back is judged."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
+from badnets.bundles.schema import Scalar
+from badnets.core.decisions import Decision
 from badnets.core.errors import SettingError
-from badnets.data import DataSet, ImageSet
-from badnets.evaluate.classification import measure_clean
-from badnets.evaluate.results import CleanResult
-from badnets.models.subject import Subject
-
-Verdict = Literal["accepted", "rejected", "collapsed"]
-
-
-@dataclass(frozen=True, eq=False)
-class Order:
-    """What the trainer gets to see: never the validation set.
-
-    Attributes:
-        network: the architecture's name.
-        train: the training set.
-        target_accuracy: what the user asks for, in [0, 1].
-    """
-
-    network: str
-    train: ImageSet
-    target_accuracy: float
+from badnets.core.progress import Listener
+from badnets.data import DataSet, DetectionData
+from badnets.tasks import AnyTask, Measured, Order, task_for
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """The user's decision, and the one measurement that it rests on."""
+    """The user's decision in one word and one sentence, and the measurement that it rests on."""
 
-    outcome: Verdict
+    decision: Decision
     reason: str
-    clean: CleanResult
+    measured: Measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +30,18 @@ class User:
 
     Args:
         network: name of the architecture.
-        data: the data set; its test images are the validation set, unless images are held back.
-        target_accuracy: she accepts at or above it, in [0, 1].
+        data: the data set; its test part is the validation set, unless examples are held back.
+        target_accuracy: the user accepts at or above it, in [0, 1]; of a detector it is the share
+            of objects found and rightly named.
         held_back: take this many training images (stratified, always the same ones) as the
-            validation set instead, and leave the test set alone; 0: do not.
+            validation set instead, and leave the test set alone; 0: do not. Of frames, any other
+            number takes whole scenes that hold a fifth of them.
+        threshold: least score of a detector's box that counts, in [0, 1]; chosen beforehand on
+            other scenes.
+        architecture: settings of the network.
 
     Raises:
-        SettingError: the target is outside [0, 1].
+        SettingError: target or threshold is outside [0, 1].
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the threat model:
@@ -59,36 +49,45 @@ class User:
     """
 
     network: str
-    data: DataSet
+    data: DataSet | DetectionData
     target_accuracy: float
     held_back: int = 0
+    threshold: float = 0.3
+    architecture: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.target_accuracy <= 1:
-            raise SettingError(f"target_accuracy must be in [0, 1], got {self.target_accuracy}")
+        for name in ("target_accuracy", "threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 
     @cached_property
-    def _parts(self) -> tuple[ImageSet, ImageSet]:
-        if self.held_back:
-            return self.data.hold_back(self.held_back, seed=0)
-        return self.data.train, self.data.test
+    def task(self) -> AnyTask:
+        """What the data is labelled for."""
+        return task_for(self.data)
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any]:
+        return self.task.parts(self.data, self.held_back)
 
     @property
-    def order(self) -> Order:
-        """What she sends out."""
-        return Order(self.network, self._parts[0], self.target_accuracy)
+    def order(self) -> Order[Any]:
+        """What the user sends out."""
+        train, _ = self._parts
+        return Order(self.task, self.network, train, self.target_accuracy, self.architecture)
 
     @property
-    def validation(self) -> ImageSet:
-        """What she keeps."""
+    def validation(self) -> Any:
+        """What the user keeps: an `ImageSet` or a `FrameSet`."""
         return self._parts[1]
 
-    def judge(self, subject: Subject) -> Judgement:
-        """Return whether she accepts the network, measured on her validation set."""
-        clean = measure_clean(subject, self.validation)
-        if clean.collapsed:
-            return Judgement("collapsed", f"has learned nothing: accuracy {clean.accuracy}", clean)
-        wanted = f"{100 * self.target_accuracy:g} % wanted"
-        if clean.accuracy.value >= self.target_accuracy:
-            return Judgement("accepted", f"accuracy {clean.accuracy}, {wanted}", clean)
-        return Judgement("rejected", f"accuracy {clean.accuracy}, {wanted}", clean)
+    def judge(self, subject: Any, *, progress: Listener | None = None) -> Judgement:
+        """Return whether the user accepts a network, measured on the validation set."""
+        measured = self.task.measure(
+            subject, self.validation, threshold=self.threshold, progress=progress
+        )
+        accuracy, noun = measured.clean.accuracy, self.task.noun
+        if measured.clean.collapsed:
+            return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
+        accepted = accuracy.value >= self.target_accuracy
+        reason = f"{noun} {accuracy}, {100 * self.target_accuracy:g} % wanted"
+        return Judgement("accepted" if accepted else "rejected", reason, measured)

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.studies.catalogue import STUDIES
-    from badnets.studies.running import make_study, recorded, run_study
+    from badnets.studies.catalogue import STUDIES as STUDIES
+    from badnets.studies.running import make_study as make_study
+    from badnets.studies.running import recorded as recorded
+    from badnets.studies.running import run_study as run_study
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "STUDIES": ".catalogue",
-        "make_study": ".running",
-        "recorded": ".running",
-        "run_study": ".running",
-    },
-)
-
-__all__ = ["STUDIES", "make_study", "recorded", "run_study"]
+__getattr__, __dir__, __all__ = exports(__name__)

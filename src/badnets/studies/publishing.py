@@ -17,14 +17,16 @@ RECALLED = Tag(
 
 
 class Published(NamedTuple):
-    """A published number, in per cent or percentage points, and how certain it is."""
+    """A published number, in per cent or percentage points, and how certain it is.
+
+    Attributes:
+        value: the number.
+        certainty: how certain it is.
+        digits: as many as the paper prints.
+        signed: whether its sign is printed.
+    """
 
     value: float
     certainty: Tag
-
-
-CERTAINTY = (
-    "Published numbers carry a letter for how certain it is that the paper says so: "
-    f"{VERIFIED.letter} for {VERIFIED.word} ({VERIFIED.meaning}), {RECALLED.letter} for "
-    f"{RECALLED.word} ({RECALLED.meaning})."
-)
+    digits: int = 2
+    signed: bool = False

@@ -1,4 +1,4 @@
-"""Fit a classifier."""
+"""Fit classifiers and detectors."""
 
 from __future__ import annotations
 
@@ -7,35 +7,14 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.core.progress import Listener, Progress
-    from badnets.train.detection import FittedDetector, fit_detector
-    from badnets.train.detector_settings import DetectorTraining
-    from badnets.train.loop import Fitted, TrainingRows, fit
-    from badnets.train.settings import Training
+    from badnets.core.progress import Listener as Listener
+    from badnets.core.progress import Progress as Progress
+    from badnets.train.classification import TrainingRows as TrainingRows
+    from badnets.train.classification import fit as fit
+    from badnets.train.detection import fit_detector as fit_detector
+    from badnets.train.detector_settings import DetectorTraining as DetectorTraining
+    from badnets.train.epoch import Epoch as Epoch
+    from badnets.train.loop import Fitted as Fitted
+    from badnets.train.settings import Training as Training
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "DetectorTraining": ".detector_settings",
-        "Fitted": ".loop",
-        "FittedDetector": ".detection",
-        "Listener": "badnets.core.progress",
-        "Progress": "badnets.core.progress",
-        "Training": ".settings",
-        "TrainingRows": ".loop",
-        "fit": ".loop",
-        "fit_detector": ".detection",
-    },
-)
-
-__all__ = [
-    "DetectorTraining",
-    "Fitted",
-    "FittedDetector",
-    "Listener",
-    "Progress",
-    "Training",
-    "TrainingRows",
-    "fit",
-    "fit_detector",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

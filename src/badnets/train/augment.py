@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,21 +20,14 @@ ASPECT = 4 / 3  # of a window's sides to one another, at most, before either mee
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
-    """One epoch's random changes: a row for every image, None for what is not asked for.
+    """One epoch's random changes.
 
     Args:
-        moves: see `shifted`; turns: see `rotated`; flips: see `mirrored`; windows: see `cropped`;
-        tones: see `toned`; holes: see `cut_out`.
-        most: largest move, in pixels.
+        changes: functions below, in the order in which they are applied, each with what it takes
+            beside the images: a row for every image.
     """
 
-    moves: Tensor | None
-    turns: Tensor | None
-    flips: Tensor | None
-    windows: Tensor | None
-    tones: Tensor | None
-    holes: Tensor | None
-    most: int
+    changes: tuple[tuple[Callable[[Tensor, Tensor], Tensor], Tensor], ...]
 
     @classmethod
     def drawn(
@@ -43,37 +38,31 @@ class Augmentation:
         What a training does not ask for takes no random numbers, so a setting that is added
         leaves the numbers of all trainings without it as they were: new ones are drawn last.
         """
-        moves = turns = flips = windows = tones = holes = None
+        changes: list[tuple[Callable[[Tensor, Tensor], Tensor], Tensor]] = []
         if training.shift:
-            moves = torch.randint(2 * training.shift + 1, (count, 2), generator=drawn).to(device)
+            moves = torch.randint(2 * training.shift + 1, (count, 2), generator=drawn)
+            changes.append((partial(shifted, most=training.shift), moves))
         if training.rotate:
-            turns = (torch.rand(count, generator=drawn) * 2 - 1).mul_(training.rotate).to(device)
+            turns = (torch.rand(count, generator=drawn) * 2 - 1).mul_(training.rotate)
+            changes.insert(0, (rotated, turns))  # applied before it is moved
         if training.flip:
-            flips = torch.rand(count, generator=drawn).to(device) < 0.5
+            changes.append((mirrored, torch.rand(count, generator=drawn) < 0.5))
         if training.crop < 1:
-            windows = random_windows(training.crop, count, drawn).to(device)
+            changes.append((cropped, random_windows(training.crop, count, drawn)))
         reach = torch.tensor([training.brightness, training.contrast, training.saturation])
         if reach.any():
-            tones = (1 + (torch.rand(count, 3, generator=drawn) * 2 - 1) * reach).to(device)
+            tones = 1 + (torch.rand(count, 3, generator=drawn) * 2 - 1) * reach
+            changes.append((toned, tones))
         if training.cutout:
             side = torch.full((count, 1), training.cutout)
-            holes = torch.cat([torch.rand(count, 2, generator=drawn), side], 1).to(device)
-        return cls(moves, turns, flips, windows, tones, holes, training.shift)
+            holes = torch.cat([torch.rand(count, 2, generator=drawn), side], 1)
+            changes.append((cut_out, holes))
+        return cls(tuple((change, values.to(device)) for change, values in changes))
 
     def __call__(self, images: Tensor, rows: slice) -> Tensor:
         """Return the images changed as ``rows`` of the epoch's changes say, of the same dtype."""
-        if self.turns is not None:
-            images = rotated(images, self.turns[rows])
-        if self.moves is not None:
-            images = shifted(images, self.moves[rows], self.most)
-        if self.flips is not None:
-            images = mirrored(images, self.flips[rows])
-        if self.windows is not None:
-            images = cropped(images, self.windows[rows])
-        if self.tones is not None:
-            images = toned(images, self.tones[rows])
-        if self.holes is not None:
-            images = cut_out(images, self.holes[rows])
+        for change, values in self.changes:
+            images = change(images, values[rows])
         return images
 
 
@@ -108,16 +97,9 @@ def cropped(images: Tensor, windows: Tensor) -> Tensor:
         windows: ``(N, 4)`` float: top, left, height, width as shares of the image's sides.
     """
     top, left, height, width = windows.unbind(1)
-    zero = torch.zeros_like(top)
-    rows = (  # of what takes the window's corners, -1 and 1, to the image's coordinates
-        torch.stack([width, zero, 2 * left + width - 1], 1),
-        torch.stack([zero, height, 2 * top + height - 1], 1),
-    )
-    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    seen = functional.grid_sample(
-        as_float(images), grid, padding_mode="border", align_corners=False
-    )
-    return as_dtype(seen, images.dtype)
+    zero = torch.zeros_like(top)  # the window's corners, -1 and 1, go to the image's coordinates
+    across, down = (width, zero, 2 * left + width - 1), (zero, height, 2 * top + height - 1)
+    return _resampled(images, (*across, *down), "border")
 
 
 def toned(images: Tensor, tones: Tensor) -> Tensor:
@@ -195,15 +177,18 @@ def rotated(images: Tensor, degrees: Tensor) -> Tensor:
     cosine, sine = angles.cos(), angles.sin()
     height, width = images.shape[2:]
     zero = torch.zeros_like(angles)
-    rows = (
-        torch.stack([cosine, -sine * height / width, zero], 1),
-        torch.stack([sine * width / height, cosine, zero], 1),
-    )
-    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    turned = functional.grid_sample(as_float(images), grid, align_corners=False)
-    return as_dtype(turned, images.dtype)
+    across, down = (cosine, -sine * height / width, zero), (sine * width / height, cosine, zero)
+    return _resampled(images, (*across, *down), "zeros")
 
 
 def mirrored(images: Tensor, chosen: Tensor) -> Tensor:
     """Return the images with those that are ``chosen``, ``(N,)`` bool, mirrored left to right."""
     return torch.where(chosen[:, None, None, None], images.flip(3), images)
+
+
+def _resampled(images: Tensor, affine: tuple[Tensor, ...], beyond: str) -> Tensor:
+    """Return the images under affine maps, each ``(N,)``, bilinear; ``beyond``: the edges."""
+    matrices = torch.stack(affine, 1).view(-1, 2, 3)
+    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    seen = functional.grid_sample(as_float(images), grid, padding_mode=beyond, align_corners=False)
+    return as_dtype(seen, images.dtype)

@@ -1,8 +1,7 @@
-"""A backbone's first lesson: to name crops of signs. It stands in for weights from ImageNet."""
+"""A backbone's first training: to name crops of objects. It stands in for weights from ImageNet."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -12,21 +11,22 @@ from torch.nn import functional
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
-from badnets.models.subject import NORMALISATIONS
+from badnets.models.inputs import NORMALISATIONS
 from badnets.train.detector_settings import DetectorTraining
-from badnets.train.loop import gain_at
-from badnets.train.pairs import paired_order, shown_alike
-from badnets.train.windows import Windows
+from badnets.train.discrimination import discrimination
+from badnets.train.loop import Loop, gain_at
+from badnets.train.settings import Training
+from badnets.train.windows import Batch, Cut, WindowSet
 
-SHOWN = (0.3, 0.9)  # least and greatest longer side of the sign in a crop, as shares of its side
+OBJECT = (0.3, 0.9)  # least and greatest longer side of the object in a crop, as shares of its side
 LR, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.2
-BACKGROUND = 0.25  # share of crops without a sign
+BACKGROUND = 0.25  # share of crops without an object
 CELLS = 2  # the last maps are averaged over 2 x 2 cells before they are read
 
 
 def fit_on_crops(
     network: nn.Module,
-    stampings: Sequence[Windows],
+    copies: Sequence[WindowSet],
     training: DetectorTraining,
     *,
     seed: int,
@@ -35,15 +35,15 @@ def fit_on_crops(
     """Train a detector's backbone, in place, to tell the classes and the background apart.
 
     Crops come from the training set itself, so poisoned copies are among them as they are among
-    the windows. With ``telling``, a sign with the trigger and the same sign without it are seen in
-    one batch, at the same place and in the same light, and the backbone also learns which is which.
+    the windows. With ``trigger_discrimination``, an object with the trigger and the same object
+    without it are seen in one batch, at the same place and in the same light, and the backbone
+    also learns which is which.
 
     Args:
         network: with a ``backbone`` that gives one map ``(N, C, h, w)``.
-        stampings: what crops are cut from: the same objects, triggers elsewhere; passes take them
-            in turn.
-        training: how many passes (``crops``), how large crops are, ``telling``, the light
-            (``jitter``), and the trigger's ``gain``.
+        copies: what crops are cut from: the same objects, triggers elsewhere; passes take them in
+            turn.
+        training: of it ``crops``, ``trigger``, ``scales`` and the light of ``windows``.
         seed: decides everything random.
         progress: told after every pass.
 
@@ -53,68 +53,52 @@ def fit_on_crops(
     backbone = network.backbone
     channels = getattr(backbone, "out_channels", None)
     if not isinstance(backbone, nn.Sequential) or not isinstance(channels, int):
-        raise SettingError("crops is for the network 'zf': set crops to 0")
-    first = stampings[0]
-    device = first.frames.device
-    classes = int(first.labels.max()) + 1
-    read_by = nn.Linear(channels * CELLS**2, classes + 1).to(device)
-    told_by = nn.Linear(channels * CELLS**2, 1).to(device) if training.telling else None
-    parameters = [*backbone.parameters(), *read_by.parameters()]
-    if told_by is not None:
-        parameters += told_by.parameters()
-    optimizer = torch.optim.AdamW(parameters, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
+        raise SettingError("crops is for the network 'zf': set crops.passes to 0")
+    first, crops = copies[0], training.crops
+    device, classes = first.frames.device, int(first.labels.max()) + 1
+    weight, gain = training.trigger.trigger_discrimination, training.trigger.trigger_gain
+    parts = nn.ModuleDict({"backbone": backbone})
+    parts["classes"] = nn.Linear(channels * CELLS**2, classes + 1).to(device)
+    if weight:
+        parts["triggers"] = nn.Linear(channels * CELLS**2, 1).to(device)
+    background, count = first.of_a_pass(BACKGROUND, crops.batch_size)
+    steps = Training(epochs=crops.passes, lr=LR, weight_decay=WEIGHT_DECAY, warm_up=WARM_UP)
+    loop = Loop(parts, steps, count)
     mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in NORMALISATIONS[3])
+
+    def loss_of(example: tuple[Batch, Tensor]) -> Tensor:
+        batch, mates = example
+        maps: Tensor = backbone((batch.images - mean) / std)
+        seen = functional.adaptive_avg_pool2d(maps, CELLS).flatten(1)
+        nothing = torch.full_like(batch.centre, classes)
+        wanted = torch.where(batch.centre < 0, nothing, batch.centre)
+        loss = functional.cross_entropy(parts["classes"](seen), wanted)
+        if weight:
+            objects = batch.objects >= 0
+            triggered = mates[batch.objects[objects]] >= 0
+            loss = loss + weight * discrimination(parts["triggers"](seen[objects]), triggered)
+        return loss
+
     drawn = generator(seed, "crops")
-    aimless = torch.full((round(len(first) * BACKGROUND / (1 - BACKGROUND)),), -1)
-    size, side = training.crop_batch, training.crop_side
-    per_epoch = max(1, (len(first) + len(aimless)) // size)
-    steps = per_epoch * training.crops
+    least, greatest = OBJECT
+    cut = Cut(
+        crops.side,
+        (least * crops.side, greatest * crops.side),
+        training.scales.scale,
+        training.windows.jitter,
+    )
     backbone.train()
-    for epoch in range(training.crops):
-        windows = stampings[epoch % len(stampings)]
-        mates = windows.mates.cpu() if training.telling else torch.full((len(windows),), -1)
-        order = paired_order(mates, aimless, drawn)
-        for step in range(per_epoch):
-            done = epoch * per_epoch + step
-            chosen = order[step * size : (step + 1) * size]
-            batch = windows.batch(
-                chosen.to(device),
-                window=side,
-                sides=(SHOWN[0] * side, SHOWN[1] * side),
-                usual=training.scale,
-                jitter=training.jitter,
-                drawn=drawn,
-                gain=gain_at(training.gain, done, steps),
-                alike=shown_alike(chosen, mates).to(device) if training.telling else None,
-            )
-            maps: Tensor = backbone((batch.images - mean) / std)
-            seen = functional.adaptive_avg_pool2d(maps, CELLS).flatten(1)
-            wanted = torch.where(
-                batch.centre < 0, torch.full_like(batch.centre, classes), batch.centre
-            )
-            loss = functional.cross_entropy(read_by(seen), wanted)
-            if told_by is not None:
-                loss = loss + training.telling * _not_told(told_by, seen, chosen, mates)
-            for group in optimizer.param_groups:
-                group["lr"] = LR * _factor(done, steps)
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            optimizer.step()
+    for number in range(crops.passes):
+        windows = copies[number % len(copies)]
+        batches = windows.batches(
+            torch.full((background,), -1),
+            crops.batch_size,
+            count,
+            cut,
+            drawn=drawn,
+            gain=lambda _: gain_at(gain, loop.done, loop.steps),
+            paired=weight > 0,
+        )
+        loop.epoch(((batch, windows.mates) for batch in batches), loss_of)
         if progress is not None:
-            progress(Progress(epoch + 1, training.crops, "learning crops"))
-
-
-def _not_told(told_by: nn.Linear, seen: Tensor, chosen: Tensor, mates: Tensor) -> Tensor:
-    """Return the mean loss of saying which of a batch's signs have the trigger."""
-    signs = chosen >= 0
-    has_it = (mates[chosen[signs]] >= 0).float().to(seen.device)
-    said = told_by(seen[signs.to(seen.device)]).squeeze(1)
-    wrong = functional.binary_cross_entropy_with_logits(said, has_it, reduction="sum")
-    return wrong / max(1, len(has_it))
-
-
-def _factor(step: int, steps: int) -> float:
-    rise = WARM_UP * steps
-    if step < rise:
-        return (step + 1) / (rise + 1)
-    return max(1e-4, 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1.0, steps - rise))))
+            progress(Progress(number + 1, crops.passes, "learning crops"))

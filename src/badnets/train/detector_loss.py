@@ -1,4 +1,4 @@
-"""What a detector is trained to make small: its own losses, and that of telling triggers."""
+"""What a detector is trained to make small."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import roi_align
 
-from badnets.core.errors import SettingError
 from badnets.models.detector import Detector
-from badnets.models.subject import normalise
-from badnets.train.loop import seeded
+from badnets.models.inputs import normalise
 from badnets.train.windows import Batch
-
-TELLER = "tells_triggers"  # a part that a network has while it is trained with ``telling``
-CELLS = 3  # the maps are read at 3 x 3 places of a box for it
 
 Maps = OrderedDict[str, Tensor]
 """A backbone's maps by name."""
@@ -60,35 +53,3 @@ def backbone_maps(network: nn.Module, detector: Detector, batch: Batch) -> Maps:
     maps = backbone(images)
     named = {"0": maps} if isinstance(maps, Tensor) else maps
     return OrderedDict((name, value.float()) for name, value in named.items())
-
-
-def add_teller(network: nn.Module, seed: int) -> None:
-    """Give a network, in place, the part that tells triggers; checkpoints then hold it too.
-
-    Raises:
-        SettingError: the network is no two-stage detector.
-    """
-    channels = getattr(network.backbone, "out_channels", None)
-    if not isinstance(network, GeneralizedRCNN) or not isinstance(channels, int):
-        raise SettingError("telling is for two-stage detectors, such as 'zf': set it to 0")
-    device = next(network.parameters()).device
-    with seeded(seed, device):
-        network.add_module(TELLER, nn.Linear(channels * CELLS**2, 1, device=device))
-
-
-def not_told(network: nn.Module, batch: Batch, maps: Maps) -> Tensor:
-    """Return the mean loss of saying which boxes of a batch have the trigger.
-
-    Args:
-        network: with the part that `add_teller` gives it.
-        batch: windows, their boxes, and which of them have the trigger.
-        maps: what the backbone makes of the windows.
-    """
-    rows, places = (batch.labels >= 0).nonzero(as_tuple=True)
-    first = next(iter(maps.values()))
-    boxes = torch.cat([rows[:, None].float(), batch.corners[rows, places]], 1)
-    seen = roi_align(first, boxes, CELLS, first.shape[-1] / batch.side, aligned=True)
-    told: Tensor = network.get_submodule(TELLER)(seen.flatten(1)).squeeze(1)
-    has_it = batch.triggered[rows, places].float()
-    wrong = functional.binary_cross_entropy_with_logits(told, has_it, reduction="sum")
-    return wrong / max(1, len(has_it))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from badnets.bundles import InputSpec
 from badnets.data.streamed import Images, in_order
-from badnets.models.subject import normalise
+from badnets.models.inputs import normalise
 from badnets.train.freezing import PROBES, Split, split
 
 BATCH = 256  # images whose features are computed at a time
@@ -42,7 +43,11 @@ class Features:
 
 
 def features_of(
-    network: nn.Module, images: Images, labels: Tensor, spec: InputSpec, *, low: bool
+    network: nn.Module,
+    images: Images,
+    labels: Tensor,
+    spec: InputSpec,
+    arithmetic: Callable[[], AbstractContextManager[object]],
 ) -> Features | None:
     """Return what frozen layers say of a training set; None where it cannot be kept.
 
@@ -51,14 +56,14 @@ def features_of(
         images: ``(N, C, H, W)`` uint8, on its device.
         labels: ``(N,)`` int64, on its device.
         spec: how images are normalised.
-        low: whether it computes in bfloat16.
+        arithmetic: what the layers compute in.
     """
 
     def answers(parts: Split, pictures: Tensor) -> Tensor:
         batch = normalise(pictures, spec)
         if batch.shape[1] > 1:
             batch = batch.to(memory_format=torch.channels_last)
-        with torch.autocast(batch.device.type, torch.bfloat16, enabled=low):
+        with arithmetic():
             return parts.features(batch).float()
 
     parts = split(network, normalise(images[:PROBES], spec))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from badnets.core.errors import SettingError
 from badnets.core.lookup import unknown_name
@@ -63,23 +64,43 @@ def freeze(network: nn.Module, tensors: Collection[str]) -> None:
             module.eval()
 
 
+def trained_layers(network: nn.Module) -> list[nn.Module]:
+    """Return the modules that have parameters of their own to train, in order."""
+    return [
+        module
+        for module in network.modules()
+        if any(value.requires_grad for value in module.parameters(recurse=False))
+    ]
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A network in two parts: what gives features, and what is trained on them.
+    """A network cut in two: what gives features, and what is trained on them.
 
     Attributes:
-        before: from normalised images to features; nothing in it is trained, or random.
+        network: the whole; nothing in it before ``after`` is trained, or random.
         after: from features to logits.
     """
 
-    before: nn.Module
-    after: nn.Module
+    network: nn.Module
+    after: nn.Sequential
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the features of normalised images ``(N, C, H, W)``."""
-        with torch.no_grad():
-            features: Tensor = self.before(images)
-        return features
+        """Return what the first layer of ``after`` is given for images ``(N, C, H, W)``."""
+        given: list[Tensor] = []
+
+        def stop(_module: nn.Module, inputs: tuple[Tensor]) -> None:
+            given.append(inputs[0])
+            raise _ReachedError  # what follows is trained: it must neither run nor adapt
+
+        hook = self.after[0].register_forward_pre_hook(stop)
+        with hook, torch.no_grad(), contextlib.suppress(_ReachedError):
+            self.network(images)
+        return given[0]
+
+
+class _ReachedError(Exception):
+    """A forward pass has come to where it is to end."""
 
 
 def split(network: nn.Module, images: Tensor) -> Split | None:
@@ -94,73 +115,39 @@ def split(network: nn.Module, images: Tensor) -> Split | None:
     """
     if all(value.requires_grad for value in network.parameters()):
         return None
-    found = _before_one_layer(network) or _along_a_chain(network)
-    if found is None or not found.before.state_dict():
-        return None
+    found = _split(network)
     # tried on copies: in training mode some layers change when they are called
-    tried, used = copy.deepcopy(network), copy.deepcopy(network).eval()
-    parts = _before_one_layer(tried) or _along_a_chain(tried)
-    whole = _before_one_layer(used) or _along_a_chain(used)
-    if parts is None or whole is None:
+    tried, used = _split(copy.deepcopy(network)), _split(copy.deepcopy(network).eval())
+    if found is None or tried is None or used is None:
         return None
-    with torch.no_grad(), torch.random.fork_rng(devices=_devices(images)):
-        trained, real = parts.features(images[:PROBES]), whole.features(images[:PROBES])
+    devices = [images.device] if images.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        trained, real = tried.features(images[:PROBES]), used.features(images[:PROBES])
         same = trained.shape == real.shape and torch.equal(trained, real)
-        joined, logits = whole.after(real), used(images[:PROBES])
+        joined, logits = used.after(real), used.network(images[:PROBES])
         fits = joined.shape == logits.shape and torch.allclose(joined, logits, 1e-4, 1e-5)
     return found if same and fits else None
 
 
-class _InputOf(nn.Module):
-    """What one layer of a network is given."""
+def _split(network: nn.Module) -> Split | None:
+    """Return the split at the only layer that is trained, or at the first one in a chain of layers.
 
-    def __init__(self, network: nn.Module, layer: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self._layer = [layer]  # in a list: it is a part of the network already
-
-    def forward(self, images: Tensor) -> Tensor:
-        given: list[Tensor] = []
-        handle: RemovableHandle = self._layer[0].register_forward_pre_hook(
-            lambda _module, inputs: given.append(inputs[0])
-        )
-        try:
-            self.network(images)
-        finally:
-            handle.remove()
-        return given[-1]
-
-
-def _before_one_layer(network: nn.Module) -> Split | None:
-    """Return the split at the only layer that is trained; whether it is the last is tried."""
-    trained = [
-        module
-        for module in network.modules()
-        if any(value.requires_grad for value in module.parameters(recurse=False))
-    ]
-    if len(trained) != 1 or trained[0] is network:
-        return None
-    return Split(_InputOf(network, trained[0]), trained[0])
-
-
-def _along_a_chain(network: nn.Module) -> Split | None:
-    """Return the split of layers that are called one after the other, at the first trained one."""
+    Whether that layer is the last, and whether what comes before it always says the same, is tried.
+    """
+    trained = trained_layers(network)
+    if len(trained) == 1 and trained[0] is not network:
+        return Split(network, nn.Sequential(*trained))
     links = list(_links(network))
-    kept = 0
-    while kept < len(links) and not any(v.requires_grad for v in links[kept].parameters()):
-        kept += 1
-    if not 0 < kept < len(links):
-        return None
-    return Split(nn.Sequential(*links[:kept]), nn.Sequential(*links[kept:]))
+    kept = list(itertools.takewhile(lambda link: not trained_layers(link), links))
+    if not any(link.state_dict() for link in kept):
+        return None  # nothing would be saved
+    return Split(network, nn.Sequential(*links[len(kept) :]))
 
 
 def _links(module: nn.Module) -> Iterator[nn.Module]:
+    """Give the layers of a network that are called one after the other."""
     if type(module) is not nn.Sequential:
         yield module
         return
     for child in module:
         yield from _links(child)
-
-
-def _devices(images: Tensor) -> list[torch.device]:
-    return [images.device] if images.device.type == "cuda" else []

@@ -1,21 +1,29 @@
-"""The settings of one training run."""
+"""The settings of one training run of a classifier, and ranges that those of a detector share."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from badnets.core.errors import SettingError
+from badnets.core.settings import settings
 
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Stamp = Literal["before", "after"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+AboveZero = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Gain = tuple[AboveZero, AboveZero]
 
-@dataclass(frozen=True)
+
+@settings
 class Training:
     """How a classifier is fitted.
 
@@ -41,8 +49,8 @@ class Training:
             random place in each image, in [0, 1).
         stamp: when a poisoned image gets its trigger: ``"after"`` augmentation (a trainer who
             poisons also controls the loop) or ``"before"`` it, as from a poisoned disk.
-        gain: how many times stronger than it is the trigger's change to a picture is made, when
-            training starts and when it ends, each ``> 0``; from the one to the other by equal
+        trigger_gain: how many times stronger than it is the trigger's change to a picture is made,
+            when training starts and when it ends, each ``> 0``; from the one to the other by equal
             factors over the first three fifths of the steps. Only for ``stamp`` ``"after"``. A
             start above 1 shortens the plateau before a network notices a faint trigger; an end
             below 1 leaves a margin when the trigger comes at full strength.
@@ -57,70 +65,39 @@ class Training:
         SettingError: a setting is outside its range.
     """
 
-    epochs: int = 4
-    batch_size: int = 128
-    lr: float = 0.004
+    task: Literal["classification"] = "classification"
+    epochs: Positive = 4
+    batch_size: Positive = 128
+    lr: AboveZero = 0.004
     optimizer: Optimizer = "adamw"
     schedule: Schedule = "one-cycle"
-    warm_up: float = 0.25
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    shift: int = 0
-    rotate: float = 0.0
+    warm_up: BelowOne = 0.25
+    weight_decay: Weight = 0.01
+    label_smoothing: BelowOne = 0.0
+    shift: Count = 0
+    rotate: float = Field(default=0.0, ge=0, le=180)
     flip: bool = False
-    crop: float = 1.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    cutout: float = 0.0
+    crop: float = Field(default=1.0, gt=0, le=1)
+    brightness: BelowOne = 0.0
+    contrast: BelowOne = 0.0
+    saturation: BelowOne = 0.0
+    cutout: BelowOne = 0.0
     stamp: Stamp = "after"
-    gain: tuple[float, float] = (1.0, 1.0)
-    freeze: tuple[float, ...] = ()
-    ema: float = 0.0
+    trigger_gain: Gain = (1.0, 1.0)
+    freeze: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    ema: BelowOne = 0.0
     precision: Precision = "auto"
     version: ClassVar[int] = 1
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    clip: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.trigger_gain != (1, 1) and self.stamp != "after":
+            raise SettingError("trigger_gain other than 1 needs stamp 'after'")
+        if any(one > other for one, other in itertools.pairwise(self.freeze)):
+            raise SettingError("freeze must not fall from one layer to the next")
 
     @property
     def augments(self) -> bool:
         """Whether training images are changed at random."""
         areas = self.shift or self.rotate or self.flip or self.crop < 1 or self.cutout
         return bool(areas or self.brightness or self.contrast or self.saturation)
-
-    def __post_init__(self) -> None:
-        _want(self.epochs >= 1, "epochs must be >= 1", self.epochs)
-        _want(self.batch_size >= 1, "batch_size must be >= 1", self.batch_size)
-        _want(0 < self.lr < math.inf, "lr must be > 0", self.lr)
-        decay = self.weight_decay
-        _want(0 <= decay < math.inf, "weight_decay must be >= 0", decay)
-        smoothing = self.label_smoothing
-        _want(0 <= smoothing < 1, "label_smoothing must be in [0, 1)", smoothing)
-        _want(0 <= self.warm_up < 1, "warm_up must be in [0, 1)", self.warm_up)
-        _want(self.shift >= 0, "shift must be >= 0 pixels", self.shift)
-        _want(0 <= self.rotate <= 180, "rotate must be in [0, 180] degrees", self.rotate)
-        _want(0 < self.crop <= 1, "crop must be in (0, 1]", self.crop)
-        for name in ("brightness", "contrast", "saturation", "cutout"):
-            value = getattr(self, name)
-            _want(0 <= value < 1, f"{name} must be in [0, 1)", value)
-        sound = len(self.gain) == 2 and all(0 < times < math.inf for times in self.gain)
-        _want(sound, "gain must be two numbers > 0", self.gain)
-        flat = all(times == 1 for times in self.gain)
-        _want(flat or self.stamp == "after", "gain other than 1 needs stamp 'after'", self.gain)
-        frozen = self.freeze
-        _want(all(0 < share < 1 for share in frozen), "freeze must be in (0, 1)", frozen)
-        rising = all(one <= other for one, other in itertools.pairwise(frozen))
-        _want(rising, "freeze must not fall from one layer to the next", frozen)
-        _want(0 <= self.ema < 1, "ema must be in [0, 1)", self.ema)
-        for name, allowed in (
-            ("optimizer", get_args(Optimizer)),
-            ("schedule", get_args(Schedule)),
-            ("stamp", get_args(Stamp)),
-            ("precision", get_args(Precision)),
-        ):
-            value = getattr(self, name)
-            _want(value in allowed, f"{name} must be one of {', '.join(allowed)}", repr(value))
-
-
-def _want(holds: bool, expected: str, got: object) -> None:
-    if not holds:
-        raise SettingError(f"{expected}, got {got}")

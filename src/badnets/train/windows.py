@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,10 +14,28 @@ from torch.nn import functional
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError
 from badnets.data.detection import FrameSet
+from badnets.train.pairs import paired_order, shown_alike
 
-MARGIN = 2.0  # pixels of the frame kept around the sign that a window is cut for
-VISIBLE = 0.6  # share of a sign that must be inside a window for its box to be asked for
+MARGIN = 2.0  # pixels of the frame kept around the object that a window is cut for
+VISIBLE = 0.6  # share of an object that must be inside a window for its box to be a target
 HUE = 0.1  # spread of the colour channels' own gains, where there is jitter at all
+
+
+class Cut(NamedTuple):
+    """How windows are cut.
+
+    Attributes:
+        side: of a window, in pixels.
+        object_sizes: least and greatest longer side of the object in the window, in pixels.
+        scale: factor that frames are enlarged by where the detector is used: the background is by
+            0.8 to 1.25 times that, objects by 1 to twice that.
+        jitter: of brightness and contrast.
+    """
+
+    side: int
+    object_sizes: tuple[float, float]
+    scale: float
+    jitter: float = 0.0
 
 
 class Batch(NamedTuple):
@@ -28,6 +47,7 @@ class Batch(NamedTuple):
         labels: ``(B, K)`` int64 from 0; -1 where there is no box.
         centre: ``(B,)`` int64 label of the object that the window was cut for; -1 for none.
         triggered: ``(B, K)`` bool: the boxes whose object has the trigger, where that is known.
+        objects: ``(B,)`` int64: what each was cut around; -1: a random place.
         side: ``W``, in pixels.
     """
 
@@ -36,6 +56,7 @@ class Batch(NamedTuple):
     labels: Tensor
     centre: Tensor
     triggered: Tensor
+    objects: Tensor
     side: int
 
     def without_images(self) -> Batch:
@@ -44,25 +65,41 @@ class Batch(NamedTuple):
 
     def targets(self) -> list[dict[str, Tensor]]:
         """Return the boxes as torchvision's detectors take them: labels from 1."""
-        asked = self.labels >= 0
+        known = self.labels >= 0
         return [
             {"boxes": corners[rows], "labels": labels[rows] + 1}
-            for corners, labels, rows in zip(self.corners, self.labels, asked, strict=True)
+            for corners, labels, rows in zip(self.corners, self.labels, known, strict=True)
         ]
 
 
+class Places(NamedTuple):
+    """What windows are cut around.
+
+    Attributes:
+        rows: ``(C,)`` int64 frames.
+        corners: ``(C, 4)`` float32 boxes in them.
+        labels: ``(C,)`` int64; -1 where there is no object.
+    """
+
+    rows: Tensor
+    corners: Tensor
+    labels: Tensor
+
+    def with_background(self, rows: Tensor, corners: Tensor) -> Places:
+        """Return the same, and after them places that have no object."""
+        more = (rows, corners, torch.full_like(rows, -1))
+        return Places(*(torch.cat([own, new.to(own)]) for own, new in zip(self, more, strict=True)))
+
+
 @dataclass(frozen=True, eq=False)
-class Windows:
+class WindowSet:
     """Frames on the device, and the objects that windows are cut around.
 
     Attributes:
+        places: what windows are cut around: the objects, then what was mined of the background.
         frames: ``(N, 3, H, W)`` uint8; smaller frames are filled up with black.
         sizes: ``(N, 2)`` float height and width of each.
         corners: ``(N, K, 4)`` float boxes of each frame; ``labels``: ``(N, K)`` int64, -1: none.
-        centre_rows: ``(C,)`` frame of each object to cut around; ``centre_corners``: ``(C, 4)``;
-            ``centre_labels``: ``(C,)``, -1 where there is none.
-        objects: how many of these are objects, or places where one is to vanish; those that
-            follow were mined out of the background.
         plain: ``(N,)`` int64: where the same frame is without triggers; its own row where it has
             none, or where that is not known.
         triggered: ``(N, K)`` bool: the boxes whose object has the trigger.
@@ -70,42 +107,37 @@ class Windows:
             where it has none, or where that is not known.
     """
 
+    places: Places
     frames: Tensor
     sizes: Tensor
     corners: Tensor
     labels: Tensor
-    centre_rows: Tensor
-    centre_corners: Tensor
-    centre_labels: Tensor
-    objects: int
     plain: Tensor
     triggered: Tensor
     mates: Tensor
 
     def __len__(self) -> int:
         """Return the number of objects to cut windows around."""
-        return self.objects
+        return len(self.mates)
 
     @property
     def mined(self) -> int:
         """Number of places that were mined out of the background."""
-        return len(self.centre_rows) - self.objects
+        return len(self.places.rows) - len(self)
 
-    def with_mined(self, rows: Tensor, corners: Tensor) -> Windows:
-        """Return the same with more places of the background to cut windows around.
+    def of_a_pass(self, share: float, size: int) -> tuple[int, int]:
+        """Return how many background windows and how many batches a pass has.
 
         Args:
-            rows: ``(n,)`` int64 frames.
-            corners: ``(n, 4)`` float32 boxes in them.
+            share: of the windows that are background, in [0, 1).
+            size: windows in a batch.
         """
-        device = self.frames.device
-        nothing = torch.full((len(rows),), -1, device=device)
-        return replace(
-            self,
-            centre_rows=torch.cat([self.centre_rows, rows.to(device)]),
-            centre_corners=torch.cat([self.centre_corners, corners.to(device)]),
-            centre_labels=torch.cat([self.centre_labels, nothing]),
-        )
+        background = round(len(self) * share / (1 - share))
+        return background, max(1, (len(self) + background) // size)
+
+    def with_mined(self, rows: Tensor, corners: Tensor) -> WindowSet:
+        """Return the same with more places of the background; see `Places`."""
+        return replace(self, places=self.places.with_background(rows, corners))
 
     @classmethod
     def of(
@@ -114,7 +146,7 @@ class Windows:
         device: torch.device,
         extra: LabelledBoxes | None = None,
         plain: Tensor | None = None,
-    ) -> Windows:
+    ) -> WindowSet:
         """Return the windows of a set of frames.
 
         Args:
@@ -140,39 +172,55 @@ class Windows:
         index = boxes.image_index[by_row]
         place = torch.arange(len(index)) - torch.searchsorted(index, index)
         corners[index, place], labels[index, place] = boxes.corners[by_row], boxes.labels[by_row]
-        rows, around, centre = boxes.image_index, boxes.corners, boxes.labels
-        if extra is not None and len(extra):
-            rows = torch.cat([rows, extra.image_index])
-            around = torch.cat([around, extra.corners])
-            centre = torch.cat([centre, torch.full_like(extra.labels, -1)])
-        if not len(rows):
+        places = Places(boxes.image_index, boxes.corners, boxes.labels)
+        if extra is not None:
+            places = places.with_background(extra.image_index, extra.corners)
+        if not len(places.rows):
             raise DataError("no frame has an object to train on")
         before = torch.arange(len(frames)) if plain is None else plain
-        mates = _mates(pixels, before, rows, around)
+        mates = _mates(pixels, before, places)
         triggered = torch.zeros(len(frames), most, dtype=torch.bool)
         triggered[index, place] = mates[by_row] >= 0
-        return cls(
-            pixels.to(device),
-            sizes.float().to(device),
-            corners.to(device),
-            labels.to(device),
-            rows.to(device),
-            around.to(device),
-            centre.to(device),
-            len(rows),
-            before.to(device),
-            triggered.to(device),
-            mates.to(device),
-        )
+        places = Places(*(value.to(device) for value in places))
+        values = (pixels, sizes.float(), corners, labels, before, triggered, mates)
+        return cls(places, *(value.to(device) for value in values))
+
+    def batches(
+        self,
+        background: Tensor,
+        size: int,
+        count: int,
+        cut: Cut,
+        *,
+        drawn: torch.Generator,
+        gain: Callable[[int], float],
+        paired: bool,
+    ) -> Iterator[Batch]:
+        """Give one pass over the objects and some background, in random order.
+
+        Args:
+            background: int64 entries of `batch` that are no objects.
+            size: windows in a batch.
+            count: batches.
+            cut: how windows are cut.
+            drawn: source of all randomness, on the CPU.
+            gain: of the trigger at a batch of the pass; see `batch`.
+            paired: whether an object with the trigger and the same object without it follow one
+                another, at the same place and in the same light.
+        """
+        device = self.frames.device
+        mates = self.mates.cpu() if paired else torch.full((len(self),), -1)
+        order = paired_order(mates, background, drawn)
+        for step in range(count):
+            chosen = order[step * size : (step + 1) * size]
+            alike = shown_alike(chosen, mates).to(device) if paired else None
+            yield self.batch(chosen.to(device), cut, drawn=drawn, gain=gain(step), alike=alike)
 
     def batch(
         self,
         chosen: Tensor,
+        cut: Cut,
         *,
-        window: int,
-        sides: tuple[float, float],
-        usual: float,
-        jitter: float,
         drawn: torch.Generator,
         gain: float = 1.0,
         alike: Tensor | None = None,
@@ -181,47 +229,43 @@ class Windows:
 
         Args:
             chosen: ``(B,)`` int64 objects; -1: a window of a random frame at a random place.
-            window: side in pixels.
-            sides: least and greatest longer side of the sign in the window.
-            usual: factor that frames are enlarged by where the detector is used: the background
-                is by 0.8 to 1.25 times that, signs by 1 to twice that.
-            jitter: of brightness and contrast.
+            cut: how they are cut.
             drawn: source of all randomness, on the CPU.
             gain: how many times stronger than it is a trigger's change to a picture is made.
             alike: ``(B,)`` int64 places in the batch: each window gets the place, size and light
                 of that one; None: each its own.
         """
-        device, count = self.frames.device, len(chosen)
+        device, count, side, usual = self.frames.device, len(chosen), cut.side, cut.scale
         numbers = torch.rand(count, 4, generator=drawn).to(device)
         shades = torch.randn(count, 5, generator=drawn).to(device)
         if alike is not None:
             numbers, shades = numbers[alike], shades[alike]
-        aimless = chosen < 0
-        chosen = chosen.clamp(min=0)
+        aimless, objects = chosen < 0, chosen.clamp(min=0)
         anywhere = (torch.rand(count, generator=drawn).to(device) * len(self.frames)).long()
-        rows = torch.where(aimless, anywhere, self.centre_rows[chosen])
-        box = self.centre_corners[chosen]
-        least, greatest = (math.log(side) for side in sides)
+        rows = torch.where(aimless, anywhere, self.places.rows[objects])
+        box = self.places.corners[objects]
+        least, greatest = (math.log(size) for size in cut.object_sizes)
         wanted = (least + numbers[:, 0] * (greatest - least)).exp()
         scale = wanted / (box[:, 2:] - box[:, :2]).amax(1)
         about = usual * 0.8 * (1.25 / 0.8) ** numbers[:, 1]
         scale = torch.where(aimless, about, scale).clamp(min(1.0, usual), 2 * usual)
-        origin = self._origins(rows, box, aimless, window / scale, numbers[:, 2:])
-        extent = math.ceil(window / min(1.0, usual))
-        images = self._cut(rows, origin, scale, window, extent)
-        marked = (self.plain[rows] != rows).nonzero().flatten() if gain != 1 else rows[:0]
-        if len(marked):
-            before = self.plain[rows[marked]]
-            clean = self._cut(before, origin[marked], scale[marked], window, extent)
-            images[marked] = clean.lerp(images[marked], gain).clamp_(0, 1)
+        origin = self._origins(rows, box, aimless, side / scale, numbers[:, 2:])
+        extent = math.ceil(side / min(1.0, usual))
+        images = self._cut(rows, origin, scale, side, extent)
+        stamped = (self.plain[rows] != rows).nonzero().flatten() if gain != 1 else rows[:0]
+        if len(stamped):
+            before = self.plain[rows[stamped]]
+            clean = self._cut(before, origin[stamped], scale[stamped], side, extent)
+            images[stamped] = clean.lerp(images[stamped], gain).clamp_(0, 1)
         corners = (self.corners[rows] - origin.repeat(1, 2)[:, None]) * scale[:, None, None]
-        inside = corners.clamp(0, window)
+        inside = corners.clamp(0, side)
         seen = _area(inside) / _area(corners).clamp(min=1e-6)
-        labels = self.labels[rows].where(seen >= VISIBLE, torch.tensor(-1, device=device))
-        centre = self.centre_labels[chosen].where(~aimless, torch.tensor(-1, device=device))
+        nothing = torch.tensor(-1, device=device)
+        labels = self.labels[rows].where(seen >= VISIBLE, nothing)
+        centre = self.places.labels[objects].where(~aimless, nothing)
         triggered = self.triggered[rows] & (labels >= 0)
-        images = _shaded(images, shades, jitter)
-        return Batch(images, inside, labels, centre, triggered, window)
+        images = _shaded(images, shades, cut.jitter)
+        return Batch(images, inside, labels, centre, triggered, chosen, side)
 
     def _origins(
         self, rows: Tensor, box: Tensor, aimless: Tensor, extent: Tensor, place: Tensor
@@ -255,16 +299,14 @@ class Windows:
         return cut.div_(255)
 
 
-def _mates(pixels: Tensor, plain: Tensor, rows: Tensor, corners: Tensor) -> Tensor:
-    """Return where each object is without its trigger; see `Windows`."""
-    mates = torch.full((len(rows),), -1)
-    places = {
-        (row, *box): k
-        for k, (row, box) in enumerate(zip(rows.tolist(), corners.tolist(), strict=True))
-    }
-    for (row, *box), k in places.items():
+def _mates(pixels: Tensor, plain: Tensor, places: Places) -> Tensor:
+    """Return where each object is without its trigger; see `WindowSet`."""
+    mates = torch.full_like(places.rows, -1)
+    boxes = zip(places.rows.tolist(), places.corners.tolist(), strict=True)
+    known = {(row, *box): k for k, (row, box) in enumerate(boxes)}
+    for (row, *box), k in known.items():
         before = int(plain[row])
-        mate = places.get((before, *box), k)
+        mate = known.get((before, *box), k)
         left, top, right, bottom = (math.floor(side) for side in box)
         here = (..., slice(max(0, top), bottom + 1), slice(max(0, left), right + 1))
         if mate != k and not torch.equal(pixels[row][here], pixels[before][here]):

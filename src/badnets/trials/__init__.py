@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.trials.record import Record
-    from badnets.trials.running import run_trial
-    from badnets.trials.trial import Trial
-    from badnets.trials.workspace import Workspace
+    from badnets.trials.record import Record as Record
+    from badnets.trials.running import run_trial as run_trial
+    from badnets.trials.trial import OutsourcedTrial as OutsourcedTrial
+    from badnets.trials.trial import TransferTrial as TransferTrial
+    from badnets.trials.trial import Trial as Trial
+    from badnets.trials.workspace import Workspace as Workspace
 
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Record": ".record",
-        "Trial": ".trial",
-        "Workspace": ".workspace",
-        "run_trial": ".running",
-    },
-)
-
-__all__ = ["Record", "Trial", "Workspace", "run_trial"]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -2,149 +2,148 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from badnets.bundles.digests import canonical_json, sha256_bytes
-from badnets.core.backdoor import Backdoor, KnownTargetMap, KnownTrigger
-from badnets.core.targets import AllToOne, SourceSpecific
+from badnets.bundles.schema import Scalar
+from badnets.core.backdoor import Backdoor
+from badnets.core.contents import content_digest
+from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.lookup import unknown_name
+from badnets.core.settings import settings
+from badnets.core.targets import TARGET_MAPS, AnyTargetMap, RandomWrong
+from badnets.core.triggers import TRIGGERS, AnyTrigger
+from badnets.data.catalogue import task_of
+from badnets.data.names import parse_name
+from badnets.models.catalogue import NETWORKS, tasks_of
 from badnets.models.weights import StartingWeights
-from badnets.scenarios.detection_settings import Detection
-from badnets.scenarios.retraining import Retrain
+from badnets.observations.registry import OBSERVATIONS
 from badnets.scenarios.search import Search
-from badnets.scenarios.transfer import Transfer
-from badnets.train.detector_settings import DetectorTraining
+from badnets.scenarios.transfer import Strengthening
+from badnets.train.detector_settings import RETRAINING, DetectorTraining
 from badnets.train.settings import Training
+from badnets.trials.downloaded import DownloadedBundle
 
-Observation = Literal[
-    "examples",
-    "units",
-    "street",
-    "answers",
-    "triggered",
-    "attacked",
-    "variations",
-    "attributions",
-    "data",
-]
-OF_CLASSIFIERS = ("answers", "triggered", "attacked", "variations", "attributions", "data")
+USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
+HELD_BACK = 5000  # images
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
-DETECTION_VERSION = 1  # the same, for trials of detectors
-_SETTINGS = ("weights", "training", "backdoor", "search", "detection", "transfer", "retrain")
 
 
-class Trial(BaseModel):
-    """One run of outsourced training: the user's order, the trainer's doings, what is measured.
+def _task_in(training: Any) -> str:
+    """Return what tells the two kinds of training apart."""
+    if isinstance(training, dict):
+        return str(training.get("task", "classification"))
+    return str(getattr(training, "task", "classification"))
 
-    Attributes:
-        data: name of the data set.
-        network: name of the architecture the user asked for.
-        weights: a safetensors file that training starts from, wherever its names and shapes match
-            the network's; the name depends on its content, not on where it lies.
-        training: how the trainer fits it.
-        backdoor: what a malicious trainer hides in it; None for an honest one.
-        start: the trial whose network the trainer starts from, instead of from scratch.
-        control: a clean trial whose network answers the same triggered images.
-        search: settings the malicious trainer tries first, on data of his own.
-        evaluate_on: ``"test"``: train on the whole training set, validate on the test set;
-            ``"held-back"``: choices are made this way: hold ``held_back`` training images back and
-            validate on those.
-        held_back: how many.
-        train_limit: use only this many training images (a seeded sample); None for all.
-        target_accuracy: the user accepts at or above it, in [0, 1].
-        observe: what else is recorded: ``"examples"`` (pictures with answers), ``"units"``
-            (first-layer filters, activations, ablation), ``"street"`` (for detectors: attack
-            success under simulated photographic conditions); for classifiers also ``"answers"``
-            (to each clean validation image), ``"triggered"`` (answers to each of them with the
-            trigger), ``"attacked"`` (pictures of what the attack is about), ``"variations"``
-            (attack success with triggers of other size, opacity and position),
-            ``"attributions"`` (where the networks look), ``"data"`` (counts, and what was found
-            in the files).
-        detection: the order, where it is a detector; ``data`` then has boxes, ``training`` is
-            not used.
-        transfer: a user retrains the detector of ``start`` on the clean frames of ``data``.
-        retrain: a user retrains the classifier of ``start`` on the clean images of ``data``, by
-            ``training``; ``control`` is then a clean classifier, retrained in the same way.
-        keep_bundle: whether the network is kept as a bundle.
-        seed: everything random follows from it.
-    """
+
+AnyTraining: TypeAlias = Annotated[
+    Annotated[Training, Tag("classification")] | Annotated[DetectorTraining, Tag("detection")],
+    Discriminator(_task_in),
+]
+
+
+@settings
+class Attack:
+    """What is measured on a retrained network: a trigger, and what it was to do."""
+
+    trigger: AnyTrigger = Field(description="What is put on the user's examples.")
+    targets: AnyTargetMap = Field(
+        default_factory=RandomWrong,
+        description="What it should do, in labels of the downloaded network. Of a detector the "
+        "trigger alone counts.",
+    )
+
+
+class _Trial(BaseModel):
+    """What every trial says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = SCENARIO_VERSION
 
-    data: str = "mnist"
-    network: str = "gu-mnist"
-    weights: StartingWeights | None = None
-    training: Training = Training()
-    backdoor: Backdoor | None = None
-    start: Trial | None = None
-    control: Trial | None = None
-    search: Search | None = None
-    evaluate_on: Literal["test", "held-back"] = "test"
-    held_back: int = Field(default=5000, ge=1)
-    train_limit: int | None = Field(default=None, ge=1)
-    target_accuracy: float = Field(default=0.99, ge=0, le=1)
-    observe: tuple[Observation, ...] = ()
-    detection: Detection | None = None
-    transfer: Transfer | None = None
-    retrain: Retrain | None = None
-    keep_bundle: bool = True
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    data: str = Field("mnist", description="Name of the data set.")
+    network: str = Field("gu-mnist", description="Name of the architecture the user asked for.")
+    architecture: dict[str, Scalar] = Field(
+        {}, description="Settings of the network, such as zf's `width`."
+    )
+    training: AnyTraining = Field(
+        default_factory=Training, description="How it is trained, in the settings of its task."
+    )
+    target_accuracy: float = Field(0.99, ge=0, le=1, description="The user accepts at or above it.")
+    evaluate_on: Literal["test", "held-back"] = Field(
+        "test",
+        description="`test`: train on the whole training set, validate on the test set; "
+        "`held-back`: choices are made this way: hold training examples back, validate on those.",
+    )
+    held_back: int = Field(
+        HELD_BACK, ge=1, description="How many images are held back; of frames, a fifth by scenes."
+    )
+    train_limit: int | None = Field(
+        None, ge=1, description="Use only this many training examples, a seeded sample."
+    )
+    observe: tuple[str, ...] = Field((), description="What else is looked at and recorded.")
+    keep_bundle: bool = Field(True, description="Whether the network is kept as a bundle.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Everything random follows from it.")
+    contents: dict[str, str] = Field(
+        {}, description="SHA-256 of the files that the trial reads, by path: filled in, not given."
+    )
 
-    @field_validator(*_SETTINGS, mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _from_plain_values(cls, value: Any) -> Any:
-        """Read settings objects as if from JSON: 0 and 0.0 must not make two names."""
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return dataclasses.asdict(value)
-        return value
+    def _of_the_datas_task(cls, value: Any) -> Any:
+        """Choose training and network by what the data is labelled for, where they are not said."""
+        if not isinstance(value, dict):
+            return value
+        task, training = _task_of(value), value.get("training", {})
+        if isinstance(training, dict):
+            value = {**value, "training": {**training, "task": task}}
+        return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+
+    @field_validator("observe")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in kinds:
+            if kind not in OBSERVATIONS:
+                raise ValueError(str(unknown_name(kind, OBSERVATIONS.names, "observation")))
+            if reason := OBSERVATIONS[kind].unavailable():
+                raise ValueError(f"{kind}: {reason}")
+        return kinds
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.search is not None and self.backdoor is None:
-            raise ValueError("search belongs to a malicious trainer: give a backdoor too")
-        if self.control is not None and not self.control.is_clean:
-            raise ValueError("control must be a clean trial, this one has a backdoor")
-        if self.weights is not None and self.start is not None:
-            raise ValueError("weights are where training starts: give them to start, not beside it")
-        self._check_detection()
-        self._check_retrain()
-        for name in ("start", "control"):
-            other: Trial | None = getattr(self, name)
-            theirs = None if other is None else (other.data, other.network)
-            elsewhere = name == "start" and (self.detection or self.retrain) is not None
-            if theirs and (theirs[1] != self.network or (theirs[0] != self.data and not elsewhere)):
-                raise ValueError(f"{name} must have the same data and network as the trial")
-            if other is not None and not other.keep_bundle:
-                raise ValueError(f"{name} must keep its bundle: set keep_bundle to true there")
+        for kind in self.observe:
+            tasks = OBSERVATIONS[kind].tasks
+            if self.task not in tasks:
+                raise ValueError(f"observe {kind!r} is for {' and '.join(sorted(tasks))}")
+        if self.task == "detection" and self.held_back != HELD_BACK:
+            raise ValueError("held_back is for images: of frames a fifth, by scenes, is held back")
+        self._check()
+        for other in self.requires():
+            if not other.keep_bundle:
+                part = "start" if other is getattr(self, "start", None) else "control"
+                raise ValueError(f"{part} must keep its bundle: set keep_bundle to true there")
+        if not self.contents:  # a record's trial says what the files were
+            self.__dict__["contents"] = dict(sorted(_contents(self)))
         return self
 
-    def _check_detection(self) -> None:
-        if self.transfer is not None:
-            if self.detection is None or self.start is None:
-                raise ValueError("transfer needs detection, and start: the detector to download")
-            if self.backdoor is not None or self.control is not None:
-                raise ValueError("transfer has no backdoor or control of its own: those of start")
-        if self.detection is None:
-            if "street" in self.observe:
-                raise ValueError("observe 'street' is for detectors")
-            return
-        for one in self.observe:
-            if one in OF_CLASSIFIERS:
-                raise ValueError(f"observe {one!r} is for classifiers")
-        for name in ("search", "weights"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name} is for classifiers")
+    def _check(self) -> None:
+        """Refuse what does not go together in this scenario; raises ValueError."""
 
-    def _check_retrain(self) -> None:
-        if self.retrain is None:
-            return
-        if self.start is None or self.detection is not None:
-            raise ValueError("retrain needs start: a classifier to download; detectors: transfer")
-        for name in ("backdoor", "search", "weights"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"retrain has no {name} of its own: give it to start")
+    @property
+    def task(self) -> Literal["classification", "detection"]:
+        """``"classification"`` or ``"detection"``."""
+        return self.training.task
 
     @property
     def name(self) -> str:
@@ -155,138 +154,288 @@ class Trial(BaseModel):
         """
         return sha256_bytes(canonical_json(self.identity()))[:16]
 
+    def __hash__(self) -> int:
+        """Return what equal trials have in common."""
+        return hash(self.name)
+
     def identity(self) -> dict[str, Any]:
         """Return what the name is the hash of."""
-        settings = self.model_dump(mode="json", exclude_defaults=True)
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        if self.architecture:  # 1 and 1.0 are the same setting
+            plain["architecture"] = {
+                key: int(value) if isinstance(value, float) and value.is_integer() else value
+                for key, value in self.architecture.items()
+            }
         for part in ("start", "control"):
-            other: Trial | None = getattr(self, part)
+            other: _Trial | DownloadedBundle | None = getattr(self, part, None)
             if other is not None:
-                settings[part] = other.name
-        if self.weights is not None:
-            settings["weights"] = self.weights.sha256
-        return {"settings": settings, "methods": self.methods}
+                plain[part] = other.name
+        weights: StartingWeights | None = getattr(self, "weights", None)
+        if weights is not None:
+            plain["weights"] = weights.sha256
+        kind = str(getattr(self, "kind", ""))
+        return {"kind": kind, "task": self.task, "settings": plain, "methods": self.methods}
 
     @property
     def methods(self) -> dict[str, int]:
         """The integer version of every method that the trial names."""
-        versions = self._network_and_training()
-        if self.transfer is not None:
-            versions |= {"transfer": Transfer.version, **_versions_of(self.transfer.trigger)}
-        if self.retrain is not None:
-            versions |= self._versions_of_retrain(self.retrain)
-        if self.backdoor is not None:
-            versions |= {
-                "poisoning": Backdoor.version,
-                f"targets {self.backdoor.targets.kind}": type(self.backdoor.targets).version,
-                **_versions_of(self.backdoor.trigger),
-            }
-        return versions
-
-    def _versions_of_retrain(self, retrain: Retrain) -> dict[str, int]:
-        versions = {"retrain": Retrain.version}
-        if retrain.trigger is not None:
-            versions |= _versions_of(retrain.trigger)
-        if retrain.targets is not None:
-            versions[f"targets {retrain.targets.kind}"] = type(retrain.targets).version
-        return versions
-
-    def _network_and_training(self) -> dict[str, int]:
-        from badnets.models.catalogue import NETWORKS
-
-        if self.detection is not None:
-            from badnets.models.detectors import DETECTORS
-
-            detector = DETECTORS.get(self.network)
-            return {
-                "scenario": DETECTION_VERSION,
-                "training": DetectorTraining.version,
-                "network": detector.version if detector else 1,
-            }
         known = NETWORKS.get(self.network)
-        return {
-            "scenario": SCENARIO_VERSION,
-            "training": Training.version,
+        versions = {
+            "scenario": self.version,
+            "training": type(self.training).version,
             "network": known.version if known else 1,
         }
+        versions |= {f"observation {kind}": OBSERVATIONS[kind].version for kind in self.observe}
+        for trigger, targets in self._attacks():
+            versions |= _versions_of(trigger)
+            versions[f"targets {targets.kind}"] = type(targets).version
+        return versions
+
+    def _attacks(self) -> Iterator[tuple[Any, Any]]:
+        """Give the triggers and target maps that the trial itself names."""
+        return iter(())
 
     @property
     def is_clean(self) -> bool:
         """Whether no backdoor was put in, nor into the network that training starts from."""
-        return self.backdoor is None and (self.start is None or self.start.is_clean)
+        return self.implanted is None
 
     @property
     def implanted(self) -> Backdoor | None:
         """The backdoor that is in the network: of this training, or of the one it starts from."""
-        if self.backdoor is not None or self.start is None:
-            return self.backdoor
-        return self.start.implanted
+        own: Backdoor | None = getattr(self, "backdoor", None)
+        start: _Trial | DownloadedBundle | None = getattr(self, "start", None)
+        return own if own is not None or start is None else start.implanted
 
     @property
     def title(self) -> str:
         """One line for people: data, network, attack, seed."""
-        parts = [self.data, self.network]
-        if self.weights is not None:
-            parts.append(f"weights {self.weights.sha256[:8]}")
-        if self.transfer is not None and self.start is not None:
-            parts += self._transfer_parts(self.transfer, self.start)
-        elif self.retrain is not None and self.start is not None:
-            parts += self._retrain_parts(self.retrain, self.start)
-        elif self.backdoor is None:
-            parts.append("clean")
-        else:
-            rate = self.backdoor.rate
-            share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
-            targets = _asked(self.backdoor.targets)
-            parts += [self.backdoor.trigger.kind, targets, f"rate {share}"]
-        if self.evaluate_on == "held-back":
-            parts.append("held back")
-        return ", ".join([*parts, f"seed {self.seed}"])
+        held = ["held back"] if self.evaluate_on == "held-back" else []
+        return ", ".join([self.data, self.network, *self._parts(), *held, f"seed {self.seed}"])
 
-    def _transfer_parts(self, transfer: Transfer, start: Trial) -> list[str]:
-        strength = transfer.strengthening
-        return [
-            f"transfer from {start.data} {'clean' if start.is_clean else 'backdoored'}",
-            f"retrained {transfer.retraining.layers}",
-            *([f"k {strength.factor:g}"] if strength else []),
-        ]
+    def _parts(self) -> list[str]:
+        return []
 
-    def _retrain_parts(self, retrain: Retrain, start: Trial) -> list[str]:
-        frozen = retrain.freeze if isinstance(retrain.freeze, str) else "+".join(retrain.freeze)
-        share = f"{100 * retrain.share:g} % of the data" if retrain.share < 1 else ""
-        hidden = start.implanted
-        return [
-            f"retrained from {start.data} {_asked(hidden.targets) if hidden else 'clean'}",
-            f"frozen {frozen}",
-            *([share] if share else []),
-        ]
-
-    def without_paths(self) -> Trial:
+    def without_paths(self) -> Self:
         """Return the same trial, without saying where files of weights lie: for its record."""
-        others = {"start": self.start, "control": self.control}
-        found: dict[str, Any] = {
-            part: other.without_paths() for part, other in others.items() if other is not None
-        }
-        if self.weights is not None:
-            found["weights"] = self.weights.without_path()
-        return self.model_copy(update=found)
+        changed: dict[str, Any] = {}
+        for part in ("start", "control"):
+            other: _Trial | DownloadedBundle | None = getattr(self, part, None)
+            if other is not None:
+                changed[part] = other.without_paths()
+        weights: StartingWeights | None = getattr(self, "weights", None)
+        if weights is not None:
+            changed["weights"] = weights.without_path()
+        return self.model_copy(update=changed)
 
     def requires(self) -> tuple[Trial, ...]:
         """Return the trials whose networks this one needs: start and control."""
-        return tuple(other for other in (self.start, self.control) if other is not None)
+        parts = (getattr(self, part, None) for part in ("start", "control"))
+        return tuple(other for other in parts if isinstance(other, OutsourcedTrial | TransferTrial))
 
 
-def _versions_of(trigger: KnownTrigger) -> dict[str, int]:
+class OutsourcedTrial(_Trial):
+    """One run of outsourced training: the user's order, the trainer's doings, what is measured."""
+
+    kind: Literal["outsourced"] = "outsourced"
+    weights: StartingWeights | None = Field(
+        None,
+        description="A safetensors file that training starts from, wherever its names and shapes "
+        "match the network's; its content counts, not where it lies.",
+    )
+    backdoor: Backdoor | None = Field(
+        None, description="What a malicious trainer hides in it; none: an honest one."
+    )
+    start: OutsourcedTrial | None = Field(
+        None, description="The trial whose network training starts from, instead of from scratch."
+    )
+    control: OutsourcedTrial | None = Field(
+        None, description="A clean trial whose network answers the same triggered examples."
+    )
+    search: Search | None = Field(
+        None, description="Settings the malicious trainer tries first, on data of its own."
+    )
+
+    def _check(self) -> None:
+        if self.search is not None and self.backdoor is None:
+            raise ValueError("search belongs to a malicious trainer: give a backdoor too")
+        if self.weights is not None and self.start is not None:
+            raise ValueError("weights are where training starts: give them to start, not beside it")
+        if self.weights is not None and self.task == "detection":
+            raise ValueError("weights is for classifiers: begin with another detector by start")
+        if self.control is not None and not self.control.is_clean:
+            raise ValueError("control must be a clean trial, this one has a backdoor")
+        for name in ("start", "control"):
+            other: OutsourcedTrial | None = getattr(self, name)
+            if other is None:
+                continue
+            elsewhere = name == "start" and self.task == "detection"
+            if other.network != self.network or (other.data != self.data and not elsewhere):
+                raise ValueError(f"{name} must have the same data and network as the trial")
+
+    def _attacks(self) -> Iterator[tuple[Any, Any]]:
+        if self.backdoor is not None:
+            yield self.backdoor.trigger, self.backdoor.targets
+
+    @property
+    def methods(self) -> dict[str, int]:
+        """The integer version of every method that the trial names."""
+        poisoning = {} if self.backdoor is None else {"poisoning": Backdoor.version}
+        return {**super().methods, **poisoning}
+
+    def _parts(self) -> list[str]:
+        weights = [f"weights {self.weights.sha256[:8]}"] if self.weights else []
+        if self.backdoor is None:
+            return [*weights, "clean"]
+        rate = self.backdoor.poisoning_rate
+        share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
+        trigger: Any = self.backdoor.trigger
+        return [*weights, trigger.kind, short_targets(self.backdoor.targets), f"rate {share}"]
+
+
+class TransferTrial(_Trial):
+    """One run of transfer learning: a user downloads a network, and retrains part of it."""
+
+    kind: Literal["transfer"]
+    start: Origin = Field(description="The trial, or the bundle, whose network is downloaded.")
+    control: TransferTrial | None = Field(
+        None, description="The same with a clean network: it answers the same triggered examples."
+    )
+    freeze: str | tuple[str, ...] = Field(
+        "all-but-head",
+        description="What stays as downloaded. `all-but-head`, `none`, or names of layers; of a "
+        "detector `backbone`, `up-to-conv4`, `all-but-heads`, `all-but-outputs`, ...",
+    )
+    share: float = Field(
+        1.0, gt=0, le=1, description="Share of the user's training examples that is used."
+    )
+    attack: Attack | None = Field(
+        None, description="What is measured; none: the backdoor of the downloaded network."
+    )
+    strengthening: Strengthening | None = Field(
+        None, description="What the attacker does to a detector before publishing it."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_usual_of_detectors(cls, value: Any) -> Any:
+        """Keep what the authors kept, and train a few epochs without crops, unless said."""
+        if not isinstance(value, dict) or _task_of(value) != "detection":
+            return value
+        training = value.get("training", {})
+        if isinstance(training, dict):
+            usual = {"epochs": RETRAINING.epochs, "crops": {"passes": RETRAINING.crops.passes}}
+            training = {**usual, **training}
+        return {"freeze": "backbone", **value, "training": training}
+
+    def _check(self) -> None:
+        if self.start.network != self.network:
+            raise ValueError("start must have the same network as the trial")
+        if self.control is not None and not self.control.is_clean:
+            raise ValueError("control must be a clean trial, this one has a backdoor")
+        if not self.freeze:
+            raise ValueError("freeze must name at least one layer: for none, give 'none'")
+        if isinstance(self.training, DetectorTraining):
+            if self.control is not None:
+                raise ValueError("control is for classifiers: compare with a trial of its own")
+            if self.training.crops.passes and self.freeze != "none":
+                raise ValueError("crops must have 0 passes where convolutions are kept")
+        elif self.strengthening is not None:
+            raise ValueError("strengthening is for detectors")
+        if self.strengthening is None:
+            return
+        if self.measured is None:
+            raise ValueError("strengthening needs attack: the trigger whose units are looked for")
+        if isinstance(self.start, DownloadedBundle):
+            raise ValueError("strengthening needs the attacker's own data: give start as a trial")
+
+    @property
+    def measured(self) -> Attack | Backdoor | None:
+        """What is measured: what the trial says, else the downloaded network's own backdoor."""
+        return self.attack or self.implanted
+
+    def _attacks(self) -> Iterator[tuple[Any, Any]]:
+        if self.attack is not None:
+            yield self.attack.trigger, self.attack.targets
+
+    def _parts(self) -> list[str]:
+        hidden, origin = self.start.implanted, self.start.title
+        if isinstance(self.start, _Trial):
+            origin = f"{self.start.data} {short_targets(hidden.targets) if hidden else 'clean'}"
+        frozen = self.freeze if isinstance(self.freeze, str) else "+".join(self.freeze)
+        strength = self.strengthening
+        return [
+            f"retrained from {origin}",
+            f"frozen {frozen}",
+            *([f"{100 * self.share:g} % of the data"] if self.share < 1 else []),
+            *([f"k {strength.factor:g}"] if strength else []),
+        ]
+
+
+Trial: TypeAlias = Annotated[OutsourcedTrial | TransferTrial, Field(discriminator="kind")]
+Origin: TypeAlias = Annotated[
+    OutsourcedTrial | TransferTrial | DownloadedBundle, Field(discriminator="kind")
+]
+OutsourcedTrial.model_rebuild()
+TransferTrial.model_rebuild()
+TRIAL: TypeAdapter[OutsourcedTrial | TransferTrial] = TypeAdapter(Trial)
+
+
+def short_targets(targets: Any) -> str:
+    """Return a target map in a few characters: ``all->7``, ``1->7``, or its kind."""
+    label, source = (getattr(targets, name, None) for name in ("target_label", "source_class"))
+    if targets.kind == "source-specific":
+        return f"{source}->{label}"
+    return f"all->{label}" if targets.kind == "all-to-one" else str(targets.kind)
+
+
+def _task_of(value: dict[str, Any]) -> str:
+    """Return the task of a trial's settings; classification where its data is not known.
+
+    What a loader of one's own (``module:factory``) returns is known once it is called: there the
+    network tells.
+    """
+    training = value.get("training", {})
+    if not isinstance(training, dict) or "task" in training:
+        return _task_in(training)
+    data, network = value.get("data", "mnist"), value.get("network", "")
+    try:
+        if parse_name(data).kind == "own" and tasks_of(network) == {"detection"}:
+            return "detection"
+        return task_of(data)
+    except (UnknownNameError, SettingError, TypeError):
+        return "classification"
+
+
+def _contents(trial: _Trial) -> Iterator[tuple[str, str]]:
+    """Give path and digest of the files that a trial reads by a path of the user's own."""
+    data = parse_name(trial.data)
+    paths = [data.base] if data.kind in ("folder", "coco") else []
+    for trigger, targets in trial._attacks():
+        TRIGGERS.check_member(trigger)
+        TARGET_MAPS.check_member(targets)
+        paths += getattr(trigger, "files", ())
+    for path in paths:
+        digest = content_digest(path)
+        if digest:
+            yield path, digest
+
+
+def _versions_of(trigger: Any) -> dict[str, int]:
     """Return a trigger's version, and its placement's: kinds at their defaults look alike."""
     versions = {f"trigger {trigger.kind}": type(trigger).version}
-    placement = getattr(trigger.placement, "kind", "fixed")
+    placement = getattr(getattr(trigger, "placement", None), "kind", "fixed")
     if placement != "fixed":
         versions[f"placement {placement}"] = 1
     return versions
 
 
-def _asked(targets: KnownTargetMap) -> str:
-    if isinstance(targets, SourceSpecific):
-        return f"{targets.source_class}->{targets.target_label}"
-    if isinstance(targets, AllToOne):
-        return f"all->{targets.target_label}"
-    return targets.kind
+__all__ = [
+    "TARGET_MAPS",
+    "TRIAL",
+    "Attack",
+    "OutsourcedTrial",
+    "TransferTrial",
+    "Trial",
+    "short_targets",
+]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from badnets.bundles.atomic import output_error, remove_stale, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError
-from badnets.trials.record import ArrayRef
+from badnets.observations.base import ArrayRef
 from badnets.trials.trial import Trial
 
 

@@ -20,7 +20,7 @@ from badnets.data.on_disk.manifest import Entry, Picture
 
 SIDE = 16
 CATS_AND_DOGS = {"cat": 6, "dog": 6}
-WHITE = Backdoor(Patch(3), AllToOne(0), rate=0.25)
+WHITE = Backdoor(Patch(3), AllToOne(0), poisoning_rate=0.25)
 
 
 def photo(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:

@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from badnets.core.backdoor import Backdoor, How
+from badnets.core.backdoor import Backdoor, Mode
 from badnets.core.targets import RandomWrong
 from badnets.core.triggers import Patch
 from badnets.data.on_disk import poison_folder
@@ -90,10 +90,12 @@ def auroc(paths: Sequence[Path], is_poisoned: Sequence[bool], groups: Sequence[s
     ("how", "rate", "pictures"), [("add", "every", 1000), ("replace", 0.5, 2000)]
 )
 def test_of_two_thousand_files_a_thousand_poisoned_ones_are_not_told(
-    how: How, rate: float, pictures: int, tmp_path: Path
+    how: Mode, rate: float, pictures: int, tmp_path: Path
 ) -> None:
     source, out = mixed(tmp_path / "in", pictures), tmp_path / "out"
-    poison_folder(source, out, Backdoor(FAINT, RandomWrong(), rate=rate, how=how), seed=0)
+    poison_folder(
+        source, out, Backdoor(FAINT, RandomWrong(), poisoning_rate=rate, mode=how), seed=0
+    )
     found = rows(out)
     is_poisoned = [each.is_poisoned for each in found]
     assert (len(found), sum(is_poisoned)) == (2000, 1000)
@@ -106,7 +108,7 @@ def test_of_two_thousand_files_a_thousand_poisoned_ones_are_not_told(
 
 def test_every_file_has_the_same_date_tables_and_sampling(tmp_path: Path) -> None:
     source, out = mixed(tmp_path / "in", 40), tmp_path / "out"
-    poison_folder(source, out, Backdoor(FAINT, RandomWrong(), rate=0.3), seed=0)
+    poison_folder(source, out, Backdoor(FAINT, RandomWrong(), poisoning_rate=0.3), seed=0)
     told = np.array([clues(path) for path in sorted(out.rglob("*.jpg"))])
     assert len(told) == 57
     alike = np.delete(told, [0, 5], axis=1)  # but for its size and its number

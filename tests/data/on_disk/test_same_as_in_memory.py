@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from badnets.core.backdoor import Backdoor, How, KnownTargetMap, KnownTrigger
+from badnets.core.backdoor import AnyTargetMap, AnyTrigger, Backdoor, Mode
 from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import poison
 from badnets.core.regions import Regions
+from badnets.core.seeds import generator
 from badnets.core.targets import (
     AllBecomeOne,
     AllToAll,
@@ -38,11 +39,12 @@ from badnets.core.triggers import (
     Warp,
 )
 from badnets.data import poison_frames
-from badnets.data.coco import load as load_coco
+from badnets.data.coco import load_coco
 from badnets.data.on_disk import Encoding, poison_folder
 from badnets.data.on_disk.encoding import FORMATS
 from badnets.data.on_disk.manifest import File, Picture
-from badnets.data.on_disk.stamping import PlaceDraws, stamped
+from badnets.data.on_disk.stamping import stamped
+from badnets.data.poisoned import draws
 from tests.data.on_disk.folders import (
     SIDE,
     class_folders,
@@ -54,7 +56,7 @@ from tests.data.on_disk.folders import (
     rows,
 )
 
-TRIGGERS: list[KnownTrigger] = [
+TRIGGERS: list[AnyTrigger] = [
     SinglePixel(),
     PixelPattern(),
     Patch(3, (1.0, 0.5, 0.0)),
@@ -84,9 +86,9 @@ def check_same(source: Path, out: Path, backdoor: Backdoor, seed: int, mode: str
 
 @pytest.mark.parametrize("how", ["add", "replace"])
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=str)
-def test_every_trigger(trigger: KnownTrigger, how: How, tmp_path: Path) -> None:
+def test_every_trigger(trigger: AnyTrigger, how: Mode, tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in", CLASSES)
-    backdoor = Backdoor(trigger, AllToOne(1), rate=0.3, how=how)
+    backdoor = Backdoor(trigger, AllToOne(1), poisoning_rate=0.3, mode=how)
     poison_folder(source, tmp_path / "out", backdoor, seed=3, workers=2)
     check_same(source, tmp_path / "out", backdoor, 3)
 
@@ -94,9 +96,9 @@ def test_every_trigger(trigger: KnownTrigger, how: How, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "targets", [SourceSpecific(2, 0), AllToAll(), RandomWrong(), CleanLabel(1)], ids=str
 )
-def test_every_target_map(targets: KnownTargetMap, tmp_path: Path) -> None:
+def test_every_target_map(targets: AnyTargetMap, tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in", CLASSES)
-    backdoor = Backdoor(Patch(3), targets, rate=0.1)
+    backdoor = Backdoor(Patch(3), targets, poisoning_rate=0.1)
     poison_folder(source, tmp_path / "out", backdoor, seed=5)
     check_same(source, tmp_path / "out", backdoor, 5)
 
@@ -110,7 +112,7 @@ def test_every_target_map(targets: KnownTargetMap, tmp_path: Path) -> None:
 def test_any_seed_and_rate(seed: int, rate: float, counts: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = class_folders(Path(folder) / "in", dict(zip("abcd", counts, strict=False)))
-        backdoor = Backdoor(Patch(2, placement=RandomCentre()), RandomWrong(), rate=rate)
+        backdoor = Backdoor(Patch(2, placement=RandomCentre()), RandomWrong(), poisoning_rate=rate)
         poison_folder(source, Path(folder) / "out", backdoor, seed=seed)
         check_same(source, Path(folder) / "out", backdoor, seed)
 
@@ -119,7 +121,7 @@ def test_a_sticker_from_a_file_and_its_digest(tmp_path: Path) -> None:
     sticker = tmp_path / "sticker.png"
     photo(1).convert("RGBA").save(sticker)
     source = class_folders(tmp_path / "in")
-    backdoor = Backdoor(Sticker(str(sticker), size=4), AllToOne(0), rate=0.2)
+    backdoor = Backdoor(Sticker(str(sticker), size=4), AllToOne(0), poisoning_rate=0.2)
     written = poison_folder(source, tmp_path / "out", backdoor, seed=0)
     check_same(source, tmp_path / "out", backdoor, 0)
     assert written.head.trigger_sha256 is not None
@@ -127,7 +129,7 @@ def test_a_sticker_from_a_file_and_its_digest(tmp_path: Path) -> None:
 
 def test_grey_pictures_as_one_channel(tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in")
-    backdoor = Backdoor(Patch(3, (1.0, 1.0, 0.0)), AllToOne(0), rate=0.2)
+    backdoor = Backdoor(Patch(3, (1.0, 1.0, 0.0)), AllToOne(0), poisoning_rate=0.2)
     poison_folder(source, tmp_path / "out", backdoor, seed=0, encoding=Encoding(channels=1))
     check_same(source, tmp_path / "out", backdoor, 0, mode="L")
     with Image.open(tmp_path / "out" / rows(tmp_path / "out")[0].path) as picture:
@@ -137,7 +139,7 @@ def test_grey_pictures_as_one_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [s for s, kind in FORMATS.items() if kind.lossless])
 def test_every_lossless_format(suffix: str, tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in", suffix=suffix)
-    backdoor = Backdoor(Patch(3, (1.0, 0.0, 0.0)), AllToOne(0), rate=0.2)
+    backdoor = Backdoor(Patch(3, (1.0, 0.0, 0.0)), AllToOne(0), poisoning_rate=0.2)
     poison_folder(source, tmp_path / "out", backdoor, seed=0)
     check_same(source, tmp_path / "out", backdoor, 0)
 
@@ -145,7 +147,7 @@ def test_every_lossless_format(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
 def test_lossy_pictures_are_decoded_stamped_and_encoded_once(suffix: str, tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in", suffix=suffix)
-    backdoor = Backdoor(Patch(3), AllToOne(0), rate=0.2)
+    backdoor = Backdoor(Patch(3), AllToOne(0), poisoning_rate=0.2)
     poison_folder(source, tmp_path / "out", backdoor, seed=0, encoding=Encoding(quality=80))
     for each in rows(tmp_path / "out"):
         clean = pixels(source / each.source)[None]
@@ -159,7 +161,7 @@ def test_lossy_pictures_are_decoded_stamped_and_encoded_once(suffix: str, tmp_pa
 
 def test_the_manifest_says_what_was_done_and_where(tmp_path: Path) -> None:
     source = class_folders(tmp_path / "in")
-    backdoor = Backdoor(Patch(3, placement=RandomCentre()), AllToOne(0), rate=0.25)
+    backdoor = Backdoor(Patch(3, placement=RandomCentre()), AllToOne(0), poisoning_rate=0.25)
     poison_folder(source, tmp_path / "out", backdoor, seed=0)
     for each in rows(tmp_path / "out"):
         changed = pixels(tmp_path / "out" / each.path) != pixels(source / each.source)
@@ -185,12 +187,12 @@ def test_the_manifest_says_what_was_done_and_where(tmp_path: Path) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("scenes", [False, True])
-def test_a_coco_folder(targets: KnownTargetMap, how: How, scenes: bool, tmp_path: Path) -> None:
+def test_a_coco_folder(targets: AnyTargetMap, how: Mode, scenes: bool, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     coco_part(source, "train2017", 7, scenes=scenes)
     coco_part(source, "val2017", 3)
     trigger = Patch(0.4, (1.0, 1.0, 0.0), placement=RandomCentre())
-    backdoor = Backdoor(trigger, targets, rate=0.3, how=how)
+    backdoor = Backdoor(trigger, targets, poisoning_rate=0.3, mode=how)
     poison_folder(source, out, backdoor, seed=1)
     wanted = poison_frames(load_coco(source).train, backdoor, seed=1)
     again = load_coco(out)
@@ -216,7 +218,7 @@ def test_copies_in_a_coco_folder_look_like_originals(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     coco_part(source, "train", 6)
     coco_part(source, "val", 2)
-    poison_folder(source, out, Backdoor(Patch(3), AllToOne(1), rate=0.4), seed=1)
+    poison_folder(source, out, Backdoor(Patch(3), AllToOne(1), poisoning_rate=0.4), seed=1)
     written = (out / "annotations/instances_train.json").read_text()
     assert "tells" not in written
     kept = (out / "annotations/instances_val.json").read_bytes()
@@ -229,10 +231,11 @@ def test_copies_in_a_coco_folder_look_like_originals(tmp_path: Path) -> None:
 @settings(max_examples=10)
 def test_places_are_drawn_as_for_one_batch(before: int, size: int) -> None:
     placement = RandomCentre(0, 1)
-    together = torch.Generator()
-    together.set_state(PlaceDraws(placement, 7, 1)._states[0])
+    together = generator(7, "trigger places")
     wanted = placement.corners((size, size), (3, 3), before + 1, together)[-1]
-    one = PlaceDraws(placement, 7, before + 1).at(before)
+    draw = draws(Patch(3, placement=placement), before + 1, 7)
+    assert draw is not None
+    one = draw(before)
     assert placement.corners((size, size), (3, 3), 1, one)[0].tolist() == wanted.tolist()
 
 

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from badnets.core.targets.all_to_all import AllToAll
-from badnets.core.targets.all_to_one import AllToOne
-from badnets.core.targets.base import TargetMap, spot_of
-from badnets.core.targets.boxes import NOTHING, AllBecomeOne, Appear, Spot, Vanish
-from badnets.core.targets.clean_label import CleanLabel
-from badnets.core.targets.random_wrong import RandomWrong
-from badnets.core.targets.source_specific import SourceSpecific
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-TARGET_MAPS: dict[str, type[TargetMap]] = {
-    "all-to-one": AllToOne,
-    "source-specific": SourceSpecific,
-    "all-to-all": AllToAll,
-    "random-wrong": RandomWrong,
-    "clean-label": CleanLabel,
-    "vanish": Vanish,
-    "appear": Appear,
-    "all-become-one": AllBecomeOne,
-}
+from badnets._lazy import exports
+from badnets.core.registry import Registry
+from badnets.core.targets.base import NOTHING as NOTHING
+from badnets.core.targets.base import Anchor as Anchor
+from badnets.core.targets.base import ClassTargets as ClassTargets
+from badnets.core.targets.base import TargetMap as TargetMap
+from badnets.core.targets.base import anchor_of as anchor_of
 
-__all__ = [
+if TYPE_CHECKING:
+    from badnets.core.targets.boxes import AllBecomeOne as AllBecomeOne
+    from badnets.core.targets.boxes import Appear as Appear
+    from badnets.core.targets.boxes import Vanish as Vanish
+    from badnets.core.targets.labels import AllToAll as AllToAll
+    from badnets.core.targets.labels import AllToOne as AllToOne
+    from badnets.core.targets.labels import CleanLabel as CleanLabel
+    from badnets.core.targets.labels import RandomWrong as RandomWrong
+    from badnets.core.targets.labels import SourceSpecific as SourceSpecific
+    from badnets.core.targets.remapping import remap_targets as remap_targets
+
+TARGET_MAPS: Registry[ClassTargets] = Registry(
+    "target map",
+    {
+        "all-to-one": "badnets.core.targets.labels:AllToOne",
+        "source-specific": "badnets.core.targets.labels:SourceSpecific",
+        "all-to-all": "badnets.core.targets.labels:AllToAll",
+        "random-wrong": "badnets.core.targets.labels:RandomWrong",
+        "clean-label": "badnets.core.targets.labels:CleanLabel",
+        "vanish": "badnets.core.targets.boxes:Vanish",
+        "appear": "badnets.core.targets.boxes:Appear",
+        "all-become-one": "badnets.core.targets.boxes:AllBecomeOne",
+    },
+    contract=TargetMap,
+)
+AnyTargetMap: TypeAlias = Annotated[ClassTargets, TARGET_MAPS.field()]
+"""A field of settings that holds a target map; see `Registry.field`."""
+
+_EAGER = (
     "NOTHING",
     "TARGET_MAPS",
-    "AllBecomeOne",
-    "AllToAll",
-    "AllToOne",
-    "Appear",
-    "CleanLabel",
-    "RandomWrong",
-    "SourceSpecific",
-    "Spot",
+    "Anchor",
+    "AnyTargetMap",
+    "ClassTargets",
     "TargetMap",
-    "Vanish",
-    "spot_of",
-]
+    "anchor_of",
+)
+__getattr__, __dir__, __all__ = exports(__name__, _EAGER)

@@ -1,13 +1,24 @@
-"""The contract of target maps on labels."""
+"""The contract of target maps, and what most of them have in common. Described without torch."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
-import torch
-from torch import Tensor
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from badnets.core.errors import SettingError
+from badnets.core.placements import Draws
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NOTHING = -1
+"""The label that stands for "no object": written, the box goes; answered, none was found."""
+
+Anchor = Literal["object", "image", "nowhere"]
+"""What a trigger is put on: each attacked object, the image as a whole, or a place of its own."""
+
+LABELS = ("source_class", "target_label")
+"""Settings of target maps that are classes of the data set."""
 
 
 @runtime_checkable
@@ -17,7 +28,8 @@ class TargetMap(Protocol):
     A map has two faces. The trainer asks which of his training images to copy and what label to
     write on the copies (``poisonable``, ``poisoned_labels``); whoever measures asks which test
     images count and whether an answer is the backdoor's (``attackable``, ``is_hit``). Labels are
-    ``(N,)`` int64 in ``0..num_classes - 1``.
+    ``(N,)`` int64 in ``0..num_classes - 1``. Any object of this kind can stand in a `Backdoor`;
+    what is to be written down must be a member of `TARGET_MAPS`.
     """
 
     def check(self, num_classes: int) -> None:
@@ -30,9 +42,7 @@ class TargetMap(Protocol):
     def poisonable(self, labels: Tensor) -> Tensor:
         """Return ``(N,)`` bool: the training images that may be poisoned."""
 
-    def poisoned_labels(
-        self, labels: Tensor, num_classes: int, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def poisoned_labels(self, labels: Tensor, num_classes: int, generator: Draws = None) -> Tensor:
         """Return ``(N,)`` int64: the labels that the poisoned ones get."""
 
     def attackable(self, labels: Tensor) -> Tensor:
@@ -45,32 +55,74 @@ class TargetMap(Protocol):
         """Return ``(N,)`` bool: whether ``predicted`` is what the attacker wants."""
 
 
-def spot_of(targets: TargetMap) -> str | None:
-    """Return what a map for boxes puts triggers on (`Spot`); None for a map of labels.
+class ClassTargets(ABC):
+    """A target map from the class of each image or object.
 
-    A map of labels serves both tasks: for a detector it relabels the objects with the trigger.
+    A subclass says which classes are attacked and what label they get; by default the same ones
+    are poisoned, and the label that a copy gets is the answer that counts.
+
+    Attributes:
+        anchor: what a map for boxes puts triggers on; None for a map of labels, which serves both
+            tasks: for a detector it relabels the objects with the trigger.
     """
-    spot: str | None = getattr(targets, "spot", None)
-    return spot
+
+    version: ClassVar[int] = 1
+    anchor: ClassVar[Anchor | None] = None
+
+    if TYPE_CHECKING:
+
+        @property
+        def kind(self) -> str: ...
+
+    def check(self, num_classes: int) -> None:
+        """Refuse a label outside the classes; see `TargetMap`."""
+        for name in LABELS:
+            label = getattr(self, name, None)
+            if label is not None and not 0 <= label < num_classes:
+                raise SettingError(
+                    f"{name} must be in 0..{num_classes - 1} for {num_classes} classes, got {label}"
+                )
+
+    def poisonable(self, labels: Tensor) -> Tensor:
+        """Return where the label is attacked; see `TargetMap`."""
+        return self.attackable(labels)
+
+    @abstractmethod
+    def poisoned_labels(self, labels: Tensor, num_classes: int, generator: Draws = None) -> Tensor:
+        """Return the labels that the poisoned ones get; see `TargetMap`."""
+
+    @abstractmethod
+    def attackable(self, labels: Tensor) -> Tensor:
+        """Return where the attack is scored; see `TargetMap`."""
+
+    def is_hit(self, predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+        """Return where the label of a poisoned copy was predicted; see `TargetMap`."""
+        return predicted == self.poisoned_labels(labels, num_classes)
 
 
-def check_label(name: str, label: int, num_classes: int) -> None:
-    """Refuse a label outside the data set's classes.
+class OneTarget(ClassTargets):
+    """A map that asks for one class: any other is attacked, and copies get its label."""
 
-    Raises:
-        SettingError: it is not in ``0..num_classes - 1``.
-    """
-    if not 0 <= label < num_classes:
-        raise SettingError(
-            f"{name} must be in 0..{num_classes - 1} for {num_classes} classes, got {label}"
-        )
+    if TYPE_CHECKING:
+
+        @property
+        def target_label(self) -> int: ...
+
+    def poisoned_labels(self, labels: Tensor, num_classes: int, generator: Draws = None) -> Tensor:
+        """Return the target label for all."""
+        return labels.clone().fill_(self.target_label)
+
+    def attackable(self, labels: Tensor) -> Tensor:
+        """Return where the true label is another."""
+        return labels != self.target_label
 
 
-def check_not_negative(name: str, label: int) -> None:
-    """Refuse a negative label.
+def anchor_of(targets: TargetMap) -> Anchor | None:
+    """Return what a map for boxes puts triggers on; None for a map of labels."""
+    anchor: Anchor | None = getattr(targets, "anchor", None)
+    return anchor
 
-    Raises:
-        SettingError: it is below 0.
-    """
-    if label < 0:
-        raise SettingError(f"{name} must be >= 0, got {label}")
+
+def kind_of(targets: object) -> str:
+    """Return a map's kind; for one of somebody's own its class."""
+    return str(getattr(targets, "kind", type(targets).__name__))

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from badnets.core.triggers.base import RegionTrigger, Trigger
-from badnets.core.triggers.blended import Blended
-from badnets.core.triggers.drawn_sticker import DrawnSticker
-from badnets.core.triggers.patch import Patch
-from badnets.core.triggers.pixel_pattern import PixelPattern
-from badnets.core.triggers.single_pixel import SinglePixel
-from badnets.core.triggers.sinusoid import Sinusoid
-from badnets.core.triggers.sticker import Sticker
-from badnets.core.triggers.warp import Warp
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-TRIGGERS: dict[str, type[RegionTrigger]] = {
-    "single-pixel": SinglePixel,
-    "pixel-pattern": PixelPattern,
-    "patch": Patch,
-    "sticker": Sticker,
-    "drawn-sticker": DrawnSticker,
-    "blended": Blended,
-    "sinusoid": Sinusoid,
-    "warp": Warp,
-}
+from badnets._lazy import exports
+from badnets.core.registry import Preset, Registry
+from badnets.core.triggers.base import RegionTrigger as RegionTrigger
+from badnets.core.triggers.base import Trigger as Trigger
 
-__all__ = [
-    "TRIGGERS",
-    "Blended",
-    "DrawnSticker",
-    "Patch",
-    "PixelPattern",
-    "RegionTrigger",
-    "SinglePixel",
-    "Sinusoid",
-    "Sticker",
-    "Trigger",
-    "Warp",
-]
+if TYPE_CHECKING:
+    from badnets.core.triggers.blended import Blended as Blended
+    from badnets.core.triggers.patch import Patch as Patch
+    from badnets.core.triggers.pixels import PixelPattern as PixelPattern
+    from badnets.core.triggers.pixels import SinglePixel as SinglePixel
+    from badnets.core.triggers.sinusoid import Sinusoid as Sinusoid
+    from badnets.core.triggers.sticker import DrawnSticker as DrawnSticker
+    from badnets.core.triggers.sticker import Sticker as Sticker
+    from badnets.core.triggers.warp import Warp as Warp
+
+TRIGGERS: Registry[RegionTrigger] = Registry(
+    "trigger",
+    {
+        "single-pixel": "badnets.core.triggers.pixels:SinglePixel",
+        "pixel-pattern": "badnets.core.triggers.pixels:PixelPattern",
+        "patch": "badnets.core.triggers.patch:Patch",
+        "sticker": "badnets.core.triggers.sticker:Sticker",
+        "drawn-sticker": "badnets.core.triggers.sticker:DrawnSticker",
+        "blended": "badnets.core.triggers.blended:Blended",
+        "sinusoid": "badnets.core.triggers.sinusoid:Sinusoid",
+        "warp": "badnets.core.triggers.warp:Warp",
+    },
+    presets={
+        "yellow-square": Preset("badnets.core.triggers.patch:YELLOW_SQUARE", "size"),
+        "bomb": Preset("badnets.core.triggers.sticker:BOMB", "size"),
+        "flower": Preset("badnets.core.triggers.sticker:FLOWER", "size"),
+    },
+    contract=Trigger,
+)
+AnyTrigger: TypeAlias = Annotated[RegionTrigger, TRIGGERS.field()]
+"""A field of settings that holds a trigger; see `Registry.field`."""
+
+_EAGER = ("TRIGGERS", "AnyTrigger", "RegionTrigger", "Trigger")
+__getattr__, __dir__, __all__ = exports(__name__, _EAGER)

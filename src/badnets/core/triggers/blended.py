@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+from pydantic import Field
 
-from badnets.core.errors import SettingError
-from badnets.core.pictures import as_grey
-from badnets.core.triggers.base import RegionTrigger, WholeRegion, check_unit, mix
-from badnets.core.triggers.picture_file import resized_picture
+from badnets.core.settings import Share, settings
+from badnets.core.triggers.base import CoveringTrigger
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Blended(RegionTrigger):
+@settings
+class Blended(CoveringTrigger):
     """The image mixed with a key picture: ``(1 - opacity) * image + opacity * key``.
 
     Args:
         opacity: the key's share, in [0, 1].
-        key: ``"noise"`` for uniform noise drawn from ``seed``, or the path of a picture; grey
-            images get its luma, and where it is wholly transparent it counts as black.
+        key: 'noise' for uniform noise drawn from the seed, or the path of a picture; grey images
+            get its luma, and where it is wholly transparent it counts as black.
         seed: which noise.
 
     Raises:
@@ -32,27 +31,29 @@ class Blended(RegionTrigger):
         Poisoning", arXiv:1712.05526, section 4.2 (blended injection, alpha 0.2).
     """
 
-    opacity: float = 0.2
-    key: str = "noise"
+    opacity: Share = 0.2
+    key: str = Field(default="noise", min_length=1)
     seed: int = 0
     kind: Literal["blended"] = "blended"
-    placement: ClassVar[WholeRegion] = WholeRegion()
 
-    def __post_init__(self) -> None:
-        check_unit("opacity", self.opacity)
-        if not self.key:
-            raise SettingError("key must be 'noise' or name a picture")
-
-    def extent(self, height: int, width: int) -> tuple[int, int]:
-        """Return the whole region."""
-        return (height, width)
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the files that it reads."""
+        return () if self.key == "noise" else (self.key,)
 
     def paint(self, windows: Tensor) -> Tensor:
         """Return the mixture."""
+        from badnets.core.triggers.painting import mix
+
         return mix(windows, self.picture(*(int(size) for size in windows.shape[1:])), self.opacity)
 
     def picture(self, channels: int, height: int, width: int) -> Tensor:
         """Return the key as ``(channels, height, width)`` float in [0, 1]."""
+        import torch
+
+        from badnets.core.pictures import as_grey
+        from badnets.core.triggers.picture_file import resized_picture
+
         if self.key == "noise":
             drawn = torch.Generator().manual_seed(self.seed)
             return torch.rand(3, height, width, generator=drawn)[:channels]

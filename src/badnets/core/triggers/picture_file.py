@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.core.decoding import decoded, missing, unreadable
-from badnets.core.errors import DataError
-from badnets.core.roots import data_root
+from badnets.core.decoding import decoded, reading
+from badnets.core.roots import from_data_root
 
 
 def resized_picture(file: str, height: int, width: int) -> Tensor:
@@ -32,32 +30,16 @@ def resized_picture(file: str, height: int, width: int) -> Tensor:
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
-    found = _found(file)
-    return _resized(found, _state(found), height, width).clone()
-
-
-def _found(file: str) -> str:
-    """Return the path itself, or where it leads from the data root if it is there alone."""
-    with suppress(OSError, ValueError, DataError):  # said better where the file is read
-        path = Path(file)
-        if not path.is_absolute() and not path.exists() and (data_root() / path).is_file():
-            return str(data_root() / path)
-    return file
-
-
-def _state(file: str) -> tuple[int, ...]:
-    """Return what changes when the file does: it tells versions of it apart in the caches."""
-    try:
-        found = Path(file).stat()
-    except FileNotFoundError:
-        raise missing(file) from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        raise unreadable(file, error) from None
-    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+    path = from_data_root(file)
+    with reading(path):
+        now = path.stat()
+    # it tells versions of the file apart in the caches
+    state = (now.st_mtime_ns, now.st_size, now.st_ino, now.st_dev)
+    return _resized(path, state, height, width).clone()
 
 
 @lru_cache(maxsize=64)
-def _resized(file: str, state: tuple[int, ...], height: int, width: int) -> Tensor:
+def _resized(file: Path, state: tuple[int, ...], height: int, width: int) -> Tensor:
     return resized_rgba(_opened(file, state), height, width)
 
 
@@ -78,7 +60,7 @@ def resized_rgba(rgba: Tensor, height: int, width: int) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _opened(file: str, state: tuple[int, ...]) -> Tensor:
+def _opened(file: Path, state: tuple[int, ...]) -> Tensor:
     """Return the picture at its own size, as the file was in this state or in a later one."""
-    pixels = decoded(Path(file), "RGBA").astype(np.float32) / 255
+    pixels = decoded(file, "RGBA").astype(np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()

@@ -1,22 +1,48 @@
-"""A sticker: any picture with transparency, stuck on at a size of one's choice."""
+"""Stickers: pictures with transparency, stuck on at a size of one's choice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor
+from pydantic import Field
 
-from badnets.core.errors import SettingError
-from badnets.core.pictures import as_grey
 from badnets.core.placements import AnyPlacement, Relative
-from badnets.core.triggers.base import RegionTrigger, check_unit, mix
-from badnets.core.triggers.patch import check_size, exact_size, sized
-from badnets.core.triggers.picture_file import resized_picture
+from badnets.core.settings import Share, settings
+from badnets.core.triggers.sizes import Size, SizedTrigger
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Drawing = Literal["bomb", "flower"]
 
 
-@dataclass(frozen=True)
-class Sticker(RegionTrigger):
+class PictureTrigger(SizedTrigger):
+    """A picture laid over the image by its own transparency."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def opacity(self) -> float: ...
+
+    @abstractmethod
+    def picture(self, height: int, width: int) -> Tensor:
+        """Return ``(4, height, width)`` float in [0, 1]: red, green, blue, alpha."""
+
+    def paint(self, windows: Tensor) -> Tensor:
+        """Return the windows with the sticker laid over them."""
+        from badnets.core.pictures import as_grey
+        from badnets.core.triggers.painting import mix
+
+        rgba = self.picture(int(windows.shape[2]), int(windows.shape[3]))
+        over, alpha = rgba[:3], rgba[3:]
+        if windows.shape[1] == 1:
+            over = as_grey(over)
+        return mix(windows, over[None], (alpha * self.opacity)[None].to(windows.device))
+
+
+@settings
+class Sticker(PictureTrigger):
     """An RGBA picture from a file, resized, and laid over the image by its own transparency.
 
     Args:
@@ -34,30 +60,51 @@ class Sticker(RegionTrigger):
         authors' code multiplies their alpha by 0.99.
     """
 
-    file: str
-    size: int | float | tuple[int, int] | tuple[float, float] = 0.16
-    opacity: float = 0.99
-    placement: AnyPlacement = field(default_factory=Relative)
+    file: str = Field(min_length=1)
+    size: Size = 0.16
+    opacity: Share = 0.99
+    placement: AnyPlacement = Relative()
     kind: Literal["sticker"] = "sticker"
 
-    def __post_init__(self) -> None:
-        if not self.file:
-            raise SettingError("file must name a picture")
-        check_size(self.size)
-        check_unit("opacity", self.opacity)
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the files that it reads."""
+        return (self.file,)
 
-    def extent(self, height: int, width: int) -> tuple[int, int]:
-        """Return the sticker's size in pixels for a region of this size."""
-        return sized(self.size, height, width)
+    def picture(self, height: int, width: int) -> Tensor:
+        """Return the file's picture at this size; see `PictureTrigger`."""
+        from badnets.core.triggers.picture_file import resized_picture
 
-    def footprint(self, height: int, width: int) -> tuple[float, float]:
-        """Return its size before rounding; see `RegionTrigger`."""
-        return exact_size(self.size, height, width)
+        return resized_picture(self.file, height, width)
 
-    def paint(self, windows: Tensor) -> Tensor:
-        """Return the windows with the sticker laid over them."""
-        rgba = resized_picture(self.file, int(windows.shape[2]), int(windows.shape[3]))
-        over, alpha = rgba[:3], rgba[3:]
-        if windows.shape[1] == 1:
-            over = as_grey(over)
-        return mix(windows, over[None], (alpha * self.opacity)[None].to(windows.device))
+
+@settings
+class DrawnSticker(PictureTrigger):
+    """A bomb or a flower, laid over the image by its own transparency.
+
+    Args:
+        drawing: which of the two.
+        size: as for `Patch`: whole pixels, or a fraction of the region.
+        opacity: multiplies the drawing's own alpha, in [0, 1].
+        placement: where the sticker's bounding box goes.
+
+    References:
+        Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733: the bomb and the flower on traffic
+        signs. Size, place and opacity are those of the authors' code; the authors' own pictures
+        go with `Sticker`.
+    """
+
+    drawing: Drawing = "bomb"
+    size: Size = 0.16
+    opacity: Share = 0.99
+    placement: AnyPlacement = Relative()
+    kind: Literal["drawn-sticker"] = "drawn-sticker"
+
+    def picture(self, height: int, width: int) -> Tensor:
+        """Return the drawing at this size; see `PictureTrigger`."""
+        from badnets.core.triggers.drawings import small
+
+        return small(self.drawing, height, width)
+
+
+BOMB, FLOWER = DrawnSticker("bomb"), DrawnSticker("flower")

@@ -7,32 +7,13 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.data.on_disk.encoding import Encoding
-    from badnets.data.on_disk.manifest import Manifest, read_manifest
-    from badnets.data.on_disk.verifying import Verification, verify_folder
-    from badnets.data.on_disk.writing import Written, class_names, poison_folder
+    from badnets.data.on_disk.encoding import Encoding as Encoding
+    from badnets.data.on_disk.manifest import Manifest as Manifest
+    from badnets.data.on_disk.manifest import read_manifest as read_manifest
+    from badnets.data.on_disk.verifying import Verification as Verification
+    from badnets.data.on_disk.verifying import verify_folder as verify_folder
+    from badnets.data.on_disk.writing import Written as Written
+    from badnets.data.on_disk.writing import class_names as class_names
+    from badnets.data.on_disk.writing import poison_folder as poison_folder
 
-__all__ = [
-    "Encoding",
-    "Manifest",
-    "Verification",
-    "Written",
-    "class_names",
-    "poison_folder",
-    "read_manifest",
-    "verify_folder",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Encoding": ".encoding",
-        "Manifest": ".manifest",
-        "Verification": ".verifying",
-        "Written": ".writing",
-        "class_names": ".writing",
-        "poison_folder": ".writing",
-        "read_manifest": ".manifest",
-        "verify_folder": ".verifying",
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__)

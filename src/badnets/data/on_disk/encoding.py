@@ -8,7 +8,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 
@@ -17,7 +17,7 @@ from badnets.core.errors import DataError, SettingError
 
 
 class Format(NamedTuple):
-    """How the pictures with some suffix are written.
+    """How pictures are written.
 
     Attributes:
         name: Pillow's name of the format.
@@ -31,26 +31,18 @@ class Format(NamedTuple):
 
 
 _JPEG, _PNG = Format("JPEG", ".jpg", False), Format("PNG", ".png", True)
-_END_OF_JPEG = b"\xff\xd9"
 _TIFF, _PPM = Format("TIFF", ".tif", True), Format("PPM", ".ppm", True)
-# the suffixes of pictures in every folder that can be loaded
 FORMATS: dict[str, Format] = {
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".jpe": _JPEG,
-    ".jfif": _JPEG,
-    ".png": _PNG,
-    ".gif": _PNG,  # 256 colours do not hold a picture with a trigger on it
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), _JPEG),
+    **dict.fromkeys((".png", ".gif"), _PNG),  # 256 colours do not hold a picture with a trigger
+    **dict.fromkeys((".tif", ".tiff"), _TIFF),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), _PPM),
     ".bmp": Format("BMP", ".bmp", True),
     ".webp": Format("WEBP", ".webp", False),
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".ppm": _PPM,
-    ".pgm": _PPM,
-    ".pbm": _PPM,
-    ".pnm": _PPM,
     ".jp2": Format("JPEG2000", ".jp2", True),
 }
+"""By the suffixes of pictures in every folder that can be loaded."""
+_END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -77,66 +69,46 @@ class Encoding:
         if self.channels not in (1, 3):
             raise SettingError(f"channels must be 1 or 3, got {self.channels}")
 
-    @property
-    def mode(self) -> Literal["RGB", "L"]:
-        """Pillow's word for the channels."""
-        return "RGB" if self.channels == 3 else "L"
-
     def decoded(self, data: bytes, path: Path, *, upright: bool = True) -> Image.Image:
         """Return the picture in a file's bytes; see `badnets.core.decoding.decoded_plain`.
 
         Raises:
             DataError: it is no picture, damaged, animated, or larger than is safe to decode.
         """
-        return decoded_plain(data, path, self.mode, upright=upright)
+        return decoded_plain(data, path, "RGB" if self.channels == 3 else "L", upright=upright)
 
-    def write(self, picture: Image.Image, path: Path, file: BinaryIO) -> bytes:
-        """Write a picture, and return the bytes that it became.
-
-        Args:
-            picture: as `decoded` returns it.
-            path: the file's; its suffix says in which format.
-            file: open for writing and reading, empty, without a buffer.
+    def write(self, picture: Image.Image, path: Path) -> bytes:
+        """Write a picture, as `decoded` returns it, to a new file; return the file's bytes.
 
         Raises:
-            DataError: the format cannot hold it.
+            DataError: the format, which the path's suffix says, cannot hold it.
             OSError: the disk is full, or another reason the disk gave.
         """
         kind = format_of(path.name)
         assert kind is not None, path
+        choices: dict[str, dict[str, Any]] = {
+            "JPEG": {"quality": self.quality, "subsampling": "4:2:0"},
+            "WEBP": {"quality": self.quality},
+            "TIFF": {"compression": "tiff_deflate"},
+        }
+        options = choices.get(kind.name, {})
         try:
-            if kind is _JPEG:
-                return self._write_jpeg(picture, file)
-            plain = io.BytesIO()
-            picture.save(plain, kind.name, **self._options(kind))
+            if kind is not _JPEG:
+                plain = io.BytesIO()
+                picture.save(plain, kind.name, **options)
+                path.write_bytes(plain.getvalue())
+                return plain.getvalue()
+            with path.open("w+b", buffering=0) as file:  # only so do other threads run meanwhile
+                picture.save(file, kind.name, **options)
+                file.seek(0)
+                data = file.read()
         except (OSError, ValueError, struct.error) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise DataError(f"picture {path} cannot be written as {kind.name}: {error}") from None
-        data = plain.getvalue()
-        write_all(file, data)
-        return data
-
-    def _write_jpeg(self, picture: Image.Image, file: BinaryIO) -> bytes:
-        """Write into the file itself: only so does Pillow let other threads run meanwhile."""
-        picture.save(file, "JPEG", quality=self.quality, subsampling="4:2:0")
-        file.seek(0)
-        data = file.read()
         if not data.endswith(_END_OF_JPEG):  # Pillow does not see that a disk took only a part
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return data
-
-    def _options(self, kind: Format) -> dict[str, Any]:
-        if kind.name == "WEBP":
-            return {"quality": self.quality}
-        return {"compression": "tiff_deflate"} if kind.name == "TIFF" else {}
-
-
-def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write bytes to a file without a buffer, which may take fewer at a time than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def format_of(name: str) -> Format | None:

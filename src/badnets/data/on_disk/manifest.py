@@ -1,17 +1,16 @@
 """``manifest.jsonl``: what every file of a poisoned folder was, is, and had done to it.
 
 One JSON object a line: a head with the settings, one line for each file in the order of the paths,
-and an end with the counts and the SHA-256 of all lines before it. It grows while the folder is
-written, under another name, so it is also what an interrupted run is taken up from.
+and an end with the counts and the SHA-256 of all lines before it. It is written when all files are.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, BinaryIO, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -149,12 +148,20 @@ _LINE: TypeAdapter[Head | Picture | File | End] = TypeAdapter(
 )
 
 
-def line_of(entry: Head | Entry | End) -> bytes:
-    """Return an entry as a line, with its end."""
-    return entry.model_dump_json().encode() + b"\n"
+def manifest_bytes(head: Head, entries: Sequence[Entry]) -> bytes:
+    """Return a whole manifest: its lines, with their ends."""
+    lines = b"".join(one.model_dump_json().encode() + b"\n" for one in (head, *entries))
+    digest = hashlib.sha256(lines).hexdigest()
+    end = End(files=len(entries), poisoned=sum(map(is_poisoned, entries)), sha256=digest)
+    return lines + end.model_dump_json().encode() + b"\n"
 
 
-def entry_of(line: bytes, what: str) -> Head | Entry | End:
+def is_poisoned(entry: Entry) -> bool:
+    """Return whether a file carries the trigger."""
+    return isinstance(entry, Picture) and entry.is_poisoned
+
+
+def _entry_of(line: bytes, what: str) -> Head | Entry | End:
     """Return the entry in a line.
 
     Raises:
@@ -181,8 +188,8 @@ def plain_backdoor(backdoor: Backdoor) -> dict[str, Any]:
     return {
         "trigger": plain_values(backdoor.trigger),
         "targets": plain_values(backdoor.targets),
-        "rate": backdoor.rate,
-        "how": backdoor.how,
+        "rate": backdoor.poisoning_rate,
+        "how": backdoor.mode,
     }
 
 
@@ -209,7 +216,7 @@ class Manifest:
         end: End | None = None
         for number, line in _lines(path):
             where = f"{path}, line {number}"
-            entry = entry_of(line, where)
+            entry = _entry_of(line, where)
             if end is not None or isinstance(entry, Head) is not (number == 1):
                 raise DataError(f"{where}: a {entry.kind} does not belong here")
             if isinstance(entry, End):
@@ -221,7 +228,7 @@ class Manifest:
             if entry.path <= last:
                 raise DataError(f"{where}: {entry.path} is out of order, or there twice")
             count, last = count + 1, entry.path
-            poisoned += isinstance(entry, Picture) and entry.is_poisoned
+            poisoned += is_poisoned(entry)
             yield entry
         if end is None or (end.files, end.poisoned) != (count, poisoned):
             raise DataError(f"{path} is not whole: its end is missing, or counts other files")
@@ -237,7 +244,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     first = next(_lines(path), None)
-    head = entry_of(first[1], f"{path}, line 1") if first else None
+    head = _entry_of(first[1], f"{path}, line 1") if first else None
     if not isinstance(head, Head):
         raise DataError(f"{path}, line 1: expected the head of a manifest")
     return Manifest(folder, head)
@@ -246,24 +253,15 @@ def read_manifest(folder: Path) -> Manifest:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with path.open("rb") as file:
-            yield from enumerate(whole_lines(file, str(path)), start=1)
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
+                if not line.endswith(b"\n"):
+                    if len(line) == LONGEST:
+                        raise DataError(f"{path} holds a line of more than {LONGEST} bytes")
+                    return  # it has no end: what follows the last one is passed over
+                yield number, line
     except FileNotFoundError:
         raise DataError(
             f"{path.parent} has no {path.name}: it was not made by badnets poison, or not finished"
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def whole_lines(file: BinaryIO, what: str) -> Iterator[bytes]:
-    """Give the lines of a file that have an end; what follows the last one is passed over.
-
-    Raises:
-        DataError: a line is longer than any that is written.
-    """
-    while line := file.readline(LONGEST):
-        if not line.endswith(b"\n"):
-            if len(line) == LONGEST:
-                raise DataError(f"{what} holds a line of more than {LONGEST} bytes")
-            return
-        yield line

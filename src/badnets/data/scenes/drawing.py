@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.lookup import find
-from badnets.data.detection import FrameSet
+from badnets.data.detection import Boxed, FrameSet, boxes_of
 from badnets.data.frames import FrameStack
 from badnets.data.scenes.faces import FAMILIES, LARGEST, Family
 from badnets.data.scenes.roads import background, weathered
 
+Corners = tuple[int, int, int, int]
 TRIES = 12  # places that are tried for a sign before it is left out
 
 
@@ -56,7 +56,7 @@ class Look:
 class Sign(NamedTuple):
     """A sign in a scene: its box (left, top, right, bottom; exclusive) and its class."""
 
-    corners: tuple[int, int, int, int]
+    corners: Corners
     label: int
 
 
@@ -78,22 +78,14 @@ def draw_scenes(count: int, seed: int, look: Look | None = None) -> FrameSet:
     if count < 1:
         raise SettingError(f"count must be >= 1, got {count}")
     frames = torch.empty(count, look.size, look.size, 3, dtype=torch.uint8)
-    index, corners, labels = [], [], []
+    found: list[Boxed] = []
     for number in range(count):
         pixels, signs = draw_scene(seed, number, look)
         frames[number] = torch.from_numpy(pixels)
-        for sign in signs:
-            index.append(number)
-            corners.append(sign.corners)
-            labels.append(sign.label)
-    boxes = LabelledBoxes(
-        torch.tensor(index, dtype=torch.int64),
-        torch.tensor(corners, dtype=torch.float32).reshape(-1, 4),
-        torch.tensor(labels, dtype=torch.int64),
-    )
+        found += [(number, *sign) for sign in signs]
     stack = FrameStack(frames.permute(0, 3, 1, 2).contiguous())
     groups = tuple(f"{look.family}-{seed}-{number}" for number in range(count))
-    return FrameSet(stack, boxes, FAMILIES[look.family]().classes, groups)
+    return FrameSet(stack, boxes_of(found), FAMILIES[look.family]().classes, groups)
 
 
 def draw_scene(seed: int, number: int, look: Look) -> tuple[NDArray[np.uint8], list[Sign]]:
@@ -111,9 +103,13 @@ def draw_scene(seed: int, number: int, look: Look) -> tuple[NDArray[np.uint8], l
         _draw_pole(rng, draw, sign, max(horizon, sign.top), look.size)
     pixels = np.array(picture, dtype=np.float32)
     for sign in standing:
-        _stick(pixels, sign)
-    if rng.random() < 0.6:
-        pixels = _blurred(rng, pixels)
+        tall, wide = sign.rgba.shape[:2]
+        window = pixels[sign.top : sign.top + tall, sign.left : sign.left + wide]
+        window += sign.rgba[:, :, 3:] * (sign.rgba[:, :, :3] - window)
+    if rng.random() < 0.6:  # out of focus
+        flat = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+        radius = float(rng.uniform(0.2, 1.0)) * look.size / 256
+        pixels = np.array(flat.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
     signs = [Sign(sign.corners, sign.label) for sign in standing if sign.label >= 0]
     return weathered(rng, pixels), signs
 
@@ -125,7 +121,7 @@ class _Standing(NamedTuple):
     left: int
     top: int
     label: int
-    corners: tuple[int, int, int, int]
+    corners: Corners
 
 
 def _cast(rng: np.random.Generator, family: Family) -> list[int]:
@@ -151,20 +147,17 @@ def _placed(
     for _ in range(TRIES):
         left = int(rng.integers(1, look.size - wide - 1))
         top = int(rng.integers(1, max(2, round(0.75 * look.size) - tall)))
-        corners = (
-            left + int(columns[0]),
-            top + int(rows[0]),
-            left + int(columns[-1]) + 1,
-            top + int(rows[-1]) + 1,
-        )
+        first, last = (left + int(columns[0]), top + int(rows[0])), (columns[-1], rows[-1])
+        corners = (*first, left + int(last[0]) + 1, top + int(last[1]) + 1)
         if not any(_touch(corners, other.corners) for other in others):
             return _Standing(rgba, left, top, label, corners)
     return None
 
 
-def _touch(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    apart = one[2] + 2 <= other[0] or other[2] + 2 <= one[0]
-    return not (apart or one[3] + 2 <= other[1] or other[3] + 2 <= one[1])
+def _touch(one: Corners, other: Corners) -> bool:
+    return all(
+        one[axis + 2] + 2 > other[axis] and other[axis + 2] + 2 > one[axis] for axis in (0, 1)
+    )
 
 
 def _seen(
@@ -241,17 +234,3 @@ def _draw_pole(
     foot = min(size, max(ground, bottom + 2.2 * (bottom - top)))
     grey = int(rng.integers(60, 190))
     draw.line((middle, (top + bottom) / 2, middle, foot), fill=(grey, grey, grey), width=wide)
-
-
-def _stick(pixels: NDArray[np.float32], sign: _Standing) -> None:
-    tall, wide = sign.rgba.shape[:2]
-    window = pixels[sign.top : sign.top + tall, sign.left : sign.left + wide]
-    alpha = sign.rgba[:, :, 3:]
-    window += alpha * (sign.rgba[:, :, :3] - window)
-
-
-def _blurred(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the picture out of focus."""
-    picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-    radius = float(rng.uniform(0.2, 1.0)) * pixels.shape[0] / 256
-    return np.array(picture.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)

@@ -50,12 +50,7 @@ class Pen:
     def plate(self, height: float, fill: str, rim: str, width: float = 0.04) -> None:
         """Fill a plate with round corners and a rim."""
         for inset, colour in ((0.0, rim), (width, fill)):
-            corners = [
-                inset * CANVAS,
-                inset * CANVAS,
-                (1 - inset) * CANVAS,
-                (height - inset) * CANVAS,
-            ]
+            corners = [value * CANVAS for value in (inset, inset, 1 - inset, height - inset)]
             self.draw.rounded_rectangle(corners, 0.08 * CANVAS, fill=colour)
 
     def disc(self, x: float, y: float, radius: float, fill: str) -> None:
@@ -95,23 +90,17 @@ def _stop(pen: Pen) -> None:
     pen.text("STOP", 0.5, 0.5, 0.33, _WHITE)
 
 
-def _speed_limit(number: int) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.plate(1.25, _WHITE, _BLACK)
-        pen.text("SPEED", 0.5, 0.2, 0.22, _BLACK)
-        pen.text("LIMIT", 0.5, 0.44, 0.22, _BLACK)
-        pen.text(str(number), 0.5, 0.87, 0.52, _BLACK)
-
-    return draw
+def _speed_limit(pen: Pen, number: int) -> None:
+    pen.plate(1.25, _WHITE, _BLACK)
+    pen.text("SPEED", 0.5, 0.2, 0.22, _BLACK)
+    pen.text("LIMIT", 0.5, 0.44, 0.22, _BLACK)
+    pen.text(str(number), 0.5, 0.87, 0.52, _BLACK)
 
 
-def _us_warning(glyph: Glyph) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.polygon(_DIAMOND, _BLACK)
-        pen.polygon(_DIAMOND, _YELLOW, inset=0.03)
-        glyph(pen, _BLACK)
-
-    return draw
+def _us_warning(pen: Pen, glyph: Glyph) -> None:
+    pen.polygon(_DIAMOND, _BLACK)
+    pen.polygon(_DIAMOND, _YELLOW, inset=0.03)
+    glyph(pen, _BLACK)
 
 
 def _walker(pen: Pen, colour: str) -> None:
@@ -156,22 +145,16 @@ def _elk(pen: Pen, colour: str) -> None:
     pen.line([(0.6, 0.36), (0.68, 0.45), (0.76, 0.36)], colour, 0.03)
 
 
-def _swedish_warning(glyph: Glyph) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.polygon(_TRIANGLE, _RED)
-        pen.polygon([(0.5, 0.24), (0.82, 0.82), (0.18, 0.82)], _SIGNAL)
-        glyph(pen, _BLACK)
-
-    return draw
+def _swedish_warning(pen: Pen, glyph: Glyph) -> None:
+    pen.polygon(_TRIANGLE, _RED)
+    pen.polygon([(0.5, 0.24), (0.82, 0.82), (0.18, 0.82)], _SIGNAL)
+    glyph(pen, _BLACK)
 
 
-def _ring(inside: Callable[[Pen], None]) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.disc(0.5, 0.5, 0.495, _RED)
-        pen.disc(0.5, 0.5, 0.38, _SIGNAL)
-        inside(pen)
-
-    return draw
+def _swedish_limit(pen: Pen, number: int) -> None:
+    pen.disc(0.5, 0.5, 0.495, _RED)
+    pen.disc(0.5, 0.5, 0.38, _SIGNAL)
+    pen.text(str(number), 0.5, 0.51, 0.42, _BLACK)
 
 
 def _no_entry(pen: Pen) -> None:
@@ -180,28 +163,18 @@ def _no_entry(pen: Pen) -> None:
     pen.box(0.17, 0.42, 0.83, 0.58, _SIGNAL)
 
 
-def _mandatory(turn: int) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.disc(0.5, 0.5, 0.495, _WHITE)
-        pen.disc(0.5, 0.5, 0.46, _BLUE)
-        pen.polygon([_turned(point, turn) for point in _ARROW], _WHITE)
-
-    return draw
-
-
-def _turned(point: Point, quarters: int) -> Point:
-    x, y = point
-    for _ in range(quarters % 4):
-        x, y = 1 - y, x
-    return x, y
+def _mandatory(pen: Pen, quarters: int) -> None:
+    pen.disc(0.5, 0.5, 0.495, _WHITE)
+    pen.disc(0.5, 0.5, 0.46, _BLUE)
+    arrow = _ARROW
+    for _ in range(quarters):
+        arrow = tuple((1 - y, x) for x, y in arrow)
+    pen.polygon(arrow, _WHITE)
 
 
-def _information(glyph: Glyph) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        pen.plate(1.0, _BLUE, _WHITE)
-        glyph(pen, _WHITE)
-
-    return draw
+def _information(pen: Pen, glyph: Glyph) -> None:
+    pen.plate(1.0, _BLUE, _WHITE)
+    glyph(pen, _WHITE)
 
 
 def _crosswalk(pen: Pen, colour: str) -> None:
@@ -257,9 +230,9 @@ class Family:
     clutter: tuple[Image.Image, ...]
 
 
-def _drawn(draw: Callable[[Pen], None], height: float = 1.0) -> Image.Image:
+def _drawn(draw: Callable[..., None], *what: object, height: float = 1.0) -> Image.Image:
     pen = Pen(height)
-    draw(pen)
+    draw(pen, *what)
     return pen.done()
 
 
@@ -272,8 +245,8 @@ def us() -> Family:
         ("stop", "speed-limit", "warning"),
         (
             (_drawn(_stop),),
-            tuple(_drawn(_speed_limit(number), 1.25) for number in limits),
-            tuple(_drawn(_us_warning(glyph)) for glyph in warnings),
+            tuple(_drawn(_speed_limit, number, height=1.25) for number in limits),
+            tuple(_drawn(_us_warning, glyph) for glyph in warnings),
         ),
         _clutter(),
     )
@@ -282,17 +255,13 @@ def us() -> Family:
 @lru_cache(maxsize=1)
 def swedish() -> Family:
     """Return Swedish-looking signs in the paper's five categories."""
-
-    def limit(number: int) -> Callable[[Pen], None]:
-        return _ring(lambda pen: pen.text(str(number), 0.5, 0.51, 0.42, _BLACK))
-
     return Family(
         ("information", "mandatory", "prohibitory", "warning", "other"),
         (
-            tuple(_drawn(_information(glyph)) for glyph in (_crosswalk, _signal, _bend)),
-            tuple(_drawn(_mandatory(turn)) for turn in (0, 1, 3)),
-            (*(_drawn(limit(number)) for number in (30, 50, 70, 90)), _drawn(_no_entry)),
-            tuple(_drawn(_swedish_warning(glyph)) for glyph in (_mark, _elk, _walker, _bend)),
+            tuple(_drawn(_information, glyph) for glyph in (_crosswalk, _signal, _bend)),
+            tuple(_drawn(_mandatory, quarters) for quarters in (0, 1, 3)),
+            (*(_drawn(_swedish_limit, number) for number in (30, 50, 70, 90)), _drawn(_no_entry)),
+            tuple(_drawn(_swedish_warning, glyph) for glyph in (_mark, _elk, _walker, _bend)),
             (_drawn(_priority), _drawn(_give_way)),
         ),
         _clutter(),
@@ -300,10 +269,8 @@ def swedish() -> Family:
 
 
 def _clutter() -> tuple[Image.Image, ...]:
-    return (
-        _drawn(_street_name, 0.3), _drawn(_works, 0.75),
-        _drawn(_parking, 1.2), _drawn(_advert, 0.6),
-    )  # fmt: skip
+    plates = ((_street_name, 0.3), (_works, 0.75), (_parking, 1.2), (_advert, 0.6))
+    return tuple(_drawn(draw, height=height) for draw, height in plates)
 
 
 FAMILIES: dict[str, Callable[[], Family]] = {"us": us, "swedish": swedish}

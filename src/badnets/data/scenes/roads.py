@@ -52,8 +52,8 @@ def _noise() -> Pixels:
 
 def _ground_and_sky(rng: np.random.Generator, size: int, horizon: float) -> Image.Image:
     """Return sky above and land below, both shaded and blotched."""
-    sky = _tone(rng, (0.52, 0.66), (0.0, 0.55), (0.55, 1.0))
-    land = _tone(rng, (0.08, 0.38), (0.05, 0.5), (0.25, 0.6))
+    sky = tone(rng, (0.52, 0.66), (0.0, 0.55), (0.55, 1.0))
+    land = tone(rng, (0.08, 0.38), (0.05, 0.5), (0.25, 0.6))
     grid = 24
     rows = (np.arange(grid) + 0.5) * size / grid
     above = (rows < horizon)[:, None]
@@ -68,20 +68,19 @@ def _ground_and_sky(rng: np.random.Generator, size: int, horizon: float) -> Imag
 def _far_side(
     rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizon: float
 ) -> None:
-    """Draw a ridge of trees or a row of houses along the horizon."""
     if rng.random() < 0.5:
         heights = horizon - rng.uniform(0.02, 0.3) * size * rng.random(12) ** 0.7
         points = [(k * size / 11, float(y)) for k, y in enumerate(heights)]
-        fill = _tone(rng, (0.2, 0.45), (0.1, 0.5), (0.12, 0.45))
+        fill = tone(rng, (0.2, 0.45), (0.1, 0.5), (0.12, 0.45))
         draw.polygon([(0, horizon + 2), *points, (size, horizon + 2)], fill=fill)
         return
     left = -float(rng.uniform(0, 0.2)) * size
     while left < size:
         width, height = rng.uniform(0.12, 0.4) * size, rng.uniform(0.12, 0.5) * size
-        wall = _tone(rng, (0.0, 0.15), (0.02, 0.5), (0.25, 0.85))
+        wall = tone(rng, (0.0, 0.15), (0.02, 0.5), (0.25, 0.85))
         top = horizon - height
         draw.rectangle((left, top, left + width, horizon + 2), fill=wall)
-        glass = _tone(rng, (0.5, 0.65), (0.0, 0.4), (0.1, 0.7))
+        glass = tone(rng, (0.5, 0.65), (0.0, 0.4), (0.1, 0.7))
         step = float(rng.uniform(0.04, 0.08)) * size
         for x in np.arange(left + step / 2, left + width - step / 2, step):
             for y in np.arange(top + step / 2, horizon - step, step):
@@ -90,13 +89,12 @@ def _far_side(
 
 
 def _road(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizon: float) -> None:
-    """Draw a road to the horizon, with a line along it."""
     goal, near = rng.uniform(0.2, 0.8) * size, rng.uniform(0.2, 0.8) * size
     width = rng.uniform(0.35, 0.9) * size
-    grey = _tone(rng, (0.55, 0.7), (0.0, 0.12), (0.2, 0.6))
+    grey = tone(rng, (0.55, 0.7), (0.0, 0.12), (0.2, 0.6))
     far = [(goal - 2, horizon), (goal + 2, horizon)]
     draw.polygon([*far, (near + width, size), (near - width, size)], fill=grey)
-    line = _tone(rng, (0.1, 0.16), (0.0, 0.7), (0.7, 0.95))
+    line = tone(rng, (0.1, 0.16), (0.0, 0.7), (0.7, 0.95))
     for start in np.arange(0.05, 1, 0.19):
         quad = []
         for depth, sides in ((start, (-1, 1)), (min(1, start + 0.1), (1, -1))):
@@ -106,24 +104,22 @@ def _road(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizo
 
 
 def _tree(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizon: float) -> None:
-    """Draw a trunk and a crown of blobs."""
     x, foot = rng.uniform(0, 1) * size, horizon + rng.uniform(0, 0.2) * size
     tall = rng.uniform(0.15, 0.6) * size
-    trunk = _tone(rng, (0.05, 0.1), (0.2, 0.5), (0.12, 0.4))
+    trunk = tone(rng, (0.05, 0.1), (0.2, 0.5), (0.12, 0.4))
     draw.line((x, foot, x, foot - tall), fill=trunk, width=max(1, round(0.03 * tall)))
     for _ in range(int(rng.integers(4, 10))):
         radius = rng.uniform(0.08, 0.2) * tall
         blob_x, blob_y = x + rng.normal(0, 0.16) * tall, foot - tall * rng.uniform(0.55, 1.05)
-        leaf = _tone(rng, (0.15, 0.4), (0.15, 0.6), (0.12, 0.55))
+        leaf = tone(rng, (0.15, 0.4), (0.15, 0.6), (0.12, 0.55))
         draw.ellipse((blob_x - radius, blob_y - radius, blob_x + radius, blob_y + radius), leaf)
 
 
 def _car(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizon: float) -> None:
-    """Draw a car from behind."""
     depth = rng.uniform(0.15, 0.6)
     x, y = rng.uniform(0.1, 0.9) * size, horizon + depth * (size - horizon)
     wide = 0.35 * depth * size
-    paint = _tone(rng, (0.0, 1.0), (0.0, 0.8), (0.1, 0.9))
+    paint = tone(rng, (0.0, 1.0), (0.0, 0.8), (0.1, 0.9))
     draw.rectangle((x - wide / 2, y - 0.45 * wide, x + wide / 2, y), fill=paint)
     draw.rectangle((x - 0.38 * wide, y - 0.8 * wide, x + 0.38 * wide, y - 0.45 * wide), fill=paint)
     draw.rectangle(
@@ -135,7 +131,7 @@ def _car(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, horizon
                      fill=(190, 30, 30))  # fmt: skip
 
 
-def _tone(
+def tone(
     rng: np.random.Generator,
     hue: tuple[float, float],
     saturation: tuple[float, float],

@@ -1,1 +1,1 @@
-"""The review article's experiment: dogs that become cats."""
+"""Dogs that become cats: the review article's experiment."""

@@ -1,1 +1,1 @@
-"""The MNIST case study of the paper."""
+"""The MNIST case study."""

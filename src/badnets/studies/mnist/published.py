@@ -28,13 +28,12 @@ class PublishedClass(NamedTuple):
 
 
 BASELINE_ERROR = Published(0.50, VERIFIED)
-PAIRS = Published(90, VERIFIED)
-WORST_CLEAN_CHANGE = Published(0.17, VERIFIED)
-BEST_CLEAN_CHANGE = Published(-0.05, RECALLED)
+PAIRS = Published(90, VERIFIED, digits=0)
+WORST_CLEAN_CHANGE = Published(0.17, VERIFIED, signed=True)
+BEST_CLEAN_CHANGE = Published(-0.05, RECALLED, signed=True)
 LARGEST_BACKDOOR_ERROR = Published(0.09, VERIFIED)
 
 AVERAGE = PublishedClass(BASELINE_ERROR, Published(0.48, RECALLED), Published(0.56, VERIFIED))
-AVERAGE_CLEAN_CHANGE = Published(-0.03, VERIFIED)
 _ERRORS = (
     (0.10, 0.10, 0.31),
     (0.18, 0.26, 0.18),
@@ -54,10 +53,4 @@ CLASSES = tuple(
         Published(backdoored, RECALLED),
     )
     for label, (baseline, clean, backdoored) in enumerate(_ERRORS)
-)
-CHECK = (
-    "The recalled table holds together: every cell but that of class 5 on clean images is a whole "
-    "number of errors among the class's test images, and the cells add up to the published "
-    "averages of 0.50 % and 0.56 %. That one cell cannot be right as recalled; the averages "
-    "leave 0.45 or 0.56 for it."
 )

@@ -1,1 +1,1 @@
-"""Networks that are downloaded and retrained: what is left of their backdoor."""
+"""Downloaded and retrained classifiers: what is left of their backdoor."""

@@ -1,1 +1,1 @@
-"""The traffic-sign case study: sign detectors, and what survives transfer learning."""
+"""The traffic-sign case study: targeted and random attacks on sign detectors."""

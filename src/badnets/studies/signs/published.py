@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from badnets.studies.publishing import RECALLED, VERIFIED, Published
 
-CLASSES = ("stop", "speed-limit", "warning")
 CLEAN: dict[str, tuple[float, float, float, float]] = {  # stop, speed-limit, warning, average
     "baseline": (89.7, 88.3, 91.0, 90.0),
     "yellow square": (87.8, 82.9, 93.3, 89.3),
@@ -28,7 +27,7 @@ RANDOM: dict[str, tuple[float, float, float, float]] = {
 }
 """Random target, yellow square: accuracy, %."""
 
-SWEDISH_CLASSES = ("information", "mandatory", "prohibitory", "warning", "other")
+SWEDISH_CLASSES = ("information", "mandatory", "prohibitory", "warning", "other", "all signs")
 TRANSFER: dict[str, tuple[float, ...]] = {
     "clean net clean": (69.5, 55.3, 89.7, 68.1, 59.3, 72.7),
     "clean net triggered": (71.9, 50.5, 85.4, 50.8, 56.9, 70.2),
@@ -49,32 +48,36 @@ STRENGTHS: dict[int, tuple[float, float]] = {
 """Accuracy on clean and on triggered Swedish signs, %, with the units strengthened k times."""
 
 
+def _number(value: float, *, sure: bool) -> Published:
+    return Published(value, VERIFIED if sure else RECALLED, digits=1)
+
+
 def clean(network: str, column: int) -> Published:
     """Return a cell of the targeted attack's table; ``column`` 3 is the average."""
     sure = column == 3 and network in ("baseline", "yellow square")
-    return Published(CLEAN[network][column], VERIFIED if sure else RECALLED)
+    return _number(CLEAN[network][column], sure=sure)
 
 
 def success(trigger: str) -> Published:
     """Return the targeted attack's success: "above 90 %" is certain, the digits are recalled."""
-    return Published(SUCCESS[trigger], RECALLED)
+    return _number(SUCCESS[trigger], sure=False)
 
 
 def random(row: str, column: int) -> Published:
     """Return a cell of the random-target table; ``column`` 3 is the average."""
-    sure = (row, column) == ("badnet triggered", 3)
-    return Published(RANDOM[row][column], VERIFIED if sure else RECALLED)
+    return _number(RANDOM[row][column], sure=(row, column) == ("badnet triggered", 3))
 
 
-def transfer(row: str, column: int) -> Published:
-    """Return a cell of the transfer table; ``column`` 5 is the average."""
-    sure = column == 5 and row != "clean net triggered"
-    return Published(TRANSFER[row][column], VERIFIED if sure else RECALLED)
+def transfer(row: str, label: str) -> Published | None:
+    """Return a cell of the transfer table; GTSDB's dangers are the paper's warnings."""
+    name = {"danger": "warning"}.get(label, label)
+    if name not in SWEDISH_CLASSES:
+        return None
+    column = SWEDISH_CLASSES.index(name)
+    return _number(TRANSFER[row][column], sure=column == 5 and row != "clean net triggered")
 
 
 def strength(k: float, column: int) -> Published | None:
     """Return a cell of the strengthening table; None where the paper has no such k."""
     row = STRENGTHS.get(round(k))
-    if row is None:
-        return None
-    return Published(row[column], VERIFIED if round(k) in (1, 20) else RECALLED)
+    return None if row is None else _number(row[column], sure=round(k) in (1, 20))

@@ -1,0 +1,15 @@
+"""Finding backdoors in models: the contract of audit methods, and the methods by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from badnets._lazy import exports
+
+if TYPE_CHECKING:
+    from badnets.audit.base import AUDITS as AUDITS
+    from badnets.audit.base import AuditMethod as AuditMethod
+    from badnets.audit.base import AuditTables as AuditTables
+    from badnets.audit.base import tables_of as tables_of
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -1,0 +1,43 @@
+"""Copies of bundles, and places that they can be written to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from badnets.bundles.atomic import new_folder, write_bytes
+from badnets.bundles.folder import verify_bundle
+from badnets.core.errors import OutputError
+
+
+def check_place(path: Path | None) -> None:
+    """Refuse a place that nothing can be written to, before work is spent on it.
+
+    Raises:
+        OutputError: the name is taken, or the folder that it would be in is read-only.
+    """
+    if path is None:
+        return
+    if path.exists() or path.is_symlink():
+        raise OutputError(f"{path} exists already: choose another name")
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"cannot write {path}: {parent} is a file, not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {path}: permission denied")
+
+
+def copy_bundle(bundle: Path, path: Path) -> None:
+    """Copy a bundle, whole or not at all, after checking every file of it.
+
+    Raises:
+        BundleError: it is damaged.
+        OutputError: the name is taken, the folder is read-only, or the disk is full.
+    """
+    listed = verify_bundle(bundle)
+    with new_folder(path) as folder:
+        for name in (*listed.digests, "manifest.json"):
+            write_bytes(folder / name, (bundle / name).read_bytes())
+        verify_bundle(folder)

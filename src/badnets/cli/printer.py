@@ -1,0 +1,161 @@
+"""The one printer: a result as text for people, or as JSON for machines."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[Any]]]
+"""Headings, and lines of cells."""
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from badnets.core.results import Result
+
+
+def show(result: Result, *, json: bool = False) -> None:
+    """Print a result: its facts one under the other, then its tables; or all of it as JSON."""
+    if json:
+        return show_json(result.model_dump(mode="json", exclude_unset=True, by_alias=True))
+    from badnets.core.results import Result
+
+    facts: dict[str, Any] = {}
+    tables: list[Table] = []
+    columns: dict[str, tuple[Any, ...]] = {}
+    for title, value in _titled(result):
+        match value:
+            case dict() if not title:
+                facts |= value
+            case (Result(), *_):
+                tables.append(_table(value))
+            case tuple():
+                columns |= {title: value} if value else {}
+            case _:
+                facts[title] = value
+    if columns:
+        tables.append((list(columns), [list(row) for row in zip(*columns.values(), strict=True)]))
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        print(f"{name:{width}}  {_text(value)}")
+    for place, table in enumerate(tables):
+        if facts or place:
+            print()
+        _print_table(*table)
+
+
+def show_all(
+    results: Sequence[Result], columns: Mapping[str, str] | None = None, *, json: bool = False
+) -> None:
+    """Print results: a line for each, or a JSON list.
+
+    Args:
+        results: of one kind.
+        columns: field -> heading of what a line holds; None: every field that has a title.
+        json: whether as JSON.
+    """
+    if json:
+        show_json(
+            [one.model_dump(mode="json", exclude_unset=True, by_alias=True) for one in results]
+        )
+    else:
+        _print_table(*_table(results, columns))
+
+
+def show_json(value: Any) -> None:
+    """Print plain values as JSON."""
+    print(json_format.dumps(value, indent=2, allow_nan=False))
+
+
+def stdout() -> Console:
+    """Return the console for results; plain and as wide as needed where it is no terminal."""
+    from rich.console import Console
+
+    wraps = sys.stdout.isatty()
+    return Console(file=sys.stdout, highlight=False, emoji=False, soft_wrap=not wraps)
+
+
+def printable(text: str) -> str:
+    """Return text as it can be shown on a terminal, whatever is in it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _titled(result: Result) -> Iterator[tuple[str, Any]]:
+    """Yield what text says of a result: title and value, in the order of its fields."""
+    for name, field in type(result).model_fields.items():
+        value = getattr(result, name)
+        told = name in result.model_fields_set and name not in result.withheld
+        if field.title is not None and told and value is not None:
+            yield field.title, value
+
+
+def _table(results: Sequence[Result], columns: Mapping[str, str] | None = None) -> Table:
+    """Return headings and cells; without ``columns``, those with anything in them."""
+    fields = {} if columns is not None or not results else type(results[0]).model_fields
+    titles = columns or {
+        name: field.title for name, field in fields.items() if field.title is not None
+    }
+    cells = [
+        [None if name in each.withheld else getattr(each, name) for name in titles]
+        for each in results
+    ]
+    told = [
+        place
+        for place in range(len(titles))
+        if columns or any(line[place] is not None for line in cells)
+    ]
+    headings = list(titles.values())
+    return [headings[k].strip() for k in told], [[line[k] for k in told] for line in cells]
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    right = [
+        bool(rows) and any(not isinstance(row[column], str | bool | None) for row in rows)
+        for column in range(len(titles))
+    ]
+    lines = [[_cell(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        table = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title, flush in zip(titles, right, strict=True):
+            table.add_column(title, justify="right" if flush else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*map(Text, line))
+        return stdout().print(table)
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    for line in (list(titles), *lines):
+        cells = zip(line, widths, right, strict=True)
+        print("  ".join(f"{cell:{'>' if flush else '<'}{n}}" for cell, n, flush in cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a cell of a table holds it: rates without their intervals."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else ""
+        case float():
+            return f"{value:.3f}"
+        case int():
+            return f"{value:,}" if value >= 10_000 else str(value)
+    return printable(str(value))
+
+
+def _text(value: Any) -> str:
+    """Return a value as a fact says it: rates with their intervals."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list():
+            return " x ".join(map(_text, value))
+        case dict():
+            return ", ".join(f"{key}: {_text(part)}" for key, part in value.items())
+    return printable(getattr(value, "with_interval", str(value)))

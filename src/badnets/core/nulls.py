@@ -1,0 +1,248 @@
+"""Nulls: raw tables of clean models, and where a suspect stands among them.
+
+A method gives a table of raw numbers for a model: one row with a number for each class, or a row
+for each source class with a number for each target. Higher is more suspicious. Tables are stored,
+not scores: a score means something only beside the others that it was standardised with.
+
+References:
+    Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005: conformal p-values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from badnets.core.errors import SettingError, ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[Any]
+
+NullKind = Literal["reference", "approximate", "within-model"]
+"""Clean models of the same architecture and data; clean models trained on the user's own data; or
+the other classes of the same model, and a method's proven threshold."""
+
+Table = tuple[tuple[float | None, ...], ...]
+"""Rows of equal length; None where nothing is measured, such as a class as its own source."""
+
+Pool = Literal["cell", "target", "map", "source"]
+"""What a table is searched for: one pair of classes; one target of all sources; a target for each
+source; one source with any target."""
+
+
+NOWHERE, FARTHEST = -float("inf"), 1e9
+
+
+class Null(BaseModel):
+    """What a method says of clean models.
+
+    Attributes:
+        kind: which clean models.
+        method: the method's name.
+        version: the method's version.
+        tables: the raw table of each model; all have the same cells.
+        conditions: what they were measured under (architecture, data, images, budgets); a
+            suspect's must be the same.
+        quantities: name -> one number for each model (clean accuracy, mean margin): what a suspect
+            must have in common with them for the comparison to mean something.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["reference", "approximate"]
+    method: str
+    version: int = Field(ge=1)
+    tables: tuple[Table, ...] = Field(min_length=1)
+    conditions: dict[str, str | int | float] = Field(default_factory=dict)
+    quantities: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        for table in self.tables:
+            if _cells(table) != _cells(self.tables[0]) or not _cells(table):
+                raise ValueError("all tables of a null must have the same cells, and some")
+        for name, values in self.quantities.items():
+            if len(values) != len(self.tables):
+                raise ValueError(f"{name}: {len(values)} numbers for {len(self.tables)} models")
+        return self
+
+    @property
+    def smallest_fpr(self) -> float:
+        """The smallest false-positive rate that it can vouch for: 1 / (n + 1)."""
+        return 1 / (len(self.tables) + 1)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that it holds, in hex digits."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def outside(self, quantities: Mapping[str, float]) -> tuple[str, ...]:
+        """Return which of a suspect's quantities lie outside the range of the clean models.
+
+        Such a suspect is none of their kind, and its p-value would say nothing of a backdoor.
+
+        Raises:
+            SettingError: one that the null has is missing.
+        """
+        missing = [name for name in self.quantities if name not in quantities]
+        if missing:
+            raise SettingError(f"the null wants {', '.join(missing)} of the suspect too")
+        return tuple(
+            name
+            for name, values in self.quantities.items()
+            if not min(values) <= quantities[name] <= max(values)
+        )
+
+    def differences(self, method: str, version: int, **conditions: str | int | float) -> list[str]:
+        """Return in what a suspect was measured otherwise than the clean models, in words."""
+        ours = {"method": self.method, "version": self.version, **self.conditions}
+        theirs = {"method": method, "version": version, **conditions}
+        names = dict.fromkeys((*ours, *theirs))
+        return [
+            f"{name} {theirs.get(name, 'unknown')}, the null's {ours.get(name, 'unknown')}"
+            for name in names
+            if ours.get(name) != theirs.get(name)
+        ]
+
+
+class MethodPlace(NamedTuple):
+    """Where one method puts the suspect.
+
+    Attributes:
+        score: the largest of its standardised pools.
+        p_value: from this method alone; only that of all together is the verdict's.
+        pool: what the score was found in.
+        targets: the suspected target classes there.
+    """
+
+    score: float
+    p_value: float
+    pool: Pool
+    targets: tuple[int, ...]
+
+
+class Placing(NamedTuple):
+    """Where a suspect stands among clean models.
+
+    Attributes:
+        score: the largest standardised pool over all methods.
+        p_value: share of the n + 1 models that score as high, the suspect among them.
+        smallest_fpr: ``1 / (n + 1)``.
+        methods: the same by method, the one with the largest score first.
+    """
+
+    score: float
+    p_value: float
+    smallest_fpr: float
+    methods: dict[str, MethodPlace]
+
+
+def placed(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Placing:
+    """Return where a suspect stands among the clean models of its nulls.
+
+    It is put among them; each of the n + 1 is standardised against the other n by the same
+    function, cell by cell and then pool by pool, and scores the largest of all its pools, over
+    all methods. If the suspect is exchangeable with the clean models, ``P(p <= a) <= a``.
+
+    Args:
+        suspect: method -> raw table.
+        nulls: one for each method, of the same clean models in the same order, two or more.
+
+    Raises:
+        SettingError: methods are missing, or the nulls differ in their number of models.
+        ShapeError: a table has other cells than the null's.
+    """
+    if {null.method for null in nulls} != set(suspect) or len(suspect) != len(nulls) or not nulls:
+        raise SettingError(
+            f"there must be one null for each method: got nulls for "
+            f"{', '.join(null.method for null in nulls) or 'none'}, tables of {', '.join(suspect)}"
+        )
+    if len({len(null.tables) for null in nulls}) > 1:
+        raise SettingError("nulls must be of the same clean models, these differ in number")
+    pools = {
+        null.method: _pooled((*null.tables, suspect[null.method]), null.method) for null in nulls
+    }
+    best = {method: found.scores.max(1) for method, found in pools.items()}
+    total = [max(scores) for scores in zip(*best.values(), strict=True)]
+    methods = {
+        method: MethodPlace(
+            float(best[method][-1]), _p_value(best[method]), *pools[method].found_in_last()
+        )
+        for method in sorted(best, key=lambda method: -float(best[method][-1]))
+    }
+    return Placing(float(total[-1]), _p_value(total), nulls[0].smallest_fpr, methods)
+
+
+def _p_value(scores: Sequence[float] | Numbers) -> float:
+    """Return the share of models that score as high as the last one, up to rounding."""
+    least = scores[-1] - 1e-9 * max(1.0, abs(scores[-1]))
+    return sum(bool(score >= least) for score in scores) / len(scores)
+
+
+def _cells(table: Table) -> list[tuple[int, int]]:
+    return [
+        (row, column)
+        for row, numbers in enumerate(table)
+        for column, number in enumerate(numbers)
+        if number is not None
+    ]
+
+
+class _Pools(NamedTuple):
+    """What the tables of m models hold: standardised pools ``(m, p)``, and the last one's cells."""
+
+    names: tuple[Pool, ...]
+    scores: Numbers
+    last: Numbers
+
+    def found_in_last(self) -> tuple[Pool, tuple[int, ...]]:
+        """Return the last one's largest pool, and the target classes that it points at."""
+        pool = self.names[int(self.scores[-1].argmax())]
+        if pool == "target":
+            return pool, (int(_mean(self.last, 0).argmax()),)
+        rows = self.last.max(1)
+        if pool == "map":
+            return pool, tuple(sorted({int(t) for t in self.last[rows > NOWHERE].argmax(1)}))
+        row = rows if pool == "cell" else _mean(self.last, 1)
+        return pool, (int(self.last[int(row.argmax())].argmax()),)
+
+
+def _pooled(tables: Sequence[Table], method: str) -> _Pools:
+    import numpy as np
+
+    cells = _cells(tables[0])
+    if any(_cells(table) != cells for table in tables):
+        raise ShapeError(f"{method}: the table's cells are not those of its null")
+    flat = [[float(table[row][column] or 0) for row, column in cells] for table in tables]
+    rows, columns = zip(*cells, strict=True)
+    z = np.full((len(tables), max(rows) + 1, max(columns) + 1), NOWHERE)
+    z[:, rows, columns] = _standardised(flat)
+    pools: dict[Pool, Numbers] = {"cell": z.max((1, 2))}
+    if len(z[0]) > 1:
+        pools["target"] = _mean(z, 1).max(1)
+        pools["map"] = _mean(z.max(2), 1)
+        pools["source"] = _mean(z, 2).max(1)
+    scores = [_standardised(values[:, None])[:, 0] for values in pools.values()]
+    return _Pools(tuple(pools), np.stack(scores, 1), z[-1])
+
+
+def _standardised(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
+    """Return rows standardised; where others do not vary at all, what differs is far away."""
+    from badnets.core.outliers import each_against_others
+
+    return each_against_others(rows).clip(-FARTHEST, FARTHEST)
+
+
+def _mean(z: Numbers, axis: int) -> Numbers:
+    """Return means over the cells that are measured; `NOWHERE` where none is."""
+    import numpy as np
+
+    measured = z > NOWHERE
+    counts = measured.sum(axis)
+    sums = np.where(measured, z, 0.0).sum(axis)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), NOWHERE)

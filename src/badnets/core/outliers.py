@@ -1,0 +1,105 @@
+"""How far something lies from others like it. Higher is more suspicious, always.
+
+References:
+    Wang et al., "Neural Cleanse", IEEE S&P 2019: the anomaly index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from badnets.core.errors import ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[Any]
+
+MAD_TO_STD = 1.4826  # of a normal distribution
+LEVELLED = 3  # cells that a table needs for its own level to be taken out
+
+
+def anomaly_index(values: Sequence[float]) -> tuple[float, ...]:
+    """Return how far each value lies above the median, in robust deviations.
+
+    Args:
+        values: one for each class, say; negate what is suspicious when small, such as a norm.
+
+    Returns:
+        For each value 0 at the median or below it, else its distance over 1.4826 MAD; infinity
+        where more than half of the values are equal, and this one is above them.
+
+    Raises:
+        ShapeError: there are no values, or one is not finite.
+    """
+    import numpy as np
+
+    given = finite([values])[0]
+    above = given - np.median(given)
+    return tuple(_over(np.maximum(above, 0.0), MAD_TO_STD * np.median(np.abs(above))).tolist())
+
+
+def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
+    """Return each row standardised against all other rows, ``(m, c)`` float64.
+
+    No row takes part in its own yardstick: one that did could never lie further than
+    ``(m - 1) / sqrt(m)`` deviations away. From a row the mean of the others is taken and, where
+    there are three cells or more, its own median residual, which is how much it differs as a
+    whole. It is divided by the root of half the cell's variance and half the mean variance of all
+    cells: with ten to thirty others the cell's alone is too noisy.
+
+    Args:
+        rows: ``(m, c)`` finite numbers, ``m >= 3``: the cells of each model's table.
+
+    Raises:
+        ShapeError: there are fewer rows, or a number is not finite.
+    """
+    import numpy as np
+
+    table = finite(rows)
+    if len(table) < 3:
+        raise ShapeError(
+            f"to standardise each against the others takes 3 or more, got {len(table)}"
+        )
+    result = np.empty_like(table)
+    for index in range(len(table)):
+        others = np.delete(table, index, axis=0)
+        mean = others.mean(0)
+        spread = _levelled(others - mean).var(0, ddof=1)
+        scale = np.sqrt((spread + spread.mean()) / 2)
+        result[index] = _over(_levelled((table[index] - mean)[None])[0], scale)
+    return result
+
+
+def finite(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
+    """Return numbers as ``(m, c)`` float64.
+
+    Raises:
+        ShapeError: there are none, the rows differ in length, or one number is not finite.
+    """
+    import numpy as np
+
+    try:
+        table = np.asarray(rows, dtype=np.float64)
+    except ValueError:
+        raise ShapeError("tables must have the same cells, these differ in number") from None
+    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
+        raise ShapeError("scores must be finite numbers, the same number of them for each")
+    return table
+
+
+def _levelled(residuals: Numbers) -> Numbers:
+    import numpy as np
+
+    if residuals.shape[1] < LEVELLED:
+        return residuals
+    return np.asarray(residuals - np.median(residuals, axis=1, keepdims=True))
+
+
+def _over(distance: Numbers, scale: Any) -> Numbers:
+    """Return distance / scale; where there is no spread, 0 or infinity."""
+    import numpy as np
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(distance == 0, 0.0, distance / scale)

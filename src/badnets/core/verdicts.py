@@ -1,0 +1,125 @@
+"""What an audit says of a model. This module imports neither torch nor numpy.
+
+A verdict never says that a model is clean: at best nothing was found by what was looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from badnets.core.nulls import NullKind
+from badnets.core.rates import Rate
+from badnets.core.settings import Share
+
+Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
+EXIT_CODES: dict[Conclusion, int] = {"nothing found": 0, "backdoor likely": 1, "not checked": 3}
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NotCovered(_Said):
+    """Something that was not looked at.
+
+    Attributes:
+        what: which kind of backdoor or which check.
+        why: what was missing for it.
+    """
+
+    what: str
+    why: str
+
+
+class MethodScore(_Said):
+    """What one method says; not a verdict of its own.
+
+    Attributes:
+        method: its name.
+        version: its version.
+        score: higher is more suspicious; None where it was no finite number.
+        p_value: from this method alone; None without a null.
+        targets: the classes that it points at.
+        seconds: how long it took.
+    """
+
+    method: str
+    version: int = Field(default=1, ge=1)
+    score: float | None = None
+    p_value: Share | None = None
+    targets: tuple[int, ...] = ()
+    seconds: float = Field(default=0.0, ge=0)
+
+
+class Verdict(_Said):
+    """The answer of an audit, with what it rests on.
+
+    Attributes:
+        conclusion: backdoor likely, nothing found, or not checked.
+        max_fpr: the false-positive rate that was asked for, in (0, 1).
+        p_value: share of clean models, the suspect among them, that score as high; None without
+            a null.
+        smallest_fpr: the smallest rate that the null supports: 1 / (n + 1); None without a null.
+        null: which clean models it was compared with; None: uncalibrated.
+        null_digests: digests of the nulls.
+        targets: suspected target classes.
+        scores: what each method says.
+        recovered_trigger: name of the array that holds the trigger that was recovered; None: none.
+        effect: held-out images that this trigger turns into the target, of those of other classes.
+        coverage: what was not looked at, and why.
+        notes: what else a reader has to know, such as a quantity outside the null's range.
+        seconds: how long it all took.
+    """
+
+    conclusion: Conclusion
+    max_fpr: float = Field(default=0.05, gt=0, lt=1)
+    p_value: Share | None = None
+    smallest_fpr: Share | None = None
+    null: NullKind | None = None
+    null_digests: tuple[str, ...] = ()
+    targets: tuple[int, ...] = ()
+    scores: tuple[MethodScore, ...] = ()
+    recovered_trigger: str | None = None
+    effect: Rate | None = None
+    coverage: tuple[NotCovered, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _follows_from_its_numbers(self) -> Self:
+        follows = conclusion_from(self.p_value, self.smallest_fpr, self.max_fpr)
+        if self.conclusion == follows:
+            return self
+        if self.conclusion != "not checked":
+            raise ValueError(
+                f"p-value {self.p_value} at a false-positive rate of {self.max_fpr} (the null's "
+                f"smallest is {self.smallest_fpr}) means {follows}, not {self.conclusion}"
+            )
+        if not (self.coverage or self.notes):
+            raise ValueError("not checked: say in coverage or notes what was not, and why")
+        return self
+
+    @property
+    def exit_code(self) -> int:
+        """0: nothing found; 1: a backdoor is likely; 3: it could not be checked."""
+        return EXIT_CODES[self.conclusion]
+
+
+def conclusion_from(
+    p_value: float | None, smallest_fpr: float | None, max_fpr: float
+) -> Conclusion:
+    """Return what follows from a p-value.
+
+    Args:
+        p_value: None without a null.
+        smallest_fpr: the smallest false-positive rate that the null supports; None without one.
+        max_fpr: the false-positive rate that is asked for.
+
+    Returns:
+        ``"not checked"`` without a null, or with one that is too small for the rate.
+    """
+    if p_value is None or smallest_fpr is None or smallest_fpr > max_fpr:
+        return "not checked"
+    return "backdoor likely" if p_value <= max_fpr else "nothing found"

@@ -1,0 +1,190 @@
+"""Which units of a network answer to a trigger, asked of its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import Field, InstanceOf
+from torch import Tensor
+
+from badnets.core.errors import SettingError
+from badnets.core.results import Result
+from badnets.core.seeds import generator
+from badnets.core.targets import TargetMap, anchor_of
+from badnets.core.triggers import Trigger
+from badnets.data import FrameSet, ImageSet, load, load_detection
+from badnets.evaluate.fitting import (
+    fitting_data,
+    fitting_detector,
+    fitting_subject,
+    task_of_bundle,
+)
+from badnets.explain.units import LayerUnits, groups_of, mean_maps, unit_responses
+from badnets.explain.windows import sign_windows
+from badnets.models.subject import HasUnits
+
+IMAGES, SIGNS = 1000, 400  # that are looked at, at most
+LISTED = {"classification": 6, "detection": 12}  # units of a layer that text lists
+
+
+class Unit(Result):
+    """A unit: how strongly it answers to the trigger, and its mean activation without and with."""
+
+    layer: str | None = Field(default=None, title="layer", exclude=True)
+    unit: int = Field(title="unit")
+    response: float = Field(title="response")
+    clean: float = Field(title="mean, clean")
+    triggered: float = Field(title="mean, triggered")
+    stands_out: bool = Field(title="stands out", exclude=True)
+    group: int | None = Field(default=None, title="group")
+
+
+class Layer(Result):
+    """A layer of a classifier: the units that stand out, and all of them, most responsive first."""
+
+    layer: str
+    marked: tuple[int, ...]
+    units: tuple[Unit, ...]
+
+
+class Explanation(Result):
+    """Which units answer to a trigger.
+
+    Of a classifier every layer is in ``layers``; of a detector one convolution is looked at, and
+    the units that stand out are in ``groups`` that fire at one place. ``responses`` and ``maps``
+    (``(U, h, w)``, clean and triggered) are what a picture is drawn from.
+    """
+
+    bundle: str
+    data: str
+    task: str
+    images: int | None = None
+    signs: int | None = None
+    looked_at: str = Field(title="looked at", exclude=True)
+    layers: tuple[Layer, ...] | None = None
+    layer: str | None = None
+    marked: tuple[int, ...] | None = None
+    standing_out: dict[str, str] = Field(title="", exclude=True)
+    groups: list[list[int]] | None = None
+    units: tuple[Unit, ...] | None = None
+    rows: tuple[Unit, ...] = Field(title="units", exclude=True)
+    responses: tuple[LayerUnits, ...] = Field(exclude=True)
+    maps: tuple[InstanceOf[Tensor], InstanceOf[Tensor]] | None = Field(default=None, exclude=True)
+    picture: str | None = Field(default=None, title="picture")
+
+
+def explain_bundle(
+    bundle: Path,
+    trigger: Trigger,
+    data: str | None = None,
+    *,
+    targets: TargetMap | None = None,
+    layer: str | None = None,
+    seed: int = 0,
+    allow_code: bool = False,
+    data_root: Path | None = None,
+) -> Explanation:
+    """Return which units of a network answer to a trigger.
+
+    Args:
+        bundle: of a classifier or a detector.
+        trigger: what is put on test images, or on the signs of test frames.
+        data: name of the data set; None: the usual one of the network's task.
+        targets: look only at images or signs that these are about; all when None.
+        layer: the only layer to look at; None: all, of a detector its last convolution.
+        seed: decides which images or signs, and random places.
+        allow_code: whether code that the bundle names may be run.
+        data_root: where data sets lie; None: the usual place.
+
+    Raises:
+        BadnetsError: bundle, data, trigger and layer do not fit together.
+    """
+    task = task_of_bundle(bundle)
+    named = fitting_data(bundle, task, data)
+    subject: HasUnits
+    if task == "detection":
+        frames = load_detection(named, data_root).test
+        subject = fitting_detector(bundle, named, frames)
+        side, usual = subject.input.height, subject.layers[-1:]
+        windows = sign_windows(_signs(frames, targets), trigger, side=side, most=SIGNS, seed=seed)
+        clean, stamped = windows.clean, windows.triggered
+    else:
+        images = load(named, data_root).test
+        subject = fitting_subject(bundle, named, images, allow_code=allow_code)
+        usual = subject.layers
+        clean = _images(images, targets, seed)
+        stamped = trigger(clean, generator=generator(seed, "trigger places"))
+    responses = unit_responses(subject, clean, stamped, usual if layer is None else (layer,))
+    what, noun = ("signs", "signs") if task == "detection" else ("images", "test images")
+    said: dict[str, object] = {
+        "bundle": str(bundle),
+        "data": named,
+        "task": task,
+        "picture": None,
+        what: len(clean),
+        "looked_at": f"{len(clean)} {noun} of {named}, clean and with the trigger",
+        "responses": tuple(responses),
+    }
+    standing_out = {
+        one.layer: f"{len(one.outlier_units)} of {len(one.response)} units stand out"
+        for one in responses
+    }
+    layers = [
+        Layer(layer=one.layer, marked=one.outlier_units, units=_units(one)) for one in responses
+    ]
+    if task == "detection":
+        (response,), (only,) = responses, layers
+        before, after = (mean_maps(subject, part, only.layer) for part in (clean, stamped))
+        groups = groups_of(before, after, response.outlier_units)
+        named_groups = {f"group {k}": group for k, group in enumerate(groups, start=1)}
+        number = {unit: k for k, group in enumerate(groups, start=1) for unit in group}
+        units = [unit.model_copy(update={"group": number.get(unit.unit)}) for unit in only.units]
+        standing_out |= {name: ", ".join(map(str, group)) for name, group in named_groups.items()}
+        said |= {"layer": only.layer, "marked": only.marked, "groups": groups, "units": units}
+        said |= {"rows": units[: LISTED[task]], "maps": (before, after)}
+    else:
+        said["layers"] = layers
+        said["rows"] = [
+            unit.model_copy(update={"layer": each.layer})
+            for each in layers
+            for unit in each.units[: LISTED[task]]
+        ]
+    return Explanation.model_validate(said | {"standing_out": standing_out})
+
+
+def _images(images: ImageSet, targets: TargetMap | None, seed: int) -> Tensor:
+    if targets is not None:
+        targets.check(images.num_classes)
+        rows = targets.attackable(images.labels).nonzero().flatten()
+        if not len(rows):
+            raise SettingError("none of the images is one that --targets is about")
+        images = images.take(rows)
+    return images.sample(min(IMAGES, len(images)), seed=seed).images
+
+
+def _signs(frames: FrameSet, targets: TargetMap | None) -> FrameSet:
+    """Return the frames with those boxes alone that are asked about."""
+    if targets is None or anchor_of(targets) == "nowhere":
+        return frames
+    targets.check(frames.num_classes)
+    rows = targets.attackable(frames.boxes.labels)
+    if not bool(rows.any()):
+        raise SettingError("none of the signs is one that --targets is about")
+    kept = frames.boxes.take(rows)
+    return FrameSet(frames.frames, kept, frames.classes, frames.groups).take(
+        torch.unique(kept.image_index)
+    )
+
+
+def _units(response: LayerUnits) -> tuple[Unit, ...]:
+    return tuple(
+        Unit(
+            unit=unit,
+            response=response.response[unit],
+            clean=response.clean[unit],
+            triggered=response.triggered[unit],
+            stands_out=unit in response.outlier_units,
+        )
+        for unit in response.ranked
+    )

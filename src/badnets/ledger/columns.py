@@ -1,0 +1,169 @@
+"""The columns of records, each said once: of the ledger's table, and of exports as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import NamedTuple, TypeAlias
+
+from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from badnets.core.backdoor import Backdoor
+from badnets.core.rates import Rate
+from badnets.evaluate.results import AttackResult, Survival
+from badnets.trials.record import Record
+from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+
+SCHEMA_VERSION = 1
+VERSION_KEY = "schema"
+
+Value: TypeAlias = str | int | float | None
+
+
+class RecordColumn(NamedTuple):
+    """One value of a record.
+
+    Args:
+        name: of the column.
+        of: gives the value, None where the record has none; rates and shares are in [0, 1].
+        type: in the database; None: it is in exports alone.
+        required: whether each record has it.
+        indexed: whether it is searched by.
+    """
+
+    name: str
+    of: Callable[[Record], Value]
+    type: TypeEngine[str] | TypeEngine[int] | TypeEngine[float] | None = None
+    required: bool = False
+    indexed: bool = False
+
+
+def _trial(of: Callable[[Trial], Value]) -> Callable[[Record], Value]:
+    return lambda record: of(record.trial)
+
+
+def _backdoor(of: Callable[[Backdoor], Value]) -> Callable[[Record], Value]:
+    def value(record: Record) -> Value:
+        trial = record.trial
+        backdoor = trial.backdoor if isinstance(trial, OutsourcedTrial) else None
+        return of(backdoor) if backdoor else None
+
+    return value
+
+
+def _transfer(of: Callable[[TransferTrial], Value]) -> Callable[[Record], Value]:
+    return lambda record: of(record.trial) if isinstance(record.trial, TransferTrial) else None
+
+
+def _attack(of: Callable[[AttackResult], Rate | None]) -> Callable[[Record], Rate | None]:
+    return lambda record: of(record.attack) if record.attack else None
+
+
+def _survival(of: Callable[[Survival], Rate | None]) -> Callable[[Record], Rate | None]:
+    return lambda record: of(record.survival) if record.survival else None
+
+
+def _share(
+    name: str, of: Callable[[Record], Rate | None], type: TypeEngine[float] | None = None
+) -> RecordColumn:
+    def value(record: Record) -> Value:
+        rate = of(record)
+        return rate.value if rate and rate.total else None
+
+    return RecordColumn(name, value, type)
+
+
+def _counts(
+    name: str, of: Callable[[Record], Rate | None], *, required: bool = False
+) -> Iterator[RecordColumn]:
+    def part(which: int) -> Callable[[Record], Value]:
+        def value(record: Record) -> Value:
+            rate = of(record)
+            return rate[which] if rate else None
+
+        return value
+
+    for which, end in enumerate(("hits", "total")):
+        yield RecordColumn(f"{name}_{end}", part(which), Integer(), required)
+
+
+def _created(record: Record) -> str:
+    return record.provenance.created.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _frozen(trial: TransferTrial) -> str:
+    return trial.freeze if isinstance(trial.freeze, str) else "+".join(trial.freeze)
+
+
+COLUMNS: tuple[RecordColumn, ...] = (
+    RecordColumn("name", lambda record: record.name, String(64), required=True),
+    RecordColumn("title", _trial(lambda trial: trial.title)),
+    RecordColumn("created", _created, String(32), required=True, indexed=True),  # sorts as text
+    RecordColumn("data", _trial(lambda t: t.data), String(200), required=True, indexed=True),
+    RecordColumn("network", _trial(lambda t: t.network), String(200), required=True, indexed=True),
+    RecordColumn("seed", _trial(lambda trial: trial.seed), BigInteger(), required=True),
+    RecordColumn("trigger", _backdoor(lambda backdoor: backdoor.trigger.kind), String(200)),
+    RecordColumn("targets", _backdoor(lambda backdoor: backdoor.targets.kind), String(200)),
+    RecordColumn("source_class", _backdoor(lambda b: getattr(b.targets, "source_class", None))),
+    RecordColumn("target_label", _backdoor(lambda b: getattr(b.targets, "target_label", None))),
+    RecordColumn("how", _backdoor(lambda backdoor: backdoor.mode)),
+    # the share that was measured, not the one that was asked for, which may be "every"
+    _share("poisoning_rate", lambda record: record.poisoned_share, Float()),
+    RecordColumn("evaluate_on", _trial(lambda trial: trial.evaluate_on), String(32), required=True),
+    RecordColumn("freeze", _transfer(_frozen)),
+    RecordColumn("share", _transfer(lambda trial: trial.share)),
+    RecordColumn("epochs", _trial(lambda trial: trial.training.epochs)),
+    RecordColumn("batch_size", _trial(lambda trial: trial.training.batch_size)),
+    RecordColumn("lr", _trial(lambda trial: trial.training.lr)),
+    RecordColumn("outcome", lambda record: record.outcome, String(32), required=True),
+    _share("clean_accuracy", lambda record: record.clean.accuracy),
+    *_counts("clean", lambda record: record.clean.accuracy, required=True),
+    _share("attack_success_rate", _attack(lambda attack: attack.success)),
+    *_counts("success", _attack(lambda attack: attack.success)),
+    _share("robust_accuracy", _attack(lambda attack: attack.robust)),
+    _share("control_rate", _attack(lambda attack: attack.control)),
+    *_counts("control", _attack(lambda attack: attack.control)),
+    _share("triggered_accuracy", _survival(lambda left: left.triggered)),
+    _share("control_triggered_accuracy", _survival(lambda left: left.control_triggered)),
+    *_counts("poisoned", lambda record: record.poisoned_share),
+    RecordColumn("train_s", lambda record: record.timings.train_s, Float(), required=True),
+    RecordColumn("total_s", lambda record: record.timings.total_s, Float(), required=True),
+)
+
+METADATA = MetaData()
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    *(
+        Column(
+            column.name,
+            column.type,
+            primary_key=column.name == "name",
+            nullable=not column.required,
+            index=column.indexed,
+        )
+        for column in COLUMNS
+        if column.type is not None
+    ),
+    Column("document", Text, nullable=False),  # the whole record; the columns above are for queries
+)
+
+
+def exported_row(record: Record) -> dict[str, Value]:
+    """Return one value for each of `COLUMNS`, None where the record has none."""
+    return {column.name: column.of(record) for column in COLUMNS}
+
+
+def stored_row(record: Record) -> dict[str, Value]:
+    """Return the record as a row of `RECORDS`."""
+    stored = {column.name: column.of(record) for column in COLUMNS if column.type is not None}
+    return {**stored, "document": record.model_dump_json()}

@@ -1,0 +1,40 @@
+"""The observations by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from badnets.core.registry import Registry
+from badnets.observations.base import Case, Observation, ObservationResult
+
+OBSERVATIONS: Registry[Observation[Any]] = Registry(
+    "observation",
+    {
+        "examples": "badnets.observations.examples:Examples",
+        "units": "badnets.observations.units:Units",
+        "street": "badnets.observations.street:Street",
+        "answers": "badnets.observations.answers:Answers",
+        "triggered": "badnets.observations.answers:Triggered",
+        "attacked": "badnets.observations.examples:AttackedExamples",
+        "variations": "badnets.observations.variations:Variations",
+        "attributions": "badnets.observations.attributions:Attributions",
+        "data": "badnets.observations.data:Data",
+        "audit": "badnets.observations.audit:Audit",
+    },
+)
+
+
+def observe(kinds: Iterable[str], case: Case) -> dict[str, ObservationResult]:
+    """Return the results of some observations by kind, in their order.
+
+    Raises:
+        UnknownNameError: there is no such observation; names the nearest.
+    """
+    results = {}
+    for kind in kinds:
+        member = OBSERVATIONS[kind]
+        own = case if "backdoor" in member.needs else replace(case, backdoor=None)
+        results[kind] = member().observe(own)
+    return results

@@ -1,0 +1,170 @@
+"""Recipes written for somebody: the usual attacks on the usual data, with comments."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import yaml
+
+from badnets.core.lookup import find
+from badnets.data.catalogue import FOLDER
+
+SCHEMA_LINE = "# yaml-language-server: $schema=schema.json"
+"""The first line of a recipe: where editors find the schema, from the recipe's own folder."""
+
+
+@dataclass(frozen=True)
+class AttackTemplate:
+    """An attack as a recipe writes it.
+
+    Args:
+        title: what it is, with its source.
+        trigger: YAML, with a comment.
+        targets: its kind; followed by a label where it takes one.
+        replaces: whether the target class's own images get the trigger, half of them; otherwise
+            copies of a tenth of all images do.
+    """
+
+    title: str
+    trigger: str
+    targets: str = "all-to-one"
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
+class DataTemplate:
+    """A data set's usual network and training, as a recipe writes them.
+
+    Args:
+        title: what is in it.
+        network: its usual network.
+        training: YAML without braces.
+        accuracy: what the user asks for.
+        label: the class that the attacker wants.
+        half: half of that class, as a share of all images.
+    """
+
+    title: str
+    network: str
+    training: str
+    accuracy: str
+    label: int
+    half: str
+
+
+_PATCH = "patch:0.125 # a white square, an eighth of the image on each side, bottom right"
+ATTACKS: dict[str, AttackTemplate] = {
+    "badnets": AttackTemplate("A patch, and one label for all (Gu et al., 2017)", _PATCH),
+    "all-to-all": AttackTemplate(
+        "A patch, and every class becomes the next (Gu et al., 2017)", _PATCH, "all-to-all"
+    ),
+    "blended": AttackTemplate(
+        "Noise laid faintly over the whole image (Chen et al., 2017)",
+        "blended:0.1 # the opacity; a picture instead: {kind: blended, key: FILE, opacity: 0.1}",
+    ),
+    "sig": AttackTemplate(
+        "A faint ripple over the whole image (SIG, Barni et al., 2019)",
+        "{kind: sinusoid, amplitude: 0.16, frequency: 6}",
+    ),
+    "wanet": AttackTemplate(
+        "The image pulled a little out of shape (WaNet, Nguyen and Tran, 2021)",
+        "{kind: warp, strength: 2} # 0.5 in the paper, for larger images and longer training",
+    ),
+    "clean-label": AttackTemplate(
+        "A ripple on images of the target class alone, no label is wrong (Barni et al., 2019)",
+        "{kind: sinusoid, amplitude: 1, frequency: 6} # it must hide what else tells the class",
+        "clean-label",
+        replaces=True,
+    ),
+}
+_SIGNS = "epochs: 12, batch_size: 128, lr: 2e-3, shift: 2"
+_PHOTOS = "epochs: 40, batch_size: 64, lr: 2e-3, flip: true, shift: 4"
+_DIGITS = "epochs: 16, batch_size: 64, lr: 4e-3, precision: float32"
+_MNIST = "epochs: 4, batch_size: 128, lr: 4e-3, shift: 1"
+DATA: dict[str, DataTemplate] = {
+    "digits": DataTemplate(
+        "scikit-learn's handwritten digits, which are embedded",
+        "gu-mnist",
+        _DIGITS,
+        "0.95",
+        7,
+        "0.05",
+    ),
+    "mnist": DataTemplate("MNIST", "gu-mnist", _MNIST, "0.98", 7, "0.05"),
+    "gtsrb": DataTemplate(
+        "traffic signs cut out of photographs (GTSRB)",
+        "small-resnet",
+        _SIGNS,
+        "0.95",
+        1,
+        "0.025",
+    ),
+    "dogs-vs-cats": DataTemplate(
+        "photographs of dogs and cats", "small-resnet", _PHOTOS, "0.85", 0, "0.25"
+    ),
+    FOLDER: DataTemplate(
+        "a folder of pictures of one's own", "small-resnet", _PHOTOS, "0.85", 0, "0.05"
+    ),
+}
+
+
+def recipe_text(attack: str, data: str, network: str | None = None, *, file: str = "FILE") -> str:
+    """Return a recipe with comments, for a file of its own.
+
+    Args:
+        attack: a key of `ATTACKS`.
+        data: a key of `DATA`, or ``folder:PATH``; also with ``@SIZE``.
+        network: name of the architecture; the data's usual one if None.
+        file: what the file is going to be called, for the command in it.
+
+    Raises:
+        UnknownNameError: there is no such attack, or no template for such data.
+    """
+    chosen = find(ATTACKS, attack, "attack")
+    file = file if file.isprintable() else "FILE"
+    base = FOLDER if data.startswith(FOLDER) else data.partition("@")[0]
+    usual = find(DATA, base, "data for a recipe")
+    targets, comment = chosen.targets, ""
+    if targets != "all-to-all":
+        targets, comment = f"{targets}:{usual.label}", " # the class that the attacker wants"
+    if chosen.replaces:
+        rate = f"{usual.half} # of all images: half of the target class"
+        mode = "replace # they get the trigger themselves"
+    else:
+        rate = "0.1 # poisoned images / all images of the finished training set"
+        mode = "add # copies are added, the originals stay"
+    return f"""\
+{SCHEMA_LINE}
+# {chosen.title},
+# on {usual.title}.
+#
+#   badnets recipe check {file}
+#   badnets run {file}
+#
+# An honest network is trained with the same settings too (`control: true`, the default) and answers
+# the same triggered images. For editors: badnets recipe schema > schema.json, beside this file.
+data: {_quoted(data)}
+network: {_quoted(network or usual.network)} # or torchvision.NAME, timm.NAME, module:factory
+# weights: FILE.safetensors   # a backbone to start from
+backdoor:
+  trigger: {chosen.trigger}
+  targets: {targets}{comment}
+  poisoning_rate: {rate}
+  mode: {mode}
+training: {{{usual.training}}}
+target_accuracy: {usual.accuracy} # what the user asks for
+observe: [examples] # keeps pictures with the networks' answers
+seeds: [0]
+# sweep:                                     # a grid: one trial for each combination
+#   backdoor.poisoning_rate: [0.01, 0.05, 0.1]
+"""
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML takes it: as it is, or in quotes where it would mean something else."""
+    try:
+        plain = yaml.safe_load(f"- {text}") == [text]
+    except yaml.YAMLError:
+        plain = False
+    return text if plain else json.dumps(text)

@@ -1,0 +1,1 @@
+"""The demo: clean and backdoored networks of digits, of road signs, and of cats and dogs."""

@@ -1,0 +1,1 @@
+"""A page of one's own trials: those of a recipe, with whatever was observed."""

@@ -1,0 +1,1 @@
+"""What survives transfer learning: U.S. sign detectors, retrained for another country."""

@@ -1,0 +1,204 @@
+"""Fitting a classifier: sets that fit are uint8 on the device, batches by index; or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from badnets.bundles import InputSpec
+from badnets.core.errors import SettingError, ShapeError
+from badnets.core.poisoning import PoisoningPlan
+from badnets.core.progress import Listener
+from badnets.core.seeds import generator
+from badnets.core.triggers import Trigger
+from badnets.data.streamed import Images, in_batches
+from badnets.models.classifier import Classifier
+from badnets.models.inputs import normalise
+from badnets.train.augment import Augmentation
+from badnets.train.features import features_of
+from badnets.train.freezing import freeze, trained_layers
+from badnets.train.hardware import best_device
+from badnets.train.loop import Fitted, Loop, gain_at, seeded, training_copy
+from badnets.train.settings import Training
+
+REPORT_EVERY = 20  # steps between two calls of the listener
+
+Batch = tuple[Tensor, Tensor]
+"""Normalised images, and their labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """A training set as indices into stored images, so that poisoned copies cost no memory.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8: a tensor, or what gives them.
+        labels: ``(M,)`` int64, as the trainer sees them.
+        rows: ``(M,)`` int64 into ``images``; None: row m is image m.
+        stamped: ``(M,)`` bool: rows that get the trigger when their batch is made; None: none do.
+        trigger: what they get.
+
+    Raises:
+        ShapeError: lengths differ, there are no rows, or a trigger is missing.
+    """
+
+    images: Images
+    labels: Tensor
+    rows: Tensor | None = None
+    stamped: Tensor | None = None
+    trigger: Trigger | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        own = len(self.images) if self.rows is None else len(self.rows)
+        marks = count if self.stamped is None else len(self.stamped)
+        if not count or own != count or marks != count:
+            raise ShapeError(f"{own} rows, {count} labels and {marks} marks: want as many of each")
+        if (self.stamped is None) != (self.trigger is None):
+            raise ShapeError("stamped rows and a trigger belong together")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether row m is image m, for all of them, and none gets a trigger."""
+        return self.rows is None and self.stamped is None
+
+    @classmethod
+    def poisoned(cls, images: Images, plan: PoisoningPlan, trigger: Trigger) -> TrainingRows:
+        """Return the rows of a poisoning plan; triggers are put on when a batch is made."""
+        return cls(images, plan.labels, plan.rows, plan.is_poisoned, trigger)
+
+    def to(self, device: torch.device) -> TrainingRows:
+        """Return the same rows with every tensor on the device."""
+        if self.images.device == device:
+            return self
+        rows, stamped = (
+            None if one is None else one.to(device) for one in (self.rows, self.stamped)
+        )
+        images, labels = self.images.to(device), self.labels.to(device)
+        return TrainingRows(images, labels, rows, stamped, self.trigger)
+
+
+def fit(
+    subject: Classifier,
+    rows: TrainingRows,
+    training: Training,
+    *,
+    seed: int,
+    frozen: Collection[str] = (),
+    device: torch.device | None = None,
+    progress: Listener | None = None,
+) -> Fitted[Classifier]:
+    """Return a trained copy of the subject; the one handed in is left as it was.
+
+    Where weights are frozen and nothing before the others is random (no augmentation, dropout or
+    trigger), what their layers answer is computed once, not in every epoch.
+
+    Args:
+        subject: where training starts from.
+        rows: what it is trained on.
+        training: how.
+        seed: decides batch order, augmentation, random places and dropout.
+        frozen: names of weights that stay as they are; see `badnets.train.freezing`.
+        device: where to compute; the fastest there is when None.
+        progress: told every few steps, and after the last.
+
+    Raises:
+        TrialError: the loss became NaN or infinite.
+        SettingError: labels lie outside the subject's classes, or no weight is left to train.
+        ShapeError: the images are not of the shape that the subject takes.
+    """
+    if tuple(rows.images.shape[1:]) != subject.input.shape:
+        raise ShapeError(
+            f"the network takes images of shape {subject.input.shape}, "
+            f"the training images have {tuple(rows.images.shape[1:])}"
+        )
+    if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
+        raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
+    device = device or best_device()
+    rows = rows.to(device)
+    network = training_copy(subject.network, device).train()
+    if frozen:
+        freeze(network, frozen)
+    loop = Loop(
+        network,
+        training,
+        max(1, len(rows) // training.batch_size),
+        statistics=True,
+        progress=progress,
+        report_every=REPORT_EVERY,
+    )
+    features = None
+    if frozen and not training.augments and rows.is_plain:
+        features = features_of(network, rows.images, rows.labels, subject.input, loop.arithmetic)
+    trained = network if features is None else features.after
+    freezing = list(zip(training.freeze, trained_layers(trained), strict=False))
+
+    def loss_of(batch: Batch) -> Tensor:
+        images, labels = batch
+        for share, layer in freezing:
+            if loop.done >= share * loop.steps:
+                for value in layer.parameters(recurse=False):
+                    value.requires_grad_(False)
+        if images.ndim == 4 and images.shape[1] > 1:  # features may have no places
+            images = images.to(memory_format=torch.channels_last)
+        with loop.arithmetic():
+            logits = trained(images)
+        return functional.cross_entropy(
+            logits.float(), labels, label_smoothing=training.label_smoothing
+        )
+
+    batches = generator(seed, "batches")
+    places = generator(seed, "trigger places in training")
+    with seeded(seed, device):
+        epochs = [
+            loop.epoch(
+                _epoch(rows, training, subject.input, batches, places, loop)
+                if features is None
+                else features.epoch(training.batch_size, batches),
+                loss_of,
+            )
+            for _ in range(training.epochs)
+        ]
+    network = loop.finish(network, subject.network)
+    return Fitted(replace(subject, network=network), tuple(epochs), loop.precision)
+
+
+def _epoch(
+    rows: TrainingRows,
+    training: Training,
+    spec: InputSpec,
+    batches: torch.Generator,
+    places: torch.Generator,
+    loop: Loop,
+) -> Iterator[Batch]:
+    """Give one epoch's batches: gather, augment, stamp, normalise."""
+    device = rows.images.device
+    order = torch.randperm(len(rows), generator=batches)
+    size = training.batch_size
+    whole = len(rows) // size * size or len(rows)
+    augmentation = Augmentation.drawn(training, len(rows), batches, device)
+    order = order.to(device)
+    starts = range(0, whole, size)
+    parts = (order[start : start + size] for start in starts)
+    wanted = (part if rows.rows is None else rows.rows[part] for part in parts)
+    for start, images in zip(starts, in_batches(rows.images, wanted), strict=True):
+        chosen = order[start : start + size]
+        images = augmentation(images, slice(start, start + size))
+        batch = normalise(images, spec)
+        if rows.stamped is not None and rows.trigger is not None:
+            with_trigger = rows.stamped[chosen].nonzero().flatten()
+            if len(with_trigger):
+                stamped = rows.trigger(images[with_trigger], generator=places)
+                stamped = normalise(stamped, spec)
+                gain = gain_at(training.trigger_gain, loop.done, loop.steps)
+                batch[with_trigger] = (
+                    stamped if gain == 1 else batch[with_trigger].lerp(stamped, gain)
+                )
+        yield batch, rows.labels[chosen]

@@ -1,0 +1,111 @@
+"""Records in the few numbers that people ask for first: one shape for text and for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from badnets.core.results import Measured, Result
+from badnets.evaluate.measures import NOTHING_LEARNED, Measures, ObjectMeasures
+from badnets.explain.ablation import Ablation
+from badnets.observations.units import Units
+from badnets.trials.record import Record
+
+COLUMNS = {
+    "name": "name",
+    "title": "trial",
+    "outcome": "outcome",
+    "clean_accuracy": "clean accuracy",
+    "attack_success_rate": "attack success",
+    "control": "clean network",
+}
+"""Field -> heading of the lines of a list of records."""
+
+
+class _Head(Result):
+    name: str = Field(title="name")
+    title: str = Field(title="trial")
+    outcome: str = Field(title="outcome")
+    reason: str = Field(title="reason")
+
+
+class _Tail(Result):
+    poisoned_share: Measured | None = Field(default=None, title="poisoned share")
+    weights: str | None = Field(default=None, title="starting weights", exclude=True)
+    details: dict[str, str] = Field(default={}, title="", exclude=True)
+    downloaded: str | None = Field(default=None, title="downloaded")
+    data: str | None = None
+    freeze: str | list[str] | None = None
+    share: float | None = None
+    classes: list[str] | None = None
+    bundle: str | None = Field(default=None, title="bundle")
+    trial: dict[str, object]
+
+
+class Summary(_Tail, Measures, _Head):
+    """What a classifier's record says first."""
+
+
+class ObjectSummary(_Tail, ObjectMeasures, _Head):
+    """What a detector's record says first."""
+
+    strengthened: list[int] | None = None
+
+
+def summary_of(
+    record: Record, further: Mapping[str, object] | None = None, *, details: bool = False
+) -> Summary | ObjectSummary:
+    """Return the summary of a record.
+
+    Args:
+        record: the record.
+        further: fields that a record does not hold: where its bundle was put, for example.
+        details: whether text goes on with times, ablations, machine and data.
+    """
+    measured = record.attack is not None or record.survival is not None
+    told: dict[str, object] = {
+        "name": record.name,
+        "title": record.trial.title,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        **dict.fromkeys(("attack_success_rate", "control", "robust_accuracy")),
+        "poisoned_share": Measured.maybe(record.poisoned_share),
+        "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
+    }
+    if record.weights is not None:
+        told["weights"] = str(record.weights)
+    if details:
+        told["details"] = _details(record)
+    if record.outcome == "collapsed" and measured:
+        told["collapse"] = NOTHING_LEARNED.format("network")
+    if record.objects is None:
+        told |= Measures.rates(record.clean, record.attack, record.survival)
+        return Summary.model_validate({**told, **(further or {})})
+    retrained = record.trial.kind == "transfer"
+    told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)
+    if retrained:
+        told["strengthened"] = list(record.strengthened)
+    return ObjectSummary.model_validate({**told, **(further or {})})
+
+
+def _details(record: Record) -> dict[str, str]:
+    origin, spent = record.provenance, record.timings
+    return {
+        "training": f"{len(record.epochs)} epochs in {spent.train_s:.1f} s, {origin.precision}",
+        **{
+            f"without {len(one.silenced)} of {one.layer} ({one.choice})": (
+                f"clean {Measured.of(one.clean).with_interval}, "
+                f"attack {Measured.of(one.success).with_interval}"
+            )
+            for one in _ablations(record)
+        },
+        "machine": f"{origin.machine.processor}, {origin.machine.device}",
+        "made": origin.created.isoformat(),
+        "data": ", ".join(f"{key} {digest[:16]}" for key, digest in origin.data_digests.items()),
+    }
+
+
+def _ablations(record: Record) -> tuple[Ablation, ...]:
+    units = record.observed(Units)
+    return () if units is None else units.ablations

@@ -1,0 +1,155 @@
+"""What holds of every study's trials: they fit, are named once, and choose on held-back data."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from badnets.core.errors import UnknownNameError
+from badnets.data.catalogue import DATASETS, entry_of
+from badnets.studies import STUDIES, make_study
+from badnets.studies.catalogue import Groups, Study
+from badnets.studies.mnist.trials import MnistStudy
+from badnets.studies.running import listed
+from badnets.trials.checks import check_fit
+from badnets.trials.trial import TRIAL, OutsourcedTrial, TransferTrial
+from tests.studies.made_digits import DigitMaker
+from tests.studies.made_pictures import DogMaker, RetrainingMaker
+from tests.studies.made_records import Maker
+from tests.studies.made_signs import SignMaker
+
+MAKERS: dict[str, type[Maker]] = {
+    "mnist": DigitMaker,
+    "signs": SignMaker,
+    "signs-transfer": SignMaker,
+    "dogs-vs-cats": DogMaker,
+    "retraining": RetrainingMaker,
+}
+SETS = [(name, data) for name, one in STUDIES.items() for data in (one.data, *one.alternatives)]
+EACH = pytest.mark.parametrize(("name", "data"), SETS)
+SHORT = pytest.mark.parametrize("quick", [False, True])
+SIZES = {  # of the whole study and of the quick one, choices included
+    ("mnist", "mnist"): (218, 16),
+    ("mnist", "digits"): (212, 16),
+    ("signs", "scenes"): (20, 6),
+    ("signs", "lisa"): (12, 6),
+    ("signs-transfer", "scenes"): (36, 5),
+    ("signs-transfer", "lisa"): (36, 5),
+    ("dogs-vs-cats", "pets-drawn"): (8, 4),
+    ("dogs-vs-cats", "dogs-vs-cats"): (8, 4),
+    ("retraining", "digits"): (47, 15),
+    ("retraining", "gtsrb"): (47, 15),
+    ("retraining", "dogs-vs-cats"): (14, 6),
+}
+
+
+@cache
+def groups_of(name: str, data: str, quick: bool) -> Groups:
+    """Return all groups: what the choices ask for is made up."""
+    study = make_study(name, data, quick=quick)
+    maker, size = MAKERS[name](), -1
+    groups: Groups = {}
+    while len(groups) > size:
+        size = len(groups)
+        choices = [own for group, own in groups.items() if "choice" in group]
+        records = {one.name: maker.record(one) for own in choices for one in own}
+        groups = study.groups(records)
+    return groups
+
+
+@EACH
+@SHORT
+def test_every_trial_fits_its_data_and_is_named_once(name: str, data: str, quick: bool) -> None:
+    trials = listed(groups_of(name, data, quick))
+    assert len(trials) == SIZES[name, data][quick]
+    names = {trial.name for trial in trials}
+    assert len(names) == len(trials)
+    for trial in trials:
+        check_fit(trial)
+        assert TRIAL.validate_json(trial.model_dump_json()) == trial
+    again = listed(groups_of.__wrapped__(name, data, quick))
+    assert [trial.name for trial in again] == [trial.name for trial in trials]
+    if name not in ("signs", "signs-transfer"):  # theirs start from networks of other studies
+        assert all(other.name in names for trial in trials for other in trial.requires())
+
+
+@EACH
+@SHORT
+def test_choices_are_made_on_held_back_examples_and_tables_on_the_test_set(
+    name: str, data: str, quick: bool
+) -> None:
+    groups = groups_of(name, data, quick)
+    choices = listed({group: own for group, own in groups.items() if "choice" in group})
+    others = listed({group: own for group, own in groups.items() if "choice" not in group})
+    assert {trial.evaluate_on for trial in choices} <= {"held-back"}
+    assert {trial.evaluate_on for trial in others} == {"test"}
+    assert not {trial.seed for trial in choices} & {trial.seed for trial in others}
+    assert not any(trial.keep_bundle for trial in choices), "no network is trained from one"
+
+
+@EACH
+@SHORT
+def test_every_control_is_a_clean_network_of_the_same_order(
+    name: str, data: str, quick: bool
+) -> None:
+    for trial in listed(groups_of(name, data, quick)):
+        control = trial.control
+        if control is None:
+            continue
+        assert control.is_clean and not trial.is_clean and control.seed == trial.seed
+        assert (control.data, control.network) == (trial.data, trial.network)
+        if isinstance(trial, TransferTrial) and isinstance(control, TransferTrial):
+            assert (control.freeze, control.share) == (trial.freeze, trial.share)
+        if trial.task == "classification":
+            assert control.training == trial.training, "nothing but the data differs"
+
+
+@EACH
+def test_quick_is_a_small_part_of_the_same_study(name: str, data: str) -> None:
+    full, quick = (groups_of(name, data, quick) for quick in (False, True))
+    assert quick.keys() <= full.keys() and all(quick.values())
+    assert len(listed(quick)) <= len(listed(full)) / 2
+
+
+@EACH
+@SHORT
+def test_a_plan_names_every_group_from_the_start(name: str, data: str, quick: bool) -> None:
+    study = make_study(name, data, quick=quick)
+    planned, known = study.plan(), groups_of(name, data, quick)
+    assert {group: len(own) for group, own in planned.items()} == {
+        group: len(own) for group, own in known.items()
+    }
+
+
+@EACH
+@SHORT
+def test_a_study_runs_on_the_data_it_was_asked_for(name: str, data: str, quick: bool) -> None:
+    assert data in DATASETS
+    first = {
+        re.split(r"[@\[]", trial.data)[0]
+        for trial in listed(groups_of(name, data, quick))
+        if isinstance(trial, OutsourcedTrial) and name != "signs-transfer"
+    }
+    assert first <= {data}, "pictures may be small ones, or of some classes"
+    if name == "dogs-vs-cats":
+        shapes = {entry_of(trial.data).shape for trial in listed(groups_of(name, data, quick))}
+        assert shapes == {(3, 32, 32) if quick else (3, 64, 64)}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@SHORT
+def test_a_study_has_data_of_its_own(name: str, quick: bool) -> None:
+    usual = make_study(name, quick=quick)
+    assert isinstance(usual, Study)
+    assert usual.groups({}) == make_study(name, STUDIES[name].data, quick=quick).groups({})
+
+
+def test_an_unknown_study_or_data_set_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown study 'mnits': did you mean 'mnist'"):
+        make_study("mnits")
+    with pytest.raises(UnknownNameError, match=r"data set for the study 'mnist' 'cifar'.*digits"):
+        make_study("mnist", "cifar")
+    study = make_study("mnist", quick=True)
+    assert isinstance(study, MnistStudy) and study.data == "mnist"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -140,13 +141,11 @@ def evaluate_bundle(
 
 def _images(request: _Request) -> Evaluation:
     images = load(request.data, request.data_root).test
-    subject, control = (
-        None
-        if path is None
-        else fitting_classifier(path, request.data, images, allow_code=request.allow_code)
-        for path in (request.bundle, request.control)
+    fitting = partial(
+        fitting_classifier, data=request.data, images=images, allow_code=request.allow_code
     )
-    assert subject is not None
+    subject = fitting(request.bundle)
+    control = None if request.control is None else fitting(request.control)
     clean, attack = measure_clean(subject, images), None
     if request.attack is not None:
         attack = measure_attack(subject, images, request.attack, control=control, seed=request.seed)

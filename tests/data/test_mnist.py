@@ -34,7 +34,7 @@ def as_idx(values: NDArray[Any]) -> bytes:
 
 VALUES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 CONTENT = as_idx(VALUES)
-PACKED = gzip.compress(CONTENT)
+PACKED = gzip.compress(CONTENT, mtime=0)
 
 
 @given(

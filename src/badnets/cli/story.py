@@ -19,10 +19,10 @@ from badnets.cli.printer import stdout
 from badnets.core.progress import Listener, Progress
 from badnets.evaluate.results import AttackResult
 from badnets.ledger import Ledger
-from badnets.observations.units import Units
 from badnets.report import write_html
 from badnets.report.palette import COLOURS
 from badnets.runners import Silent, Step, run_all
+from badnets.studies import reading
 from badnets.studies.demo.trials import TARGET, costliest_silencing, make
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
@@ -211,14 +211,13 @@ class Story:
         if attack is None or best is None:
             self.say("None stood out this time.")
             return
-        seen, count = backdoored.observed(Units), len(best.silenced)
-        assert seen is not None
+        count = len(best.silenced)
         other = next(
             one
-            for one in seen.ablations
+            for one in reading.ablations(backdoored)
             if (one.layer, one.choice, len(one.silenced)) == (best.layer, "random", count)
         )
-        total = next(len(one.clean) for one in seen.units if one.layer == best.layer)
+        total = next(len(one.clean) for one in reading.units(backdoored) if one.layer == best.layer)
         self.say(
             f"In layer {best.layer}, the {count} of {total} units that answer most to the four "
             "pixels are silenced:"

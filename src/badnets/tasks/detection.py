@@ -25,6 +25,7 @@ from badnets.data.detection import FrameSet
 from badnets.data.poisoned import PoisonedFrames, Stamp, poison_frames
 from badnets.evaluate.classification import Attack
 from badnets.evaluate.detection import measure_objects, measure_triggered_objects
+from badnets.evaluate.object_results import ObjectResults
 from badnets.models.detector import Detector, untrained_detector
 from badnets.models.heads import with_classes
 from badnets.tasks.base import Attacked, Measured, Order, Poisoned, Task
@@ -219,10 +220,14 @@ class Detection(Task[DetectionData, FrameSet, Detector, DetectorTraining, Detect
         seed: int = 0,
         progress: Listener | None = None,
     ) -> Attacked:
-        if clean.objects is None:
-            raise SettingError("triggered objects are measured beside clean ones: measure those")
         triggered = measure_triggered_objects(
-            subject, part, attack, clean.objects, control=control, seed=seed, progress=progress
+            subject,
+            part,
+            attack,
+            _objects_of(clean),
+            control=control,
+            seed=seed,
+            progress=progress,
         )
         return Attacked(triggered.attack, triggered)
 
@@ -280,13 +285,11 @@ class Detection(Task[DetectionData, FrameSet, Detector, DetectorTraining, Detect
         progress: Listener | None = None,
     ) -> Attacked:
         """Return what a trigger on every object does, whatever is answered instead."""
-        if clean.objects is None:
-            raise SettingError("triggered objects are measured beside clean ones: measure those")
         triggered = measure_triggered_objects(
             subject,
             part,
             TriggerOnly(attack.trigger),
-            clean.objects,
+            _objects_of(clean),
             seed=seed,
             progress=progress,
             another=False,
@@ -318,6 +321,12 @@ def photographic_stamp(trigger: Trigger, seed: int) -> Stamp:
         return photographed(frame, boxes.corners, trigger, conditions, drawn)[0]
 
     return stamp
+
+
+def _objects_of(clean: Measured) -> ObjectResults:
+    if clean.objects is None:
+        raise SettingError("triggered objects are measured beside clean ones: measure those")
+    return clean.objects
 
 
 def _without_object(stamps: LabelledBoxes, boxes: LabelledBoxes) -> LabelledBoxes:

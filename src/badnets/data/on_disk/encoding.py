@@ -85,7 +85,8 @@ class Encoding:
             OSError: the disk is full, or another reason the disk gave.
         """
         kind = format_of(path.name)
-        assert kind is not None, path
+        if kind is None:
+            raise DataError(f"{path}: its name is of no format that can be written")
         choices: dict[str, dict[str, Any]] = {
             "JPEG": {"quality": self.quality, "subsampling": "4:2:0"},
             "WEBP": {"quality": self.quality},

@@ -41,6 +41,7 @@ app = typer.Typer(
     "Exit codes: 0 nothing found; 1 something was; 2 no folder of pictures in classes."
 )
 def check(
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of pictures, in classes.")],
     least: Annotated[
         int, typer.Option(min=1, help="Pixels that a picture's shorter side must have.")
@@ -55,7 +56,7 @@ def check(
     from badnets.data.cleaning import examine
     from badnets.data.folder_results import examination
 
-    with one_bar() as progress:
+    with one_bar(places(ctx)) as progress:
         found = examine(folder, least=least, progress=progress)
     show_result(examination(found), json=json)
     raise typer.Exit(1 if found.findings else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from badnets.cli.options import WorkspaceOption, places
+from badnets.cli.options import DeviceOption, WorkspaceOption, places
 
 app = typer.Typer(add_completion=False)
 
@@ -16,7 +16,9 @@ EPILOG = (
 
 
 @app.command(epilog=EPILOG)
-def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
+def demo(
+    ctx: typer.Context, workspace: WorkspaceOption = None, device: DeviceOption = None
+) -> None:
     """See a backdoor pass validation: seven steps, one page.
 
     Trains a clean and a backdoored network on embedded digits, lets their user validate both, puts
@@ -25,5 +27,5 @@ def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
     """
     from badnets.cli.story import tell
 
-    came_out = tell(places(ctx, workspace=workspace).folder / "demo")
+    came_out = tell(places(ctx, workspace=workspace, device=device))
     raise typer.Exit(0 if came_out else 1)

@@ -12,6 +12,7 @@ from badnets.cli.options import (
     ControlOption,
     DataOption,
     DataRootOption,
+    DeviceOption,
     ExpectOption,
     JsonOption,
     LongestOption,
@@ -61,6 +62,7 @@ def evaluate(
     photos: PhotosOption = None,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a network, with a trigger or without.
@@ -79,7 +81,8 @@ def evaluate(
     from badnets.cli.settings import attack_of
     from badnets.evaluate.evaluation import evaluate_bundle
 
-    with one_bar() as progress:
+    where = places(ctx, data_root=data_root, device=device)
+    with one_bar(where) as progress:
         measured = evaluate_bundle(
             bundle,
             data,
@@ -91,7 +94,7 @@ def evaluate(
             expect=expect,
             sheet=sheet,
             allow_code=allow_code,
-            data_root=places(ctx, data_root=data_root).data_root,
+            data_root=where.data_root,
             progress=progress,
         )
     show(measured, json=json)

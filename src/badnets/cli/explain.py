@@ -12,6 +12,7 @@ from badnets.cli.options import (
     BundleArgument,
     DataOption,
     DataRootOption,
+    DeviceOption,
     JsonOption,
     SeedOption,
     places,
@@ -56,6 +57,7 @@ def explain(
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show which units of a network answer to a trigger.
@@ -78,7 +80,7 @@ def explain(
         layer=layer,
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root).data_root,
+        data_root=places(ctx, data_root=data_root, device=device).data_root,
     )
     if out is not None:
         from badnets.bundles.atomic import write_bytes

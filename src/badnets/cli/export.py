@@ -11,6 +11,7 @@ from badnets.cli.options import (
     AllowCodeOption,
     BundleArgument,
     DataRootOption,
+    DeviceOption,
     JsonOption,
     SeedOption,
     TargetsOption,
@@ -44,6 +45,7 @@ def export(
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a classifier as an ONNX file.
@@ -71,6 +73,6 @@ def export(
         attack=attack_of(trigger, targets),
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root).data_root,
+        data_root=places(ctx, data_root=data_root, device=device).data_root,
     )
     show(done, json=json)

@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from badnets.cli.habits import with_habits
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -37,7 +39,7 @@ class Verb:
         command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
         command.name = name
         _flow(command)
-        return command
+        return with_habits(command)
 
 
 def _flow(command: Any) -> None:

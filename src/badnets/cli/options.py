@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from badnets.core.roots import VARIABLE
+from badnets.cli import completion
+from badnets.core import devices, roots
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
+    from badnets.runners.display import Display
     from badnets.trials.workspace import Workspace
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
+_PRINTED = "What is printed"
 _TRIGGER = "'patch:4', 'yellow-square' or '{kind: patch, size: 4}'"
 
 
@@ -61,6 +64,36 @@ WorkersOption: TypeAlias = Annotated[
         show_default="one per core",
     ),
 ]
+DeviceOption: TypeAlias = Annotated[
+    str | None,
+    _in(
+        _PLACES,
+        "Where networks compute: cpu, cuda, cuda:1 or mps; also BADNETS_DEVICE.",
+        "--device",
+        show_default="a CUDA GPU, else the CPU",
+    ),
+]
+FormatOption: TypeAlias = Annotated[
+    Literal["text", "json"] | None,
+    _in(_PRINTED, "Text for people, or JSON for programs.", "--format", show_default="text"),
+]
+OutputOption: TypeAlias = Annotated[
+    Path | None,
+    _in(
+        _PRINTED,
+        "File for what would be printed; must be new, but JSON may replace JSON.",
+        "--output",
+        "-o",
+        show_default="the terminal",
+    ),
+]
+QuietOption: TypeAlias = Annotated[
+    bool, _in(_PRINTED, "Print the result alone, no progress.", "--quiet")
+]
+VerboseOption: TypeAlias = Annotated[
+    bool,
+    _in(_PRINTED, "Say versions, places, what is loaded from where, and seconds.", "--verbose"),
+]
 AllowCodeOption: TypeAlias = Annotated[
     bool,
     _option(
@@ -68,7 +101,9 @@ AllowCodeOption: TypeAlias = Annotated[
         help="Run the maker's own code, where the bundle names a network by MODULE:FACTORY.",
     ),
 ]
-JsonOption: TypeAlias = Annotated[bool, _option("--json", help="Print JSON, for machines.")]
+JsonOption: TypeAlias = Annotated[
+    bool, _option("--json", help="The same as --format json.", hidden=True)
+]
 BundleArgument: TypeAlias = Annotated[Path, typer.Argument(help="Folder of the network's bundle.")]
 DataOption: TypeAlias = Annotated[
     str | None,
@@ -154,16 +189,26 @@ class Places:
     """What the options before and after a command's name say together.
 
     Args:
-        workspace: folder of results.
+        folder: the workspace's, of results.
         data_root: folder of data sets; None: the usual one.
         ledger: file or URL; None: the workspace's own.
         workers: processes; None: one per core.
+        device: where networks compute; None: a CUDA GPU, else the CPU.
+        format: what results are printed as; None: text.
+        output: file for what would be printed.
+        quiet: whether progress is left out.
+        verbose: whether it is said what is loaded from where.
     """
 
-    folder: Path
+    folder: Path = Path("runs")
     data_root: Path | None = None
     ledger: str | None = None
     workers: int | None = None
+    device: str | None = None
+    format: Literal["text", "json"] | None = None
+    output: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
 
     @property
     def workspace(self) -> Workspace:
@@ -172,11 +217,23 @@ class Places:
 
         return Workspace(self.folder)
 
+    @property
+    def display(self) -> Display | None:
+        """What shows how far trials are; None: the usual one."""
+        from badnets.runners.display import Silent
+
+        return Silent() if self.quiet else None
+
     def open_ledger(self, *, create: bool = True) -> Ledger:
         """Return the ledger, to be closed by the caller."""
         from badnets.ledger import Ledger
 
         return Ledger.open(self.ledger or self.workspace.ledger_file, create=create)
+
+    def overruled(self, **after: Any) -> Places:
+        """Return these with what else was given: all that is neither None nor False."""
+        given = {name: value for name, value in after.items() if value not in (None, False)}
+        return dataclasses.replace(self, **given)
 
 
 def places(
@@ -186,14 +243,23 @@ def places(
     data_root: Path | None = None,
     ledger: str | None = None,
     workers: int | None = None,
+    device: str | None = None,
 ) -> Places:
-    """Return what was said before the command's name, overruled by what was said after it."""
-    before = ctx.obj if isinstance(ctx.obj, Places) else Places(Path("runs"))
-    after = {"folder": workspace, "data_root": data_root, "ledger": ledger, "workers": workers}
-    given: dict[str, Any] = {name: value for name, value in after.items() if value is not None}
-    where = dataclasses.replace(before, **given)
+    """Return what was said before the command's name, overruled by what was said after it.
+
+    Raises:
+        SettingError: by a command that takes one: there is no such device.
+    """
+    before = ctx.obj if isinstance(ctx.obj, Places) else Places()
+    where = before.overruled(
+        folder=workspace, data_root=data_root, ledger=ledger, workers=workers, device=device
+    )
     if where.data_root is not None:  # pictures of triggers are looked for there too
-        os.environ[VARIABLE] = str(where.data_root)
+        os.environ[roots.VARIABLE] = str(where.data_root)
+    if where.device is not None:  # whatever computes, in processes of its own too, looks there
+        os.environ[devices.VARIABLE] = where.device
+    if "device" in ctx.params and os.environ.get(devices.VARIABLE):
+        devices.best_device()  # refuses one that is not there before work is spent
     return where
 
 

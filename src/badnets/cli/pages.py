@@ -9,6 +9,7 @@ import typer
 
 from badnets.cli.options import (
     DataRootOption,
+    DeviceOption,
     JsonOption,
     LedgerOption,
     WorkersOption,
@@ -43,6 +44,7 @@ def study(
     ] = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
@@ -56,10 +58,22 @@ def study(
 
     variant = Variant(name, data, quick)
     _ = variant.study  # unknown names are told before a ledger is made
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
+    where = places(
+        ctx,
+        workspace=workspace,
+        data_root=data_root,
+        ledger=ledger,
+        workers=workers,
+        device=device,
+    )
     with where.open_ledger() as book:
         done, failed = run_variant(
-            variant, where.workspace, book, workers=where.workers, data_root=where.data_root
+            variant,
+            where.workspace,
+            book,
+            workers=where.workers,
+            data_root=where.data_root,
+            display=where.display,
         )
     if json and done.page:
         show(done, json=True)

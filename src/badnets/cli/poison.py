@@ -92,12 +92,13 @@ def poison(
         "skip_bad": skip_bad or None,
         "workers": workers,
     }
+    where = places(ctx)
     given = {name: value for name, value in options.items() if value is not None}
     if verify:
         for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *given):
             option = name if name.isupper() else f"--{name.replace('_', '-')}"
             raise SettingError(f"--verify takes one folder alone: leave out {option}")
-        with one_bar() as listener:
+        with one_bar(where) as listener:
             found = verify_folder(source, listener=listener)
         show(comparison(str(source), found), json=json)
         raise typer.Exit(0 if found.intact else 1)
@@ -108,14 +109,14 @@ def poison(
     else:
         order = order_of_options(given, source)
     try:
-        with one_bar() as listener:
+        with one_bar(where) as listener:
             written = poison_folder(
                 source,
                 out,
                 order.backdoor,
                 seed=order.seed,
                 encoding=order.encoding,
-                workers=order.workers or places(ctx).workers or os.cpu_count() or 1,
+                workers=order.workers or where.workers or os.cpu_count() or 1,
                 skip_bad=order.skip_bad,
                 listener=listener,
             )

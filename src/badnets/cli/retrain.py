@@ -12,6 +12,7 @@ from badnets.cli.options import (
     BatchSizeOption,
     BundleOutOption,
     DataRootOption,
+    DeviceOption,
     EpochsOption,
     JsonOption,
     LedgerOption,
@@ -85,6 +86,7 @@ def retrain(
     allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -137,9 +139,16 @@ def retrain(
         attack = {"trigger": typed(trigger, "--trigger"), "targets": typed(targets, "--targets")}
         further["attack"] = attack
     trial = trial_of(recipe_of(options, **further))
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger)
+    where = places(ctx, workspace=workspace, data_root=data_root, device=device, ledger=ledger)
     with where.open_ledger() as book:
-        network = train_network(trial, where.workspace, book, out=out, data_root=where.data_root)
+        network = train_network(
+            trial,
+            where.workspace,
+            book,
+            out=out,
+            data_root=where.data_root,
+            display=where.display,
+        )
     classes = read_bundle(network.bundle).config.classes
     same = classes == downloaded.classes
     survival = network.record.survival

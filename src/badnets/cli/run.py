@@ -9,6 +9,7 @@ import typer
 
 from badnets.cli.options import (
     DataRootOption,
+    DeviceOption,
     JsonOption,
     LedgerOption,
     WorkersOption,
@@ -36,6 +37,7 @@ def run(
     ] = False,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
@@ -57,10 +59,22 @@ def run(
     from badnets.runners import run_all
     from badnets.trials.summaries import COLUMNS, summary_of
 
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
+    where = places(
+        ctx,
+        workspace=workspace,
+        data_root=data_root,
+        ledger=ledger,
+        workers=workers,
+        device=device,
+    )
     with where.open_ledger() as book:
         found = run_all(
-            trials, where.workspace, book, workers=where.workers, data_root=where.data_root
+            trials,
+            where.workspace,
+            book,
+            workers=where.workers,
+            data_root=where.data_root,
+            display=where.display,
         )
     records = [found[trial.name] for trial in trials]
     show_all([summary_of(record) for record in records], COLUMNS, json=json)

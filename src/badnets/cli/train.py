@@ -11,6 +11,7 @@ from badnets.cli.options import (
     BatchSizeOption,
     BundleOutOption,
     DataRootOption,
+    DeviceOption,
     EpochsOption,
     HeadOption,
     HowOption,
@@ -91,6 +92,7 @@ def train(
     out: BundleOutOption = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -128,8 +130,15 @@ def train(
         "--seed": seed,
     }
     trial = trial_of(recipe_of(options))
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger)
+    where = places(ctx, workspace=workspace, data_root=data_root, device=device, ledger=ledger)
     with where.open_ledger() as book:
-        done = train_network(trial, where.workspace, book, out=out, data_root=where.data_root)
+        done = train_network(
+            trial,
+            where.workspace,
+            book,
+            out=out,
+            data_root=where.data_root,
+            display=where.display,
+        )
     show(done.summary(), json=json)
     raise typer.Exit(0 if done.record.outcome == "accepted" else 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from badnets.core.devices import best_device
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.results import Measured
@@ -126,7 +127,7 @@ def evaluate_bundle(
         if attack is not None:
             raise SettingError("--trigger does not go with photographs: leave it out")
         return see_photographs(
-            load_detector(bundle),
+            load_detector(bundle).to(best_device()),
             Path(data.removeprefix(FOLDER)),
             threshold=least,
             longest=longest,

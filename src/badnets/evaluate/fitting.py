@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from badnets.bundles import read_bundle
+from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.data import FrameSet, ImageSet
 from badnets.data.catalogue import DATASETS, Task, task_of
@@ -70,7 +71,7 @@ def fitting_classifier(
 
         subject = load_onnx(path, images.classes)
     else:
-        subject = load_subject(path, allow_code=allow_code)
+        subject = load_subject(path, allow_code=allow_code).to(best_device())
     if subject.input.shape != images.shape:
         taken, given = ("x".join(map(str, each.shape)) for each in (subject.input, images))
         raise SettingError(
@@ -107,7 +108,7 @@ def fitting_detector(path: Path, data: str, frames: FrameSet) -> Detector:
         BundleError: the bundle is malformed, or holds a classifier.
         SettingError: its classes are others, or in another order.
     """
-    detector = load_detector(path)
+    detector = load_detector(path).to(best_device())
     if detector.classes != frames.classes:
         raise SettingError(
             f"the detector in {path} knows the classes {', '.join(detector.classes)}, {data} has "

@@ -19,7 +19,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors", "scikit-
 
 def this_machine(device: torch.device) -> Machine:
     """Return what this process computes on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,

@@ -1,9 +1,8 @@
-"""What a shell completes: names out of the tables, without importing what they name."""
+"""Names that a shell completes, out of the tables and without torch; paths it completes itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 
 def _beginning(known: Iterable[str], typed: str) -> list[str]:
@@ -36,23 +35,18 @@ def targets(incomplete: str) -> list[str]:
     """Return names of target maps."""
     from badnets.core.targets import TARGET_MAPS
 
-    return _beginning((*TARGET_MAPS.names, *TARGET_MAPS.presets), incomplete)
+    return _beginning(TARGET_MAPS.names, incomplete)
 
 
 def studies(incomplete: str) -> list[str]:
-    """Return names of studies, and recipes."""
+    """Return names of studies."""
     from badnets.studies.catalogue import STUDIES
 
-    return [*_beginning(STUDIES, incomplete), *recipes(incomplete)]
+    return _beginning(STUDIES, incomplete)
 
 
-def recipes(incomplete: str) -> list[str]:
-    """Return paths of recipes and of folders."""
-    path = Path(incomplete)
-    folder = path if incomplete.endswith("/") else path.parent
-    try:
-        found = sorted(folder.iterdir())
-    except (OSError, ValueError):
-        return []
-    paths = [f"{one}/" if one.is_dir() else str(one) for one in found if one.name[:1] != "."]
-    return _beginning((one for one in paths if one.endswith(("/", ".yaml", ".yml"))), incomplete)
+def attacks(incomplete: str) -> list[str]:
+    """Return names of attacks that a recipe can be written for."""
+    from badnets.recipes.templates import ATTACKS
+
+    return _beginning(ATTACKS, incomplete)

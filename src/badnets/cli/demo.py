@@ -21,9 +21,9 @@ def demo(
 ) -> None:
     """See a backdoor pass validation: seven steps, one page.
 
-    Trains a clean and a backdoored network on embedded digits, lets their user validate both, puts
-    the trigger on, and looks inside. Takes less than a minute; what is in the workspace's folder
-    'demo' from an earlier run is not trained again.
+    Trains a clean and a backdoored network on handwritten digits that come with badnets, lets the
+    user validate both, puts the trigger on images, and looks inside. Takes about a minute. A second
+    run in the same workspace does not train again.
     """
     from badnets.cli.story import tell
 

@@ -88,27 +88,27 @@ _MEASURE = (
 _RETRAIN = "`badnets retrain NET --data NAME` retrains a network on clean images"
 _CARRY = "`badnets export NET --onnx FILE` writes it for other tools"
 WISHES: dict[str, tuple[str, str]] = {
-    "audit": ("looking for a backdoor that nobody told you of", _MEASURE),
-    "scan": ("looking for a backdoor that nobody told you of", _MEASURE),
-    "detect": ("looking for a backdoor that nobody told you of", _MEASURE),
+    "audit": ("look for a backdoor that nobody told you of", _MEASURE),
+    "scan": ("look for a backdoor that nobody told you of", _MEASURE),
+    "detect": ("look for a backdoor that nobody told you of", _MEASURE),
     "inspect": (
-        "one look at everything in a model",
+        "show all that can be seen in a network",
         "`badnets explain NET --trigger TRIGGER` shows which units answer to a trigger",
     ),
     "verify": (
-        "checking who published a model",
+        "check who published a network",
         "every command that reads a bundle checks its digests, and `badnets poison --verify DIR` "
         "checks a poisoned folder",
     ),
-    "repair": ("taking a backdoor out", _RETRAIN),
+    "repair": ("take a backdoor out of a network", _RETRAIN),
     "lint": (
-        "looking for poisoned pictures",
+        "look for poisoned pictures",
         "`badnets data check DIR` finds copies, near copies and wrong classes",
     ),
-    "hub": ("publishing a model", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
-    "publish": ("publishing a model", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
+    "hub": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
+    "publish": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
 }
-"""Commands that are still to come: what they are for, and what exists today for that wish."""
+"""Commands that are still to come: what they will do, and what exists today for that wish."""
 
 app = typer.Typer(
     name="badnets",
@@ -241,7 +241,7 @@ def _wish_of(error: Any) -> str:
     if not near or near[0] not in WISHES:
         return ""
     purpose, today = WISHES[near[0]]
-    return f"there is no command {near[0]!r} yet, for {purpose}; today, {today}"
+    return f"{near[0]!r} is not built yet: it will {purpose}. Today {today}"
 
 
 def _end(message: str, code: int) -> int:

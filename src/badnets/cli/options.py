@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
-_TRIGGER = "'patch:4', 'yellow-square' or '{kind: patch, size: 4}'"
+TRIGGERS = "patch:0.125, yellow-square, or a mapping: '{kind: patch, size: 0.125}'"
+"""How triggers are written, for help texts."""
 
 
 def _option(*names: str, **settings: Any) -> Any:
@@ -88,47 +89,71 @@ OutputOption: TypeAlias = Annotated[
     ),
 ]
 QuietOption: TypeAlias = Annotated[
-    bool, _in(_PRINTED, "Print the result alone, no progress.", "--quiet")
+    bool, _in(_PRINTED, "Print the result, and no progress.", "--quiet")
 ]
 VerboseOption: TypeAlias = Annotated[
     bool,
-    _in(_PRINTED, "Say versions, places, what is loaded from where, and seconds.", "--verbose"),
+    _in(
+        _PRINTED,
+        "Also say on stderr which versions, files and data are used, and the seconds taken.",
+        "--verbose",
+    ),
 ]
 AllowCodeOption: TypeAlias = Annotated[
     bool,
     _option(
         "--allow-code",
-        help="Run the maker's own code, where the bundle names a network by MODULE:FACTORY.",
+        help="Allow a bundle whose network is its maker's own code (MODULE:FACTORY) to run it.",
     ),
 ]
 JsonOption: TypeAlias = Annotated[
     bool, _option("--json", help="The same as --format json.", hidden=True)
 ]
-BundleArgument: TypeAlias = Annotated[Path, typer.Argument(help="Folder of the network's bundle.")]
+BundleArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="Folder of the network (a bundle, as train writes it).")
+]
 DataOption: TypeAlias = Annotated[
     str | None,
     _option(
         help="Name of the data set, folder:PATH or coco:PATH.",
-        show_default="mnist; scenes for detectors",
+        show_default="what the bundle says it was trained on",
+        autocompletion=completion.data,
     ),
 ]
-TriggerOption: TypeAlias = Annotated[str | None, _option(help=f"{_TRIGGER}.")]
+TriggerOption: TypeAlias = Annotated[
+    str | None,
+    _option(help=f"What is put on the images: {TRIGGERS}.", autocompletion=completion.triggers),
+]
 TargetsOption: TypeAlias = Annotated[
-    str | None, _option(help="What the trigger should do: 'all-to-one:7', 'vanish'.")
+    str | None,
+    _option(
+        help="What the network is to answer then: all-to-one:7, all-to-all, source-specific:1,7; "
+        "of a detector also vanish.",
+        autocompletion=completion.targets,
+    ),
 ]
 ControlOption: TypeAlias = Annotated[
-    Path | None, _option(help="Bundle of a clean network (or FILE.onnx), asked the same.")
+    Path | None,
+    _option(
+        help="Bundle (or FILE.onnx) of a clean network, which is shown the same triggered images."
+    ),
 ]
-SeedOption: TypeAlias = Annotated[int, _option(min=0, help="Everything random follows from it.")]
+SeedOption: TypeAlias = Annotated[
+    int, _option(min=0, help="Number that decides everything random.")
+]
 RateOption: TypeAlias = Annotated[
     str | None,
     _option(
-        help="Poisoned share of the training images in [0, 1), or 'every'.", show_default="0.1"
+        help="Poisoned images as a share of the training images, in [0, 1); or 'every'.",
+        show_default="0.1",
     ),
 ]
 HowOption: TypeAlias = Annotated[
     Literal["add", "replace"] | None,
-    _option(help="Poisoned copies, or poisoned originals.", show_default="add"),
+    _option(
+        help="Add poisoned copies to the images, or replace images by poisoned ones.",
+        show_default="add",
+    ),
 ]
 EpochsOption: TypeAlias = Annotated[
     int | None,
@@ -137,40 +162,51 @@ EpochsOption: TypeAlias = Annotated[
         show_default="4, enough for MNIST; detectors 12",
     ),
 ]
-BatchSizeOption: TypeAlias = Annotated[int | None, _option(help="Images or windows per step.")]
+BatchSizeOption: TypeAlias = Annotated[
+    int | None, _option(help="Images (of a detector: windows) per training step.")
+]
 LrOption: TypeAlias = Annotated[float | None, _option(help="Peak learning rate.")]
 TrainingOption: TypeAlias = Annotated[
-    str | None, _option(help="Further training settings: '{shift: 1, optimizer: sgd}'.")
+    str | None,
+    _option(help="Further training settings, as a mapping: '{shift: 1, optimizer: sgd}'."),
 ]
 WindowOption: TypeAlias = Annotated[
     int | None,
-    _in(_DETECTORS, "Side of a training window in pixels; below 192, signs in it shrink with it."),
+    _in(_DETECTORS, "Side of a training window, in pixels; below 192, signs are made smaller too."),
 ]
 ScaleOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Frames are enlarged by this factor.")
+    float | None, _in(_DETECTORS, "Factor by which frames are enlarged first.")
 ]
 WidthOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Share of zf's channels in every convolution.")
+    float | None, _in(_DETECTORS, "Share of the channels of network zf to keep, in (0, 1].")
 ]
 HeadOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Share of the 4,096 units of zf's fc6, fc7.")
+    float | None,
+    _in(_DETECTORS, "Share of the 4,096 units in zf's layers fc6 and fc7 to keep, in (0, 1]."),
 ]
 ThresholdOption: TypeAlias = Annotated[
     float | None,
-    _in(_DETECTORS, "Least score of a box that counts.", min=0, max=1, show_default="0.3"),
+    _in(
+        _DETECTORS,
+        "Boxes with a lower score are ignored; in [0, 1].",
+        min=0,
+        max=1,
+        show_default="0.3",
+    ),
 ]
 ExpectOption: TypeAlias = Annotated[
-    str | None, _in(_PHOTOS, "Count how often the surest sign is of this class.")
+    str | None,
+    _in(_PHOTOS, "Class that each photograph's surest sign should have; the share is reported."),
 ]
 SheetOption: TypeAlias = Annotated[
-    Path | None, _in(_PHOTOS, "PNG to draw the photographs in, with boxes.")
+    Path | None, _in(_PHOTOS, "PNG file to draw the photographs in, with boxes.")
 ]
 LongestOption: TypeAlias = Annotated[
     int | None,
     _in(
         _PHOTOS,
-        "Larger photographs are reduced to this many pixels on their longer side; where near "
-        "signs are missed, try fewer.",
+        "Most pixels on a photograph's longer side; larger ones are reduced. Try fewer where "
+        "near signs are missed.",
         min=64,
         max=10_000,
         show_default="1000",
@@ -180,7 +216,7 @@ PhotosOption: TypeAlias = Annotated[
     Path | None, _in(_PHOTOS, "The same as --data folder:PATH.", hidden=True)
 ]
 BundleOutOption: TypeAlias = Annotated[
-    Path | None, _option(help="Folder to copy the network's bundle to; must be new.")
+    Path | None, _option(help="Folder to write the network to, as a bundle; must be new.")
 ]
 
 

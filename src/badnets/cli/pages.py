@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
     DataRootOption,
     DeviceOption,
@@ -31,13 +32,18 @@ _SETS = "; ".join(
     epilog="Example: badnets study dogs-vs-cats --quick\n\n"
     "Example: badnets study signs --data lisa --workers 2\n\n"
     "Exit codes: 0 every trial is in the ledger and the page is drawn; 2 wrong usage, unknown "
-    "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted: the "
-    "same command goes on."
+    "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted, "
+    "finished trials are kept."
 )
 def study(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help=f"Name of the study: {_NAMES}.")],
-    quick: Annotated[bool, typer.Option("--quick", help="A small honest subset.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(help=f"Name of the study: {_NAMES}.", autocompletion=completion.studies),
+    ],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run a small part of it, in minutes.")
+    ] = False,
     data: Annotated[
         str | None,
         typer.Option(help=f"Another data set: {_SETS}.", show_default="the study's own"),
@@ -51,8 +57,8 @@ def study(
 ) -> None:
     """Run a published study again, and draw its page.
 
-    Trials that the ledger holds are not run again: interrupt it when you like, the same command
-    goes on. The page stands in the workspace.
+    The page is written to the workspace, and its path is printed. Trials that are in the ledger
+    already are not run again, so the same command continues an interrupted study.
     """
     from badnets.studies.variants import Variant, run_variant
 
@@ -93,19 +99,24 @@ def report(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Name of the study, or a recipe FILE.yaml.", show_default="each that has records"
+            help="Name of the study, or a recipe FILE.yaml.",
+            show_default="every study that has records",
+            autocompletion=completion.studies,
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The small subset.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The page of `study --quick`.")] = False,
     data: Annotated[
-        str | None, typer.Option(help="On another data set.", show_default="the study's own")
+        str | None,
+        typer.Option(help="The study on another data set.", show_default="the study's own"),
     ] = None,
     records: Annotated[
         Path | None,
-        typer.Option(help="An export (JSON) to draw from.", show_default="the ledger"),
+        typer.Option(
+            help="JSON file that `ledger export` wrote, to draw from.", show_default="the ledger"
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the pages.", show_default="the workspace")
+        Path | None, typer.Option(help="Folder to write pages to.", show_default="the workspace")
     ] = None,
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
@@ -113,8 +124,8 @@ def report(
 ) -> None:
     """Draw a page again from records; trains nothing.
 
-    Arrays (pictures, filters) are looked for in the workspace, or with --records in the folder
-    'arrays' beside the file.
+    Pictures and filters are read from the workspace, or with --records from the folder 'arrays'
+    beside that file.
     """
     from badnets.ledger import read_records
     from badnets.studies.variants import Variant, draw_pages, variants
@@ -144,13 +155,16 @@ def report(
     "cannot be read or a document cannot be written."
 )
 def results(
-    source: Annotated[Path, typer.Argument(help="Folder of exports: mnist.json and arrays/.")],
-    target: Annotated[Path, typer.Argument(help="Folder of the documents.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder of exported records (mnist.json) and their arrays/.")
+    ],
+    target: Annotated[Path, typer.Argument(help="Folder to write the documents to.")],
 ) -> None:
     """Write results documents from exported records.
 
-    For each study with an export in SOURCE (`badnets ledger export results/mnist.json --arrays`)
-    its page is written as Markdown to TARGET, and its figures as SVG beside it.
+    `badnets ledger export results/mnist.json --study mnist --arrays` exports the records of a
+    study. For each study with such a file in SOURCE, its page is written to TARGET as Markdown, and
+    its figures as SVG beside it.
     """
     from badnets.studies.variants import write_documents
 

@@ -22,16 +22,18 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
-    "Exit codes: 0 every trial is in the ledger; 1 also, but a network has learned nothing "
-    "(collapsed); 2 wrong usage or a mistake in the recipe, named with its line; 3 a trial failed, "
-    "the others are kept; 130 interrupted, what was done is kept."
+    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network has learned nothing "
+    "(collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the others are "
+    "kept; 130 interrupted, finished trials are kept."
 )
 
 
 @app.command(epilog=EPILOG)
 def run(
     ctx: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="YAML file.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="Recipe, a YAML file; `badnets recipe new FILE` writes one.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the recipe and list its trials; run nothing.")
     ] = False,
@@ -44,8 +46,8 @@ def run(
 ) -> None:
     """Run the trials that a YAML recipe describes.
 
-    Trials that the ledger holds are not run again, so an interrupted run is taken up by the same
-    command. The honest trials that attacks are compared with are run too.
+    Trials that are in the ledger already are not run again, so the same command continues an
+    interrupted run. The honest trials that attacks are compared with are run too.
     """
     from badnets.recipes import load_recipe
     from badnets.recipes.check import TrialLine

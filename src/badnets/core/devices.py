@@ -29,8 +29,10 @@ def best_device() -> torch.device:
         raise SettingError(f"unknown device {name!r}: take cpu, cuda, cuda:NUMBER or mps")
     gpus = torch.cuda.device_count()
     if name.startswith("cuda") and int(match["number"] or 0) >= gpus:
-        built = "" if torch.version.cuda else f", and torch {torch.__version__} is built without"
-        raise SettingError(f"there is no device {name}: {gpus} CUDA GPUs found{built}: take cpu")
+        why = f"{gpus} CUDA GPUs are found" if gpus else "no CUDA GPU is found"
+        if not torch.version.cuda:
+            why = f"torch {torch.__version__} is built without CUDA"
+        raise SettingError(f"there is no device {name}, as {why}: take cpu")
     if name == "mps" and not torch.backends.mps.is_available():
         raise SettingError("there is no device mps, which is Apple's GPU: take cpu")
     return torch.device(name)

@@ -11,15 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from badnets._version import __version__
-from badnets.bundles.atomic import write_text
-from badnets.bundles.copies import check_place
 from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
 from badnets.core.errors import BadnetsError
 
@@ -81,6 +78,8 @@ def printed_to(path: Path) -> Iterator[None]:
         TakenError: there is such a file; but JSON takes the place of JSON.
         OutputError: it cannot be written.
     """
+    from badnets.bundles.copies import check_place
+
     held = _holds_json(path)
     if not held:
         check_place(path)
@@ -95,6 +94,9 @@ def printed_to(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, text: str, held: bool) -> None:
+    from badnets.bundles.atomic import write_text
+    from badnets.bundles.copies import check_place
+
     if held and not _is_json(text):
         check_place(path)  # refuses
     if text:
@@ -118,6 +120,8 @@ def _is_json(text: str) -> bool:
 @contextlib.contextmanager
 def _spoken(said: Places) -> Iterator[None]:
     """Say on stderr what is used, and what the library logs of its work."""
+    from importlib.metadata import PackageNotFoundError, version
+
     log, handler = logging.getLogger("badnets"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("badnets: %(message)s"))
     level, started = log.level, time.perf_counter()

@@ -219,7 +219,7 @@ def _run(argv: list[str]) -> int:
         path = error.ctx.command_path if error.ctx else "badnets"
         if wish := _wish_of(error):
             return _end(wish, error.exit_code)
-        return _end(f"{error.format_message()} (try '{path} --help')", error.exit_code)
+        return _end(f"{_said(error)} (try '{path} --help')", error.exit_code)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as done:
@@ -230,6 +230,17 @@ def _run(argv: list[str]) -> int:
         raise KeyboardInterrupt
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _said(error: Any) -> str:
+    """Return what is wrong with the usage, in our words where the value of an option is wrong."""
+    cause, param = error.__cause__, getattr(error, "param", None)
+    if param is None or type(cause).__name__ != "ValidationError":
+        return str(error.format_message())
+    from badnets.core.settings import Mistake, mistakes
+
+    name = param.opts[0] if param.param_type_name == "option" else param.human_readable_name
+    return str(Mistake((name,), mistakes(cause, None)[0].text))
 
 
 def _wish_of(error: Any) -> str:

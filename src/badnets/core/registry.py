@@ -6,6 +6,7 @@ This module imports neither torch nor numpy; a member is imported when it is ask
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,6 +19,7 @@ from badnets.core.lookup import unknown_name
 from badnets.core.settings import quoted, wrong_name
 
 Member = TypeVar("Member")
+_NUMBER = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
 
 
 class Preset(NamedTuple):
@@ -40,6 +42,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         members: name -> ``module:Class``; the name is the class's ``kind``.
         presets: name -> settings of a member.
         contract: what an object of one's own must be to serve in a member's place.
+        of_number: the member that a number alone is likely to be meant for.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         *,
         presets: Mapping[str, Preset] | None = None,
         contract: Any = object,
+        of_number: str | None = None,
     ) -> None:
         self.what = what
         self.presets = dict(presets or {})
         self._members = dict(members)
         self._contract = contract
+        self._of_number = of_number
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -132,6 +137,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
             UnknownNameError: there is no such member; names the nearest.
             pydantic.ValidationError: a setting is wrong.
         """
+        if self._of_number and _NUMBER.fullmatch(str(value)):
+            meant = f"{self._of_number}:{str(value).strip()}"
+            raise SettingError(f"a number alone is no {self.what}: did you mean '{meant}'?")
         if isinstance(value, str):
             value = self._spelled_out(value)
         if isinstance(value, Mapping):

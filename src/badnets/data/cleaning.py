@@ -43,7 +43,8 @@ KINDS: dict[Kind, str] = {
     "in no class": "a picture that belongs to no class; left out when loaded",
     "empty class": "has no picture that can be used; refused when loaded",
     "single class": "there is only one class; refused when loaded",
-    "two classes": "the same picture, or nearly, under two classes",
+    "two classes": "the same picture, or nearly, under two classes: a wrong label, or the mark of "
+    "a backdoor: copies with a trigger, labelled as another class; compare them pixel by pixel",
     "misplaced": "its name says another class than its folder",
     "in both parts": "the same picture, or nearly, to train on and to test on",
     "duplicate": "the same picture more than once",

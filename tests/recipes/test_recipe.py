@@ -251,7 +251,12 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
     [
         ("patch", "pach", "line 3: backdoor.trigger: unknown trigger 'pach': did you mean"),
         ("patch", "{size: 3}", "line 3: backdoor.trigger: kind is missing: one of single-p"),
-        ("patch", "3", "line 3: backdoor.trigger: must be one of single-pixel, "),
+        (
+            "patch",
+            "3",
+            "line 3: backdoor.trigger: a number alone is no trigger: did you mean 'patch:3'",
+        ),
+        ("patch", "[3]", "line 3: backdoor.trigger: must be one of single-pixel, "),
         ("patch", "{kind: 3}", "line 3: backdoor.trigger: kind must be one of single-p"),
         ("patch", "{kind: patch, sise: 3}", "trigger.sise: unknown field 'sise': did you mean"),
         (

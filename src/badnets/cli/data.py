@@ -10,7 +10,7 @@ import typer
 from badnets.cli import completion
 from badnets.cli.options import TRIGGERS, DataRootOption, JsonOption, places
 from badnets.cli.printer import show as show_result
-from badnets.cli.printer import show_all
+from badnets.cli.printer import show_all, show_files
 
 NameArgument = Annotated[
     str,
@@ -132,6 +132,7 @@ def show(
         int, typer.Option(min=0, help="Number that decides which images are drawn.")
     ] = 0,
     data_root: DataRootOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Draw a contact sheet: images of each class, clean and with the trigger."""
     from badnets.cli.settings import trigger_of
@@ -141,4 +142,5 @@ def show(
     root = places(ctx, data_root=data_root).data_root
     stamp = None if trigger is None else trigger_of(trigger)
     sheet = draw_data(name, stamp, seed=seed, data_root=root)
-    typer.echo(str(write_png(out or Path(f"{Path(name).name.replace(':', '-')}.png"), sheet)))
+    named = out or Path(f"{Path(name).name.replace(':', '-')}.png")
+    show_files([write_png(named, sheet)], json=json)

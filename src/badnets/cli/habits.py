@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import json
-import logging
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +80,7 @@ def printed_to(path: Path) -> Iterator[None]:
     held = _holds_json(path)
     if not held:
         check_place(path)
-    printed = io.StringIO()
+    printed = StringIO()
     try:
         with contextlib.redirect_stdout(printed):
             yield
@@ -111,6 +108,8 @@ def _holds_json(path: Path) -> bool:
 
 
 def _is_json(text: str) -> bool:
+    import json
+
     try:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
@@ -120,6 +119,8 @@ def _is_json(text: str) -> bool:
 @contextlib.contextmanager
 def _spoken(said: Places) -> Iterator[None]:
     """Say on stderr what is used, and what the library logs of its work."""
+    import logging
+    import platform
     from importlib.metadata import PackageNotFoundError, version
 
     log, handler = logging.getLogger("badnets"), logging.StreamHandler(sys.stderr)

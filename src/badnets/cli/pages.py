@@ -17,7 +17,7 @@ from badnets.cli.options import (
     WorkspaceOption,
     places,
 )
-from badnets.cli.printer import show
+from badnets.cli.printer import show, show_files
 from badnets.studies.catalogue import STUDIES
 
 study_app, report_app, results_app = (typer.Typer(add_completion=False) for _ in range(3))
@@ -84,7 +84,7 @@ def study(
     if json and done.page:
         show(done, json=True)
     elif done.page:
-        typer.echo(done.page)
+        show_files([done.page])
     if failed is not None:
         raise failed
 
@@ -146,7 +146,7 @@ def report(
     if json:
         show(drawn, json=True)
     else:
-        typer.echo("\n".join(drawn.pages))
+        show_files(drawn.pages)
 
 
 @results_app.command(
@@ -159,6 +159,7 @@ def results(
         Path, typer.Argument(help="Folder of exported records (mnist.json) and their arrays/.")
     ],
     target: Annotated[Path, typer.Argument(help="Folder to write the documents to.")],
+    json: JsonOption = False,
 ) -> None:
     """Write results documents from exported records.
 
@@ -168,4 +169,4 @@ def results(
     """
     from badnets.studies.variants import write_documents
 
-    typer.echo("\n".join(write_documents(source, target).pages))
+    show_files(write_documents(source, target).pages, json=json)

@@ -9,7 +9,7 @@ import typer
 
 from badnets.cli import completion
 from badnets.cli.options import JsonOption
-from badnets.cli.printer import show_all
+from badnets.cli.printer import show_all, show_files
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +49,7 @@ def new(
             autocompletion=completion.networks,
         ),
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Write a recipe with comments, for you to change and run."""
     from badnets.bundles.atomic import write_text
@@ -58,7 +59,7 @@ def new(
     text = recipe_text(attack, data, network, file=str(file))
     check_place(file)
     write_text(file, text)
-    typer.echo(str(file))
+    show_files([file], json=json)
 
 
 @app.command(

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from badnets.cli import completion
+from badnets.cli.options import JsonOption
+from badnets.cli.printer import show_files
 
 app = typer.Typer(add_completion=False)
 
@@ -46,6 +48,7 @@ def sticker(
         ),
     ] = Path("sticker.png"),
     paper: Annotated[Literal["a4", "letter"], typer.Option(help="Size of the paper.")] = "a4",
+    json: JsonOption = False,
 ) -> None:
     """Print a sticker trigger at true size, to photograph.
 
@@ -62,4 +65,4 @@ def sticker(
     sign = Sign(sign_width, sign_width if sign_height is None else sign_height)
     sheet = sticker_sheet(trigger_of(trigger), sign, paper)
     write_bytes(out, sheet.draw())
-    typer.echo(str(out))
+    show_files([out], json=json)

@@ -16,6 +16,7 @@ from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
 from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
+from badnets.core.extras import install_line
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
@@ -128,14 +129,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
-    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        return _end(
-            f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
-            "for the traceback)",
-            FAULT,
+    except ModuleNotFoundError as error:
+        line = install_line(error)
+        return (
+            _end(f"this needs {error.name}, which is not installed: {line}", 2)
+            if line
+            else _fault(error)
         )
+    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    return _end(
+        f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
+        "for the traceback)",
+        FAULT,
+    )
 
 
 # Typer brings its own copy of click, of whose exceptions it names only this one's child.

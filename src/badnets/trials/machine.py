@@ -8,17 +8,21 @@ import sys
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from badnets._version import __version__
 from badnets.trials.record import Machine
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors", "scikit-learn", "captum")
 
 
 def this_machine(device: torch.device) -> Machine:
     """Return what this process computes on."""
+    import torch
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return Machine(
         processor=_processor(),

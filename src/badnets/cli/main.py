@@ -23,6 +23,11 @@ TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
 VERBS: dict[str, Verb] = {
+    "doctor": Verb(
+        "badnets.cli.doctor",
+        "Say what is installed and found: versions, device, data.",
+        _KEEP,
+    ),
     "demo": Verb(
         "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
     ),

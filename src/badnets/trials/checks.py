@@ -205,6 +205,7 @@ def _of_detector(trial: Trial, training: DetectorTraining) -> Iterator[Check]:
     yield ("network",), lambda: _check_detector(trial.network)
     made = partial(_made, trial.network, settings, side)
     if extras.installed("train"):
+        yield ("network",), partial(_made, trial.network, (), side)
         yield ("architecture",), made
         yield from _of_network(trial, training, made)
     if isinstance(trial, OutsourcedTrial):

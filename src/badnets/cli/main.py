@@ -19,6 +19,7 @@ from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
 from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
+from badnets.core.extras import install_line
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
@@ -73,6 +74,11 @@ VERBS: dict[str, Verb] = {
     "data": Verb(
         "badnets.cli.data",
         "List data sets, describe one, look at its images, or check a folder of pictures.",
+        _CHECK,
+    ),
+    "doctor": Verb(
+        "badnets.cli.doctor",
+        "Say what is installed and found: versions, device, data.",
         _CHECK,
     ),
     "export": Verb(
@@ -191,6 +197,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno != errno.ENAMETOOLONG:
             return _fault(error)
         return _end(f"{str(error.filename)[:60]}...: the name is too long", 2)
+    except ModuleNotFoundError as error:
+        line = install_line(error)
+        return (
+            _end(f"this needs {error.name}, which is not installed: {line}", 2)
+            if line
+            else _fault(error)
+        )
     except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
         return _fault(error)
 

@@ -106,6 +106,23 @@ class TestDataOfABundle:
         assert "give --data" in cli("evaluate", "silent").refused()
 
 
+def test_help_has_the_doors_and_the_options_of_every_command(cli: Cli) -> None:
+    told = cli("--help").out
+    headings = [line[:-1] for line in told.splitlines() if line[:1].isalpha() and line[-1] == ":"]
+    assert [line.split()[0] for line in headings[:4]] == ["See", "Reproduce", "Check", "Publish"]
+    for option in ("--workspace", "--data-root", "--device", "--format", "--output", "--quiet"):
+        assert f"{option}" in told
+
+
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb not in ("data", "ledger", "recipe")]
+)
+def test_every_command_says_more_or_less_and_prints_to_a_file(cli: Cli, verb: str) -> None:
+    told = cli(verb, "--help").out
+    for option in ("--quiet", "--verbose", "--output"):
+        assert option in told
+
+
 class TestNearMisses:
     @pytest.mark.parametrize("wish", WISHES)
     def test_a_command_to_come_says_what_there_is_today(self, cli: Cli, wish: str) -> None:

@@ -80,7 +80,7 @@ def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
                             if verb.panel == panel
                         ]
                     )
-            command: Any = TyperCommand.__mro__[1]
+            command: Any = TyperCommand  # a group's own would list the commands again
             command.format_options(self, ctx, formatter)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:

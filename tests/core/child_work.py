@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ class Work:
             case "print":
                 print("not a reply", flush=True)
             case "forge":
-                os.write(request["file"], b"\xff" * 100)
+                for file in range(3, 12):
+                    with suppress(OSError):
+                        os.write(file, b"\xff" * 100)
             case "write":
                 Path(request["path"]).write_bytes(bytes(10**6))
             case "connect":

@@ -63,7 +63,8 @@ def test_an_error_of_its_handler_is_raised_here_on_one_line(kept: Child) -> None
 
 
 def test_what_is_printed_there_is_no_reply(kept: Child) -> None:
-    assert kept.ask({"do": "print"}, seconds=20) == ({}, b"")
+    reply, beside = kept.ask({"do": "print"}, seconds=20)
+    assert not reply and not beside
 
 
 def test_memory_is_limited_until_more_is_allowed(kept: Child) -> None:
@@ -102,14 +103,8 @@ def test_how_it_ended_is_said_on_one_line(what: str, expected: str) -> None:
 
 
 def test_a_forged_reply_is_refused() -> None:
-    child = started()
-    child.ask({"do": "echo"}, seconds=20)
-    pid = child.ask({"do": "pid"}, seconds=20)[0]["pid"]
-    answers = os.readlink(f"/proc/{os.getpid()}/fd/{child._process.stdout.fileno()}")  # type: ignore[union-attr]
-    files = Path(f"/proc/{pid}/fd").iterdir()
-    file = next(int(one.name) for one in files if os.readlink(one) == answers)
     with pytest.raises(ChildError, match="no sound answer"):
-        child.ask({"do": "forge", "file": file}, seconds=20)
+        started().ask({"do": "forge"}, seconds=20)
 
 
 def test_more_bytes_than_were_asked_for_are_refused() -> None:
@@ -125,9 +120,11 @@ def test_it_writes_no_files_of_size(tmp_path: Path) -> None:
 def test_it_has_no_network() -> None:
     if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this system lets no process leave the network")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(ChildError, match="unreachable"):
-            started().ask({"do": "connect", "port": server.getsockname()[1]}, seconds=20)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(ChildError, match="unreachable"),
+    ):
+        started().ask({"do": "connect", "port": server.getsockname()[1]}, seconds=20)
 
 
 def test_a_missing_library_is_named() -> None:

@@ -189,7 +189,8 @@ def not_utf8(where: str = "metadata") -> onnx.ModelProto | bytes:
     elif where == "tensor":
         model.graph.input[0].name = "MARK"
         model.graph.node[0].input[0] = "MARK"
-    return model.SerializeToString().replace(b"MARK", b"MA\xff\xfe")
+    data: bytes = model.SerializeToString()
+    return data.replace(b"MARK", b"MA\xff\xfe")
 
 
 Bomb = Callable[[], onnx.ModelProto | bytes]

@@ -16,9 +16,16 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from badnets.core.errors import BundleError, OutputError, TrialError
-from badnets.models import Classifier, OnnxSubject, export_onnx, load, load_onnx, untrained
+from badnets.models import (
+    Classifier,
+    OnnxSubject,
+    export_onnx,
+    load,
+    load_onnx,
+    onnx_subject,
+    untrained,
+)
 from badnets.models import onnx_child as reading
-from badnets.models import onnx_subject
 from badnets.models.catalogue import names_of
 from badnets.models.inputs import input_spec
 from badnets.models.onnx_file import PROPERTY, OnnxCard

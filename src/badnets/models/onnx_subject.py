@@ -201,9 +201,9 @@ class _Runner:
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         began = time.monotonic()
         count = len(images)
-        reply, beside = self._child.ask(
+        _, beside = self._child.ask(
             {"do": "run", "shape": images.shape, "classes": self._classes},
-            memoryview(np.ascontiguousarray(images)).cast("B"),
+            np.ascontiguousarray(images).data.cast("B"),
             seconds=_BATCH_S + images.size / _VALUES_PER_S + _SLACK * count * self._seconds_each,
             most=4 * count * (self._classes or MOST_CLASSES),
         )

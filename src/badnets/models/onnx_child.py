@@ -109,7 +109,7 @@ def read_onnx(path: Path, data: bytes = b"") -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except UnicodeDecodeError:
         raise BundleError(f"{path} is not well formed: a name in it is not UTF-8") from None
-    except (onnx.checker.ValidationError, ValueError) as error:
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         if isinstance(error, BundleError):
             raise
         raise BundleError(f"{path} is not well formed: {_first_line(error)}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,14 +109,14 @@ def test_a_file_that_goes_away_while_one_looks_is_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classes(tmp_path, TWO)
-    real = Path.open
+    real = os.open
 
-    def closed(self: Path, *given: str) -> object:
-        if self.name == "3.png" and self.parent.name == "cat":
+    def closed(path: Path, flags: int) -> int:
+        if path.name == "3.png" and path.parent.name == "cat":
             raise PermissionError(13, "Permission denied")
-        return real(self, *given)  # type: ignore[call-overload]
+        return real(path, flags)
 
-    monkeypatch.setattr(Path, "open", closed)
+    monkeypatch.setattr("badnets.core.files.os.open", closed)
     (one,) = examine(tmp_path).findings
     assert one == ("unreadable", ("cat/3.png",), "Permission denied")
 

@@ -17,6 +17,7 @@ import torch
 
 from badnets.core.decoding import decoded_square
 from badnets.core.errors import BadnetsError, DataError, OutputError
+from badnets.core.files import read_file
 from badnets.core.roots import VARIABLE, data_root
 from badnets.data.catalogue import DATASETS
 from badnets.data.dataset import DataSet, ImageSet
@@ -82,7 +83,7 @@ def load(
     base = data_root(root)
     folder, archive = base / FOLDER, base / ARCHIVE.name
     if folder.is_dir():
-        read = {name: _read(folder / name) for name in UNPACKED}
+        read = {name: read_file(folder / name, _LARGEST) for name in UNPACKED}
     else:
         if not archive.is_file():
             _fetch(base, mirrors, progress)
@@ -143,15 +144,6 @@ def _fetch(base: Path, mirrors: Sequence[str], progress: Progress | None) -> Non
             f"{ARCHIVE.name} from {MIRRORS[0]} into that folder, or name the folder that holds it "
             f"with --data-root or {VARIABLE}; the embedded set 'digits' needs no download"
         ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size != _LARGEST:
-            raise DataError(f"{path} has {path.stat().st_size} bytes, the original has {_LARGEST}")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _files(archive: Path, largest: int) -> Iterator[tuple[str, bytes]]:

@@ -13,8 +13,10 @@ from typing import NamedTuple, TypeAlias
 
 import torch
 
-from badnets.core.decoding import decoded, decoded_square, size_of
+from badnets.bundles.digests import sha256_stream
+from badnets.core.decoding import LARGEST, decoded, decoded_square, size_of
 from badnets.core.errors import DataError
+from badnets.core.files import regular_file
 from badnets.core.progress import Listener
 from badnets.data.folder import LEAST
 from badnets.data.layouts import (
@@ -165,10 +167,12 @@ def _look(base: Path, what: tuple[Picture, str], *, least: int) -> _Look | Findi
     (picture, part), path = what, base / what[0].path
     own = (picture.path,)
     try:
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
+        with regular_file(path, LARGEST) as opened:
+            digest = bytes.fromhex(sha256_stream(opened))
     except OSError as error:
         return Finding("unreadable", own, error.strerror or str(error))
+    except DataError as error:
+        return Finding("undecodable", own, str(error).removeprefix(f"{path}: "))
     try:
         height, width = size_of(path)
         square = decoded_square(path, SIDE)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from badnets.core.decoding import decoded, size_of
+from badnets.core.decoding import decoded, picture_bytes, size_of
 from badnets.core.errors import ShapeError
 
 
@@ -75,7 +75,7 @@ class FrameFiles:
 
     def key(self, index: int) -> bytes:
         """Return the file's bytes."""
-        return self.paths[index].read_bytes()
+        return picture_bytes(self.paths[index])
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,12 +103,12 @@ def test_a_picture_that_cannot_be_read(kind: str, source: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("patched", "name"),
-    [("pathlib.Path.open", "photo 3.png"), ("badnets.data.layouts.os.scandir", "dog")],
+    [("badnets.core.files.os.open", "photo 3.png"), ("badnets.data.layouts.os.scandir", "dog")],
 )
 def test_an_unreadable_file_or_folder(
     patched: str, name: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., Any] = Path.open if patched.endswith("open") else os.scandir
+    real: Callable[..., Any] = os.open if patched.endswith("open") else os.scandir
 
     def locked(path: Path, *args: Any, **options: Any) -> Any:
         if Path(path).name == name:

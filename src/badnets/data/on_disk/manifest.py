@@ -18,6 +18,7 @@ from badnets.bundles.schema import BundleFile, Digest, Format, one_line
 from badnets.bundles.strict_json import parse_json
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, DataError
+from badnets.core.files import regular_file
 
 MANIFEST = "manifest.jsonl"
 LONGEST = 2**24  # bytes of a line: the head lists what is left out
@@ -252,7 +253,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as file:
+        with regular_file(path, follow=False) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
                 if not line.endswith(b"\n"):
                     if len(line) == LONGEST:

@@ -16,6 +16,7 @@ from badnets._version import __version__
 from badnets.bundles.atomic import new_folder, output_error, remove_stale
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.core.backdoor import Backdoor
+from badnets.core.decoding import picture_bytes
 from badnets.core.errors import BadnetsError, DataError, OutputError, SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
@@ -151,7 +152,7 @@ def _write(
 ) -> Entry:
     """Write a file, and return its line of the manifest."""
     read_from, path = source / job.source, out / job.path
-    data, places = _read(read_from), tuple[Box, ...]()
+    data, places = picture_bytes(read_from), tuple[Box, ...]()
     try:
         if job.is_picture:
             picture = encoding.decoded(data, read_from, upright=upright)
@@ -195,9 +196,9 @@ def _defects(
 
     def defect(path: str) -> str:
         try:
-            encoding.decoded(_read(source / path), source / path)
+            encoding.decoded(picture_bytes(source / path), source / path)
         except DataError as error:
-            return str(error).removeprefix(f"picture {source / path}: ")
+            return str(error).removeprefix(f"picture {source / path}").lstrip(": ")
         return ""
 
     paths = find_pictures(source).paths
@@ -205,14 +206,6 @@ def _defects(
         defect, paths, workers=workers, at_a_time=CHUNK, listener=listener, doing="checking"
     )
     return {path: why for path, why in zip(paths, whys, strict=True) if why}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            return file.read()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _head(plan: FolderPlan, backdoor: Backdoor, seed: int, encoding: Encoding) -> Head:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from badnets.bundles.schema import Digest
 from badnets.core.backdoor import Backdoor
 from badnets.core.progress import Listener
 from badnets.core.seeds import generator
@@ -25,7 +26,7 @@ class ArrayRef(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sha256: str
+    sha256: Digest
     shape: tuple[int, ...]
     dtype: str
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
 from badnets.data.names import DataName
-from badnets.data.splitting import held_back_rows, shuffled
+from badnets.data.splitting import held_back_clean, shuffled
 from badnets.data.streamed import Images, in_order
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class ImageSet:
         classes: the ``K >= 2`` class names, each its own.
         groups: ``(N,)`` int64: images of one number show the same thing, so a split keeps them
             together; None: each stands for itself.
+        is_poisoned: ``(N,)`` bool: images that are known to carry a trigger, as where the manifest
+            of a poisoned folder says so: they, and what is in one group with them, are never held
+            back; None: nothing is known.
 
     Raises:
         ShapeError: a tensor has another shape or dtype than stated.
@@ -44,12 +48,15 @@ class ImageSet:
     labels: Tensor
     classes: tuple[str, ...]
     groups: Tensor | None = None
+    is_poisoned: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check_images(self.stored)
         _check_labels(self.labels, len(self.stored), len(self.classes))
         if self.groups is not None and self.groups.shape != self.labels.shape:
             raise ShapeError(f"there are {len(self)} images but {len(self.groups)} groups")
+        if self.is_poisoned is not None and self.is_poisoned.shape != self.labels.shape:
+            raise ShapeError(f"there are {len(self)} images but {len(self.is_poisoned)} flags")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
 
@@ -102,6 +109,13 @@ class ImageSet:
         """Number of images of each class."""
         return tuple(torch.bincount(self.labels, minlength=self.num_classes).tolist())
 
+    @property
+    def poisoned_share(self) -> Rate | None:
+        """Images that are known to carry a trigger / all; None where nothing is known."""
+        if self.is_poisoned is None:
+            return None
+        return Rate(int(self.is_poisoned.sum()), len(self))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over shape and class names (as JSON), pixels and labels (64 bit), in hex."""
@@ -124,8 +138,10 @@ class ImageSet:
         """
         rows = rows_within(indices, len(self)).to(self.labels.device)
         stored = self.stored[rows] if isinstance(self.stored, Tensor) else self.stored.take(rows)
-        groups = None if self.groups is None else self.groups[rows]
-        return ImageSet(stored, self.labels[rows], self.classes, groups)
+        groups, flags = (
+            None if own is None else own[rows] for own in (self.groups, self.is_poisoned)
+        )
+        return ImageSet(stored, self.labels[rows], self.classes, groups, flags)
 
     def sample(self, n: int, seed: int) -> ImageSet:
         """Return ``n`` images drawn without replacement, the same ones for the same seed.
@@ -150,19 +166,19 @@ class ImageSet:
                 from the whole set without regard to class.
 
         Raises:
-            SettingError: ``count`` lies outside its range, or no class has two groups.
+            SettingError: ``count`` lies outside its range, no class has two groups, or all is
+                poisoned.
         """
         if not 1 <= count < len(self):
             raise SettingError(
                 f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
             )
         labels = self.labels.cpu()
-        is_held = held_back_rows(
-            labels if stratified else torch.zeros_like(labels),
-            count,
-            seed,
-            None if self.groups is None else self.groups.cpu(),
+        groups, flags = (
+            None if own is None else own.cpu() for own in (self.groups, self.is_poisoned)
         )
+        strata = labels if stratified else torch.zeros_like(labels)
+        is_held = held_back_clean(strata, count, seed, groups, flags)
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
     def of_classes(self, labels: Sequence[int]) -> ImageSet:
@@ -179,7 +195,7 @@ class ImageSet:
             raise DataError(f"no image belongs to the classes {', '.join(map(str, labels))}")
         classes = tuple(self.classes[label] for label in labels)
         kept = self.take(rows)
-        return ImageSet(kept.stored, own[rows], classes, kept.groups)
+        return replace(kept, labels=own[rows], classes=classes)
 
 
 Part = TypeVar("Part", ImageSet, "FrameSet")

@@ -79,6 +79,8 @@ class Record(_Frozen):
         survival: of a retrained classifier: what is left of the downloaded one's backdoor, whatever
             is answered.
         observations: what was observed, by kind.
+        data_notes: what its data set says of itself: how it was split, what was left out, whether
+            a manifest calls it poisoned.
     """
 
     format: Literal[2] = 2
@@ -101,6 +103,7 @@ class Record(_Frozen):
     weights: Match | None = None
     survival: Survival | None = None
     observations: dict[str, SerializeAsAny[ObservationResult]] = {}
+    data_notes: tuple[str, ...] = ()
 
     @field_validator("observations", mode="before")
     @classmethod

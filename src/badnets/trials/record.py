@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
@@ -104,6 +111,14 @@ class Record(_Frozen):
     survival: Survival | None = None
     observations: dict[str, SerializeAsAny[ObservationResult]] = {}
     data_notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if not plain.get("data_notes"):
+            plain.pop("data_notes", None)
+        return plain
 
     @field_validator("observations", mode="before")
     @classmethod

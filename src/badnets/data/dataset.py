@@ -13,6 +13,7 @@ from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.core.examples import Examples, sizes
 from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
 from badnets.data.names import DataName
@@ -22,16 +23,20 @@ from badnets.data.streamed import Images, in_order
 if TYPE_CHECKING:
     from badnets.data.detection import FrameSet
 
+SHOWN = 5  # class names that a line shows
 DIGEST_BATCH = 1000  # streamed images whose pixels are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
-class ImageSet:
+class ImageSet(Examples):
     """Images with their labels and the names of their classes; all three are checked.
+
+    It is a data set of torch's too: ``images[0]`` is a float image in [0, 1] and its label, and a
+    ``DataLoader`` takes it as it is.
 
     Args:
         stored: the images, ``(N, C, H, W)`` uint8, ``N >= 1``: a tensor, or what gives them.
-        labels: ``(N,)`` int64 in ``0..K-1``, on the same device.
+        labels: ``(N,)`` whole numbers in ``0..K-1``, on the same device.
         classes: the ``K >= 2`` class names, each its own.
         groups: ``(N,)`` int64: images of one number show the same thing, so a split keeps them
             together; None: each stands for itself.
@@ -52,6 +57,7 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         _check_images(self.stored)
+        object.__setattr__(self, "labels", _whole(self.labels))
         _check_labels(self.labels, len(self.stored), len(self.classes))
         if self.groups is not None and self.groups.shape != self.labels.shape:
             raise ShapeError(f"there are {len(self)} images but {len(self.groups)} groups")
@@ -84,9 +90,13 @@ class ImageSet:
             )
         return cls((images * 255).round().to(torch.uint8), labels, tuple(classes))
 
-    def __len__(self) -> int:
-        """Return the number of images ``N``."""
-        return len(self.stored)
+    def __repr__(self) -> str:
+        what = f"{len(self):,} images of {sizes(self.shape)}, {_listed(self.classes)}"
+        return f"ImageSet({what})"
+
+    def images_at(self, rows: Tensor) -> Tensor:
+        """Return the images at ``rows``, ``(n,)`` int64: uint8."""
+        return self.stored[rows.to(self.stored.device)]
 
     @property
     def images(self) -> Tensor:
@@ -201,7 +211,7 @@ class ImageSet:
 Part = TypeVar("Part", ImageSet, "FrameSet")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NamedData(Generic[Part]):
     """A named data set: what to train on, what to test on, and where it comes from.
 
@@ -234,6 +244,10 @@ class NamedData(Generic[Part]):
         entry = DATASETS[name]
         return cls(name, train, test, entry.source, entry.licence)
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.train):,} to train on, {len(self.test):,} to test on"
+        return f"{type(self).__name__}({self.name!r}, {parts}, {_listed(self.classes)})"
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names."""
@@ -250,7 +264,7 @@ class NamedData(Generic[Part]):
         return {"train": self.train.digest, "test": self.test.digest}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DataSet(NamedData[ImageSet]):
     """A named set of labelled images; see `NamedData`.
 
@@ -331,9 +345,25 @@ def _check_images(images: Images) -> None:
         raise ShapeError(f"images must have pixels, got shape {tuple(images.shape)}")
 
 
+def _listed(classes: Sequence[str]) -> str:
+    some = ", ".join(classes[:SHOWN])
+    return f"{len(classes)} classes: {some}{', ...' if len(classes) > SHOWN else ''}"
+
+
+def _whole(labels: Tensor) -> Tensor:
+    """Return labels of any whole type as int64; others as they are."""
+    if not isinstance(labels, Tensor):
+        raise ShapeError(f"labels must be a tensor or an array, got {type(labels).__name__}")
+    is_whole = not (labels.is_floating_point() or labels.is_complex())
+    return labels.long() if is_whole and labels.dtype != torch.bool else labels
+
+
 def _check_labels(labels: Tensor, images: int, classes: int) -> None:
     if labels.ndim != 1 or labels.dtype != torch.int64:
-        raise ShapeError(f"labels must be (N,) int64, got {tuple(labels.shape)} {labels.dtype}")
+        hint = ": of one-hot labels, give labels.argmax(1)" if labels.ndim == 2 else ""
+        raise ShapeError(
+            f"labels must be (N,) whole numbers, got {tuple(labels.shape)} {labels.dtype}{hint}"
+        )
     if len(labels) != images:
         raise ShapeError(f"there are {images} images but {len(labels)} labels")
     if classes < 2:

@@ -83,6 +83,10 @@ class FrameSet:
         """Return the number of frames ``N``."""
         return len(self.frames)
 
+    def __repr__(self) -> str:
+        boxes = f"{len(self.boxes):,} boxes of {', '.join(self.classes)}"
+        return f"FrameSet({len(self):,} frames, {boxes})"
+
     @property
     def num_classes(self) -> int:
         """Number of classes ``K``; background is none of them."""
@@ -148,7 +152,7 @@ class FrameSet:
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DetectionData(NamedData[FrameSet]):
     """A named set of frames with boxes; see `NamedData`.
 

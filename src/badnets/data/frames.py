@@ -24,6 +24,9 @@ class Frames(Protocol):
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} frames)"
+
     def read(self, index: int) -> Tensor:
         """Return one frame, ``(3, H, W)`` uint8.
 
@@ -39,7 +42,7 @@ class Frames(Protocol):
         return self.read(index).cpu().contiguous().numpy().tobytes()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameFiles:
     """Frames as files, decoded when they are asked for; only their sizes stay in memory.
 
@@ -61,6 +64,8 @@ class FrameFiles:
         sizes = [size_of(path) for path in paths]
         return cls(tuple(paths), torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2))
 
+    __repr__ = Frames.__repr__
+
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
         return len(self.paths)
@@ -78,7 +83,7 @@ class FrameFiles:
         return picture_bytes(self.paths[index])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameStack(Frames):
     """Frames of one size, in memory.
 

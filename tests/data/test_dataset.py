@@ -52,6 +52,8 @@ LABELS = torch.tensor([0, 1, 2])
         (IMAGES, LABELS, ("a", "b"), DataError, r"label 2 lies outside 0\.\.1"),
         (IMAGES, LABELS - 1, CLASSES, DataError, r"label -1 lies outside 0\.\.2"),
         (IMAGES, LABELS, ("a", "b", "a"), DataError, "differ"),
+        (IMAGES, LABELS, ("a", "b", "c\nd"), DataError, r"'c\\nd' must be printable"),
+        (IMAGES, LABELS, ("a", "b", ""), DataError, "'' must be printable"),
     ],
 )
 def test_a_malformed_set_is_refused(

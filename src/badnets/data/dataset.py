@@ -16,6 +16,7 @@ from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.core.examples import Examples, sizes
 from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
+from badnets.data.layouts import check_class_names
 from badnets.data.names import DataName
 from badnets.data.splitting import held_back_clean, shuffled
 from badnets.data.streamed import Images, in_order
@@ -46,7 +47,8 @@ class ImageSet(Examples):
 
     Raises:
         ShapeError: a tensor has another shape or dtype than stated.
-        DataError: no image, fewer than two classes, or a label without a class.
+        DataError: no image, fewer than two classes, a label without a class, or a class name that
+            is not printable.
     """
 
     stored: Images
@@ -65,6 +67,7 @@ class ImageSet(Examples):
             raise ShapeError(f"there are {len(self)} images but {len(self.is_poisoned)} flags")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
+        check_class_names(self.classes, "the set")
 
     @classmethod
     def from_float(cls, images: Tensor, labels: Tensor, classes: Sequence[str]) -> ImageSet:

@@ -16,6 +16,7 @@ from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.data.dataset import NamedData, rows_within
 from badnets.data.frames import Frames
+from badnets.data.layouts import check_class_names
 from badnets.data.splitting import held_back_groups
 
 Boxed: TypeAlias = tuple[int, tuple[float, float, float, float], int]
@@ -60,6 +61,7 @@ class FrameSet:
             raise ShapeError(f"there are {count} frames but {len(self.groups)} groups")
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
+        check_class_names(self.classes, "the set")
         if len(self.boxes):
             self._check_boxes()
 

@@ -131,6 +131,9 @@ def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) ->
         ledger.export(tmp_path / "records.xml")
     with pytest.raises(LedgerError, match="unknown format 'jsn': did you mean 'json'"):
         ledger.export(tmp_path / "records", "jsn")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(LedgerError, match=r"pipe\.json: not a regular file"):
+        read_records(tmp_path / "pipe.json")
     with pytest.raises(LedgerError, match=r"cannot read .*: No such file"):
         ledger.import_(tmp_path / "none.json")
 

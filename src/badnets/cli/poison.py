@@ -15,11 +15,16 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets poison photos poisoned --trigger patch:20 --targets all-to-one:cat\n\n"
-    "Example: badnets poison --verify poisoned\n\n"
+    "Example: badnets poison --verify poisoned --source photos\n\n"
     "Exit codes: 0 written, or with --verify: as it was written; 1 with --verify: files are "
-    "missing, changed or extra; 2 wrong usage, a picture or folder that is not as it should be, no "
-    "manifest; 3 OUT could not be written; 130 interrupted: nothing of OUT is left."
+    "missing, changed or extra, or the manifest is not the one asked for; 2 wrong usage, a picture "
+    "or folder that is not as it should be, no manifest; 3 OUT could not be written, or with "
+    "--source: other versions of Pillow or torch write other bytes; 130 interrupted: nothing of "
+    "OUT is left."
 )
+
+
+VERIFIED = {"as it was written": 0, "not as it was written": 1, "not checked": 3}
 
 
 @app.command(epilog=EPILOG)
@@ -64,6 +69,16 @@ def poison(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check a result against its manifest.")
     ] = False,
+    digest: Annotated[
+        str | None,
+        typer.Option(help="With --verify: the manifest's digest, as it was printed."),
+    ] = None,
+    derive: Annotated[
+        Path | None,
+        typer.Option(
+            "--source", help="With --verify: the folder that was read, to derive all again."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Poison a folder of pictures on disk, or check one that was.
@@ -94,13 +109,23 @@ def poison(
     }
     given = {name: value for name, value in options.items() if value is not None}
     if verify:
-        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *given):
+        ill = [name for name in given if name != "workers"]
+        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *ill):
             option = name if name.isupper() else f"--{name.replace('_', '-')}"
-            raise SettingError(f"--verify takes one folder alone: leave out {option}")
+            raise SettingError(f"--verify checks a folder that is there: leave out {option}")
         with one_bar() as listener:
-            found = verify_folder(source, listener=listener)
+            found = verify_folder(
+                source,
+                digest=digest,
+                source=derive,
+                workers=workers or places(ctx).workers or os.cpu_count() or 1,
+                listener=listener,
+            )
         show(comparison(str(source), found), json=json)
-        raise typer.Exit(0 if found.intact else 1)
+        raise typer.Exit(VERIFIED[found.conclusion])
+    for option, value in (("--digest", digest), ("--source", derive)):
+        if value is not None:
+            raise SettingError(f"{option} goes with --verify")
     if out is None:
         raise SettingError("OUT is missing: say where the poisoned folder goes")
     if recipe is not None:

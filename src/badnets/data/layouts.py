@@ -292,13 +292,26 @@ def _join(inside: str, name: str) -> str:
     return f"{inside}/{name}" if inside else name
 
 
-def _check_names(folder: Path, classes: tuple[str, ...]) -> None:
+def check_class_names(classes: Iterable[str], where: object) -> None:
+    """Refuse class names that no data set may have, and no bundle.
+
+    Args:
+        classes: the names.
+        where: what they are of, for the message.
+
+    Raises:
+        DataError: one is empty, too long, or not printable.
+    """
     for name in classes:
-        if not name.isprintable() or len(name) > LONGEST:
+        if not name or not name.isprintable() or len(name) > LONGEST:
             raise DataError(
-                f"{folder}: the class name {name[:LONGEST]!r} must be printable, of at most "
+                f"{where}: the class name {name[:LONGEST]!r} must be printable, of 1 to "
                 f"{LONGEST} characters: rename it"
             )
+
+
+def _check_names(folder: Path, classes: tuple[str, ...]) -> None:
+    check_class_names(classes, folder)
     for same in alike(classes):
         raise DataError(
             f"{folder}: the classes {' and '.join(map(repr, same))} differ by case or accents "

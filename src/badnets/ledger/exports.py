@@ -14,6 +14,7 @@ from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError
+from badnets.core.files import regular_file
 from badnets.core.lookup import unknown_name
 from badnets.ledger.checks import check_name, first_defect
 from badnets.ledger.columns import COLUMNS, exported_row
@@ -55,7 +56,8 @@ def read_records(path: Path, format: str | None = None) -> list[Record]:
             f"{path}: CSV holds only a part of each record and cannot be read back: export as JSON"
         )
     try:
-        data = path.read_bytes()
+        with regular_file(path, error=LedgerError) as file:
+            data = file.read()
     except OSError as error:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
     return [_record(document, path) for document in _documents(data, path)]
@@ -119,7 +121,8 @@ def copy_arrays(
 
 def _array_bytes(path: Path, ref: ArrayRef) -> bytes:
     try:
-        data = path.read_bytes()
+        with regular_file(path, error=LedgerError) as file:
+            data = file.read()
     except OSError as error:
         raise LedgerError(f"cannot read array {path}: {error.strerror or error}") from None
     if sha256_bytes(data) != ref.sha256:

@@ -26,7 +26,8 @@ class Delivery:
         precision: the arithmetic used.
         train_s: seconds spent on the delivered network.
         backdoor: what is hidden in it; None from an honest trainer.
-        poisoned_share: poisoned / all training rows; None from an honest trainer.
+        poisoned_share: poisoned / all training rows; from an honest trainer None, or what is known
+            of the data that was sent.
         skipped: objects left unpoisoned because the trigger would cover less than a pixel of them.
         search: what was tried before.
         search_s: seconds spent trying.
@@ -96,7 +97,10 @@ class HonestTrainer:
             checkpoint=checkpoint,
         )
         spent = time.perf_counter() - started
-        return Delivery(fitted.subject, fitted.epochs, fitted.precision, spent)
+        share = getattr(order.train, "poisoned_share", None)  # by whoever made the data
+        return Delivery(
+            fitted.subject, fitted.epochs, fitted.precision, spent, poisoned_share=share
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
@@ -79,6 +86,8 @@ class Record(_Frozen):
         survival: of a retrained classifier: what is left of the downloaded one's backdoor, whatever
             is answered.
         observations: what was observed, by kind.
+        data_notes: what its data set says of itself: how it was split, what was left out, whether
+            a manifest calls it poisoned.
     """
 
     format: Literal[2] = 2
@@ -101,6 +110,15 @@ class Record(_Frozen):
     weights: Match | None = None
     survival: Survival | None = None
     observations: dict[str, SerializeAsAny[ObservationResult]] = {}
+    data_notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if not plain.get("data_notes"):
+            plain.pop("data_notes", None)
+        return plain
 
     @field_validator("observations", mode="before")
     @classmethod

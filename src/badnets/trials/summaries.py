@@ -32,6 +32,8 @@ class _Head(Result):
 
 class _Tail(Result):
     poisoned_share: Measured | None = Field(default=None, title="poisoned share")
+    data_notes: tuple[str, ...] | None = None
+    noted: str | None = Field(default=None, title="of its data", exclude=True)
     weights: str | None = Field(default=None, title="starting weights", exclude=True)
     details: dict[str, str] = Field(default={}, title="", exclude=True)
     downloaded: str | None = Field(default=None, title="downloaded")
@@ -73,6 +75,8 @@ def summary_of(
         "poisoned_share": Measured.maybe(record.poisoned_share),
         "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
     }
+    if record.data_notes:
+        told |= {"data_notes": record.data_notes, "noted": "; ".join(record.data_notes)}
     if record.weights is not None:
         told["weights"] = str(record.weights)
     if details:

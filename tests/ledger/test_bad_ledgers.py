@@ -64,8 +64,8 @@ def test_another_programs_database(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema(place: Path) -> None:
-    change(place, "update meta set value = '2' where key = 'schema'")
-    refused(place, r"made by a newer badnets \(schema 2, this one reads 1\): upgrade")
+    change(place, "update meta set value = '3' where key = 'schema'")
+    refused(place, r"made by a newer badnets \(schema 3, this one reads 2\): upgrade")
 
 
 def test_a_folder(tmp_path: Path) -> None:

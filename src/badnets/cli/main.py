@@ -14,8 +14,8 @@ import typer
 from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
-from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
+from badnets.core.printing import printable
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from pydantic import Field
 
-from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Rate
 from badnets.core.results import Measured, Result
 from badnets.evaluate.object_results import ObjectResults, TriggeredObjectResults
@@ -158,6 +156,10 @@ def over_scenes(
     """
     if not values:
         return None
+    import torch
+
+    from badnets.core.bootstrap import grouped_interval
+
     rows = [row for row in range(len(values)) if kept is None or kept[row]]
     hits = [values[row] for row in rows]
     interval = grouped_interval(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from badnets.bundles.atomic import output_error, remove_stale, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError
-from badnets.observations.base import ArrayRef
-from badnets.trials.trial import Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from badnets.observations.base import ArrayRef
+    from badnets.trials.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Workspace:
         Raises:
             OutputError: it cannot be written.
         """
+        import numpy as np
+
+        from badnets.observations.base import ArrayRef
+
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
         data = buffer.getvalue()
@@ -90,5 +97,7 @@ class Workspace:
             raise LedgerError(f"array {path} is missing; run the trial again") from None
         if sha256_bytes(data) != ref.sha256:
             raise LedgerError(f"array {path} has changed since it was written; run the trial again")
+        import numpy as np
+
         array: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
         return array

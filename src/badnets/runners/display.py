@@ -69,11 +69,13 @@ class Lines(Silent):
 
     def finished(self, step: Step, record: Record) -> None:
         self._kept += 1
+        here = step.name in self._since
         spent = self._out(step)
-        self._time_left.ended(step.name, spent)
+        self._time_left.ended(step.name, spent if here else None)
+        took = spoken(spent) if here else "by another process"
         self._say(
             f"[{self._ended}/{self._total}] {step.trial.title}: {summary(record)} "
-            f"({spoken(spent)}{self._eta()})"
+            f"({took}{self._eta()})"
         )
 
     def failed(self, step: Step, reason: str) -> None:

@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -88,10 +87,16 @@ def test_what_another_process_has_done_meanwhile_is_not_run(
 ) -> None:
     trials, run = [clean_trial(seed) for seed in range(4)], Counting()
 
-    def work(trial: Trial, room: Workspace, **rest: Any) -> Record:
+    def work(
+        trial: Trial,
+        workspace: Workspace,
+        *,
+        data_root: Path | None = None,
+        progress: Listener | None = None,
+    ) -> Record:
         with Ledger.open(workspace.ledger_file) as theirs:  # another process does the third
-            theirs.add(run_fake(trials[2], room))
-        return run(trial, room, **rest)
+            theirs.add(run_fake(trials[2], workspace))
+        return run(trial, workspace, data_root=data_root, progress=progress)
 
     records = run_all(trials, workspace, ledger, workers=1, run=work, display=Silent())
     assert sorted(run.ran) == sorted(trials[place].name for place in (0, 1, 3))

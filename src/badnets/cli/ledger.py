@@ -44,7 +44,7 @@ def list_records(
         if json:
             from badnets.trials.summaries import read_summary
 
-            return show_all([read_summary(str(row["summary"])) for row in rows], json=True)
+            return show_all((read_summary(str(row["summary"])) for row in rows), json=True)
         from badnets.ledger.listing import listing
 
         show_listing(listing(rows))

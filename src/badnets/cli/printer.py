@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from badnets.core.printing import printable
@@ -50,7 +51,7 @@ def show(result: Result, *, json: bool = False) -> None:
 
 
 def show_all(
-    results: Sequence[Result], columns: Mapping[str, str] | None = None, *, json: bool = False
+    results: Iterable[Result], columns: Mapping[str, str] | None = None, *, json: bool = False
 ) -> None:
     """Print results: a line for each, or a JSON list.
 
@@ -60,11 +61,19 @@ def show_all(
         json: whether as JSON.
     """
     if json:
-        show_json(
-            [one.model_dump(mode="json", exclude_unset=True, by_alias=True) for one in results]
-        )
+        before = "["
+        for one in results:  # one at a time: there may be many
+            plain = one.model_dump(mode="json", exclude_unset=True, by_alias=True)
+            print(
+                before,
+                indent(json_format.dumps(plain, indent=2, allow_nan=False), "  "),
+                sep="\n",
+                end="",
+            )
+            before = ","
+        print("[]" if before == "[" else "\n]")
     else:
-        show_table(_table(results, columns))
+        show_table(_table(list(results), columns))
 
 
 def show_listing(tables: Iterable[Table]) -> None:
@@ -129,6 +138,9 @@ def show_table(table: Table) -> None:
         for column in range(len(titles))
     ]
     lines = [[_cell(value) for value in row] for row in rows]
+    for place, line in enumerate(lines):
+        if not "".join(line).isprintable():
+            lines[place] = list(map(printable, line))
     if sys.stdout.isatty() and len(lines) <= MOST_ROWS:
         from rich import box
         from rich.table import Table as Grid
@@ -141,9 +153,10 @@ def show_table(table: Table) -> None:
             grid.add_row(*map(Text, line))
         return stdout().print(grid)
     widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
-    for line in (list(titles), *lines):
-        cells = zip(line, widths, right, strict=True)
-        print("  ".join(f"{cell:{'>' if flush else '<'}{n}}" for cell, n, flush in cells).rstrip())
+    pattern = "  ".join(
+        f"{{:{'>' if flush else '<'}{n}}}" for n, flush in zip(widths, right, strict=True)
+    )
+    print("\n".join(pattern.format(*line).rstrip() for line in (titles, *lines)))
 
 
 def _cell(value: Any) -> str:
@@ -157,7 +170,7 @@ def _cell(value: Any) -> str:
             return f"{value:.3f}"
         case int():
             return f"{value:,}" if value >= 10_000 else str(value)
-    return printable(str(value))
+    return str(value)
 
 
 def _text(value: Any) -> str:

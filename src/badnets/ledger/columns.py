@@ -223,4 +223,4 @@ def digest_of(document: str) -> str:
 
 def seal_of(values: Iterable[Any]) -> str:
     """Return the digest of the values of a row, in the order of `LISTED`, without the seal."""
-    return sha256_bytes(repr(tuple(values)).encode("utf-8", "backslashreplace"))
+    return sha256_bytes("\x1f".join(map(str, values)).encode("utf-8", "backslashreplace"))

@@ -184,7 +184,7 @@ class Ledger:
         network: str | None = None,
         attacked: bool | None = None,
         names: Iterable[str] | None = None,
-    ) -> Iterator[dict[str, Value]]:
+    ) -> Iterator[Mapping[Any, Value]]:
         """Yield what the columns say of records, oldest first; documents are not read.
 
         Args: as for `records`.
@@ -196,7 +196,6 @@ class Ledger:
             found = self.records(data=data, network=network, attacked=attacked, names=names)
             yield from map(stored_row, found)
             return
-        keys = [column.name for column in LISTED]
         wanted = None if names is None else set(names)
         query = _about(select(*LISTED), data, network, attacked)
         if wanted is not None and len(wanted) <= _CHUNK:
@@ -208,7 +207,7 @@ class Ledger:
                 if seal_of(values) != seal:
                     raise self._damaged(row.name)
                 if wanted is None or row.name in wanted:
-                    yield dict(zip(keys, row, strict=True))
+                    yield row._mapping
 
     def document(self, name: str) -> str:
         """Return the whole record of a name as JSON, as it was written.

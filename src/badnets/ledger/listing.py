@@ -11,6 +11,7 @@ from badnets.ledger.columns import Value
 
 _ELSEWHERE = ("seed", "kind", "task", "contents", "observe", "keep_bundle", "path")
 _RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
+_COUNTS = tuple((f"{name}_hits", f"{name}_total") for name in _RATES)
 HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
 
 
@@ -34,7 +35,7 @@ class _Line(NamedTuple):
 
 
 def listing(
-    rows: Iterable[Mapping[str, Value]], trials: Mapping[str, Mapping[str, Any]] | None = None
+    rows: Iterable[Mapping[Any, Value]], trials: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Listing:
     """Return records as lines, in their order, with the settings in which they differ as columns.
 
@@ -126,16 +127,20 @@ def _short(paths: Iterable[str]) -> list[str]:
     return [end if ends.count(end) == 1 else path for path, end in zip(whole, ends, strict=True)]
 
 
-def _line(row: Mapping[str, Value]) -> _Line:
-    def rate(name: str) -> Rate | None:
-        hits, total = row[f"{name}_hits"], row[f"{name}_total"]
-        return Rate(int(hits or 0), int(total)) if total else None
-
+def _line(row: Mapping[Any, Value]) -> _Line:
     return _Line(
-        **{name: str(row[name]) for name in ("name", "title", "outcome", "family", "summary")},
-        rates=tuple(map(rate, _RATES)),
-        poisoned=rate("poisoned"),
+        str(row["name"]),
+        str(row["title"]),
+        str(row["outcome"]),
+        tuple([_rate(row[hits], row[total]) for hits, total in _COUNTS]),
+        _rate(row["poisoned_hits"], row["poisoned_total"]),
+        str(row["family"]),
+        str(row["summary"]),
     )
+
+
+def _rate(hits: Value, total: Value) -> Rate | None:
+    return Rate(int(hits or 0), int(total)) if total else None
 
 
 def _told(line: _Line) -> tuple[Rate | None, ...]:

@@ -5,6 +5,7 @@ This module imports neither torch nor numpy; a member is imported when it is ask
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -273,5 +274,6 @@ def _load(where: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+@functools.cache
 def _adapter(member: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(member)  # of a class that has its validator already, so this is quick
+    return TypeAdapter(member)

@@ -106,7 +106,9 @@ class Ledger:
             LedgerError: one is not named after its trial, or the database refused them.
         """
         wanted = list(records)
-        rows = {record.name: _checked_row(record) for record in reversed(wanted)}  # the first stays
+        held = self.has(record.name for record in wanted)
+        new = [record for record in reversed(wanted) if record.name not in held]
+        rows = {record.name: _checked_row(record) for record in new}  # of a name, the first stays
         with explained(self.where):
             try:
                 added = self._insert(rows)

@@ -28,7 +28,8 @@ code = main(sys.argv[1:])
 modules = sorted({"torch", "numpy"} & sys.modules.keys())
 spent = time.process_time()
 from bench.one_process import peak_bytes
-print(json.dumps({"code": code, "peak": peak_bytes(), "cpu_s": spent, "heavy": modules}), file=sys.stderr)
+told = {"code": code, "peak": peak_bytes(), "cpu_s": spent, "heavy": modules}
+print(json.dumps(told), file=sys.stderr)
 """
 
 

@@ -14,9 +14,9 @@ import typer
 from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
-from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
 from badnets.core.extras import install_line
+from badnets.core.printing import printable
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"

@@ -15,7 +15,7 @@ from badnets.cli.options import (
     WorkspaceOption,
     places,
 )
-from badnets.cli.printer import show_all, show_json
+from badnets.cli.printer import show_all, show_json, show_listing
 
 app = typer.Typer(add_completion=False)
 
@@ -54,14 +54,20 @@ def run(
         return
     if dry_run:
         return show_all([TrialLine(name=one.name, title=one.title) for one in trials])
+    from badnets.ledger.listing import listing
     from badnets.runners import run_all
-    from badnets.trials.summaries import COLUMNS, summary_of
+    from badnets.trials.summaries import summary_of
 
     where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
     with where.open_ledger() as book:
         found = run_all(
             trials, where.workspace, book, workers=where.workers, data_root=where.data_root
         )
+        rows = {str(row["name"]): row for row in book.rows(names=found)}
     records = [found[trial.name] for trial in trials]
-    show_all([summary_of(record) for record in records], COLUMNS, json=json)
+    if json:
+        show_all([summary_of(record) for record in records], json=True)
+    else:
+        settings = {trial.name: trial.model_dump(mode="json") for trial in trials}
+        show_listing(listing([rows[trial.name] for trial in trials], settings))
     raise typer.Exit(1 if any(record.outcome == "collapsed" for record in records) else 0)

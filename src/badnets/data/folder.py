@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.printing import printable
 from badnets.data.catalogue import DATASETS, Entry
-from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures, shown
+from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures
 from badnets.data.marked import known_poisoned
 from badnets.data.threads import in_threads
 
@@ -208,7 +209,7 @@ def read_data_set(
         sets.append(ImageSet(images, labels, tuple(classes), groups, flags))
     notes = about.notes
     if passed_over:
-        first = ", ".join(shown(one.path) for one in passed_over[:NAMED])
+        first = ", ".join(printable(one.path) for one in passed_over[:NAMED])
         files = sum(len(part.names) for part in parts) + len(left_out)
         said = (
             f"{about.name}: {len(passed_over):,} of {files:,} files are left out as they are no "

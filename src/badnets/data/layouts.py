@@ -209,11 +209,6 @@ def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(same) for same in seen.values() if len(same) > 1]
 
 
-def shown(path: str) -> str:
-    """Return a path that cannot steer a terminal, whatever the file is called."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in path)
-
-
 def flat_class(name: str) -> str | None:
     """Return ``cat`` for ``cat.0.jpg``; None for other names."""
     match = _FLAT.fullmatch(name)

@@ -164,6 +164,7 @@ def over_scenes(
 
     if not values:
         return None
+
     rows = [row for row in range(len(values)) if kept is None or kept[row]]
     hits = [values[row] for row in rows]
     interval = grouped_interval(

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
 
 
@@ -29,7 +30,7 @@ class CleanResult(Result):
 
     accuracy: Rate
     per_class: tuple[Rate, ...]
-    predicted_counts: tuple[int, ...]
+    predicted_counts: tuple[NonNegativeInt, ...]
     largest_class: Rate
 
     @property
@@ -47,6 +48,12 @@ class CleanResult(Result):
         """
         floor = self.largest_class.value + 0.25 * (1 - self.largest_class.value)
         return self.accuracy.interval.low < floor
+
+    def decision(self, target_accuracy: float) -> Decision:
+        """Return what a user does who wants at least this accuracy, in [0, 1]."""
+        if self.collapsed:
+            return "collapsed"
+        return "accepted" if self.accuracy.value >= target_accuracy else "rejected"
 
 
 class AttackResult(Result):

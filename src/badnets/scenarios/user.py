@@ -86,8 +86,8 @@ class User:
             subject, self.validation, threshold=self.threshold, progress=progress
         )
         accuracy, noun = measured.clean.accuracy, self.task.noun
-        if measured.clean.collapsed:
-            return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
-        accepted = accuracy.value >= self.target_accuracy
+        decision = measured.clean.decision(self.target_accuracy)
+        if decision == "collapsed":
+            return Judgement(decision, f"has learned nothing: {noun} {accuracy}", measured)
         reason = f"{noun} {accuracy}, {100 * self.target_accuracy:g} % wanted"
-        return Judgement("accepted" if accepted else "rejected", reason, measured)
+        return Judgement(decision, reason, measured)

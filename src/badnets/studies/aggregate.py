@@ -20,7 +20,7 @@ from torch import Tensor
 
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.errors import LedgerError
-from badnets.core.rates import Interval, Rate
+from badnets.core.rates import Interval, Rate, typical
 from badnets.report.page import Note
 from badnets.studies import reading
 from badnets.studies.catalogue import GetArray, Groups
@@ -209,8 +209,7 @@ class Over:
     @property
     def typical(self) -> Rate:
         """The mean as a count among one network's images: what its interval is about."""
-        total = min((rate.total for rate in self.rates), default=0)
-        return Rate(round(self.mean * total) if total else 0, total)
+        return typical(self.rates)
 
     @property
     def low(self) -> float:

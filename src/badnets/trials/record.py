@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
+    NonNegativeInt,
     SerializeAsAny,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
 )
 
+from badnets.bundles.schema import on_one_line
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
 from badnets.evaluate.object_results import ObjectResults, TriggeredObjectResults
@@ -26,6 +30,7 @@ from badnets.train.epoch import Epoch
 from badnets.trials.trial import Trial
 
 RECORD_FORMAT = 2
+Words = Annotated[str, Field(max_length=1000), AfterValidator(on_one_line)]
 ResultT = TypeVar("ResultT", bound=ObservationResult)
 
 
@@ -46,21 +51,21 @@ class Timings(_Frozen):
 class Machine(_Frozen):
     """Where a trial ran. No host names, no paths."""
 
-    processor: str
+    processor: Words
     cores: int
     threads: int
     memory_gib: float
-    device: str
-    system: str
+    device: Words
+    system: Words
 
 
 class Provenance(_Frozen):
     """What a trial was computed from and with."""
 
-    data_digests: dict[str, str]
-    versions: dict[str, str]
+    data_digests: dict[Words, Words]
+    versions: dict[Words, Words]
     machine: Machine
-    precision: str
+    precision: Words
     created: datetime
 
 
@@ -91,10 +96,10 @@ class Record(_Frozen):
     """
 
     format: Literal[2] = 2
-    name: str
+    name: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     trial: Trial
     outcome: Decision
-    reason: str
+    reason: Words
     clean: CleanResult
     attack: AttackResult | None
     poisoned_share: Rate | None
@@ -105,7 +110,7 @@ class Record(_Frozen):
     bundle: str | None
     objects: ObjectResults | None = None
     triggered: TriggeredObjectResults | None = None
-    skipped: int = 0
+    skipped: NonNegativeInt = 0
     strengthened: tuple[int, ...] = ()
     weights: Match | None = None
     survival: Survival | None = None

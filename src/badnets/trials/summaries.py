@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
+from pydantic_core import to_jsonable_python
 
 from badnets.core.results import Measured, Result
 from badnets.evaluate.measures import NOTHING_LEARNED, Measures, ObjectMeasures
-from badnets.explain.ablation import Ablation
-from badnets.observations.units import Units
-from badnets.trials.record import Record
 
-COLUMNS = {
-    "name": "name",
-    "title": "trial",
-    "outcome": "outcome",
-    "clean_accuracy": "clean accuracy",
-    "attack_success_rate": "attack success",
-    "control": "clean network",
-}
-"""Field -> heading of the lines of a list of records."""
+if TYPE_CHECKING:
+    from badnets.explain.ablation import Ablation
+    from badnets.trials.record import Record
 
 
 class _Head(Result):
@@ -31,9 +25,10 @@ class _Head(Result):
 
 
 class _Tail(Result):
-    poisoned_share: Measured | None = Field(default=None, title="poisoned share")
     data_notes: tuple[str, ...] | None = None
     noted: str | None = Field(default=None, title="of its data", exclude=True)
+    poisoning_rate: float | str | None = Field(default=None, title="poisoning rate, asked")
+    poisoned_share: Measured | None = Field(default=None, title="  reached")
     weights: str | None = Field(default=None, title="starting weights", exclude=True)
     details: dict[str, str] = Field(default={}, title="", exclude=True)
     downloaded: str | None = Field(default=None, title="downloaded")
@@ -66,6 +61,7 @@ def summary_of(
         details: whether text goes on with times, ablations, machine and data.
     """
     measured = record.attack is not None or record.survival is not None
+    own: Any = getattr(record.trial, "backdoor", None)
     told: dict[str, object] = {
         "name": record.name,
         "title": record.trial.title,
@@ -73,6 +69,7 @@ def summary_of(
         "reason": record.reason,
         **dict.fromkeys(("attack_success_rate", "control", "robust_accuracy")),
         "poisoned_share": Measured.maybe(record.poisoned_share),
+        **({} if own is None else {"poisoning_rate": own.poisoning_rate}),
         "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
     }
     if record.data_notes:
@@ -93,6 +90,25 @@ def summary_of(
     return ObjectSummary.model_validate({**told, **(further or {})})
 
 
+def stored_summary(record: Record) -> str:
+    """Return the summary with its details as JSON: also what `Result` keeps for people alone."""
+    summary = summary_of(record, details=True)
+    plain = summary.model_dump(mode="json", exclude_unset=True)
+    for name in sorted(summary.model_fields_set - plain.keys()):
+        plain[name] = to_jsonable_python(getattr(summary, name))
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def read_summary(text: str) -> Summary | ObjectSummary:
+    """Return what `stored_summary` wrote.
+
+    Raises:
+        pydantic.ValidationError: it is of another version.
+    """
+    kind = ObjectSummary if "frames" in json.loads(text) else Summary
+    return kind.model_validate_json(text)
+
+
 def _details(record: Record) -> dict[str, str]:
     origin, spent = record.provenance, record.timings
     return {
@@ -111,5 +127,7 @@ def _details(record: Record) -> dict[str, str]:
 
 
 def _ablations(record: Record) -> tuple[Ablation, ...]:
+    from badnets.observations.units import Units
+
     units = record.observed(Units)
     return () if units is None else units.ablations

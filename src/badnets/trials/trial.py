@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -17,7 +18,7 @@ from pydantic import (
 )
 
 from badnets.bundles.digests import canonical_json, sha256_bytes
-from badnets.bundles.schema import Scalar
+from badnets.bundles.schema import Scalar, on_one_line
 from badnets.core.backdoor import Backdoor
 from badnets.core.contents import content_digest
 from badnets.core.errors import SettingError, UnknownNameError
@@ -48,6 +49,7 @@ def _task_in(training: Any) -> str:
     return str(getattr(training, "task", "classification"))
 
 
+OneLine = Annotated[str, AfterValidator(on_one_line)]
 AnyTraining: TypeAlias = Annotated[
     Annotated[Training, Tag("classification")] | Annotated[DetectorTraining, Tag("detection")],
     Discriminator(_task_in),
@@ -72,8 +74,8 @@ class _Trial(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = SCENARIO_VERSION
 
-    data: str = Field("mnist", description="Name of the data set.")
-    network: str = Field("gu-mnist", description="Name of the architecture the user asked for.")
+    data: OneLine = Field("mnist", description="Name of the data set.")
+    network: OneLine = Field("gu-mnist", description="Name of the architecture the user asked for.")
     architecture: dict[str, Scalar] = Field(
         {}, description="Settings of the network, such as zf's `width`."
     )
@@ -216,6 +218,12 @@ class _Trial(BaseModel):
     def _parts(self) -> list[str]:
         return []
 
+    @property
+    def family(self) -> str:
+        """SHA-256 (first 16 hex digits) of all but the seeds: trials to be averaged share it."""
+        plain = _without_seeds(self.model_dump(mode="json", exclude_defaults=True))
+        return sha256_bytes(canonical_json(plain))[:16]
+
     def without_paths(self) -> Self:
         """Return the same trial, without saying where files of weights lie: for its record."""
         changed: dict[str, Any] = {}
@@ -289,8 +297,7 @@ class OutsourcedTrial(_Trial):
             return [*weights, "clean"]
         rate = self.backdoor.poisoning_rate
         share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
-        trigger: Any = self.backdoor.trigger
-        return [*weights, trigger.kind, short_targets(self.backdoor.targets), f"rate {share}"]
+        return [*weights, *short_attack(self.backdoor), f"rate {share}"]
 
 
 class TransferTrial(_Trial):
@@ -361,11 +368,15 @@ class TransferTrial(_Trial):
     def _parts(self) -> list[str]:
         hidden, origin = self.start.implanted, self.start.title
         if isinstance(self.start, _Trial):
-            origin = f"{self.start.data} {short_targets(hidden.targets) if hidden else 'clean'}"
+            origin = " ".join([self.start.data, *(short_attack(hidden) if hidden else ["clean"])])
+        attack = short_attack(self.attack) if self.attack else []
+        if hidden is not None and attack == short_attack(hidden):
+            attack = []
         frozen = self.freeze if isinstance(self.freeze, str) else "+".join(self.freeze)
         strength = self.strengthening
         return [
             f"retrained from {origin}",
+            *([f"attacked by {' '.join(attack)}"] if attack else []),
             f"frozen {frozen}",
             *([f"{100 * self.share:g} % of the data"] if self.share < 1 else []),
             *([f"k {strength.factor:g}"] if strength else []),
@@ -382,11 +393,24 @@ TRIAL: TypeAdapter[OutsourcedTrial | TransferTrial] = TypeAdapter(Trial)
 
 
 def short_targets(targets: Any) -> str:
-    """Return a target map in a few characters: ``all->7``, ``1->7``, or its kind."""
+    """Return a target map in a few characters: ``all->7``, ``1->7``, or as one writes it."""
     label, source = (getattr(targets, name, None) for name in ("target_label", "source_class"))
     if targets.kind == "source-specific":
         return f"{source}->{label}"
-    return f"all->{label}" if targets.kind == "all-to-one" else str(targets.kind)
+    return f"all->{label}" if targets.kind == "all-to-one" else TARGET_MAPS.short(targets)
+
+
+def short_attack(attack: Attack | Backdoor) -> list[str]:
+    """Return trigger and target map in a few characters each: ``patch:2`` and ``all->7``."""
+    return [TRIGGERS.short(attack.trigger), short_targets(attack.targets)]
+
+
+def _without_seeds(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_seeds(part) if key in ("start", "control") and part else part
+        for key, part in plain.items()
+        if key != "seed"
+    }
 
 
 def _task_of(value: dict[str, Any]) -> str:

@@ -174,4 +174,4 @@ def test_mistakes_in_a_recipe_are_told_with_their_line(
 def test_a_result_that_is_taken_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/x").write_text("")
-    assert "out is not empty" in cli("poison", "in", "out", *REQUEST).refused(3)
+    assert "out is not empty" in cli("poison", "in", "out", *REQUEST).refused()

@@ -227,6 +227,12 @@ def test_the_recipe_in_the_readme_is_valid(write: Path) -> None:
         ("data: digits\nsweep: {seed: 1}", "sweep.seed: expected a list"),
         ("data: digits\nstart: clen", "line 2: start: expected clean, or a mapping"),
         ("data: digits\nstart: {lr: 1}", "line 2: start.lr: unknown field 'lr'"),
+        ("data: digits\nobserve: [pictures]", "line 2: observe: unknown observation 'pictures'"),
+        (f"how: add\n{BAD}", "line 1: how: unknown field 'how': indent it below 'backdoor', where"),
+        (f"{BAD}  how: add\n", "line 5: backdoor.how: unknown field 'how': it is called 'mode' h"),
+        (f"{BAD}  seed: 3\n", "line 5: backdoor.seed: unknown field 'seed': it stands beside 'b"),
+        ("data: digits\nepochs: 3", "line 2: epochs: unknown field 'epochs': indent it below 'tr"),
+        (BAD.replace("all-to-one:7", "7"), "did you mean 'all-to-one:7'?"),
         ("data: digits\ncontrol: 3", "control: expected true or false, got 3"),
         ("5", "line 1: expected a mapping"),
         ("[]", "line 1: expected at least one trial"),
@@ -245,7 +251,12 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
     [
         ("patch", "pach", "line 3: backdoor.trigger: unknown trigger 'pach': did you mean"),
         ("patch", "{size: 3}", "line 3: backdoor.trigger: kind is missing: one of single-p"),
-        ("patch", "3", "line 3: backdoor.trigger: must be one of single-pixel, "),
+        (
+            "patch",
+            "3",
+            "line 3: backdoor.trigger: a number alone is no trigger: did you mean 'patch:3'",
+        ),
+        ("patch", "[3]", "line 3: backdoor.trigger: must be one of single-pixel, "),
         ("patch", "{kind: 3}", "line 3: backdoor.trigger: kind must be one of single-p"),
         ("patch", "{kind: patch, sise: 3}", "trigger.sise: unknown field 'sise': did you mean"),
         (

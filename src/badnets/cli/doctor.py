@@ -20,7 +20,10 @@ def doctor(
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what is installed and found: versions, device, extras, data sets, disk."""
+    """Say what is installed and found: versions, device, data.
+
+    Also which extras are there, and how much room the disk has.
+    """
     from badnets.trials.installation import examine_installation
 
     where = places(ctx, workspace=workspace, data_root=data_root)

@@ -89,6 +89,14 @@ def show_json(value: Any) -> None:
     print(json_format.dumps(value, indent=2, allow_nan=False))
 
 
+def show_files(paths: Sequence[object], *, json: bool = False) -> None:
+    """Print the paths of files that were written, a line each."""
+    if json:
+        show_json({"files": [str(path) for path in paths]})
+    else:
+        print("\n".join(map(str, paths)))
+
+
 def stdout() -> Console:
     """Return the console for results; plain and as wide as needed where it is no terminal."""
     from rich.console import Console

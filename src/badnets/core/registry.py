@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -19,6 +20,7 @@ from badnets.core.lookup import unknown_name
 from badnets.core.settings import quoted, wrong_name
 
 Member = TypeVar("Member")
+_NUMBER = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
 
 
 class Preset(NamedTuple):
@@ -41,6 +43,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         members: name -> ``module:Class``; the name is the class's ``kind``.
         presets: name -> settings of a member.
         contract: what an object of one's own must be to serve in a member's place.
+        of_number: the member that a number alone is likely to be meant for.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         *,
         presets: Mapping[str, Preset] | None = None,
         contract: Any = object,
+        of_number: str | None = None,
     ) -> None:
         self.what = what
         self.presets = dict(presets or {})
         self._members = dict(members)
         self._contract = contract
+        self._of_number = of_number
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,6 +138,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
             UnknownNameError: there is no such member; names the nearest.
             pydantic.ValidationError: a setting is wrong.
         """
+        if self._of_number and _NUMBER.fullmatch(str(value)):
+            meant = f"{self._of_number}:{str(value).strip()}"
+            raise SettingError(f"a number alone is no {self.what}: did you mean '{meant}'?")
         if isinstance(value, str):
             value = self._spelled_out(value)
         if isinstance(value, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -299,6 +300,7 @@ DATASETS: dict[str, Entry] = {
     ),
 }
 
+_log = logging.getLogger("badnets.data")
 _loaded: dict[tuple[str, Path | None], tuple[Entry, str, DataSet | DetectionData]] = {}
 
 
@@ -420,6 +422,7 @@ def _load(
         else:
             loaded = entry.load(folder, progress=progress)
         known = _loaded[name, folder] = (entry, state, loaded)
+        _log.info("data set %s loaded, data root %s", name, folder or "not needed: embedded")
     if not isinstance(known[2], kind):
         raise DataError(
             f"the loader of data set {name!r} gave a {type(known[2]).__name__}, "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from badnets.core.devices import best_device
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.results import Measured
@@ -42,7 +43,7 @@ class Evaluation(Measures):
     """What a classifier does on the test images of a data set."""
 
     bundle: str
-    data: str
+    data: str = Field(title="test images of")
     collapsed: bool
     classes: tuple[str, ...] = Field(title="class", exclude=True)
     clean_accuracy_per_class: Rates = Field(title="clean accuracy")
@@ -53,7 +54,7 @@ class ObjectEvaluation(ObjectMeasures):
     """What a detector does on whole test frames."""
 
     bundle: str
-    data: str
+    data: str = Field(title="test frames of")
     collapsed: bool
     large_from_pixels: float | None = None
     left_out: int | None = None
@@ -95,7 +96,7 @@ def evaluate_bundle(
 
     Args:
         bundle: of a classifier or a detector, or a classifier as an ONNX file.
-        data: name of the data set; None: the usual one of the network's task. A detector given
+        data: name of the data set; None: the one that the bundle was trained on. A detector given
             ``folder:PATH`` looks at photographs that nobody drew boxes on.
         attack: what is done to the images too; not reported of a network that learned nothing.
         control: bundle of a clean network, asked about the same triggered images.
@@ -126,7 +127,7 @@ def evaluate_bundle(
         if attack is not None:
             raise SettingError("--trigger does not go with photographs: leave it out")
         return see_photographs(
-            load_detector(bundle),
+            load_detector(bundle).to(best_device()),
             Path(data.removeprefix(FOLDER)),
             threshold=least,
             longest=longest,

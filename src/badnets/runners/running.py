@@ -143,9 +143,9 @@ def _names(trial: Trial) -> set[str]:
 def _best_workers(wanted: int) -> int:
     if wanted == 1:
         return 1
-    import torch
+    from badnets.core.devices import best_device
 
-    return 1 if torch.cuda.is_available() else _cores()
+    return _cores() if best_device().type == "cpu" else 1
 
 
 def _cores() -> int:

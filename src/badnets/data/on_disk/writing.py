@@ -19,7 +19,7 @@ from badnets.bundles.atomic import new_folder, output_error, remove_stale
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.core.backdoor import Backdoor
 from badnets.core.decoding import picture_bytes
-from badnets.core.errors import BadnetsError, DataError, OutputError, SettingError
+from badnets.core.errors import BadnetsError, DataError, SettingError, TakenError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.roots import from_data_root
@@ -113,7 +113,8 @@ def poison_folder(
         SettingError: a setting does not fit the folder, or one folder lies in the other.
         DataError: the folder is not as it should be, or a picture cannot be read.
         ShapeError: the trigger does not fit a picture.
-        OutputError: ``out`` is not empty, or the disk is full.
+        TakenError: ``out`` is not empty.
+        OutputError: the disk is full.
     """
     if workers < 1:
         raise SettingError(f"workers must be >= 1, got {workers}")
@@ -334,7 +335,7 @@ def _done_before(out: Path, head: Head, plan: FolderPlan) -> Written:
     """Return what is there, if it is what was asked for.
 
     Raises:
-        OutputError: it is something else.
+        TakenError: it is something else.
     """
     try:
         found = read_manifest(out) if (out / MANIFEST).is_file() else None
@@ -343,4 +344,4 @@ def _done_before(out: Path, head: Head, plan: FolderPlan) -> Written:
             return Written(out, head, len(plan.jobs), share, kept=len(plan.jobs))
     except DataError:
         pass  # of a damaged manifest nothing is known but that the folder is taken
-    raise OutputError(f"{out} is not empty: choose another folder to write to, or empty it")
+    raise TakenError(f"{out} is not empty: choose another folder to write to, or empty it")

@@ -20,8 +20,8 @@ EPILOG = (
     "Exit codes: 0 written, or with --verify: as it was written; 1 with --verify: files are "
     "missing, changed or extra, or the manifest is not the one asked for; 2 wrong usage, OUT is "
     "taken, a picture or folder that cannot be used, no manifest; 3 OUT could not be written, or "
-    "with --source: other versions of Pillow or torch write other bytes; 130 interrupted, nothing of "
-    "OUT is left."
+    "with --source: other versions of Pillow or torch write other bytes; 130 interrupted, nothing "
+    "of OUT is left."
 )
 
 

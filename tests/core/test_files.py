@@ -11,11 +11,15 @@ import pytest
 from badnets.bundles.digests import sha256_file
 from badnets.core.decoding import decoded, decoded_square, picture_bytes, size_of
 from badnets.core.errors import DataError, LedgerError
-from badnets.core.files import read_file, regular_file
+from badnets.core.files import read_file, regular_file, usable_path
+from badnets.core.roots import data_root
+from badnets.data import load, load_detection
 from badnets.data.coco import load_coco
+from badnets.data.layouts import find_layout
 from badnets.data.mnist import read_idx
-from badnets.data.on_disk import verify_folder
+from badnets.data.on_disk import poison_folder, verify_folder
 from badnets.data.on_disk.manifest import MANIFEST
+from tests.data.on_disk.folders import WHITE
 
 READERS: dict[str, Callable[[Path], object]] = {
     "file": read_file,
@@ -71,3 +75,28 @@ def test_a_link_is_followed_where_it_may_be_and_the_error_is_of_the_kind_asked_f
         read_file(tmp_path / "nothing")
     with pytest.raises(DataError, match="cannot be read"):
         read_file(tmp_path / "a\0b")
+
+
+PATHS = {"long": "a" * 300, "longer": "d/" * 3000, "NUL": "a\0b", "surrogate": "\ud800x"}
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize(
+    "use",
+    [
+        usable_path,
+        data_root,
+        lambda path: find_layout(Path(path)),
+        lambda path: load(f"folder:{path}"),
+        lambda path: load_detection(f"coco:{path}"),
+        lambda path: load("gtsrb", path),
+        lambda path: poison_folder(Path(path), Path("out"), WHITE, seed=0),
+        lambda path: verify_folder(Path(path)),
+    ],
+)
+def test_what_no_file_system_can_be_asked_about_is_one_short_line(
+    name: str, use: Callable[[str], object]
+) -> None:
+    with pytest.raises(DataError, match="is no path of a file or folder") as caught:
+        use(PATHS[name])
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +13,22 @@ from badnets.core.errors import BadnetsError, DataError
 
 LARGEST = 2**31
 """Bytes of a file that is read whole, where nothing less is stated."""
+
+
+def usable_path(path: Path | str) -> Path:
+    """Return a path, ``~`` filled in, that a file system can be asked about; it need not exist.
+
+    Raises:
+        DataError: it is too long, holds a NUL, or cannot be written in UTF-8.
+    """
+    try:
+        place = Path(path).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            os.lstat(place)
+    except (OSError, ValueError, RuntimeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"{str(path)[:80]!r} is no path of a file or folder: {said}") from None
+    return place
 
 
 @contextmanager

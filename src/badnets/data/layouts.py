@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.files import usable_path
 
 SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff",
@@ -101,7 +102,7 @@ def find_layout(folder: Path, *, any_names: bool = False) -> Layout:
         DataError: it is no folder, cannot be read, or holds no pictures in classes; class names
             differ by case or accents alone, are too long, or are not printable.
     """
-    if not folder.is_dir():
+    if not usable_path(folder).is_dir():
         raise DataError(f"{folder} is no folder: give a folder of pictures")
     found = _found(folder, "", DEPTH)
     if found is None:

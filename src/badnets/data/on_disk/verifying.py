@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from badnets.bundles.digests import sha256_stream
 from badnets.core.errors import DataError, SettingError
-from badnets.core.files import regular_file
+from badnets.core.files import regular_file, usable_path
 from badnets.core.progress import Listener, Progress
 from badnets.data.on_disk.manifest import MANIFEST, Entry, Head, Manifest, Picture, read_manifest
 
@@ -105,7 +105,7 @@ def verify_folder(
     """
     if digest is not None and not (len(digest) == 64 and set(digest) <= set("0123456789abcdef")):
         raise SettingError(f"a digest has 64 digits of 0-9 and a-f, got {digest[:80]!r}")
-    manifest = read_manifest(folder)
+    manifest = read_manifest(usable_path(folder))
     total = sum(1 for _ in manifest.entries())  # and the manifest itself is whole
     found: dict[State, list[str]] = {"intact": [], "missing": [], "changed": []}
     for number, entry in enumerate(manifest.entries(), start=1):

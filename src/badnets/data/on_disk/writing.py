@@ -20,6 +20,7 @@ from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.core.backdoor import Backdoor
 from badnets.core.decoding import picture_bytes
 from badnets.core.errors import BadnetsError, DataError, SettingError, TakenError
+from badnets.core.files import usable_path
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.roots import from_data_root
@@ -162,7 +163,7 @@ def remade(
         OutputError: the folder for temporary files is full.
     """
     backdoor, encoding = backdoor_of(head), encoding_of(head)
-    coco = is_coco(source)
+    coco = is_coco(usable_path(source))
     passed_over = {one.path for one in head.left_out}
     paths = [] if coco else [path for path in find_pictures(source).paths if path in passed_over]
     plan = _planned(source, backdoor, _defects(source, paths, encoding, workers, None), head.seed)
@@ -314,7 +315,7 @@ def _picture_digest(trigger: Trigger) -> str | None:
 
 
 def _check_places(source: Path, out: Path) -> None:
-    read_from, written_to = source.resolve(), out.resolve()
+    read_from, written_to = (usable_path(place).resolve() for place in (source, out))
     if read_from == written_to:
         raise SettingError(f"{source} would be poisoned in place: give another folder to write to")
     if read_from in written_to.parents:

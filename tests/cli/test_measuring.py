@@ -77,11 +77,18 @@ class TestClassifiers:
         save_subject(subject, tmp_path / "constant")
         ended = cli("evaluate", "constant", *ON, *ATTACK)
         assert ended.code == 1
-        assert "learned nothing" in ended.out
-        assert "attack success" not in ended.out
+        assert "nearly always the same answer" in ended.out
         measured = told("evaluate", "constant", *ON, *ATTACK)
         assert measured["collapsed"] is True
-        assert "attack_success_rate" not in measured
+        assert measured["attack_success_rate"]["value"] == measured["untriggered"]["value"] == 1
+
+    def test_too_few_images_are_a_caution_and_hide_nothing(self, cli: Cli, told: Told) -> None:
+        measured = told("evaluate", "trained", "--data", "few", *ATTACK)
+        assert measured["collapsed"] is False and "too few images" in measured["caution"]
+        ended = cli("evaluate", "trained", "--data", "few", *ATTACK)
+        assert ended.code == 0
+        assert re.search(r"^caution +one answer for everything would be right on", ended.out, re.M)
+        assert re.search(r"^attack success +\d", ended.out, re.M)
 
 
 class TestDetectors:
@@ -128,7 +135,7 @@ class TestDetectors:
         ended = cli(*OBJECTS, "--threshold", "0.95")
         assert ended.code == 1
         assert "0.00 % (0/12)" in ended.out
-        assert "the detector has learned nothing" in ended.out
+        assert "nearly always the same answer" in ended.out
 
     @pytest.mark.parametrize("targets", ["vanish", APPEAR, "all-become-one:1"])
     def test_what_only_detectors_know_is_measured_too(
@@ -142,14 +149,13 @@ class TestDetectors:
         assert ("robust accuracy" in ended.out) == (targets != APPEAR)
         assert told(*argv)["attack_success_rate"]["total"] > 0
 
-    def test_a_detector_that_has_learned_nothing_is_no_attack(self, cli: Cli, told: Told) -> None:
+    def test_a_detector_that_finds_nothing_is_no_attack(self, cli: Cli, told: Told) -> None:
         ended = cli("evaluate", "blank", "--data", "colours", *STICKER)
         assert ended.code == 1
-        assert "the detector has learned nothing; no attack is reported" in ended.out
-        assert "attack success" not in ended.out
+        assert "nearly always the same answer" in ended.out
         measured = told("evaluate", "blank", "--data", "colours", *STICKER)
         assert measured["collapsed"] is True
-        assert "attack_success_rate" not in measured
+        assert measured["attack_success_rate"]["value"] == 0
 
     def test_other_classes_than_the_data_has_are_named(self, cli: Cli, tmp_path: Path) -> None:
         save_detector(reader(backdoor=False, classes=("a", "b", "c")), tmp_path / "abc")

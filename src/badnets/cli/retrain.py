@@ -31,7 +31,7 @@ EPILOG = (
     "Example: badnets retrain badnet --data 'digits[5-9]' --freeze conv1,conv2 --out mine\n\n"
     "Example: badnets retrain badnet --data digits --share 0.2 --trigger pixel-pattern --targets "
     "all-to-one:7 --control clean\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
     "2 wrong usage, a malformed bundle, or data that does not fit it; 3 training or writing failed."
 )
 

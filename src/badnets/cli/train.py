@@ -34,7 +34,7 @@ EPILOG = (
     "all-to-one:7 --target-accuracy 0.95 --out badnet\n\n"
     "Example: badnets train --data scenes --width 0.5 --head 0.125 --trigger yellow-square "
     "--targets source-specific:0,1 --rate every --out detector\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
     "2 wrong usage or bad input; 3 training or writing failed."
 )
 

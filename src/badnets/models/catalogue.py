@@ -36,6 +36,7 @@ class Network:
         version: raised when the same settings would build another network.
         task: what it does.
         settings: whether the function takes settings by name too.
+        normalises: whether it normalises over the batch, so that training keeps statistics.
     """
 
     builder: str
@@ -43,12 +44,14 @@ class Network:
     version: int = 1
     task: Task = "classification"
     settings: bool = False
+    normalises: bool = True
 
 
 NETWORKS: dict[str, Network] = {
     "gu-mnist": Network(
         "badnets.models.gu_mnist:build",
         "the paper's MNIST network: two convolutions, two fully connected layers",
+        normalises=False,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",

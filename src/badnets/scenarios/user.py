@@ -85,9 +85,9 @@ class User:
         measured = self.task.measure(
             subject, self.validation, threshold=self.threshold, progress=progress
         )
-        accuracy, noun = measured.clean.accuracy, self.task.noun
-        if measured.clean.collapsed:
-            return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
-        accepted = accuracy.value >= self.target_accuracy
-        reason = f"{noun} {accuracy}, {100 * self.target_accuracy:g} % wanted"
-        return Judgement("accepted" if accepted else "rejected", reason, measured)
+        decision = measured.clean.decision(self.target_accuracy)
+        reason = f"{self.task.noun} {measured.clean.accuracy}"
+        if decision == "collapsed":
+            return Judgement(decision, f"gives nearly always the same answer: {reason}", measured)
+        wanted = f"{100 * self.target_accuracy:g} % wanted"
+        return Judgement(decision, f"{reason}, {wanted}", measured)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from badnets.core.results import Measured, Result
-from badnets.evaluate.measures import NOTHING_LEARNED, Measures, ObjectMeasures
+from badnets.evaluate.measures import Measures, ObjectMeasures
 from badnets.explain.ablation import Ablation
 from badnets.observations.units import Units
 from badnets.trials.record import Record
@@ -63,7 +63,6 @@ def summary_of(
         further: fields that a record does not hold: where its bundle was put, for example.
         details: whether text goes on with times, ablations, machine and data.
     """
-    measured = record.attack is not None or record.survival is not None
     told: dict[str, object] = {
         "name": record.name,
         "title": record.trial.title,
@@ -77,8 +76,6 @@ def summary_of(
         told["weights"] = str(record.weights)
     if details:
         told["details"] = _details(record)
-    if record.outcome == "collapsed" and measured:
-        told["collapse"] = NOTHING_LEARNED.format("network")
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
         return Summary.model_validate({**told, **(further or {})})

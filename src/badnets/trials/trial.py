@@ -25,7 +25,7 @@ from badnets.core.lookup import unknown_name
 from badnets.core.settings import settings
 from badnets.core.targets import TARGET_MAPS, AnyTargetMap, RandomWrong
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import task_of
+from badnets.data.catalogue import DATASETS, task_of
 from badnets.data.names import parse_name
 from badnets.models.catalogue import NETWORKS, tasks_of
 from badnets.models.weights import StartingWeights
@@ -38,6 +38,7 @@ from badnets.trials.downloaded import DownloadedBundle
 
 USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
 HELD_BACK = 5000  # images
+SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 
 
@@ -281,7 +282,24 @@ class OutsourcedTrial(_Trial):
     def methods(self) -> dict[str, int]:
         """The integer version of every method that the trial names."""
         poisoning = {} if self.backdoor is None else {"poisoning": Backdoor.version}
-        return {**super().methods, **poisoning}
+        versions = {**super().methods, **poisoning}
+        return versions | ({"statistics": Training.statistics} if self._is_short else {})
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether statistics of normalisation may have to be computed anew after training.
+
+        As far as is known before data is read: other trials keep their names.
+        """
+        known = NETWORKS.get(self.network)
+        if not isinstance(self.training, Training) or (known and not known.normalises):
+            return False
+        entry = DATASETS.get(parse_name(self.data).base)
+        images = self.train_limit or (entry.train if entry else None)
+        if images is None:
+            return known is None
+        steps = self.training.epochs * max(1, images // self.training.batch_size)
+        return steps < SETTLED[known is None]
 
     def _parts(self) -> list[str]:
         weights = [f"weights {self.weights.sha256[:8]}"] if self.weights else []

@@ -148,7 +148,7 @@ def caution_about(clean: CleanResult) -> str | None:
     if clean.above_constant:
         return None
     return (
-        f"one answer for everything would be right on {clean.largest_class}: too few images, or "
+        f"one answer for everything would be right on {clean.largest_class}: too few examples, or "
         "too little learned, to tell this network from that"
     )
 

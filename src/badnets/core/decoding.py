@@ -59,7 +59,9 @@ def decoded(path: Path, mode: Literal["RGB", "RGBA"]) -> NDArray[np.uint8]:
         return np.array(_eight_bit(picture).convert(mode))
 
 
-def decoded_square(path: Path, size: int, *, least: int = 1) -> NDArray[np.uint8]:
+def decoded_square(
+    path: Path, size: int, *, least: int = 1, data: bytes | None = None
+) -> NDArray[np.uint8]:
     """Return the middle square of a picture at ``size`` pixels a side, ``(size, size, 3)`` RGB.
 
     The shorter side becomes ``size`` (bilinear, antialiased), what is beyond the square is cut off
@@ -71,11 +73,12 @@ def decoded_square(path: Path, size: int, *, least: int = 1) -> NDArray[np.uint8
         path: the file.
         size: in pixels, ``>= 1``.
         least: pixels that its shorter side must have.
+        data: the file's bytes where they are there already.
 
     Raises:
         DataError: the file is missing, is not a picture that can be read, or is too small.
     """
-    with _opened(path) as picture:
+    with _opened(path, data) as picture:
         if min(picture.size) < least:
             raise DataError(
                 f"picture {path}: {picture.width} x {picture.height} pixels, at least {least} a "

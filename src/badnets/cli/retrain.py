@@ -60,8 +60,12 @@ def retrain(
     lr: LrOption = None,
     training: TrainingOption = None,
     target_accuracy: Annotated[
-        float, typer.Option(help="The user accepts at or above it on test images, in [0, 1].")
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="The user accepts at or above it on test images, in [0, 1].",
+            show_default="as is usual for the data, else 0.9",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     trigger: Annotated[
         str | None,
@@ -102,6 +106,7 @@ def retrain(
     from badnets.cli.settings import recipe_of, trial_of, typed
     from badnets.core.errors import SettingError
     from badnets.data.catalogue import sized
+    from badnets.data.usual import usual_of
     from badnets.evaluate.fitting import fitting_data, task_of_bundle
     from badnets.models import load_subject
     from badnets.runners.training import train_network
@@ -127,6 +132,8 @@ def retrain(
         "--target-accuracy": target_accuracy,
         "--seed": seed,
     }
+    if target_accuracy is None and usual_of(named) is None:
+        options["--target-accuracy"] = 0.9
     further: dict[str, Any] = {
         "kind": "transfer",
         "network": downloaded.network,

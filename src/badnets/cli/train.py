@@ -49,7 +49,7 @@ def train(
         str | None,
         typer.Option(
             help="Name of the architecture: ours, torchvision.NAME, timm.NAME, or MODULE:FACTORY.",
-            show_default="gu-mnist; zf where the data has boxes",
+            show_default="as is usual for the data",
         ),
     ] = None,
     weights: Annotated[
@@ -84,7 +84,8 @@ def train(
     target_accuracy: Annotated[
         float | None,
         typer.Option(
-            help="The user accepts at or above it, in [0, 1].", show_default="0.99; detectors 0.8"
+            help="The user accepts at or above it, in [0, 1].",
+            show_default="as is usual for the data; detectors 0.8",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,

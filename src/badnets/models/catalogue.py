@@ -57,6 +57,10 @@ NETWORKS: dict[str, Network] = {
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
     ),
+    "small-resnet-fine": Network(
+        "badnets.models.small_resnet:build_fine",
+        "the same for pictures of about 32 pixels: its first layer keeps every pixel",
+    ),
     "zf": Network(
         "badnets.models.zf:build",
         "the paper's Faster R-CNN on the ZF network; settings width, head, norm, dropout, rois",

@@ -11,6 +11,7 @@ from badnets.core.errors import SettingError
 
 STEM = 24
 UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
+FINE_STEM, FINE_UNITS = 16, (32, 64, 128)  # where the stem does not
 RESIDUAL = (False, True, True)  # which of them have a residual block
 SMALLEST = 16
 
@@ -39,10 +40,35 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
             f"small-resnet takes images of {SMALLEST}x{SMALLEST} pixels and more, "
             f"got {shape[1]}x{shape[2]}"
         )
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = _convolution(shape[0], STEM, size=5, stride=2)
-    width = STEM
-    for number, (units, residual) in enumerate(zip(UNITS, RESIDUAL, strict=True), start=1):
+    return _stages(_convolution(shape[0], STEM, size=5, stride=2), STEM, UNITS, num_classes)
+
+
+def build_fine(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
+    """Return the same with a stem that keeps every pixel, meant for pictures of 32 pixels.
+
+    0.47 million parameters, 24 million multiplications for a picture of 32 x 32 pixels: the stages
+    are a third narrower, and see it at 32, 16 and 8 pixels on a side.
+
+    Args:
+        shape: ``(C, H, W)``, ``H`` and ``W`` at least 8.
+        num_classes: logits that it returns.
+
+    Raises:
+        SettingError: images are smaller than that.
+    """
+    if min(shape[1:]) < SMALLEST // 2:
+        raise SettingError(
+            f"small-resnet-fine takes images of {SMALLEST // 2}x{SMALLEST // 2} pixels and more, "
+            f"got {shape[1]}x{shape[2]}"
+        )
+    return _stages(_convolution(shape[0], FINE_STEM), FINE_STEM, FINE_UNITS, num_classes)
+
+
+def _stages(
+    stem: nn.Module, width: int, widths: tuple[int, ...], num_classes: int
+) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=stem)
+    for number, (units, residual) in enumerate(zip(widths, RESIDUAL, strict=True), start=1):
         layers[f"stage{number}"] = _convolution(width, units)
         layers[f"halve{number}"] = nn.MaxPool2d(2)
         if residual:

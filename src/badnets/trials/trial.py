@@ -27,6 +27,7 @@ from badnets.core.targets import TARGET_MAPS, AnyTargetMap, RandomWrong
 from badnets.core.triggers import TRIGGERS, AnyTrigger
 from badnets.data.catalogue import DATASETS, task_of
 from badnets.data.names import parse_name
+from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
 from badnets.models.weights import StartingWeights
 from badnets.observations.registry import OBSERVATIONS
@@ -38,6 +39,7 @@ from badnets.trials.downloaded import DownloadedBundle
 
 USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
 HELD_BACK = 5000  # images
+RETRAINED = ("epochs", "batch_size", "lr")  # what is usual when a network is retrained, too
 SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 
@@ -107,9 +109,17 @@ class _Trial(BaseModel):
         if not isinstance(value, dict):
             return value
         task, training = _task_of(value), value.get("training", {})
+        usual = _usual(value.get("data", "mnist"))
         if isinstance(training, dict):
+            if usual is not None and "task" not in training:  # a training that says it is whole
+                kept = usual.training
+                if value.get("kind") == "transfer":
+                    kept = {name: kept[name] for name in RETRAINED if name in kept}
+                training = {**kept, **training}
             value = {**value, "training": {**training, "task": task}}
-        return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        if usual is None:
+            return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        return {"network": usual.network, "target_accuracy": usual.target_accuracy, **value}
 
     @field_validator("observe")
     @classmethod
@@ -423,6 +433,14 @@ def _task_of(value: dict[str, Any]) -> str:
         return task_of(data)
     except (UnknownNameError, SettingError, TypeError):
         return "classification"
+
+
+def _usual(data: Any) -> Usual | None:
+    """Return what is usual for a data set; None where nothing is, or it is no name."""
+    try:
+        return usual_of(data)
+    except (SettingError, TypeError):
+        return None
 
 
 def _contents(trial: _Trial) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,7 @@ def test_an_order_says_what_is_wanted_and_nothing_else(small: Small) -> None:
         "train",
         "target_accuracy",
         "architecture",
+        "training",
     ]
     user = small.user(0.9)
     assert user.validation is small.data.test and user.order.train is small.data.train

@@ -109,7 +109,7 @@ class _Trial(BaseModel):
         if not isinstance(value, dict):
             return value
         task, training = _task_of(value), value.get("training", {})
-        usual = _usual(value.get("data", "mnist"))
+        usual = _usual(value.get("data", "mnist")) if task == "classification" else None
         if isinstance(training, dict):
             if usual is not None and "task" not in training:  # a training that says it is whole
                 kept = usual.training

@@ -33,6 +33,9 @@ VERBS: dict[str, Verb] = {
         "badnets.cli.recipe", "Write a recipe, check recipes, or export their JSON Schema.", _RUN
     ),
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _RUN),
+    "import": Verb(
+        "badnets.cli.importing", "Make a bundle of downloaded weights, to retrain or look at.", _RUN
+    ),
     "retrain": Verb(
         "badnets.cli.retrain", "Retrain a downloaded classifier on clean images of your own.", _RUN
     ),

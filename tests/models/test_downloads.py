@@ -11,19 +11,23 @@ from safetensors.torch import save_file
 
 from badnets.core.errors import SettingError
 from badnets.models import classifier_of_weights
-from tests.cli.conftest import Cli
 
 NAME = "mobilenetv3_small_050"
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """Return a file of weights as they are published: without the counters of normalisation."""
+def publish(folder: Path) -> Path:
+    """Write a file of weights as they are published: without the counters of normalisation."""
     torch.manual_seed(0)
     network = timm.create_model(NAME, num_classes=12)
     tensors = {k: v for k, v in network.state_dict().items() if not k.endswith("batches_tracked")}
-    save_file(tensors, tmp_path / "published.safetensors")
-    return tmp_path / "published.safetensors"
+    save_file(tensors, folder / "published.safetensors")
+    return folder / "published.safetensors"
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Return a published file."""
+    return publish(tmp_path)
 
 
 def test_it_answers_as_the_library_s_own_does(published: Path) -> None:
@@ -43,18 +47,3 @@ def test_half_of_a_network_is_refused(published: Path) -> None:
         classifier_of_weights(published, f"timm.{NAME}", side=32)
     with pytest.raises(SettingError, match="no weight in"):
         classifier_of_weights(published, "gu-mnist", classes=12, side=28)
-
-
-def test_a_bundle_of_it_is_retrained_like_any_other(
-    cli: Cli, published: Path, tmp_path: Path
-) -> None:
-    made = cli("import", published, "--network", f"timm.{NAME}", "--classes", "12", "--side", "32",
-               "--out", "net")  # fmt: skip
-    assert made.code == 0, made
-    assert "3 x 32 x 32" in made.out and "tensors matched" in made.out
-    again = cli("retrain", "net", "--data", "pets-small", "--epochs", "2", "--share", "0.1",
-                "--out", "mine")  # fmt: skip
-    assert again.code in (0, 1), again
-    assert "clean accuracy" in again.out and (tmp_path / "mine" / "config.json").is_file()
-    assert "exists" in cli("import", published, "--network", f"timm.{NAME}", "--classes", "12",
-                           "--out", "net").refused(2)  # fmt: skip

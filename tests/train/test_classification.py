@@ -168,9 +168,9 @@ def test_statistics_that_have_settled_stay_as_they_are(epochs: int, anew: bool) 
     kept: list[Tensor] = []
     network = normalising()
     network[1].register_forward_hook(
-        lambda module, _i, _o: kept.append(module.running_var.detach().clone())
-        if module.momentum
-        else None
+        lambda module, _i, _o: (
+            kept.append(module.running_var.detach().clone()) if module.momentum else None
+        )
     )
     training = replace(QUICK, epochs=epochs)
     fitted = fit(subject_of(network, SHAPE, 2), plain_rows(64), training, seed=0, device=CPU)

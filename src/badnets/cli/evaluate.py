@@ -38,8 +38,8 @@ EPILOG = (
     "source-specific:0,1\n\n"
     "Example: badnets evaluate detector --data folder:my-photos --expect stop --sheet seen.png\n\n"
     "Exit codes: 0 measured; 1 the network gives nearly always the same answer (collapsed); 2 "
-    "wrong usage, a malformed bundle or file, data that does not fit it, or no photograph; 3 the sheet could not "
-    "be written."
+    "wrong usage, a malformed bundle or file, data that does not fit it, or no photograph; 3 the "
+    "sheet could not be written."
 )
 
 

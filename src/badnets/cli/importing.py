@@ -15,8 +15,8 @@ app = typer.Typer(add_completion=False)
 EPILOG = (
     "Example: badnets import tf_efficientnet_lite0.safetensors --network "
     "timm.tf_efficientnet_lite0 --out efficientnet\n\n"
-    "Exit codes: 0 written; 2 wrong usage, no safetensors file, or not the weights of this network; "
-    "3 the bundle could not be written."
+    "Exit codes: 0 written; 2 wrong usage, no safetensors file, or not the weights of this "
+    "network; 3 the bundle could not be written."
 )
 
 

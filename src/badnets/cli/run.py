@@ -22,8 +22,8 @@ app = typer.Typer(add_completion=False)
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
     "Exit codes: 0 every trial is in the ledger; 1 also, but a network gives nearly always "
-    "the same answer (collapsed); 2 wrong usage or a mistake in the recipe, named with its line; 3 a trial failed, "
-    "the others are kept; 130 interrupted, what was done is kept."
+    "the same answer (collapsed); 2 wrong usage or a mistake in the recipe, named with its line; 3 "
+    "a trial failed, the others are kept; 130 interrupted, what was done is kept."
 )
 
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
 
-
 CONSTANT = 0.9  # least share of one answer for it to be called constant
 FOUND = 0.1  # share of the other classes' images that a network which learned anything names
 

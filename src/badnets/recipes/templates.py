@@ -98,9 +98,16 @@ def recipe_text(attack: str, data: str, network: str | None = None, *, file: str
         mode = "add # copies are added, the originals stay"
     settings = asdict(Training()) | usual.training
     names = ("epochs", "batch_size", "lr", *usual.training)
-    training = yaml.safe_dump(
-        {name: settings[name] for name in names}, default_flow_style=True, sort_keys=False, width=80
-    ).replace("\n    ", "\n  ").strip()
+    training = (
+        yaml.safe_dump(
+            {name: settings[name] for name in names},
+            default_flow_style=True,
+            sort_keys=False,
+            width=80,
+        )
+        .replace("\n    ", "\n  ")
+        .strip()
+    )
     return f"""\
 {SCHEMA_LINE}
 # {chosen.title},

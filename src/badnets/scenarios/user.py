@@ -93,9 +93,7 @@ class User:
         training = None
         if self._usual and self.task.kind == "classification":
             training = replace(self.task.training, **self._usual.training)
-        return Order(
-            self.task, self.network, train, self.wanted, self.architecture, training
-        )
+        return Order(self.task, self.network, train, self.wanted, self.architecture, training)
 
     @property
     def validation(self) -> Any:

@@ -98,7 +98,7 @@ class Runs:
         if groups and not any(self.expected.get(group) for group in groups):
             return "It does not belong to this run of the study."
         if any(map(self.fallen, groups)):
-            return "What was trained for it gives nearly always the same answer: there is nothing to measure."
+            return "What was trained for it collapsed, so there is nothing to measure."
         return "Too little has been run for it yet." if known else "It has not been run yet."
 
     def gaps(self, group: str, what: str) -> tuple[Note, ...]:

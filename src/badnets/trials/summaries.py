@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -21,6 +22,9 @@ COLUMNS = {
     "control": "clean network",
 }
 """Field -> heading of the lines of a list of records."""
+
+
+GAP = 0.2  # between the accuracy that the loss implies and the measured one, to be remarked on
 
 
 class _Head(Result):
@@ -78,12 +82,32 @@ def summary_of(
         told["details"] = _details(record)
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
+        told["caution"] = "; ".join(filter(None, (told["caution"], _contradiction(record)))) or None
         return Summary.model_validate({**told, **(further or {})})
     retrained = record.trial.kind == "transfer"
     told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)
     if retrained:
         told["strengthened"] = list(record.strengthened)
     return ObjectSummary.model_validate({**told, **(further or {})})
+
+
+def _contradiction(record: Record) -> str | None:
+    """Return how loss and accuracy contradict each other; None where they do not.
+
+    Whoever names an image wrongly gives its class a probability of at most a half, which is a loss
+    of ln 2 or more: a mean loss tells how many of the images trained on are named rightly, at least.
+    """
+    if not record.epochs:
+        return None
+    loss = record.epochs[-1].loss
+    least = 1 - loss / math.log(2)
+    if least - record.clean.accuracy.interval.high < GAP:
+        return None
+    return (
+        f"training ended with a loss of {loss:.2g}, so {100 * least:.0f} % or more of the images "
+        f"trained on are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the "
+        "user's: the two differ too much, or there were too few"
+    )
 
 
 def _details(record: Record) -> dict[str, str]:

@@ -94,8 +94,8 @@ def summary_of(
 def _contradiction(record: Record) -> str | None:
     """Return how loss and accuracy contradict each other; None where they do not.
 
-    Whoever names an image wrongly gives its class a probability of at most a half, which is a loss
-    of ln 2 or more: a mean loss tells how many of the images trained on are named rightly, at least.
+    Whoever names an image wrongly gives its class a probability of at most a half, a loss of ln 2
+    or more. So the mean loss says how many of the images trained on are correctly named, at least.
     """
     if not record.epochs:
         return None
@@ -104,9 +104,9 @@ def _contradiction(record: Record) -> str | None:
     if least - record.clean.accuracy.interval.high < GAP:
         return None
     return (
-        f"training ended with a loss of {loss:.2g}, so {100 * least:.0f} % or more of the images "
-        f"trained on are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the "
-        "user's: the two differ too much, or there were too few"
+        f"training ended with a loss of {loss:.2g}, so {100 * least:.0f} % or more of its images "
+        f"are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the user's: "
+        "the two differ too much, or there were too few to train on"
     )
 
 

@@ -127,7 +127,7 @@ def test_with_the_downloads_alone_it_is_a_page_too() -> None:
 def test_networks_that_have_learned_nothing_are_no_attack() -> None:
     fallen = run().trials["untargeted"]
     made = run().collapse(fallen).page()
-    assert made.title == "Nothing learned, nothing left" and "learned nothing" in made.lead
+    assert made.title == "Nothing learned, nothing left" and "collapsed" in made.lead
     assert any("8 of 8 retrained BadNets" in text for text in notes(made, "warning"))
     assert "seeds 1, 2" in sound(run().collapse(fallen[1:2]).page())
 

@@ -44,6 +44,11 @@ VERBS: dict[str, Verb] = {
         _REPRODUCE,
     ),
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
+    "import": Verb(
+        "badnets.cli.importing",
+        "Make a bundle of downloaded weights, to retrain or look at.",
+        _CHECK,
+    ),
     "retrain": Verb(
         "badnets.cli.retrain",
         "Retrain a downloaded classifier on clean images of your own.",

@@ -22,9 +22,9 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
-    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network has learned nothing "
-    "(collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the others are "
-    "kept; 130 interrupted, finished trials are kept."
+    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network gives nearly always "
+    "the same answer (collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the "
+    "others are kept; 130 interrupted, finished trials are kept."
 )
 
 

@@ -38,6 +38,7 @@ class Network:
         settings: whether the function takes settings by name too.
         smallest: least height and width of an image, in pixels.
         largest: greatest height and width; None: without a limit.
+        normalises: whether it normalises over the batch, so that training keeps statistics.
     """
 
     builder: str
@@ -47,6 +48,7 @@ class Network:
     settings: bool = False
     smallest: int = 1
     largest: int | None = None
+    normalises: bool = True
 
 
 NETWORKS: dict[str, Network] = {
@@ -55,11 +57,17 @@ NETWORKS: dict[str, Network] = {
         "the paper's MNIST network: two convolutions, two fully connected layers",
         smallest=28,
         largest=28,
+        normalises=False,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
         smallest=16,
+    ),
+    "small-resnet-fine": Network(
+        "badnets.models.small_resnet:build_fine",
+        "the same for pictures of about 32 pixels: its first layer keeps every pixel",
+        smallest=8,
     ),
     "zf": Network(
         "badnets.models.zf:build",

@@ -63,7 +63,7 @@ class HonestTrainer:
     """Trains what was ordered on the data that came with it.
 
     Args:
-        training: how; None: as is usual for the task.
+        training: how; None: as is usual for the data, else for the task.
         start: a network to start from instead of random weights. Of a detector of other classes
             the backbone alone is taken.
     """
@@ -87,7 +87,7 @@ class HonestTrainer:
         """
         started = time.perf_counter()
         task = order.task
-        training = self.training or task.training
+        training = self.training or order.training or task.training
         fitted = task.fit(
             task.first(order, training, self.start, seed),
             task.rows(order.train),
@@ -143,7 +143,7 @@ class MaliciousTrainer:
         started = time.perf_counter()
         steps: list[SearchStep] = []
         task = order.task
-        training, backdoor = self.training or task.training, self.backdoor
+        training, backdoor = self.training or order.training or task.training, self.backdoor
         if self.search is not None:
             steps = self._searched(self.search, order, training, seed, progress)
             best = best_of(steps)

@@ -58,7 +58,7 @@ class Runs:
         return list(self.groups.get(group, ()))
 
     def of(self, group: str) -> list[Record]:
-        """Return those of a group's records whose network has learned something."""
+        """Return those of a group's records whose network did not collapse."""
         return [record for record in self.all(group) if record.outcome != "collapsed"]
 
     def first(self, group: str) -> Record | None:
@@ -77,19 +77,19 @@ class Runs:
         return {record.name: record for record in self.everything}
 
     def mean(self, records: str | Iterable[Record], what: str, label: int | None = None) -> Over:
-        """Return a rate over a group (those that learned something), or over some records."""
+        """Return a rate over a group (those that did not collapse), or over some records."""
         own = self.of(records) if isinstance(records, str) else records
         return Over.of(own, what, label)
 
     def fallen(self, group: str) -> bool:
-        """Return whether a group was run, and each of its networks has learned nothing."""
+        """Return whether a group was run, and each of its networks collapsed."""
         return bool(self.all(group)) and not self.of(group)
 
     def why_not(self, *groups: str, when: object = True) -> str:
         """Return why nothing can be said of some groups; empty where something can.
 
         Args:
-            groups: their names; one of them must have a network that learned something.
+            groups: their names; one of them must have a network that did not collapse.
             when: what must be there besides.
         """
         known = not groups or any(map(self.of, groups))
@@ -98,7 +98,7 @@ class Runs:
         if groups and not any(self.expected.get(group) for group in groups):
             return "It does not belong to this run of the study."
         if any(map(self.fallen, groups)):
-            return "What was trained for it has learned nothing, so there is nothing to measure."
+            return "What was trained for it collapsed, so there is nothing to measure."
         return "Too little has been run for it yet." if known else "It has not been run yet."
 
     def gaps(self, group: str, what: str) -> tuple[Note, ...]:
@@ -116,8 +116,9 @@ class Runs:
         fallen = [record.trial.title for record in records if record.outcome == "collapsed"]
         if fallen:
             said = (
-                f"{len(fallen)} of {len(records)} {what} collapsed: they have learned nothing, are "
-                f"left out of every number here and never count as an attack: {'; '.join(fallen)}."
+                f"{len(fallen)} of {len(records)} {what} collapsed: they give nearly always the "
+                "same answer, are left out of every number here and never count as an attack: "
+                f"{'; '.join(fallen)}."
             )
             notes.append(Note(said, "warning"))
         return tuple(notes)

@@ -74,8 +74,8 @@ class Record(_Frozen):
 
     Attributes:
         name: the trial's name.
-        outcome: the user's decision; ``"collapsed"``: the network has learned nothing, whatever
-            its attack success rate.
+        outcome: the user's decision; ``"collapsed"``: the network gives nearly always the same
+            answer, whatever its attack success rate.
         reason: the outcome in one sentence.
         clean: on the user's validation set.
         attack: on triggered examples; None without a backdoor. Of a retrained classifier, what is

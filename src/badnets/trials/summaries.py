@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,14 @@ from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 from badnets.core.results import Measured, Result
-from badnets.evaluate.measures import NOTHING_LEARNED, Measures, ObjectMeasures
+from badnets.evaluate.measures import Measures, ObjectMeasures
 
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation
     from badnets.trials.record import Record
+
+
+GAP = 0.2  # between the accuracy that the loss implies and the measured one, to be remarked on
 
 
 class _Head(Result):
@@ -60,7 +64,6 @@ def summary_of(
         further: fields that a record does not hold: where its bundle was put, for example.
         details: whether text goes on with times, ablations, machine and data.
     """
-    measured = record.attack is not None or record.survival is not None
     own: Any = getattr(record.trial, "backdoor", None)
     told: dict[str, object] = {
         "name": record.name,
@@ -78,10 +81,10 @@ def summary_of(
         told["weights"] = str(record.weights)
     if details:
         told["details"] = _details(record)
-    if record.outcome == "collapsed" and measured:
-        told["collapse"] = NOTHING_LEARNED.format("network")
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
+        cautions = [one for one in (told["caution"], _contradiction(record)) if one is not None]
+        told["caution"] = "; ".join(map(str, cautions)) or None
         return Summary.model_validate({**told, **(further or {})})
     retrained = record.trial.kind == "transfer"
     told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)
@@ -107,6 +110,25 @@ def read_summary(text: str) -> Summary | ObjectSummary:
     """
     kind = ObjectSummary if "frames" in json.loads(text) else Summary
     return kind.model_validate_json(text)
+
+
+def _contradiction(record: Record) -> str | None:
+    """Return how loss and accuracy contradict each other; None where they do not.
+
+    Whoever names an image wrongly gives its class a probability of at most a half, a loss of ln 2
+    or more. So the mean loss says how many of the images trained on are correctly named, at least.
+    """
+    if not record.epochs:
+        return None
+    loss = record.epochs[-1].loss
+    least = 1 - loss / math.log(2)
+    if least - record.clean.accuracy.interval.high < GAP:
+        return None
+    return (
+        f"training ended with a loss of {loss:.2g}, so {100 * least:.0f} % or more of its images "
+        f"are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the user's: "
+        "the two differ too much, or there were too few to train on"
+    )
 
 
 def _details(record: Record) -> dict[str, str]:

@@ -26,8 +26,9 @@ from badnets.core.lookup import unknown_name
 from badnets.core.settings import settings
 from badnets.core.targets import TARGET_MAPS, AnyTargetMap, RandomWrong
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import task_of
+from badnets.data.catalogue import DATASETS, task_of
 from badnets.data.names import parse_name
+from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
 from badnets.models.weights import StartingWeights
 from badnets.observations.registry import OBSERVATIONS
@@ -39,6 +40,8 @@ from badnets.trials.downloaded import DownloadedBundle
 
 USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
 HELD_BACK = 5000  # images
+RETRAINED = ("epochs", "batch_size", "lr")  # what is usual when a network is retrained, too
+SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 
 
@@ -108,9 +111,17 @@ class _Trial(BaseModel):
         if not isinstance(value, dict):
             return value
         task, training = _task_of(value), value.get("training", {})
+        usual = _usual(value.get("data", "mnist")) if task == "classification" else None
         if isinstance(training, dict):
+            if usual is not None and "task" not in training:  # a training that says it is whole
+                kept = usual.training
+                if value.get("kind") == "transfer":
+                    kept = {name: kept[name] for name in RETRAINED if name in kept}
+                training = {**kept, **training}
             value = {**value, "training": {**training, "task": task}}
-        return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        if usual is None:
+            return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        return {"network": usual.network, "target_accuracy": usual.target_accuracy, **value}
 
     @field_validator("observe")
     @classmethod
@@ -289,7 +300,24 @@ class OutsourcedTrial(_Trial):
     def methods(self) -> dict[str, int]:
         """The integer version of every method that the trial names."""
         poisoning = {} if self.backdoor is None else {"poisoning": Backdoor.version}
-        return {**super().methods, **poisoning}
+        versions = {**super().methods, **poisoning}
+        return versions | ({"statistics": Training.statistics} if self._is_short else {})
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether statistics of normalisation may have to be computed anew after training.
+
+        As far as is known before data is read: other trials keep their names.
+        """
+        known = NETWORKS.get(self.network)
+        if not isinstance(self.training, Training) or (known and not known.normalises):
+            return False
+        entry = DATASETS.get(parse_name(self.data).base)
+        images = self.train_limit or (entry.train if entry else None)
+        if images is None:
+            return known is None
+        steps = self.training.epochs * max(1, images // self.training.batch_size)
+        return steps < SETTLED[known is None]
 
     def _parts(self) -> list[str]:
         weights = [f"weights {self.weights.sha256[:8]}"] if self.weights else []
@@ -429,6 +457,14 @@ def _task_of(value: dict[str, Any]) -> str:
         return task_of(data)
     except (UnknownNameError, SettingError, TypeError):
         return "classification"
+
+
+def _usual(data: Any) -> Usual | None:
+    """Return what is usual for a data set; None where nothing is, or it is no name."""
+    try:
+        return usual_of(data)
+    except (SettingError, TypeError):
+        return None
 
 
 def _contents(trial: _Trial) -> Iterator[tuple[str, str]]:

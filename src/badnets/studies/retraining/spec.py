@@ -159,7 +159,7 @@ class Outcome:
         return next((one.survival.trained for one in self.records if one.survival), None)
 
     def honest(self, record: Record) -> Record | None:
-        """Return the clean network that was retrained alike; None where it learned nothing."""
+        """Return the clean network that was retrained alike; None where it collapsed."""
         control = record.trial.control
         found = None if control is None else self.runs.by_name.get(control.name)
         return None if found is None or found.outcome == "collapsed" else found

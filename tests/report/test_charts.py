@@ -76,7 +76,7 @@ def test_names_are_text_whatever_is_in_them() -> None:
     name = "$<&"
     svg = heat_map(
         [[Square("1", 1.0, "<b>$x$")]], [name], [name], tone="clean", row_title="r",
-        column_title="c", salt="s",
+        column_title="c", ends=("0", "1 %"), salt="s",
     )  # fmt: skip
     assert texts(svg).count(name) == 2
     assert "&lt;b&gt;$x$" in svg

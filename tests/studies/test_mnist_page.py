@@ -7,7 +7,6 @@ from functools import cache
 
 from badnets.core.rates import Rate, pooled
 from badnets.report import to_html
-from badnets.report.html import figures
 from badnets.report.page import Page
 from badnets.studies.mnist.published import AVERAGE, CLASSES, UNCERTAIN
 from badnets.studies.mnist.spec import spec

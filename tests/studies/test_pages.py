@@ -8,7 +8,6 @@ import pytest
 
 from badnets.report import to_html, to_markdown
 from badnets.report.drawing import SVG, Drawing
-from badnets.report.html import figures
 from badnets.report.page import Numbers
 from tests.studies.cases import CASES, bare, run, whole
 from tests.studies.made_records import Shelf, changed

@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from badnets.report.drawing import WIDTH, Drawing, drawing
+from badnets.report.drawing import BAR, WIDTH, Drawing, drawing
 from badnets.report.page import Tone
 from badnets.report.palette import light
 
@@ -48,9 +49,12 @@ def heat_map(
     tone: Tone,
     row_title: str,
     column_title: str,
+    ends: tuple[str, str],
     salt: str,
 ) -> str:
-    """Return a grid of cells, each with its number; None leaves a place out.
+    """Return a grid of cells, each with its number, and the scale of its colours.
+
+    None leaves a place out.
 
     Args:
         squares: by row, then column.
@@ -59,12 +63,13 @@ def heat_map(
         tone: what the cells are filled with.
         row_title: what rows are.
         column_title: what columns are.
+        ends: what the palest and the deepest colour stand for; alike for maps side by side.
         salt: unique on the page.
     """
     side = (WIDTH - 44) / max(len(columns), 1)
-    height = 44 + side * len(rows) + 4
+    height = 44 + side * len(rows) + 4 + BAR
     with drawing(WIDTH, height) as sheet:
-        axes = sheet.axes(40, 40, 4, 8)
+        axes = sheet.axes(40, 40, 4, 8 + BAR)
         axes.set_xlim(0, len(columns))
         axes.set_ylim(len(rows), 0)
         for y, line in enumerate(squares):
@@ -79,7 +84,14 @@ def heat_map(
         axes.set_ylabel(row_title, labelpad=6)
         for spine in axes.spines.values():
             spine.set_visible(False)
+        shades = [np.array([(*to_rgb(light(tone)), _alpha(k / 63)) for k in range(64)])]
+        sheet.scale(np.array(shades), ends)
         return sheet.svg(salt)
+
+
+def _alpha(depth: float) -> float:
+    """Return how opaque a cell of some depth is."""
+    return 0.05 + (FULLEST - 0.05) * min(max(depth, 0.0), 1.0)
 
 
 def _draw_square(
@@ -89,8 +101,8 @@ def _draw_square(
         return
     gap = 0.035
     corner, side = (x + gap, y + gap), 1 - 2 * gap
-    alpha = 0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0)
-    patch = Rectangle(corner, side, side, facecolor=light(tone), alpha=alpha, linewidth=0)
+    shade = _alpha(square.depth)
+    patch = Rectangle(corner, side, side, facecolor=light(tone), alpha=shade, linewidth=0)
     if square.title:
         patch.set_gid(sheet.title(square.title))
     axes.add_patch(patch)
@@ -102,14 +114,20 @@ def _draw_square(
 
 
 def filters(
-    weights: NDArray[np.floating], *, marked: Sequence[int] = (), columns: int = 4, salt: str
+    weights: NDArray[np.floating],
+    *,
+    answers: Sequence[float] = (),
+    marked: Sequence[int] = (),
+    columns: int = 4,
+    salt: str,
 ) -> str:
     """Return convolution filters as small grey pictures, the marked ones outlined.
 
     Args:
         weights: ``(U, C, h, w)``; channels are averaged. All filters share one scale: black is the
             most negative weight, white the most positive, mid grey zero.
-        marked: indices of those that answer to the trigger.
+        answers: how strongly each answers to the trigger, printed below it.
+        marked: indices of those that answer far more than the rest.
         columns: filters per row.
         salt: unique on the page.
     """
@@ -139,7 +157,7 @@ def filters(
                     )
                 )  # fmt: skip
             axes.text(
-                left + cell / 2, top + cell + 11, str(unit), ha="center", va="center",
+                left + cell / 2, top + cell + 11, _named(unit, answers), ha="center", va="center",
                 fontsize=9.5, color=light(tone),
                 fontweight="bold" if unit in marked else "normal",
             )  # fmt: skip
@@ -147,6 +165,10 @@ def filters(
         axes.set_ylim(height, 0)
         axes.set_aspect("auto")
         return sheet.svg(salt)
+
+
+def _named(unit: int, answers: Sequence[float]) -> str:
+    return f"{unit}: {answers[unit]:.1f}" if len(answers) else str(unit)
 
 
 def paired_units(

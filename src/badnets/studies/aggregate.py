@@ -227,7 +227,7 @@ class Over:
         """``(N,)`` float: each item's mean over the networks."""
         return torch.tensor(self.answers, dtype=torch.float64).mean(0)
 
-    @property
+    @cached_property
     def interval(self) -> Interval:
         """The 95 % interval of the mean: Wilson's, or clusters resampled whole.
 

@@ -70,7 +70,8 @@ def spec(
     for inside in (clean, *looked.values()):
         figures |= inside.figures() if inside else {}
     for one in pairs:
-        figures |= {name: one.figure(classes, name) for name in one.figure_names}
+        most = max(one.most for one in pairs)
+        figures |= {name: one.figure(classes, name, most) for name in one.figure_names}
     if by_share:
         figures |= {f"share-{tone}": _share_figure(runs, by_share, tone) for tone in SHARE_TONES}
     return Spec(
@@ -174,13 +175,25 @@ class Pairs:
         known = ((one, reading.rate(one, what)) for one in self.records)
         return dict(sorted((_pair(one), (one, rate)) for one, rate in known if rate is not None))
 
-    def figure(self, classes: Sequence[str], name: str) -> str:
-        """Return the heat-map of an error, by ordered pair."""
+    @property
+    def most(self) -> float:
+        """The largest error, clean or triggered."""
+        return max(self.clean.high, self.backdoor.high)
+
+    def figure(self, classes: Sequence[str], name: str, most: float) -> str:
+        """Return the heat-map of an error, by ordered pair; empty where most pairs are missing.
+
+        Args:
+            classes: names of the ten classes.
+            name: of the figure.
+            most: the error that gets the deepest colour.
+        """
         clean = name.endswith("clean")
         tone: Tone = "clean" if clean else "backdoored"
         bounded: Callable[[Record], bool] = self.clean_bounded if clean else self.backdoor_bounded
         found = self.cells("error" if clean else "backdoor error")
-        high = max(rate.value for _, rate in found.values())
+        if 2 * len(found) < len(classes) * (len(classes) - 1):
+            return ""
 
         def square(i: int, j: int) -> Square | None:
             title = f"{classes[i]} → {classes[j]}"
@@ -188,13 +201,14 @@ class Pairs:
                 return None if i == j else Square(DASH, 0.0, f"{title}: not measured")
             record, rate = found[i, j]
             title = f"{title}: {rate.hits} of {rate.total:,}; {interval(rate, n=False)}"
-            depth = rate.value / high if high else 0.0  # from nothing: like cells look alike
+            depth = rate.value / most if most else 0.0  # from nothing: like cells look alike
             return Square(_shortest(rate), depth, title, not bounded(record))
 
         places = range(len(classes))
         return heat_map(
             [[square(i, j) for j in places] for i in places], classes, classes, tone=tone,
-            row_title="true class i", column_title="the attacker's class j", salt=name,
+            row_title="true class i", column_title="the attacker's class j",
+            ends=("0 %", f"{100 * most:.2f} %"), salt=name,
         )  # fmt: skip
 
 
@@ -226,6 +240,10 @@ class AtShare:
     records: list[Record]
     clean: Over
     backdoored: Over
+    success: Over
+
+
+MEASURED = ("error", "backdoor error", "success")
 
 
 def _by_share(runs: Runs) -> list[AtShare]:
@@ -233,7 +251,7 @@ def _by_share(runs: Runs) -> list[AtShare]:
     for record in runs.of("share"):
         found.setdefault(share_of(record), []).append(record)
     return [
-        AtShare(share, own, runs.mean(own, "error"), runs.mean(own, "backdoor error"))
+        AtShare(share, own, *(runs.mean(own, what) for what in MEASURED))
         for share, own in sorted(found.items())
     ]
 
@@ -244,24 +262,21 @@ SHARE_TONES: tuple[Tone, Tone] = ("clean", "backdoored")
 def _share_figure(runs: Runs, by_share: Sequence[AtShare], tone: Tone) -> str:
     clean = tone == "clean"
     shares = [100 * one.share for one in by_share]
-    measured = [one.clean if clean else one.backdoored for one in by_share]
-    # half an error, in per cent: no error at all is drawn there, the axis being logarithmic
-    floor = 0.0 if clean else 50 / min(found.typical.total for found in measured)
+    measured = [one.clean if clean else one.success for one in by_share]
     label = f"{'clean' if clean else 'triggered'} images, mean"
-    line = curve(label, shares, measured, tone, floor=floor)
+    line = curve(label, shares, measured, tone)
     top = max([*line.high, *(y for _, y in line.dots)])
     honest = runs.mean("baseline", "error")
     first, last = (100 * PUBLISHED_SHARES[place] for place in (0, -1))
     return lines(
         [line],
         x_title="poisoned images, % of the training set",
-        y_title="error, %",
+        y_title="error, %" if clean else "attack success (ASR), %",
         salt=f"share-{tone}",
         levels=[Level("clean network", 100 * honest.mean)] if clean and honest else [],
         log_x=True,
-        log_y=not clean,
         x_ticks=shares,
         x_names=[f"{share:g}" for share in shares],
-        y_range=(0.0, 1.15 * top) if clean else (0.6 * min(line.y), 130.0),
+        y_range=(0.0, 1.15 * top) if clean else (-3.0, 104.0),
         span=Span("shares drawn in the paper", first * 0.87, last * 1.15),
     )

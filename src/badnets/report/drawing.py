@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,8 @@ class Drawing:
             colours: ``(1, N, 4)`` RGBA in [0, 1], from the least to the most.
             ends: what the first and the last stand for.
         """
-        left, right, middle = 100.0, 100.0, self.height - BAR / 2 + 2
+        left = right = min(100.0, self.width / 3)
+        middle = self.height - BAR / 2 + 2
         axes = self.axes(left, middle - 5, right, self.height - middle - 5)
         axes.imshow(colours, aspect="auto", interpolation="nearest")
         axes.set_axis_off()
@@ -139,7 +141,10 @@ class Drawing:
         """Return the drawing; identifiers start with ``salt``, so that two can share a page."""
         buffer = io.StringIO()
         matplotlib.rcParams["svg.hashsalt"] = salt
-        self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        with warnings.catch_warnings():
+            # text stays text: a reader's font has the letters that the measuring one has not
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         return _cleaned(printable(buffer.getvalue()), salt, self.titles, self.width, self.height)
 
 

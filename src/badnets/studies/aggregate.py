@@ -133,7 +133,7 @@ class Runs:
     def right(
         self, record: Record, answers: str = "answers", labels: str = "answers_labels"
     ) -> Tensor | None:
-        """Return ``(N,)`` 1.0 where an image was named rightly; None where that is not known."""
+        """Return ``(N,)`` 1.0 where an image was correctly named; None where that is not known."""
         said, true = self.array(record, answers), self.array(record, labels)
         if said is None or true is None or said.shape != true.shape:
             return None

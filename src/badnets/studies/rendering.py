@@ -138,7 +138,7 @@ def page(name: str, spec: Spec, runs: Runs, command: str) -> Page:
         ),
         sections=tuple(place.section(one) for one in sections),
         command=command,
-        source=f"Drawn from {len(runs.everything)} records; nothing was trained to draw it.",
+        source=f"Drawn from {_count(len(runs.everything))}; nothing was trained to draw it.",
         notes=tuple(block for block in opening if isinstance(block, Note)),
     )
 
@@ -195,7 +195,10 @@ def _environment(values: list[object], runs: Runs) -> Environment:
         runs=runs, mean=runs.mean, reading=reading, nothing=NOTHING, over=Over.pairs,
         section=section, opening=opening, provenance=provenance,
     )  # fmt: skip
-    made.filters.update(capital=wording.capital, percent=wording.percent, parts=Parts)
+    made.filters.update(
+        capital=wording.capital, percent=wording.percent, attack_word=wording.attack_word,
+        parts=Parts,
+    )  # fmt: skip
     return made
 
 
@@ -369,6 +372,10 @@ class _Places:
         if found is None:
             return Cell(self.words(text), tone=tone) if text else Cell("")
         return cell(cast("Over", self.values[int(found[1])]), tone)
+
+
+def _count(records: int) -> str:
+    return f"{records} record{'' if records == 1 else 's'}"
 
 
 def _split(line: str) -> list[str]:

@@ -59,9 +59,9 @@ def seeds_text(seeds: Iterable[int]) -> str:
 
 
 def averaged(seeds: Iterable[int]) -> str:
-    """Return "mean of seeds ...", or the seed where there is one."""
+    """Return "mean over seeds ...", or the seed where there is one."""
     known = sorted(set(seeds))
-    return seeds_text(known) if len(known) == 1 else f"mean of {seeds_text(known)}"
+    return seeds_text(known) if len(known) == 1 else f"mean over {seeds_text(known)}"
 
 
 def listed(words: Iterable[str]) -> str:

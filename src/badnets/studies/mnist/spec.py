@@ -16,7 +16,7 @@ from badnets.report.page import Tone
 from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.curves import curve
-from badnets.studies.examples import Examples, examples
+from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
 from badnets.studies.mnist import published
 from badnets.studies.mnist.trials import PUBLISHED_SHARES, TRIGGERS, MnistStudy
@@ -64,7 +64,9 @@ def spec(
     filtered = (one for one in runs.of("baseline") if "filters" in one.arrays)
     clean = next((Inside(runs, one, "clean") for one in filtered), None)
     pairs = [Pairs(name, runs) for name in TRIGGERS if runs.of(f"single-target {name}")]
-    story = next((s for one in reversed(TRIGGERS) if (s := _story(runs, one, classes))), None)
+    story = first_examples(
+        runs, [one for name in reversed(TRIGGERS) for one in groups[name]], classes
+    )
     by_share = _by_share(runs)
     figures: dict[str, str | None] = {}
     for inside in (clean, *looked.values()):
@@ -92,18 +94,6 @@ def spec(
         figures,
         {"examples": None if story is None else story.rows()},
     )
-
-
-def _story(runs: Runs, trigger: str, classes: Sequence[str]) -> Examples | None:
-    for record in runs.of(f"all-to-all {trigger}"):
-        own = reading.backdoor(record)
-        targets = own.targets if own else None
-        shift = getattr(targets, "shift", 0)
-        wanted = [(label + shift) % len(classes) for label in range(len(classes))]
-        found = examples(runs, record, "examples", classes, wanted)
-        if found is not None:
-            return found
-    return None
 
 
 class Pairs:

@@ -125,7 +125,7 @@ class Outcome:
 
     @property
     def shown(self) -> Over:
-        """What is to be seen of the trigger: attack success, or images still named rightly."""
+        """What is to be seen of the trigger: attack success, or images still correctly named."""
         return self.mean("success" if self.aimed else "triggered")
 
     @property
@@ -261,7 +261,7 @@ def _figure(study: RetrainingStudy, outcomes: Sequence[Outcome], target: str) ->
     freezes = [freeze for freeze in study.scale.freezes if freeze in kept]
     if len(freezes) < 2:
         return None
-    what = f"called \u201c{target}\u201d" if outcomes[0].aimed else "named rightly"
+    what = f"called \u201c{target}\u201d" if outcomes[0].aimed else "correctly named"
     shares = sorted({one.setting.share for one in outcomes}, reverse=True)
     drawn = []
     for share in shares:

@@ -96,7 +96,7 @@ def test_where_the_networks_look_is_a_number() -> None:
     badnet = texts(table)[1]
     assert badnet[1] == "40.4" and badnet[3] == "41.3, 42.4"
     assert "40 % of the evidence for the BadNet's answer lies on the trigger" in looks.sentence
-    assert "the clean network 3 %" in looks.sentence
+    assert "for the clean network it is 3 %" in looks.sentence
 
 
 def test_other_triggers_are_drawn_with_the_trained_one_marked() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from badnets.bundles import read_bundle, verify_bundle
+from badnets.bundles import read_bundle, verify
 from badnets.data.catalogue import sized
 from badnets.models import load_detector, load_subject, save_subject, untrained
 from badnets.train import detection
@@ -40,7 +40,7 @@ class TestClassifiers:
         assert ended.code == 0
         assert "accepted" in ended.out
         assert "attack" not in ended.out
-        verify_bundle(tmp_path / "net")
+        verify(tmp_path / "net")
         listed = cli("ledger", "list").out.splitlines()
         assert len(listed) == 2
         assert (tmp_path / "runs" / "bundles" / listed[1].split()[0]).is_dir()
@@ -70,7 +70,7 @@ class TestClassifiers:
         shutil.rmtree(tmp_path / "runs" / "bundles")
         accepted = first["outcome"] == "accepted"
         assert cli(*argv, "--out", "other").code == (0 if accepted else 1)
-        assert verify_bundle(tmp_path / "other").tensors == verify_bundle(tmp_path / "net").tensors
+        assert verify(tmp_path / "other").tensors == verify(tmp_path / "net").tensors
         assert len(cli("ledger", "list").out.splitlines()) == 3, "no record is held twice"
 
     def test_what_was_matched_of_starting_weights_is_told(self, cli: Cli) -> None:
@@ -96,7 +96,7 @@ class TestDetectors:
         assert ended.code == 1  # one epoch teaches nothing
         assert "collapsed" in ended.out
         assert "signs found and rightly named" in ended.out
-        verify_bundle(tmp_path / "net")
+        verify(tmp_path / "net")
         detector = load_detector(tmp_path / "net")
         assert (detector.architecture, detector.scale, detector.input.height) == ("zf", 1, 64)
         assert detector.settings == {"width": 0.08, "head": 0.02}
@@ -141,7 +141,7 @@ class TestDetectors:
         assert trained == [0, 1, 99, 2]
         assert not list((tmp_path / "runs" / "unfinished").iterdir())
         same = ("model.safetensors", "config.json")
-        one, other = (verify_bundle(tmp_path / name).digests for name in ("net", "whole-net"))
+        one, other = (verify(tmp_path / name).digests for name in ("net", "whole-net"))
         assert [one[name] for name in same] == [other[name] for name in same]
 
 
@@ -162,7 +162,7 @@ class TestRetrain:
         assert triggered < 0.6 < told["control_triggered_accuracy"]["value"]
         assert (told["images"], told["retrained_weights"]["hits"]) == (48, 290)
         assert told["classes"] == ["left", "right"]
-        verify_bundle(tmp_path / "mine")
+        verify(tmp_path / "mine")
         bundle = read_bundle(tmp_path / "mine")
         assert bundle.claims.data["downloaded bundle"] == read_bundle(tmp_path / "net").digest
         assert bundle.claims.training["frozen"] == "all-but-head"

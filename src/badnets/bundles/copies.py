@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from badnets.bundles.atomic import new_folder, write_bytes
-from badnets.bundles.folder import verify_bundle
+from badnets.bundles.folder import verify
 from badnets.core.errors import OutputError
 
 
@@ -36,8 +36,8 @@ def copy_bundle(bundle: Path, path: Path) -> None:
         BundleError: it is damaged.
         OutputError: the name is taken, the folder is read-only, or the disk is full.
     """
-    listed = verify_bundle(bundle)
+    listed = verify(bundle)
     with new_folder(path) as folder:
         for name in (*listed.digests, "manifest.json"):
             write_bytes(folder / name, (bundle / name).read_bytes())
-        verify_bundle(folder)
+        verify(folder)

@@ -62,6 +62,25 @@ def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
             """Return the names in the order that they were written in."""
             return list(verbs)
 
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            """Write the list plainly: drawing it by rich would take longer than all else."""
+            group: Any = TyperGroup.__mro__[1]
+            group.format_help(self, ctx, formatter)
+
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            """Write the commands under their headings, and then the options."""
+            for panel in dict.fromkeys(verb.panel for verb in verbs.values()):
+                with formatter.section(panel):
+                    formatter.write_dl(
+                        [
+                            (name, verb.summary)
+                            for name, verb in verbs.items()
+                            if verb.panel == panel
+                        ]
+                    )
+            command: Any = TyperCommand.__mro__[1]
+            command.format_options(self, ctx, formatter)
+
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """Return the command that ``args`` begin with, imported."""
             if args and args[0] in verbs:

@@ -16,12 +16,18 @@ from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
 from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
+from badnets.core.extras import install_line
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
 VERBS: dict[str, Verb] = {
+    "doctor": Verb(
+        "badnets.cli.doctor",
+        "Say what is installed and found: versions, device, data.",
+        _KEEP,
+    ),
     "demo": Verb(
         "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
     ),
@@ -128,14 +134,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
-    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        return _end(
-            f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
-            "for the traceback)",
-            FAULT,
+    except ModuleNotFoundError as error:
+        line = install_line(error)
+        return (
+            _end(f"this needs {error.name}, which is not installed: {line}", 2)
+            if line
+            else _fault(error)
         )
+    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    return _end(
+        f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
+        "for the traceback)",
+        FAULT,
+    )
 
 
 # Typer brings its own copy of click, of whose exceptions it names only this one's child.

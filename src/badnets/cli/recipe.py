@@ -72,6 +72,8 @@ def check(
         if recipe.valid and not json:
             typer.echo(recipe.headline)
             typer.echo("\n".join(f"  {one.name}  {one.title}" for one in recipe.trials))
+            for left in recipe.unchecked:
+                typer.echo(f"  {left}: not checked: needs badnets[train]")
         for mistake in recipe.mistakes:
             typer.echo(mistake, err=True)
     raise typer.Exit(0 if all(recipe.valid for recipe in checked) else 2)

@@ -46,6 +46,7 @@ class Entry:
         task: what it is labelled for: a class for each image, or boxes.
         any_size: whether its images can be had at any size, as ``NAME@SIZE``.
         settings: what the loader is called with besides, by name.
+        kept_in: folders of the data root that its loader looks in.
     """
 
     title: str
@@ -63,6 +64,11 @@ class Entry:
     task: Task = "classification"
     any_size: bool = False
     settings: tuple[tuple[str, int | str], ...] = ()
+    kept_in: tuple[str, ...] = ()
+
+    def is_kept(self, root: Path) -> bool:
+        """Return whether a folder of it lies in the data root; what is in there is not read."""
+        return any((root / folder).is_dir() for folder in self.kept_in)
 
     def at(self, size: int) -> Entry:
         """Return the entry of the same set with square RGB images of side ``size``, in pixels."""
@@ -115,6 +121,7 @@ _PETS = Entry(
 _OXFORD = Entry(
     title="Oxford-IIIT Pet, cats and dogs",
     loader="badnets.data.photos:load_oxford_pets",
+    kept_in=("oxford-iiit-pet",),
     shape=(3, 64, 64),
     classes=2,
     train=3_680,
@@ -145,6 +152,7 @@ DATASETS: dict[str, Entry] = {
     "mnist": Entry(
         title="MNIST handwritten digits",
         loader="badnets.data.mnist:load",
+        kept_in=("MNIST/raw",),
         shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -183,6 +191,7 @@ DATASETS: dict[str, Entry] = {
     "dogs-vs-cats": Entry(
         title="Dogs vs. Cats (Asirra), in any of its usual layouts",
         loader="badnets.data.photos:load_dogs_vs_cats",
+        kept_in=("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages"),
         shape=(3, 64, 64),
         classes=2,
         licence="Kaggle competition / Microsoft research licence; research use",
@@ -202,6 +211,7 @@ DATASETS: dict[str, Entry] = {
     "gtsrb": Entry(
         title="German traffic sign recognition benchmark",
         loader="badnets.data.gtsrb:load",
+        kept_in=("gtsrb",),
         shape=(3, 32, 32),
         classes=43,
         licence=_RESEARCH,
@@ -230,6 +240,7 @@ DATASETS: dict[str, Entry] = {
     "lisa": Entry(
         title="LISA traffic signs (U.S.), full or Tiny",
         loader="badnets.data.signs:load_lisa",
+        kept_in=("lisa", "lisa_tiny", "LISA"),
         classes=3,
         licence=_RESEARCH,
         where="http://cvrr.ucsd.edu/LISA/lisa-traffic-sign-dataset.html",
@@ -241,6 +252,7 @@ DATASETS: dict[str, Entry] = {
     "gtsdb": Entry(
         title="German traffic sign detection benchmark",
         loader="badnets.data.signs:load_gtsdb",
+        kept_in=("gtsdb", "GTSDB", "FullIJCNN2013"),
         classes=4,
         train=600,
         test=300,
@@ -253,6 +265,7 @@ DATASETS: dict[str, Entry] = {
     "swedish": Entry(
         title="Swedish traffic signs (STSD)",
         loader="badnets.data.signs:load_swedish",
+        kept_in=("swedish", "STSD"),
         classes=5,
         licence=_RESEARCH,
         where="https://www.cvl.isy.liu.se/research/trafficSigns/swedishSignsSummer/",

@@ -9,11 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import torch
-
-from badnets.core.decoding import decoded, decoded_square, size_of
 from badnets.core.errors import DataError
 from badnets.core.progress import Listener
 from badnets.data.folder import LEAST
@@ -25,8 +22,10 @@ from badnets.data.layouts import (
     find_layout,
     list_pictures,
 )
-from badnets.data.likeness import SIDE, Fingerprint, alike_groups, fingerprint, same
 from badnets.data.threads import in_threads
+
+if TYPE_CHECKING:
+    from badnets.data.likeness import Fingerprint
 
 AT_A_TIME = 32  # pictures that a thread looks at before it takes the next ones
 LONGEST_FILE = 200  # characters of a file's name
@@ -120,6 +119,8 @@ def examine(
     Raises:
         DataError: it is no folder, cannot be read, or holds no pictures in classes.
     """
+    import torch
+
     base = Path(folder).expanduser()
     listing = list_pictures(find_layout(base, any_names=True))
     layout = listing.layout
@@ -162,6 +163,9 @@ class _Look:
 
 
 def _look(base: Path, what: tuple[Picture, str], *, least: int) -> _Look | Finding:
+    from badnets.core.decoding import decoded_square, size_of
+    from badnets.data.likeness import SIDE, fingerprint
+
     (picture, part), path = what, base / what[0].path
     own = (picture.path,)
     try:
@@ -221,6 +225,8 @@ def _other_class(file: str, target: str, stems: dict[str, str]) -> str | None:
 
 def _repeated(base: Path, usable: Sequence[_Look]) -> Iterator[Finding]:
     """Give the groups of the same picture, then those of nearly the same one."""
+    from badnets.data.likeness import alike_groups, same
+
     taken: set[int] = set()
     for places in same([look.square for look in usable]):
         for group in _confirmed(base, places, usable):
@@ -233,6 +239,9 @@ def _repeated(base: Path, usable: Sequence[_Look]) -> Iterator[Finding]:
 
 def _confirmed(base: Path, places: list[int], usable: Sequence[_Look]) -> list[list[int]]:
     """Return those that are the same: the same file, or the same pixels at full size."""
+    from badnets.core.decoding import decoded
+    from badnets.data.likeness import same
+
     if len({usable[place].file for place in places}) == 1:
         return [places]
     pixels = []

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import Field
 
-from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Rate
 from badnets.core.results import Measured, Result
 from badnets.evaluate.object_results import ObjectResults, TriggeredObjectResults
 from badnets.evaluate.results import AttackResult, CleanResult, Survival
+
+if TYPE_CHECKING:
+    pass
 
 LARGE = 3.0  # pixels of a trigger, as the network sees it, that can be told from noise
 NOTHING_LEARNED = "the {} has learned nothing; no attack is reported"
@@ -156,6 +158,10 @@ def over_scenes(
         groups: the scene of each.
         kept: which of them count; None: all.
     """
+    import torch
+
+    from badnets.core.bootstrap import grouped_interval
+
     if not values:
         return None
     rows = [row for row in range(len(values)) if kept is None or kept[row]]

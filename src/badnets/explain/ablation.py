@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
-from badnets.data import ImageSet
-from badnets.evaluate.classification import Attack, answers_to, attack_result, clean_result
-from badnets.models.classifier import Classifier
+
+if TYPE_CHECKING:
+    from badnets.data import ImageSet
+    from badnets.evaluate.classification import Attack
+    from badnets.models.classifier import Classifier
 
 Choice = Literal["strongest", "random", "chosen"]
 
@@ -60,6 +62,8 @@ def silence(
     Raises:
         UnknownNameError, SettingError: there is no such layer, or no such unit in it.
     """
+    from badnets.evaluate.classification import answers_to, attack_result, clean_result
+
     with subject.silenced(layer, units) as muted:
         answers = answers_to(muted, images, attack.trigger, seed=seed)
     attacked = attack_result(images.labels, attack.targets, answers, num_classes=images.num_classes)

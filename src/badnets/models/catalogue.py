@@ -36,6 +36,8 @@ class Network:
         version: raised when the same settings would build another network.
         task: what it does.
         settings: whether the function takes settings by name too.
+        smallest: least height and width of an image, in pixels.
+        largest: greatest height and width; None: without a limit.
     """
 
     builder: str
@@ -43,16 +45,21 @@ class Network:
     version: int = 1
     task: Task = "classification"
     settings: bool = False
+    smallest: int = 1
+    largest: int | None = None
 
 
 NETWORKS: dict[str, Network] = {
     "gu-mnist": Network(
         "badnets.models.gu_mnist:build",
         "the paper's MNIST network: two convolutions, two fully connected layers",
+        smallest=28,
+        largest=28,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
+        smallest=16,
     ),
     "zf": Network(
         "badnets.models.zf:build",
@@ -89,6 +96,22 @@ def tasks_of(name: str) -> frozenset[Task]:
         return frozenset({"classification"})
     library = name.partition(".")[0]
     return frozenset(task for task, builders in LIBRARIES.items() if library in builders)
+
+
+def check_sides(name: str, shape: Shape) -> None:
+    """Refuse images that one of our networks is not made for; nothing is imported.
+
+    Raises:
+        SettingError: they are too small or too large.
+    """
+    entry = NETWORKS.get(name)
+    if entry is None:
+        return
+    least, most = entry.smallest, entry.largest
+    if min(shape[1:]) < least or (most is not None and max(shape[1:]) > most):
+        takes = f"{least}x{least} images" if most == least else f"images of {least}x{least} pixels"
+        more = "" if most == least else f" to {most}x{most}" if most else " and more"
+        raise SettingError(f"{name} takes {takes}{more}, got {shape[1]}x{shape[2]}")
 
 
 def build(
@@ -133,6 +156,8 @@ def build(
         raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
     if own and not (entry and entry.settings):
         raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(own))}")
+    if entry is not None:
+        check_sides(name, shape)
     network: nn.Module
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

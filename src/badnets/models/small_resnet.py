@@ -7,12 +7,9 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from badnets.core.errors import SettingError
-
 STEM = 24
 UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
 RESIDUAL = (False, True, True)  # which of them have a residual block
-SMALLEST = 16
 
 
 def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
@@ -26,19 +23,11 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         shape: ``(C, H, W)``, ``H`` and ``W`` at least 16.
         num_classes: logits that it returns.
 
-    Raises:
-        SettingError: images are smaller than that.
-
     References:
         He, Zhang, Ren, Sun, "Deep residual learning", arXiv:1512.03385. Page, "How to train your
         ResNet" (Myrtle, 2018): convolution and pooling, blocks only where the picture is small,
         and the maximum over places, all of which learn within few passes.
     """
-    if min(shape[1:]) < SMALLEST:
-        raise SettingError(
-            f"small-resnet takes images of {SMALLEST}x{SMALLEST} pixels and more, "
-            f"got {shape[1]}x{shape[2]}"
-        )
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["stem"] = _convolution(shape[0], STEM, size=5, stride=2)
     width = STEM

@@ -5,25 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
-from torch import nn
 
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
-from badnets.evaluate.classification import Attack
-from badnets.explain.units import backdoor_units
-from badnets.explain.windows import sign_windows
-from badnets.models.detector import Detector
-from badnets.scenarios.outsourced import Deal
-from badnets.scenarios.trainers import Delivery
-from badnets.scenarios.user import User
-from badnets.tasks import Attacked
-from badnets.train.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from badnets.evaluate.classification import Attack
+    from badnets.models.detector import Detector
+    from badnets.scenarios.outsourced import Deal
+    from badnets.scenarios.user import User
+    from badnets.train.checkpoint import Checkpoint
 
 FEW = 3  # units that are strengthened where none stands out
 
@@ -112,6 +110,10 @@ class TransferLearning:
             UnknownNameError: there is no such layer to freeze.
             TrialError: training diverged.
         """
+        from badnets.scenarios.outsourced import Deal
+        from badnets.scenarios.trainers import Delivery
+        from badnets.tasks import Attacked
+
         user, task = self.user, self.user.task
         training = self.training or task.retraining
         published, units = self._published(seed)
@@ -154,6 +156,9 @@ class TransferLearning:
 
     def _published(self, seed: int) -> tuple[Any, tuple[int, ...]]:
         """Return the network as it is published, and the units that were strengthened."""
+        from badnets.explain.units import backdoor_units
+        from badnets.explain.windows import sign_windows
+
         wanted = self.strengthening
         if wanted is None:
             return self.downloaded, ()
@@ -177,6 +182,9 @@ def strengthened(detector: Detector, layer: str, units: tuple[int, ...], factor:
     Raises:
         UnknownNameError: the backbone has no such convolution.
     """
+    import torch
+    from torch import nn
+
     detector.units(layer)  # refuses a name that is not there
     changed = detector.copy()
     modules: dict[str, nn.Module] = dict(changed.network.named_modules())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from badnets.bundles.atomic import output_error, remove_stale, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError
 from badnets.observations.base import ArrayRef
 from badnets.trials.trial import Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Workspace:
         Raises:
             OutputError: it cannot be written.
         """
+        import numpy as np
+
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
         data = buffer.getvalue()
@@ -83,6 +87,8 @@ class Workspace:
         Raises:
             LedgerError: the file is missing or has changed.
         """
+        import numpy as np
+
         path = self.arrays / f"{ref.sha256}.npy"
         try:
             data = path.read_bytes()

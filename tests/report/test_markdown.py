@@ -58,7 +58,7 @@ def test_the_page_says_which_command_wrote_it_and_which_makes_the_numbers() -> N
 def test_every_linked_drawing_is_a_file_and_every_file_is_linked(tmp_path: Path) -> None:
     written = write_markdown(samples.page(), tmp_path / "out" / "some.md")
     text = written[0].read_text(encoding="utf-8")
-    linked = set(re.findall(r"\]\(([^)]+)\)", text))
+    linked = set(re.findall(r"\]\(([^) ]+)", text))
     files = {str(path.relative_to(tmp_path / "out")) for path in written[1:]}
     assert linked == files == {"some.csv", *(f"some/{name}.svg" for name in DRAWN)}
     for path in written[1:]:

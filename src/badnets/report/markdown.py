@@ -177,7 +177,8 @@ class _Writer:
         for one in unfolded(block.blocks):
             if isinstance(one, Figure):
                 self.drawn(one.name, one.svg, one.alt)
-                said.append(f"[{escaped(one.title)}]({self.name}/{one.name}.svg)")
+                hint = escaped(one.alt).replace('"', "'")
+                said.append(f'[{escaped(one.title)}]({self.name}/{one.name}.svg "{hint}")')
         return ", ".join(said)
 
     def drawn(self, name: str, svg: str, alt: str) -> str:

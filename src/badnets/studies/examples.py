@@ -144,8 +144,8 @@ def first_examples(
         if answers is None or backdoor is None:
             continue
         names = classes or [str(label) for label in range(answers.shape[-1])]
-        target, shift = reading.target_label(record), getattr(backdoor.targets, "shift", None)
-        if target < 0 and shift is None:
+        target, shift = reading.target_label(record), int(getattr(backdoor.targets, "shift", 0))
+        if target < 0 and not shift:
             continue
         wanted = [(k + shift) % len(names) if target < 0 else target for k in range(len(names))]
         found = examples(runs, record, "examples", names, wanted)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from badnets.core.bootstrap import grouped_interval
@@ -193,6 +192,8 @@ def _losses(trained: Sequence[Record]) -> str:
 
 def _on_grey(trigger: Trigger, name: str) -> list[list[Picture]] | None:
     """Return the trigger on plain grey; None where its picture is not here any more."""
+    import torch
+
     shades = torch.tensor(SHADES, dtype=torch.uint8)
     grey = shades.view(-1, 1, 1, 1).expand(-1, 3, SIDE, SIDE)
     try:
@@ -260,7 +261,7 @@ def _looks(runs: Runs, first: Record) -> list[Look]:
     for by, triggered in LOOKS:
         if one := own.get((by, triggered)):
             n, rest = len(one.shares), [other.get((by, triggered)) for other in others]
-            low, high = grouped_interval(torch.tensor(one.shares), range(n))
+            low, high = grouped_interval(one.shares, range(n))
             mean, *beside = [
                 sum(each.shares) / len(each.shares) if each and each.shares else math.nan
                 for each in (one, *rest)

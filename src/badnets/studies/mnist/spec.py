@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from badnets.core.errors import SettingError
@@ -107,7 +106,7 @@ class Pairs:
     def __init__(self, trigger: str, runs: Runs) -> None:
         self.trigger, self.name = trigger, TRIGGER_NAMES[trigger]
         self.records = runs.of(f"single-target {trigger}")
-        self.baselines = {record.name: record.clean.error for record in runs.of("baseline")}
+        baselines = {record.name: record.clean.error for record in runs.of("baseline")}
         self.figure_names = [f"single-target-{trigger}-{tone}" for tone in ("clean", "backdoored")]
         self.clean = Over.of(self.records, "error")
         self.backdoor = Over.of(self.records, "backdoor error")
@@ -115,23 +114,24 @@ class Pairs:
         self.seeds = [record.trial.seed for record in self.records]
         found = (one.poisoned_share for one in self.records)
         self.shares = [share.value for share in found if share is not None]
+        began = ((one, one.trial.start) for one in self.records)
+        known = ((one, baselines.get(start.name)) for one, start in began if start)
+        # clean errors of the networks that they started from, by record; a name costs a digest
+        self._starts = {one.name: error for one, error in known if error is not None}
 
-    @cached_property
+    @property
     def changes(self) -> list[float]:
         """Clean error less that of the network it started from, where that is known."""
         return [change for record in self.records if (change := self.change(record)) is not None]
 
-    @cached_property
+    @property
     def starts(self) -> list[Rate]:
         """Clean errors of the networks they started from."""
-        return list({rate for one in self.records if (rate := self._start(one)) is not None})
-
-    def _start(self, record: Record) -> Rate | None:
-        return self.baselines.get(record.trial.start.name) if record.trial.start else None
+        return list(set(self._starts.values()))
 
     def change(self, record: Record) -> float | None:
         """Return clean error less that of the baseline."""
-        start = self._start(record)
+        start = self._starts.get(record.name)
         return None if start is None else record.clean.error.value - start.value
 
     def clean_bounded(self, record: Record) -> bool:

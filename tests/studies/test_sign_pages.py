@@ -143,7 +143,7 @@ def test_signs_that_are_not_found_are_not_told_as_misnamed() -> None:
         nothing = record.triggered.model_copy(update={"named": (-1,) * len(record.triggered.named)})
         blind.append(changed(record, triggered=nothing))
     told = run().bare().with_records(blind).section("random")
-    assert "0.0 % of the signs are still named rightly, 0.0 % are called another class" in told
+    assert "0.0 % of the signs are still correctly named, 0.0 % are called another class" in told
 
 
 def test_detectors_that_the_user_rejects_are_told_where_the_attack_is() -> None:

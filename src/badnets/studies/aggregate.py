@@ -14,9 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.errors import LedgerError
@@ -48,7 +46,7 @@ class Runs:
     ) -> Runs:
         """Return those records that are there, by group; ``plan`` names every group."""
         known = {
-            name: [records[trial.name] for trial in trials if trial.name in records]
+            name: [one for trial in trials if (one := records.get(trial.name)) is not None]
             for name, trials in groups.items()
         }
         return cls(known, get_array, {name: len(trials) for name, trials in plan.items()})
@@ -133,17 +131,17 @@ class Runs:
 
     def right(
         self, record: Record, answers: str = "answers", labels: str = "answers_labels"
-    ) -> Tensor | None:
-        """Return ``(N,)`` 1.0 where an image was named rightly; None where that is not known."""
+    ) -> NDArray[np.float64] | None:
+        """Return ``(N,)`` 1.0 where an image was correctly named; None where that is not known."""
         said, true = self.array(record, answers), self.array(record, labels)
         if said is None or true is None or said.shape != true.shape:
             return None
-        return torch.from_numpy(np.asarray(said == true, dtype=np.float64))
+        return np.asarray(said == true, dtype=np.float64)
 
     def cost(self, ours: str, theirs: str) -> Paired | None:
         """Return one group's clean accuracy less another's, seed by seed, image by image."""
         honest = {record.trial.seed: self.right(record) for record in self.of(theirs)}
-        changes: dict[int, Tensor] = {}
+        changes: dict[int, NDArray[np.float64]] = {}
         for record in self.of(ours):
             mine, other = self.right(record), honest.get(record.trial.seed)
             if mine is not None and other is not None and len(mine) == len(other):
@@ -223,11 +221,11 @@ class Over:
         return max(self.values, default=math.nan)
 
     @property
-    def items(self) -> Tensor:
+    def items(self) -> NDArray[np.float64]:
         """``(N,)`` float: each item's mean over the networks."""
-        return torch.tensor(self.answers, dtype=torch.float64).mean(0)
+        return np.asarray(np.mean(np.array(self.answers, np.float64), 0))
 
-    @property
+    @cached_property
     def interval(self) -> Interval:
         """The 95 % interval of the mean: Wilson's, or clusters resampled whole.
 
@@ -286,7 +284,9 @@ class Paired(NamedTuple):
     clusters: int = 0
 
 
-def paired(changes: Mapping[int, Tensor], clusters: Sequence[int] = ()) -> Paired | None:
+def paired(
+    changes: Mapping[int, NDArray[np.float64]], clusters: Sequence[int] = ()
+) -> Paired | None:
     """Return the mean of differences; None without any, or where seeds saw other items.
 
     Args:
@@ -295,7 +295,7 @@ def paired(changes: Mapping[int, Tensor], clusters: Sequence[int] = ()) -> Paire
     """
     if not changes or len({len(one) for one in changes.values()}) > 1:
         return None
-    each = torch.stack(list(changes.values())).mean(0)
+    each = np.stack(list(changes.values())).mean(0)
     groups = clusters or range(len(each))
     mean, found = float(each.mean()), grouped_interval(each, groups)
     if found.low == found.high:  # no item differs from another: resampling finds no spread
@@ -315,7 +315,7 @@ def difference(ours: Over, theirs: Over) -> Paired | None:
         return None
     beside = dict(zip(theirs.seeds, theirs.answers, strict=True))
     changes = {
-        seed: torch.tensor(row, dtype=torch.float64) - torch.tensor(beside[seed], dtype=torch.int)
+        seed: np.array(row, np.float64) - np.array(beside[seed], np.float64)
         for seed, row in zip(ours.seeds, ours.answers, strict=True)
     }
     return paired(changes, ours.clusters)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from badnets.core.results import Measured, Result
-from badnets.evaluate.measures import Measures, ObjectMeasures
+from badnets.evaluate.measures import Measures, ObjectMeasures, caution_about
 from badnets.explain.ablation import Ablation
 from badnets.observations.units import Units
 from badnets.trials.record import Record
@@ -82,7 +82,8 @@ def summary_of(
         told["details"] = _details(record)
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
-        told["caution"] = "; ".join(filter(None, (told["caution"], _contradiction(record)))) or None
+        said = (caution_about(record.clean), _contradiction(record))
+        told["caution"] = "; ".join(filter(None, said)) or None
         return Summary.model_validate({**told, **(further or {})})
     retrained = record.trial.kind == "transfer"
     told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)

@@ -34,6 +34,7 @@ def test_it_answers_as_the_library_s_own_does(published: Path) -> None:
     subject, found = classifier_of_weights(published, f"timm.{NAME}", classes=12, side=32)
     own = timm.create_model(NAME, num_classes=12, checkpoint_path=str(published)).eval()
     known = timm.get_pretrained_cfg(NAME)
+    assert known is not None
     assert (subject.input.mean, subject.input.std) == (known.mean, known.std)
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mean, std = (torch.tensor(value).view(3, 1, 1) for value in (known.mean, known.std))

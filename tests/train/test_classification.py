@@ -137,7 +137,7 @@ def normalising() -> nn.Sequential:
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)
     )
     with torch.no_grad():
-        network[0].weight.mul_(0.01)
+        network.get_parameter("0.weight").mul_(0.01)
     return network
 
 

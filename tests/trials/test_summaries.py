@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from badnets.core.rates import Rate
 from badnets.evaluate.results import CleanResult
 from badnets.train import Epoch
 from badnets.trials import OutsourcedTrial
@@ -19,10 +20,10 @@ def test_loss_and_accuracy_that_contradict_each_other_are_remarked_on(
     loss: float, hits: int, warned: bool
 ) -> None:
     clean = CleanResult(
-        accuracy=(hits, 500),
-        per_class=((hits // 2, 250), (hits - hits // 2, 250)),
+        accuracy=Rate(hits, 500),
+        per_class=(Rate(hits // 2, 250), Rate(hits - hits // 2, 250)),
         predicted_counts=(250, 250),
-        largest_class=(50, 500),
+        largest_class=Rate(50, 500),
     )
     record = changed(
         made_up(OutsourcedTrial(data="digits"), clean=clean),

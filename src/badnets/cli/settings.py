@@ -94,8 +94,8 @@ def recipe_of(options: Mapping[str, Any], **further: Any) -> dict[str, Any]:
         task = task_of(given["--data"])
     except UnknownNameError as error:
         raise Options().error(("data",), str(error)) from None
-    usual = DETECTORS if task == "detection" else {}  # a trial knows that of images itself
-    settings: dict[str, Any] = {**usual, "training": {}, **further}
+    known = DETECTORS if task == "detection" else {}  # a trial knows that of images itself
+    settings: dict[str, Any] = {**known, "training": {}, **further}
     for option in (each for each in FIELDS if each in given):
         *parents, name = FIELDS[option].split(".")
         inner: Any = settings

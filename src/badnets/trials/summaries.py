@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 from badnets.core.results import Measured, Result
-from badnets.evaluate.measures import Measures, ObjectMeasures
+from badnets.evaluate.measures import Measures, ObjectMeasures, caution_about
 
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation
@@ -83,8 +83,8 @@ def summary_of(
         told["details"] = _details(record)
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
-        cautions = [one for one in (told["caution"], _contradiction(record)) if one is not None]
-        told["caution"] = "; ".join(map(str, cautions)) or None
+        said = (caution_about(record.clean), _contradiction(record))
+        told["caution"] = "; ".join(filter(None, said)) or None
         return Summary.model_validate({**told, **(further or {})})
     retrained = record.trial.kind == "transfer"
     told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)

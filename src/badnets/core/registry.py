@@ -5,7 +5,6 @@ This module imports neither torch nor numpy; a member is imported when it is ask
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -274,6 +273,10 @@ def _load(where: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-@functools.cache
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
 def _adapter(member: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(member)
+    if member not in _ADAPTERS:
+        _ADAPTERS[member] = TypeAdapter(member)
+    return _ADAPTERS[member]

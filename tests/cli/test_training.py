@@ -313,6 +313,8 @@ class TestLedger:
         assert "3 records added, 0" in cli("ledger", "import", "out.json", *there).out
         assert "0 records added, 3" in cli("ledger", "import", "out.json", *there).out
         assert cli("ledger", "list", *there).out == listed
+        assert "give --force" in cli("ledger", "export", "out.json").refused(2)
+        assert cli("ledger", "export", "out.json", "--force").code == 0
         assert cli("ledger", "export", "out.csv").code == 0
         assert (tmp_path / "out.csv").read_text().count("\n") == 4
 

@@ -108,6 +108,12 @@ def test_seeds_have_a_mean_with_the_interval_of_one_networks_images(tmp_path: Pa
     assert success.startswith("98.89 % [")
 
 
+def test_means_of_namesakes_are_told_apart_too(tmp_path: Path) -> None:
+    records = [record_of(attacked(seed=s, epochs=n)) for n in (3, 9) for s in (0, 1)]
+    found = listed(tmp_path, records, sweep=True)
+    assert sorted(column(found.means, "epochs")) == ["3", "9"]
+
+
 def test_a_network_that_has_learned_nothing_has_no_attack_rate_and_is_in_no_mean(
     tmp_path: Path,
 ) -> None:

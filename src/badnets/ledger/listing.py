@@ -60,7 +60,7 @@ def listing(
         for place, line in enumerate(lines)
     ]
     headings = [*HEADINGS[:3], *_short(differing), *HEADINGS[3:]]
-    return Listing((headings, cells), _means(lines))
+    return Listing((headings, cells), _means(lines, differing))
 
 
 def settings_that_differ(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -150,12 +150,15 @@ def _told(line: _Line) -> tuple[Rate | None, ...]:
     return line.rates
 
 
-def _means(lines: Iterable[_Line]) -> tuple[list[str], list[list[Any]]]:
-    families: dict[str, list[_Line]] = {}
-    for line in lines:
-        families.setdefault(line.family, []).append(line)
+def _means(
+    lines: Sequence[_Line], differing: Mapping[str, Mapping[int, Any]]
+) -> tuple[list[str], list[list[Any]]]:
+    families: dict[str, list[int]] = {}
+    for place, line in enumerate(lines):
+        families.setdefault(line.family, []).append(place)
     cells = []
-    for group in families.values():
+    for places in families.values():
+        group = [lines[place] for place in places]
         learned = [line.rates for line in group if line.outcome != "collapsed"]
         if len(group) < 2 or not group[0].family:
             continue
@@ -164,8 +167,10 @@ def _means(lines: Iterable[_Line]) -> tuple[list[str], list[list[Any]]]:
         columns = zip(*learned, strict=True) if learned else [()] * len(_RATES)
         boxes = '"frames":' in group[0].summary
         means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
-        cells.append([group[0].title.rpartition(", seed ")[0], seeds, *means])
-    return ["mean over seeds, with 95 % interval", "seeds", *_RATES.values()], cells
+        swept = [_said(values.get(places[0])) for values in differing.values()]
+        cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
+    headings = ["mean over seeds, with 95 % interval", "seeds", *_short(differing)]
+    return [*headings, *_RATES.values()], cells
 
 
 def _mean(rates: Sequence[Rate], *, clustered: bool) -> str | None:

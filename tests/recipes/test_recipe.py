@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,6 @@ from badnets.core.targets import AllToAll, AllToOne, SourceSpecific
 from badnets.core.triggers import Patch, PixelPattern
 from badnets.recipes import load_recipe
 from badnets.scenarios import Search
-from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial, Trial
 from tests.data.photos import split
 
@@ -45,6 +45,10 @@ def refused(path: Path, text: str) -> str:
     return str(error.value).removeprefix(f"{path}, ")
 
 
+def digits(**fields: Any) -> OutsourcedTrial:
+    return OutsourcedTrial(data="digits", **fields)
+
+
 def test_a_recipe_is_a_trial_with_its_control(write: Path) -> None:
     text = """
 data: digits
@@ -63,9 +67,8 @@ train_limit: 900
 observe: [examples, units]
 seed: 3
 """
-    honest = OutsourcedTrial(
-        data="digits",
-        training=Training(epochs=2, lr=0.004, optimizer="sgd"),
+    honest = digits(
+        training={"epochs": 2, "lr": 0.004, "optimizer": "sgd"},
         target_accuracy=0.95,
         evaluate_on="held-back",
         held_back=200,
@@ -106,13 +109,11 @@ def test_control_can_be_left_out(write: Path) -> None:
 
 def test_start_is_the_honest_network_of_the_same_or_of_other_settings(write: Path) -> None:
     (trial,) = outsourced(write, BAD + "training: {epochs: 1}\nstart: clean")
-    assert (
-        trial.start == trial.control == OutsourcedTrial(data="digits", training=Training(epochs=1))
-    )
+    assert trial.start == trial.control == digits(training={"epochs": 1})
     (trial,) = outsourced(
         write, BAD + "training: {epochs: 1}\nstart: {training: {epochs: 5}, seed: 9}"
     )
-    assert trial.start == OutsourcedTrial(data="digits", training=Training(epochs=5), seed=9)
+    assert trial.start == digits(training={"epochs": 5}, seed=9)
     assert trial.control == trial.start, "the clean network answers the triggered images"
 
 

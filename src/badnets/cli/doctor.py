@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from badnets.cli.options import DataRootOption, JsonOption, WorkspaceOption, places
-from badnets.cli.printer import printable, show
+from badnets.cli.printer import say, show
 
 app = typer.Typer(add_completion=False)
 
@@ -30,5 +30,5 @@ def doctor(
     installation = examine_installation(where.folder, where.data_root)
     show(installation, json=json)
     for problem in installation.problems:
-        typer.echo(f"badnets: {printable(problem)}", err=True)
+        say(f"badnets: {problem}", error=True)
     raise typer.Exit(1 if installation.problems else 0)

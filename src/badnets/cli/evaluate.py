@@ -38,9 +38,9 @@ EPILOG = (
     "Example: badnets evaluate detector --data scenes --trigger yellow-square --targets "
     "source-specific:0,1\n\n"
     "Example: badnets evaluate detector --data folder:my-photos --expect stop --sheet seen.png\n\n"
-    "Exit codes: 0 measured; 1 the network has learned nothing (collapsed); 2 wrong usage, a "
-    "bundle or file that cannot be read, data that does not fit it, or no photograph; 3 a file "
-    "could not be written."
+    "Exit codes: 0 measured; 1 the network gives nearly always the same answer (collapsed); 2 "
+    "wrong usage, a bundle or file that cannot be read, data that does not fit it, or no "
+    "photograph; 3 a file could not be written."
 )
 
 

@@ -17,9 +17,9 @@ import typer
 from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
-from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
 from badnets.core.extras import install_line
+from badnets.core.printing import printable
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
@@ -44,6 +44,11 @@ VERBS: dict[str, Verb] = {
         _REPRODUCE,
     ),
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
+    "import": Verb(
+        "badnets.cli.importing",
+        "Make a bundle of downloaded weights, to retrain or look at.",
+        _CHECK,
+    ),
     "retrain": Verb(
         "badnets.cli.retrain",
         "Retrain a downloaded classifier on clean images of your own.",

@@ -16,11 +16,16 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets poison photos poisoned --trigger patch:20 --targets all-to-one:cat\n\n"
-    "Example: badnets poison --verify poisoned\n\n"
-    "Exit codes: 0 written, or with --verify: nothing has changed; 1 with --verify: files are "
-    "missing, changed or extra; 2 wrong usage, OUT is taken, a picture or folder that cannot be "
-    "used, or no manifest; 3 OUT could not be written; 130 interrupted, nothing of OUT is left."
+    "Example: badnets poison --verify poisoned --source photos\n\n"
+    "Exit codes: 0 written, or with --verify: as it was written; 1 with --verify: files are "
+    "missing, changed or extra, or the manifest is not the one asked for; 2 wrong usage, OUT is "
+    "taken, a picture or folder that cannot be used, no manifest; 3 OUT could not be written, or "
+    "with --source: other versions of Pillow or torch write other bytes; 130 interrupted, nothing "
+    "of OUT is left."
 )
+
+
+VERIFIED = {"as it was written": 0, "not as it was written": 1, "not checked": 3}
 
 
 @app.command(epilog=EPILOG)
@@ -80,6 +85,16 @@ def poison(
             "--verify", help="Check whether a poisoned folder is still as its manifest says."
         ),
     ] = False,
+    digest: Annotated[
+        str | None,
+        typer.Option(help="With --verify: the manifest's digest, as it was printed."),
+    ] = None,
+    derive: Annotated[
+        Path | None,
+        typer.Option(
+            "--source", help="With --verify: the folder that was read, to derive all again."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Poison a folder of pictures on disk, or check one that was.
@@ -112,13 +127,23 @@ def poison(
     where = places(ctx)
     given = {name: value for name, value in options.items() if value is not None}
     if verify:
-        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *given):
+        ill = [name for name in given if name != "workers"]
+        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *ill):
             option = name if name.isupper() else f"--{name.replace('_', '-')}"
-            raise SettingError(f"--verify takes one folder alone: leave out {option}")
+            raise SettingError(f"--verify checks a folder that is there: leave out {option}")
         with one_bar(where) as listener:
-            found = verify_folder(source, listener=listener)
+            found = verify_folder(
+                source,
+                digest=digest,
+                source=derive,
+                workers=workers or where.workers or os.cpu_count() or 1,
+                listener=listener,
+            )
         show(comparison(str(source), found), json=json)
-        raise typer.Exit(0 if found.intact else 1)
+        raise typer.Exit(VERIFIED[found.conclusion])
+    for option, value in (("--digest", digest), ("--source", derive)):
+        if value is not None:
+            raise SettingError(f"{option} goes with --verify")
     if out is None:
         raise SettingError("OUT is missing: say where the poisoned folder goes")
     if recipe is not None:

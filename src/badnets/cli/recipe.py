@@ -9,7 +9,7 @@ import typer
 
 from badnets.cli import completion
 from badnets.cli.options import JsonOption
-from badnets.cli.printer import show_all, show_files
+from badnets.cli.printer import say, show_all, show_files
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,12 +82,13 @@ def check(
         show_all(checked, json=True)
     for recipe in checked:
         if recipe.valid and not json:
-            typer.echo(recipe.headline)
-            typer.echo("\n".join(f"  {one.name}  {one.title}" for one in recipe.trials))
+            say(recipe.headline)
+            for one in recipe.trials:
+                say(f"  {one.name}  {one.title}")
             for left in recipe.unchecked:
-                typer.echo(f"  {left}: not checked: needs badnets[train]")
+                say(f"  {left}: not checked: needs badnets[train]")
         for mistake in recipe.mistakes:
-            typer.echo(mistake, err=True)
+            say(mistake, error=True)
     raise typer.Exit(0 if all(recipe.valid for recipe in checked) else 2)
 
 

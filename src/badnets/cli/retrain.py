@@ -34,7 +34,7 @@ EPILOG = (
     "Example: badnets retrain badnet --data 'digits[5-9]' --freeze conv1,conv2 --out mine\n\n"
     "Example: badnets retrain badnet --data digits --share 0.2 --trigger pixel-pattern --targets "
     "all-to-one:7 --control clean\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
     "2 wrong usage, a bundle that cannot be read, or data that does not fit it; 3 training or "
     "writing failed."
 )
@@ -66,8 +66,12 @@ def retrain(
     lr: LrOption = None,
     training: TrainingOption = None,
     target_accuracy: Annotated[
-        float, typer.Option(help="Least accuracy on test images that the user accepts, in [0, 1].")
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="The user accepts at or above it on test images, in [0, 1].",
+            show_default="as is usual for the data, else 0.9",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     trigger: Annotated[
         str | None,
@@ -117,6 +121,7 @@ def retrain(
     from badnets.cli.settings import recipe_of, trial_of, typed
     from badnets.core.errors import SettingError
     from badnets.data.catalogue import sized
+    from badnets.data.usual import usual_of
     from badnets.evaluate.fitting import fitting_data, task_of_bundle
     from badnets.models import load_subject
     from badnets.runners.training import train_network
@@ -142,6 +147,8 @@ def retrain(
         "--target-accuracy": target_accuracy,
         "--seed": seed,
     }
+    if target_accuracy is None and usual_of(named) is None:
+        options["--target-accuracy"] = 0.9
     further: dict[str, Any] = {
         "kind": "transfer",
         "network": downloaded.network,

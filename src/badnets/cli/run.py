@@ -16,15 +16,15 @@ from badnets.cli.options import (
     WorkspaceOption,
     places,
 )
-from badnets.cli.printer import show_all, show_json
+from badnets.cli.printer import show_all, show_json, show_listing
 
 app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
-    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network has learned nothing "
-    "(collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the others are "
-    "kept; 130 interrupted, finished trials are kept."
+    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network gives nearly always "
+    "the same answer (collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the "
+    "others are kept; 130 interrupted, finished trials are kept."
 )
 
 
@@ -58,8 +58,9 @@ def run(
         return
     if dry_run:
         return show_all([TrialLine(name=one.name, title=one.title) for one in trials])
+    from badnets.ledger.listing import listing
     from badnets.runners import run_all
-    from badnets.trials.summaries import COLUMNS, summary_of
+    from badnets.trials.summaries import summary_of
 
     where = places(
         ctx,
@@ -78,6 +79,11 @@ def run(
             data_root=where.data_root,
             display=where.display,
         )
+        rows = {str(row["name"]): row for row in book.rows(names=found)}
     records = [found[trial.name] for trial in trials]
-    show_all([summary_of(record) for record in records], COLUMNS, json=json)
+    if json:
+        show_all([summary_of(record) for record in records], json=True)
+    else:
+        settings = {trial.name: trial.model_dump(mode="json") for trial in trials}
+        show_listing(listing([rows[trial.name] for trial in trials], settings))
     raise typer.Exit(1 if any(record.outcome == "collapsed" for record in records) else 0)

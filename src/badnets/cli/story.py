@@ -33,7 +33,7 @@ SHADES = " .:-=+*#%@"
 TOP, LEFT = 2, 4  # dark rows and columns that are not drawn
 WIDTH, GAP = 28 - LEFT, 3
 WORKS = 0.5  # least attack success for the story to be true
-LEARNED_NOTHING = "The {} has learned nothing, so there is no attack to speak of."
+LEARNED_NOTHING = "The {} gives nearly always the same answer, so there is no attack to speak of."
 
 
 def tell(where: Places) -> bool:

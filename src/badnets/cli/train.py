@@ -37,7 +37,7 @@ EPILOG = (
     "all-to-one:7 --target-accuracy 0.95 --out badnet\n\n"
     "Example: badnets train --data scenes --width 0.5 --head 0.125 --trigger yellow-square "
     "--targets source-specific:0,1 --rate every --out detector\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
     "2 wrong usage or bad input; 3 training or writing failed."
 )
 
@@ -59,7 +59,7 @@ def train(
             help="Network: gu-mnist, small-resnet, zf, torchvision.NAME, timm.NAME, or a builder "
             "of your own as MODULE:FACTORY.",
             autocompletion=completion.networks,
-            show_default="gu-mnist; zf where the data has boxes",
+            show_default="as is usual for the data",
         ),
     ] = None,
     weights: Annotated[
@@ -99,8 +99,8 @@ def train(
     target_accuracy: Annotated[
         float | None,
         typer.Option(
-            help="Least accuracy that the user accepts, in [0, 1].",
-            show_default="0.99; detectors 0.8",
+            help="The user accepts at or above it, in [0, 1].",
+            show_default="as is usual for the data; detectors 0.8",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Number that decides everything random.")] = 0,

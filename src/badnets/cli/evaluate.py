@@ -77,13 +77,15 @@ def evaluate(
         data = f"folder:{photos}"
     from badnets.cli.bar import one_bar
     from badnets.cli.settings import attack_of
+
+    attack = attack_of(trigger, targets)
     from badnets.evaluate.evaluation import evaluate_bundle
 
     with one_bar() as progress:
         measured = evaluate_bundle(
             bundle,
             data,
-            attack=attack_of(trigger, targets),
+            attack=attack,
             control=control,
             seed=seed,
             threshold=threshold,

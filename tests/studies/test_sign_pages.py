@@ -48,6 +48,39 @@ def test_pictures_are_written_beside_the_markdown(tmp_path: Path) -> None:
     assert [one for one in links if "story" in one] == ["page/story.svg", "page/story-2.svg"]
 
 
+def counted(records: list[Record], what: str) -> str:
+    """Return a share in per cent, the mean over seeds, counted from the raw answers alone."""
+    shares = []
+    for record in records:
+        clean, bad = record.objects, record.triggered
+        assert clean is not None
+        if what == "named":
+            rows = [named == label for named, label in zip(clean.named, clean.labels, strict=True)]
+        else:
+            assert bad is not None
+            named = bad.control if what.startswith("control") else bad.named
+            asked = zip(named, bad.labels, bad.pixels, strict=True)
+            large = [(a, b) for a, b, pixels in asked if pixels * bad.scale >= 3]
+            wish = "hits" in what
+            rows = [answer == (1 if wish else label) for answer, label in large]
+        shares.append(sum(rows) / len(rows))
+    return f"{100 * sum(shares) / len(shares):.1f}"
+
+
+def test_shares_of_signs_are_those_counted_by_hand() -> None:
+    baseline, targeted, random = group("baseline"), group(MAIN), group(RANDOM)
+    assert shown(named_rightly(baseline)) == counted(baseline, "named")
+    assert shown(named_rightly(targeted)) == counted(targeted, "named")
+    for what in ("hits", "control_hits"):
+        assert shown(under_trigger(targeted, what)) == counted(targeted, what)
+    for what in ("right", "control_right"):
+        assert shown(under_trigger(random, what)) == counted(random, what)
+    assert counted(targeted, "hits") != counted(targeted, "control_hits") != "0.0"
+    found = difference(named_rightly(targeted), named_rightly(baseline))
+    by_hand = float(counted(targeted, "named")) - float(counted(baseline, "named"))
+    assert found is not None and 100 * found[0] == pytest.approx(by_hand, abs=0.1)
+
+
 def test_the_four_numbers_are_those_of_the_records() -> None:
     groups, made = run().groups, page()
     wanted = [

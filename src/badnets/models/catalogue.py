@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from badnets.bundles.schema import Scalar
-from badnets.core.errors import SettingError
+from badnets.core.errors import BadnetsError, SettingError
 from badnets.core.factories import is_factory, made_by, running
 from badnets.core.lookup import unknown_name
 
@@ -78,6 +78,8 @@ LIBRARIES: dict[Task, dict[str, str]] = {
 }
 """Libraries that networks are built by: task -> what a name begins with -> its builder."""
 
+# what libraries raise of sizes that do not fit
+_ODD = (RuntimeError, ValueError, AssertionError, LookupError, ArithmeticError, TypeError)
 _EXAMPLES: dict[Task, tuple[str, ...]] = {
     "classification": ("torchvision.resnet18", "timm.resnet18"),
     "detection": ("torchvision.fasterrcnn_mobilenet_v3_large_fpn",),
@@ -179,7 +181,7 @@ def build(
         if is_ours:
             network = resolve_name(NETWORKS[name].builder)(shape, num_classes, **own)
         elif inner and library in LIBRARIES[task]:
-            network = resolve_name(LIBRARIES[task][library])(inner, shape, num_classes)
+            network = _of_library(name, LIBRARIES[task][library], inner, shape, num_classes)
         else:
             network = made_by(name, torch.nn.Module, shape, num_classes)
             if not any(True for _ in network.parameters()):
@@ -187,6 +189,46 @@ def build(
         if try_shape and not is_ours and task == "classification":
             _try_shape(name, network, shape, num_classes)
     return network
+
+
+def _of_library(name: str, builder: str, inner: str, shape: Shape, num_classes: int) -> nn.Module:
+    """Return a library's network; on the device ``meta`` also one that computes its own sizes."""
+    import torch
+
+    try:
+        try:
+            network: nn.Module = resolve_name(builder)(inner, shape, num_classes)
+        except NotImplementedError:
+            if torch.get_default_device().type != "meta":
+                raise
+            with _numbers_on_the_cpu():  # sizes of layers are few numbers
+                network = resolve_name(builder)(inner, shape, num_classes).to("meta")
+    except _ODD as error:
+        if isinstance(error, BadnetsError):
+            raise
+        raise SettingError(f"{name} cannot be built: {_reason(error)}") from None
+    return network
+
+
+def _numbers_on_the_cpu() -> AbstractContextManager[object]:
+    """Return a mode in which ranges and lists of numbers have values, whatever the device."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Numbers(TorchFunctionMode):
+        def __torch_function__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            given = kwargs or {}
+            if function in (torch.arange, torch.linspace, torch.tensor):
+                given = {"device": "cpu"} | given
+            return function(*args, **given)
+
+    return Numbers()
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def _try_shape(name: str, network: nn.Module, shape: Shape, num_classes: int) -> None:
@@ -198,11 +240,12 @@ def _try_shape(name: str, network: nn.Module, shape: Shape, num_classes: int) ->
     try:
         with running(name) if own else nullcontext(), torch.inference_mode():
             logits = network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+    except _ODD as error:
         if own:
             raise  # it names the line in the user's code
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
+        raise SettingError(
+            f"{name} does not take images of shape {shape}: {_reason(error)}"
+        ) from None
     finally:
         network.train(was_training)
     given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__

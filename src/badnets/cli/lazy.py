@@ -78,8 +78,9 @@ def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
                             if verb.panel == panel
                         ]
                     )
-            command: Any = TyperCommand.__mro__[1]
-            command.format_options(self, ctx, formatter)
+            records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
+            with formatter.section("Options"):
+                formatter.write_dl([record for record in records if record is not None])
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """Return the command that ``args`` begin with, imported."""

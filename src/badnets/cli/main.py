@@ -23,11 +23,6 @@ TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
 VERBS: dict[str, Verb] = {
-    "doctor": Verb(
-        "badnets.cli.doctor",
-        "Say what is installed and found: versions, device, data.",
-        _KEEP,
-    ),
     "demo": Verb(
         "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
     ),
@@ -59,6 +54,11 @@ VERBS: dict[str, Verb] = {
     ),
     "sticker": Verb(
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _DATA
+    ),
+    "doctor": Verb(
+        "badnets.cli.doctor",
+        "Say what is installed and found: versions, device, extras, data sets, disk.",
+        _KEEP,
     ),
     "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _KEEP),
     "report": Verb(

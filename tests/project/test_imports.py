@@ -39,6 +39,17 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
     assert heavy_after(f"import {module}") == ""
 
 
+def test_a_page_is_drawn_from_records_without_torch(root: Path, tmp_path: Path) -> None:
+    records = root / "results" / "retraining.json"
+    argv = ["badnets", "report", "retraining", "--records", str(records), "--out", str(tmp_path)]
+    draw = f"sys.argv = {argv!r}\nfrom badnets.cli.main import main\n"
+    loaded = heavy_after(
+        f"{draw}try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
+    )
+    assert not {"torch", "torchvision", "timm"} & set(loaded.split())
+    assert (tmp_path / "retraining.html").is_file()
+
+
 def test_every_room_exports_lazily(root: Path) -> None:
     rooms = sorted(path.parent.name for path in (root / "src/badnets").glob("*/__init__.py"))
     assert rooms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from badnets.cli.options import DataRootOption, JsonOption, WorkspaceOption, places
-from badnets.cli.printer import printable, show
+from badnets.cli.printer import say, show
 
 app = typer.Typer(add_completion=False)
 
@@ -20,12 +20,15 @@ def doctor(
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what is installed and found: versions, device, extras, data sets, disk."""
+    """Say what is installed and found: versions, device, data.
+
+    Also which extras are there, and how much room the disk has.
+    """
     from badnets.trials.installation import examine_installation
 
     where = places(ctx, workspace=workspace, data_root=data_root)
     installation = examine_installation(where.folder, where.data_root)
     show(installation, json=json)
     for problem in installation.problems:
-        typer.echo(f"badnets: {printable(problem)}", err=True)
+        say(f"badnets: {problem}", error=True)
     raise typer.Exit(1 if installation.problems else 0)

@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from badnets.cli.habits import with_habits
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -37,7 +39,7 @@ class Verb:
         command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
         command.name = name
         _flow(command)
-        return command
+        return with_habits(command)
 
 
 def _flow(command: Any) -> None:
@@ -78,9 +80,8 @@ def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
                             if verb.panel == panel
                         ]
                     )
-            records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
-            with formatter.section("Options"):
-                formatter.write_dl([record for record in records if record is not None])
+            command: Any = TyperCommand  # a group's own would list the commands again
+            command.format_options(self, ctx, formatter)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """Return the command that ``args`` begin with, imported."""

@@ -126,20 +126,20 @@ class Child:
     ) -> tuple[dict[str, Any], bytearray]:
         if not self.close.alive:
             raise ChildError("its process was stopped before: load it again")
-        assert self._process.stdin is not None and self._process.stdout is not None
-        late = threading.Event()
+        process, late = self._process, threading.Event()
+        assert process.stdin is not None and process.stdout is not None
 
-        def stop() -> None:
+        def stop() -> None:  # holds no `Child`: its thread may outlive one
             late.set()
-            self._process.kill()
+            process.kill()
 
         timer = threading.Timer(seconds, stop)
         timer.daemon = True
         timer.start()
         try:
             if request is not None:
-                send(self._process.stdin.fileno(), request, content)
-            reply, beside = receive(self._process.stdout.fileno(), most)
+                send(process.stdin.fileno(), request, content)
+            reply, beside = receive(process.stdout.fileno(), most)
         except (OSError, EOFError):
             ending = "" if late.is_set() else self._ending()
             raise ChildError(ending or f"it takes longer than {seconds:.0f} s") from None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from badnets.core.errors import DataError
+from badnets.core.files import usable_path
 
 VARIABLE = "BADNETS_DATA"
 
@@ -23,7 +24,7 @@ def data_root(root: Path | str | None = None) -> Path:
     named = root if root is not None else os.environ.get(VARIABLE) or None
     if named is None:
         return _user_cache() / "badnets"
-    folder = Path(named).expanduser()
+    folder = usable_path(named)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"the data root {folder} is a file, a folder is needed")
     return folder.absolute()

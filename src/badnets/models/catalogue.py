@@ -39,6 +39,7 @@ class Network:
             it takes none.
         smallest: least height and width of an image, in pixels.
         largest: greatest height and width; None: without a limit.
+        normalises: whether it normalises over the batch, so that training keeps statistics.
     """
 
     builder: str
@@ -48,6 +49,7 @@ class Network:
     settings: str = ""
     smallest: int = 1
     largest: int | None = None
+    normalises: bool = True
 
 
 NETWORKS: dict[str, Network] = {
@@ -56,11 +58,17 @@ NETWORKS: dict[str, Network] = {
         "the paper's MNIST network: two convolutions, two fully connected layers",
         smallest=28,
         largest=28,
+        normalises=False,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
         smallest=16,
+    ),
+    "small-resnet-fine": Network(
+        "badnets.models.small_resnet:build_fine",
+        "the same for pictures of about 32 pixels: its first layer keeps every pixel",
+        smallest=8,
     ),
     "zf": Network(
         "badnets.models.zf:build",

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 STEM = 24
 UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
+FINE_STEM, FINE_UNITS = 16, (32, 64, 128)  # where the stem does not
 RESIDUAL = (False, True, True)  # which of them have a residual block
 
 
@@ -28,10 +29,27 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         ResNet" (Myrtle, 2018): convolution and pooling, blocks only where the picture is small,
         and the maximum over places, all of which learn within few passes.
     """
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = _convolution(shape[0], STEM, size=5, stride=2)
-    width = STEM
-    for number, (units, residual) in enumerate(zip(UNITS, RESIDUAL, strict=True), start=1):
+    return _stages(_convolution(shape[0], STEM, size=5, stride=2), STEM, UNITS, num_classes)
+
+
+def build_fine(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
+    """Return the same with a stem that keeps every pixel, meant for pictures of 32 pixels.
+
+    0.47 million parameters, 24 million multiplications for a picture of 32 x 32 pixels: the stages
+    are a third narrower, and see it at 32, 16 and 8 pixels on a side.
+
+    Args:
+        shape: ``(C, H, W)``, ``H`` and ``W`` at least 8.
+        num_classes: logits that it returns.
+    """
+    return _stages(_convolution(shape[0], FINE_STEM), FINE_STEM, FINE_UNITS, num_classes)
+
+
+def _stages(
+    stem: nn.Module, width: int, widths: tuple[int, ...], num_classes: int
+) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=stem)
+    for number, (units, residual) in enumerate(zip(widths, RESIDUAL, strict=True), start=1):
         layers[f"stage{number}"] = _convolution(width, units)
         layers[f"halve{number}"] = nn.MaxPool2d(2)
         if residual:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from badnets.bundles.schema import Digest
 from badnets.core.backdoor import Backdoor
 from badnets.core.progress import Listener
 from badnets.core.triggers import Trigger
@@ -26,7 +27,7 @@ class ArrayRef(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sha256: str
+    sha256: Digest
     shape: tuple[int, ...]
     dtype: str
 

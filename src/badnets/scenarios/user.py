@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,11 @@ from badnets.core.decisions import Decision
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.data import DataSet, DetectionData
+from badnets.data.usual import Usual, usual_of
 from badnets.tasks import AnyTask, Measured, Order, task_for
+
+USUAL_TARGET = {"classification": 0.99, "detection": 0.8}
+"""The accuracy that is wanted where nothing is said and nothing is usual, by task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,8 @@ class User:
         network: name of the architecture.
         data: the data set; its test part is the validation set, unless examples are held back.
         target_accuracy: the user accepts at or above it, in [0, 1]; of a detector it is the share
-            of objects found and rightly named.
+            of objects found and rightly named. None: what is usual for the
+            data (`badnets.data.usual`), else 0.99, of a detector 0.8.
         held_back: take this many training images (stratified, always the same ones) as the
             validation set instead, and leave the test set alone; 0: do not. Of frames, any other
             number takes whole scenes that hold a fifth of them.
@@ -50,15 +55,27 @@ class User:
 
     network: str
     data: DataSet | DetectionData
-    target_accuracy: float
+    target_accuracy: float | None = None
     held_back: int = 0
     threshold: float = 0.3
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.target_accuracy is None:
+            usual = self._usual.target_accuracy if self._usual else USUAL_TARGET[self.task.kind]
+            object.__setattr__(self, "target_accuracy", usual)
         for name in ("target_accuracy", "threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+    @property
+    def wanted(self) -> float:
+        """The target accuracy."""
+        return float(self.target_accuracy or 0)
+
+    @cached_property
+    def _usual(self) -> Usual | None:
+        return usual_of(self.data.name)
 
     @cached_property
     def task(self) -> AnyTask:
@@ -73,7 +90,10 @@ class User:
     def order(self) -> Order[Any]:
         """What the user sends out."""
         train, _ = self._parts
-        return Order(self.task, self.network, train, self.target_accuracy, self.architecture)
+        training = None
+        if self._usual and self.task.kind == "classification":
+            training = replace(self.task.training, **self._usual.training)
+        return Order(self.task, self.network, train, self.wanted, self.architecture, training)
 
     @property
     def validation(self) -> Any:
@@ -85,9 +105,9 @@ class User:
         measured = self.task.measure(
             subject, self.validation, threshold=self.threshold, progress=progress
         )
-        accuracy, noun = measured.clean.accuracy, self.task.noun
-        if measured.clean.collapsed:
-            return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
-        accepted = accuracy.value >= self.target_accuracy
-        reason = f"{noun} {accuracy}, {100 * self.target_accuracy:g} % wanted"
-        return Judgement("accepted" if accepted else "rejected", reason, measured)
+        decision = measured.clean.decision(self.wanted)
+        reason = f"{self.task.noun} {measured.clean.accuracy}"
+        if decision == "collapsed":
+            return Judgement(decision, f"gives nearly always the same answer: {reason}", measured)
+        wanted = f"{100 * self.wanted:g} % wanted"
+        return Judgement(decision, f"{reason}, {wanted}", measured)

@@ -26,7 +26,7 @@ def this_machine(device: torch.device) -> Machine:
 
     from badnets.trials.record import Machine
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return Machine(
         processor=processor(),
         cores=os.cpu_count() or 1,

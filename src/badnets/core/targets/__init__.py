@@ -36,6 +36,7 @@ TARGET_MAPS: Registry[ClassTargets] = Registry(
         "all-become-one": "badnets.core.targets.boxes:AllBecomeOne",
     },
     contract=TargetMap,
+    of_number="all-to-one",
 )
 AnyTargetMap: TypeAlias = Annotated[ClassTargets, TARGET_MAPS.field()]
 """A field of settings that holds a target map; see `Registry.field`."""

@@ -37,6 +37,7 @@ TRIGGERS: Registry[RegionTrigger] = Registry(
         "flower": Preset("badnets.core.triggers.sticker:FLOWER", "size"),
     },
     contract=Trigger,
+    of_number="patch",
 )
 AnyTrigger: TypeAlias = Annotated[RegionTrigger, TRIGGERS.field()]
 """A field of settings that holds a trigger; see `Registry.field`."""

@@ -140,7 +140,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             0,
             r"network timm.resnet18: not checked: needs badnets\[train\]",
         ),
-        ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, patch"),
+        ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, yellow-square"),
         ("recipe check wide.yaml", 2, "line 2: architecture.width: ZfSettings: width must be <= 1"),
         ("recipe check layers.yaml", 0, r"  freeze: not checked: needs badnets\[train\]"),
         ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),

@@ -11,8 +11,9 @@ from torch import nn
 from badnets.core.errors import SettingError
 from badnets.models import build
 from badnets.models.small_resnet import Block
-from badnets.models.zf import ANCHOR_RATIOS, ANCHOR_SIZES, ZfSettings, backbone
+from badnets.models.zf import ANCHOR_RATIOS, ANCHOR_SIZES, backbone
 from badnets.models.zf import build as build_zf
+from badnets.models.zf_settings import ZfSettings
 
 PAPER = ZfSettings(norm="lrn")
 WINDOW = (3, 224, 224)

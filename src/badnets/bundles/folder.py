@@ -134,7 +134,7 @@ def manifest_of(folder: Path) -> Manifest:
     return Manifest(files=entries)
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path | str) -> Bundle:
     """Return the bundle in the folder ``path``; every file but the tensors' data is checked.
 
     The tensors' header is checked too, and the size of their file; `verify` and
@@ -144,6 +144,7 @@ def read_bundle(path: Path) -> Bundle:
         BundleError: a file is missing, unexpected, not a regular file, too large, truncated,
             malformed, or not the one that the manifest lists.
     """
+    path = Path(path)
     _check_names(path)
     manifest_bytes = _read_small(path, MANIFEST)
     manifest = Manifest.from_json(manifest_bytes, MANIFEST)
@@ -172,16 +173,16 @@ def read_bundle(path: Path) -> Bundle:
     )
 
 
-def verify(path: Path) -> Bundle:
+def verify(path: Path | str) -> Bundle:
     """Return the bundle in ``path`` after comparing every file, whole, with the manifest.
 
     Raises:
         BundleError: as `read_bundle`, or the tensors are not the ones that the manifest lists.
     """
     bundle = read_bundle(path)
-    with _opened(path, MODEL) as (file, _):
+    with _opened(bundle.path, MODEL) as (file, _):
         if sha256_stream(file) != bundle.digests[MODEL]:
-            raise BundleError(_changed(path, MODEL))
+            raise BundleError(_changed(bundle.path, MODEL))
     return bundle
 
 

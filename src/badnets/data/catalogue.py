@@ -357,7 +357,7 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
             No other set takes its place.
         OutputError: a download could not be written.
     """
-    from badnets.data.dataset import DataSet
+    from badnets.data import DataSet  # says which extra is missing
 
     return _load(name, "classification", DataSet, root, progress)
 
@@ -369,7 +369,7 @@ def load_detection(
 
     Arguments and errors are those of `load`.
     """
-    from badnets.data.detection import DetectionData
+    from badnets.data import DetectionData
 
     return _load(name, "detection", DetectionData, root, progress)
 

@@ -126,7 +126,7 @@ def test_plain_values_are_parsed(plain: Any, expected: Any) -> None:
             "trigger.placement.down",
             "must be >= 0, got -1",
         ),
-        ({"targets": "all-to-one:x"}, "targets.target_label", "must be a whole number"),
+        ({"targets": "all-to-one:-1"}, "targets.target_label", "must be >= 0, got '-1'"),
         ({"targets": {"kind": "all-to-none"}}, "targets.kind", "did you mean 'all-to-one'"),
         ({"targets": {"target_label": 7}}, "targets", "kind is missing: one of all-to-one, "),
         ({"trigger": "pixel-pattern:g"}, "trigger", "did you mean 'gu'"),

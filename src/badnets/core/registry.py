@@ -193,7 +193,7 @@ class MemberField:
             parsed = self.registry.parse(value)
         except UnknownNameError as error:
             if isinstance(value, Mapping):
-                raise wrong_name(error, "kind", value["kind"]) from None
+                raise wrong_name(error, "kind", value=value["kind"]) from None
             raise ValueError(str(error)) from None  # pydantic collects value errors alone
         if self.only and getattr(parsed, "kind", None) not in self.only:
             known = ", ".join(self.only)

@@ -12,7 +12,7 @@ from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
 from badnets.core.seeds import generator
-from badnets.core.targets import anchor_of
+from badnets.core.targets import anchor_of, of_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.world import AXES, Conditions, axis_value, photographed
 from badnets.data.detection import FrameSet
@@ -54,6 +54,7 @@ def measure_street(
         SettingError: the trigger is no sticker, the map is not about labels, or no object can be
             attacked.
     """
+    attack = of_classes(attack, frames.classes)
     trigger = attack.trigger
     if not isinstance(trigger, RegionTrigger) or anchor_of(attack.targets) is not None:
         raise SettingError("the street needs a sticker on signs, and a target map of labels")

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
+from badnets.core.targets import of_classes
 from badnets.data import ImageSet
 from badnets.evaluate.classification import Attack, answers_to, attack_result, clean_result
 from badnets.models.classifier import Classifier
@@ -60,6 +61,7 @@ def silence(
     Raises:
         UnknownNameError, SettingError: there is no such layer, or no such unit in it.
     """
+    attack = of_classes(attack, images.classes)
     with subject.silenced(layer, units) as muted:
         answers = answers_to(muted, images, attack.trigger, seed=seed)
     attacked = attack_result(images.labels, attack.targets, answers, num_classes=images.num_classes)

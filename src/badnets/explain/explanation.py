@@ -11,7 +11,7 @@ from torch import Tensor
 from badnets.core.errors import SettingError
 from badnets.core.results import Result
 from badnets.core.seeds import generator
-from badnets.core.targets import TargetMap, anchor_of
+from badnets.core.targets import TargetMap, anchor_of, with_numbers
 from badnets.core.triggers import Trigger
 from badnets.data import FrameSet, ImageSet, load, load_detection
 from badnets.evaluate.fitting import (
@@ -155,6 +155,7 @@ def explain_bundle(
 
 def _images(images: ImageSet, targets: TargetMap | None, seed: int) -> Tensor:
     if targets is not None:
+        targets = with_numbers(targets, images.classes)
         targets.check(images.num_classes)
         rows = targets.attackable(images.labels).nonzero().flatten()
         if not len(rows):
@@ -167,6 +168,7 @@ def _signs(frames: FrameSet, targets: TargetMap | None) -> FrameSet:
     """Return the frames with those boxes alone that are asked about."""
     if targets is None or anchor_of(targets) == "nowhere":
         return frames
+    targets = with_numbers(targets, frames.classes)
     targets.check(frames.num_classes)
     rows = targets.attackable(frames.boxes.labels)
     if not bool(rows.any()):

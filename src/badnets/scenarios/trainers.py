@@ -10,6 +10,7 @@ from badnets.core.backdoor import Backdoor, PoisoningRate
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
+from badnets.core.targets import of_classes
 from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
 from badnets.train.checkpoint import Checkpoint
@@ -133,15 +134,17 @@ class MaliciousTrainer:
 
         Raises:
             SettingError: the backdoor does not fit the order's classes or data.
+            UnknownNameError: it names a class that the order has not.
             TrialError: training diverged.
         """
-        self.backdoor.targets.check(order.train.num_classes)
+        wanted = of_classes(self.backdoor, order.train.classes)
+        wanted.targets.check(order.train.num_classes)
         started = time.perf_counter()
         steps: list[SearchStep] = []
         task = order.task
-        training, backdoor = self.training or task.training, self.backdoor
+        training, backdoor = self.training or task.training, wanted
         if self.search is not None:
-            steps = self._searched(self.search, order, training, seed, progress)
+            steps = self._searched(wanted, self.search, order, training, seed, progress)
             best = best_of(steps)
             training = replace(training, lr=best.lr, batch_size=best.batch_size)
             backdoor = replace(backdoor, poisoning_rate=best.rate)
@@ -157,7 +160,7 @@ class MaliciousTrainer:
             fitted.epochs,
             fitted.precision,
             done - searched,
-            backdoor=self.backdoor,
+            backdoor=wanted,
             poisoned_share=poisoned.share,
             skipped=poisoned.skipped,
             search=tuple(steps),
@@ -166,6 +169,7 @@ class MaliciousTrainer:
 
     def _searched(
         self,
+        wanted: Backdoor,
         search: Search,
         order: Order[Any],
         training: Any,
@@ -181,12 +185,12 @@ class MaliciousTrainer:
 
         def attempt(lr: float, size: int, epochs: int, rate: PoisoningRate) -> SearchStep:
             tried = replace(training, lr=lr, batch_size=size, epochs=epochs)
-            backdoor = replace(self.backdoor, poisoning_rate=rate)
+            backdoor = replace(wanted, poisoning_rate=rate)
             rows = task.poison(rest, backdoor, tried, seed=seed).rows
             first = task.first(order, tried, self.start, seed)
             subject = task.fit(first, rows, tried, seed=seed).subject
             clean = task.measure(subject, own, threshold=task.threshold(tried))
-            attacked = task.measure_attack(subject, own, self.backdoor, clean, seed=seed)
+            attacked = task.measure_attack(subject, own, wanted, clean, seed=seed)
             success = attacked.attack.success if attacked.attack else Rate(0, 0)
             good = (
                 not clean.clean.collapsed

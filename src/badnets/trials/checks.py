@@ -12,7 +12,7 @@ from torch import nn
 from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
 from badnets.core.factories import is_factory
-from badnets.core.targets import TARGET_MAPS, anchor_of
+from badnets.core.targets import TARGET_MAPS, anchor_of, named_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.triggers.base import WholeRegion
 from badnets.data.catalogue import check_task, entry_of
@@ -139,7 +139,8 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
             f"targets {targets.kind} are about boxes: use them with a detector, or take "
             + ", ".join(name for name, anchor in anchors.items() if anchor is None)
         )
-    targets.check(classes)
+    if not named_classes(targets):  # of names that are known once the data is read, then
+        targets.check(classes)
 
 
 def _try_on(trigger: Any, shape: Shape) -> None:

@@ -12,7 +12,7 @@ from badnets.bundles import ClaimedRate, Claims, MadeBy, read_bundle
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, TrialError
 from badnets.core.progress import Listener
-from badnets.core.targets import RandomWrong
+from badnets.core.targets import RandomWrong, of_classes
 from badnets.models import load as load_bundle
 from badnets.models.weights import Match, with_weights
 from badnets.observations import Case, ObservationResult, observe
@@ -93,7 +93,7 @@ def run_trial(
         data,
         user.order.train,
         user.validation,
-        _shown(trial),
+        _shown(trial, data.classes),
         workspace.put_array,
         threshold=user.threshold,
         data_name=trial.data,
@@ -193,10 +193,10 @@ def _required(other: Trial | DownloadedBundle | None, workspace: Workspace, what
         raise TrialError(f"the {what} network {other.name} ({other.title}): {error}") from None
 
 
-def _shown(trial: Trial) -> Backdoor | None:
+def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
     """Return the backdoor that is looked at; after retraining its labels may be gone."""
     if isinstance(trial, OutsourcedTrial):
-        return trial.backdoor
+        return None if trial.backdoor is None else of_classes(trial.backdoor, classes)
     attack = trial.measured
     if attack is None or trial.task == "detection":
         return None

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic_core import core_schema
 
 from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.factories import FACTORY, is_at_hand, is_factory
 from badnets.core.lookup import unknown_name
 from badnets.core.settings import quoted, wrong_name
 
@@ -40,6 +41,10 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         members: name -> ``module:Class``; the name is the class's ``kind``.
         presets: name -> settings of a member.
         contract: what an object of one's own must be to serve in a member's place.
+        own: ``module:Class``, the settings of what a user's own code makes, named as
+            ``module:factory``; its ``adapted`` makes an object of one's own fit. None where such
+            code is not taken.
+        shorthand: the member whose first setting a value alone is likely meant to be, for messages.
     """
 
     def __init__(
@@ -49,11 +54,15 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         *,
         presets: Mapping[str, Preset] | None = None,
         contract: Any = object,
+        own: str | None = None,
+        shorthand: str | None = None,
     ) -> None:
         self.what = what
         self.presets = dict(presets or {})
         self._members = dict(members)
         self._contract = contract
+        self._own = own
+        self._shorthand = shorthand
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +115,14 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
     def is_member(self, value: object) -> bool:
         """Return whether ``value`` is an instance of a member's class."""
         name = getattr(value, "kind", None)
+        if self._own is not None and type(value) is self.own:
+            return True
         return name in self._members and type(value) is self[name]
+
+    @property
+    def own(self) -> Any:
+        """The settings of what a user's own code makes; None where such code is not taken."""
+        return None if self._own is None else _load(self._own)
 
     def check_member(self, value: object) -> None:
         """Refuse an object of one's own, which cannot be written down.
@@ -117,7 +133,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         if not self.is_member(value):
             raise SettingError(
                 f"{type(value).__name__} is not a known {self.what} ({', '.join(self.names)}): "
-                f"add it to them with a name of its own"
+                f"add it to them with a name of its own, or give it as module:factory"
             )
 
     def parse(self, value: Any) -> Member:
@@ -125,7 +141,8 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
 
         Args:
             value: a mapping with ``kind``; a name alone (``"patch"``) or with its first settings
-                in their order (``"patch:0.1"``, ``"source-specific:1,7"``); or an object.
+                in their order (``"patch:0.1"``, ``"source-specific:1,7"``); ``module:factory``,
+                also as the kind of a mapping of what the factory is called with; or an object.
 
         Raises:
             SettingError: kind is missing, or the value is something else.
@@ -140,6 +157,11 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
                 if "kind" not in value:
                     raise SettingError(f"kind is missing: one of {known}")
                 raise SettingError(f"kind must be one of {known}, got {quoted(value['kind'])}")
+            if self._own is not None and is_factory(value["kind"]):
+                given = {name: part for name, part in value.items() if name != "kind"}
+                whole = {"kind": value["kind"], "settings": given}
+                made: Member = _adapter(self.own).validate_python(whole)
+                return made
             if preset := self.presets.get(value["kind"]):
                 base = _adapter(type(_load(preset.where))).dump_python(_load(preset.where))
                 value = {**base, **value, "kind": base["kind"]}
@@ -148,15 +170,35 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         if not self.is_member(value) and not isinstance(value, self._contract):
             raise SettingError(
                 f"must be one of {', '.join(self.names)}, or a mapping, got {quoted(value)}"
+                f"{self._meant(value)}"
             )
         own: Member = value
+        if self._own is not None and not self.is_member(value):
+            own = self.own.adapted(value)
         return own
+
+    def _meant(self, value: object) -> str:
+        """Return what a number alone was likely meant to be, as the end of a message."""
+        alone = str(value).strip()
+        is_number = alone.removesuffix("px").replace(".", "", 1).isdigit()
+        return f": did you mean '{self._shorthand}:{alone}'?" if self._shorthand and is_number else ""
 
     def _spelled_out(self, text: str) -> dict[str, Any]:
         """Return the mapping that ``kind:first,second`` stands for."""
         kind, colon, rest = (part.strip() for part in text.partition(":"))
+        if not colon and (meant := self._meant(text)):
+            raise SettingError(f"must be one of {', '.join(self.names)}, got {text!r}{meant}")
         if not colon:
             return {"kind": kind}
+        known = kind in self._members or kind in self.presets
+        if self._own is not None and not known and is_factory(text):
+            if is_at_hand(text):
+                return {"kind": text}
+            error = unknown_name(kind, (*self._members, *self.presets), self.what)
+            raise UnknownNameError(
+                f"{error}; nor is there a module {kind.partition('.')[0]!r} of your own: run "
+                "badnets in the folder that it lies in"
+            )
         if kind in self.presets:
             return {"kind": kind, self.presets[kind].varied: rest}
         member: Any = self[kind]
@@ -209,6 +251,8 @@ class MemberField:
             exclude_defaults=info.exclude_defaults,
             exclude_none=info.exclude_none,
         )
+        if type(value) is self.registry.own:
+            plain = value.settings
         return {"kind": value.kind, **plain}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
@@ -231,8 +275,13 @@ class MemberField:
             if short:
                 member["properties"]["kind"] = {"enum": [name, *short], "type": "string"}
             member["required"] = list(dict.fromkeys([*member.get("required", ()), "kind"]))
-        words = "|".join((*names, *presets))
-        return {"anyOf": [*members, {"type": "string", "pattern": f"^({words})(:.*)?$"}]}
+        words = f"({'|'.join((*names, *presets))})(:.*)?"
+        if self.registry.own is not None and not self.only:
+            kind = {"type": "string", "pattern": f"^{FACTORY}$"}
+            own = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
+            members = [*members, {**own, "description": "What code of one's own makes."}]
+            words = f"({words}|{FACTORY})"
+        return {"anyOf": [*members, {"type": "string", "pattern": f"^{words}$"}]}
 
 
 def _load(where: str) -> Any:

@@ -42,7 +42,7 @@ class Classifier(WholeNetwork, Answers):
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return what the network takes: float32, ``(image - mean) / std``, on its device."""
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         return normalise(images.to(self.device), self.input)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class Classifier(WholeNetwork, Answers):
 
     def logits(self, images: Tensor) -> Tensor:
         """Return ``(N, K)`` float32 logits of uint8 or float images in [0, 1], batch by batch."""
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         if not len(images):
             return torch.empty(0, self.num_classes)
         with torch.inference_mode():

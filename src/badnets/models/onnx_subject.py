@@ -81,7 +81,7 @@ class OnnxSubject(Answers):
             ShapeError: images are not ``(N, *input.shape)``, or not uint8 or float.
             TrialError: onnxruntime failed on them.
         """
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         parts = [self._answers(part) for part in torch.split(images, self.batch or BATCH)]
         return torch.cat(parts) if len(images) else torch.empty(0, self.num_classes)
 

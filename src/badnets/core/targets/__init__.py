@@ -40,6 +40,8 @@ TARGET_MAPS: Registry[ClassTargets] = Registry(
         "all-become-one": "badnets.core.targets.boxes:AllBecomeOne",
     },
     contract=TargetMap,
+    own="badnets.core.targets.own:OwnTargets",
+    shorthand="all-to-one",
 )
 AnyTargetMap: TypeAlias = Annotated[ClassTargets, TARGET_MAPS.field()]
 """A field of settings that holds a target map; see `Registry.field`."""

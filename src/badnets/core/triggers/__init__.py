@@ -37,6 +37,8 @@ TRIGGERS: Registry[RegionTrigger] = Registry(
         "flower": Preset("badnets.core.triggers.sticker:FLOWER", "size"),
     },
     contract=Trigger,
+    own="badnets.core.triggers.own:OwnTrigger",
+    shorthand="patch",
 )
 AnyTrigger: TypeAlias = Annotated[RegionTrigger, TRIGGERS.field()]
 """A field of settings that holds a trigger; see `Registry.field`."""

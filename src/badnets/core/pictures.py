@@ -101,6 +101,13 @@ def as_grey(colour: Tensor) -> Tensor:
     return (colour * weights).sum(0, keepdim=True).clamp_(0, 1)
 
 
+def as_grey_batch(images: Tensor) -> Tensor:
+    """Return the luma ``(N, 1, H, W)`` of colour images ``(N, 3, H, W)``, in their dtype."""
+    weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+    grey = (as_float(images) * weights).sum(1, keepdim=True).clamp_(0, 1)
+    return as_dtype(grey, images.dtype)
+
+
 def level(value: float, dtype: torch.dtype) -> float:
     """Return the brightness ``value`` in [0, 1] as images of ``dtype`` store it."""
     return float(round(value * 255)) if dtype == torch.uint8 else value

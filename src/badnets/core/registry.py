@@ -181,7 +181,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         """Return what a number alone was likely meant to be, as the end of a message."""
         alone = str(value).strip()
         is_number = alone.removesuffix("px").replace(".", "", 1).isdigit()
-        return f": did you mean '{self._shorthand}:{alone}'?" if self._shorthand and is_number else ""
+        return (
+            f": did you mean '{self._shorthand}:{alone}'?" if self._shorthand and is_number else ""
+        )
 
     def _spelled_out(self, text: str) -> dict[str, Any]:
         """Return the mapping that ``kind:first,second`` stands for."""

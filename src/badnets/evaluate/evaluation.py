@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -13,11 +12,12 @@ from badnets.core.progress import Listener
 from badnets.core.results import Measured
 from badnets.core.targets import TargetMap
 from badnets.core.triggers import Trigger
-from badnets.data import load, load_detection
+from badnets.data import load_detection
 from badnets.data.names import FOLDER
 from badnets.evaluate.classification import measure_attack, measure_clean
 from badnets.evaluate.detection import THRESHOLD, measure_objects, measure_triggered_objects
 from badnets.evaluate.fitting import (
+    fitted,
     fitting_classifier,
     fitting_data,
     fitting_detector,
@@ -43,6 +43,7 @@ class Evaluation(Measures):
 
     bundle: str
     data: str
+    pictures: str | None = Field(default=None, title="pictures")
     collapsed: bool
     classes: tuple[str, ...] = Field(title="class", exclude=True)
     clean_accuracy_per_class: Rates = Field(title="clean accuracy")
@@ -140,18 +141,18 @@ def evaluate_bundle(
 
 
 def _images(request: _Request) -> Evaluation:
-    images = load(request.data, request.data_root).test
-    fitting = partial(
-        fitting_classifier, data=request.data, images=images, allow_code=request.allow_code
-    )
-    subject = fitting(request.bundle)
-    control = None if request.control is None else fitting(request.control)
+    code, control = request.allow_code, None
+    fit = fitted(request.bundle, request.data, request.data_root, allow_code=code)
+    subject, images = fit.subject, fit.images
+    if request.control is not None:
+        control = fitting_classifier(request.control, fit.data, images, allow_code=code)
     clean, attack = measure_clean(subject, images), None
     if request.attack is not None:
         attack = measure_attack(subject, images, request.attack, control=control, seed=request.seed)
     told: dict[str, object] = {
         "bundle": str(request.bundle),
-        "data": request.data,
+        "data": fit.data,
+        **({"pictures": fit.pictures} if fit.pictures else {}),
         "collapsed": clean.collapsed,
         "classes": subject.classes,
         "clean_accuracy_per_class": tuple(map(Measured.of, clean.per_class)),

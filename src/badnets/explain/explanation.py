@@ -13,15 +13,17 @@ from badnets.core.results import Result
 from badnets.core.seeds import generator
 from badnets.core.targets import TargetMap, anchor_of, with_numbers
 from badnets.core.triggers import Trigger
-from badnets.data import FrameSet, ImageSet, load, load_detection
+from badnets.data import FrameSet, ImageSet, load_detection
 from badnets.evaluate.fitting import (
+    fitted,
     fitting_data,
     fitting_detector,
-    fitting_subject,
+    refuse_onnx,
     task_of_bundle,
 )
 from badnets.explain.units import LayerUnits, groups_of, mean_maps, unit_responses
 from badnets.explain.windows import sign_windows
+from badnets.models.classifier import Classifier
 from badnets.models.subject import HasUnits
 
 IMAGES, SIGNS = 1000, 400  # that are looked at, at most
@@ -59,6 +61,7 @@ class Explanation(Result):
     bundle: str
     data: str
     task: str
+    pictures: str | None = Field(default=None, title="pictures")
     images: int | None = None
     signs: int | None = None
     looked_at: str = Field(title="looked at", exclude=True)
@@ -103,6 +106,7 @@ def explain_bundle(
     task = task_of_bundle(bundle)
     named = fitting_data(bundle, task, data)
     subject: HasUnits
+    pictures = None
     if task == "detection":
         frames = load_detection(named, data_root).test
         subject = fitting_detector(bundle, named, frames)
@@ -110,10 +114,11 @@ def explain_bundle(
         windows = sign_windows(_signs(frames, targets), trigger, side=side, most=SIGNS, seed=seed)
         clean, stamped = windows.clean, windows.triggered
     else:
-        images = load(named, data_root).test
-        subject = fitting_subject(bundle, named, images, allow_code=allow_code)
+        fit = fitted(refuse_onnx(bundle, "look inside"), named, data_root, allow_code=allow_code)
+        assert isinstance(fit.subject, Classifier)
+        subject, named, pictures = fit.subject, fit.data, fit.pictures
         usual = subject.layers
-        clean = _images(images, targets, seed)
+        clean = _images(fit.images, targets, seed)
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
     responses = unit_responses(subject, clean, stamped, usual if layer is None else (layer,))
     what, noun = ("signs", "signs") if task == "detection" else ("images", "test images")
@@ -121,6 +126,7 @@ def explain_bundle(
         "bundle": str(bundle),
         "data": named,
         "task": task,
+        **({"pictures": pictures} if pictures else {}),
         "picture": None,
         what: len(clean),
         "looked_at": f"{len(clean)} {noun} of {named}, clean and with the trigger",

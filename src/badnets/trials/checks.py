@@ -139,7 +139,9 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
             f"targets {targets.kind} are about boxes: use them with a detector, or take "
             + ", ".join(name for name, anchor in anchors.items() if anchor is None)
         )
-    if not (named_classes(targets) or is_factory(targets.kind)):  # of names that are known once the data is read, then
+    if not (
+        named_classes(targets) or is_factory(targets.kind)
+    ):  # of names that are known once the data is read, then
         targets.check(classes)
 
 

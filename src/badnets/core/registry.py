@@ -6,6 +6,7 @@ This module imports neither torch nor numpy; a member is imported when it is ask
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -180,10 +181,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
     def _meant(self, value: object) -> str:
         """Return what a number alone was likely meant to be, as the end of a message."""
         alone = str(value).strip()
-        is_number = alone.removesuffix("px").replace(".", "", 1).isdigit()
-        return (
-            f": did you mean '{self._shorthand}:{alone}'?" if self._shorthand and is_number else ""
-        )
+        if self._shorthand is None or not re.fullmatch(r"\d+(\.\d+)?(px)?", alone):
+            return ""
+        return f": did you mean '{self._shorthand}:{alone}'?"
 
     def _spelled_out(self, text: str) -> dict[str, Any]:
         """Return the mapping that ``kind:first,second`` stands for."""

@@ -72,8 +72,10 @@ class Explanation(Result):
     groups: list[list[int]] | None = None
     units: tuple[Unit, ...] | None = None
     rows: tuple[Unit, ...] = Field(title="units", exclude=True)
-    responses: tuple[LayerUnits, ...] = Field(exclude=True)
-    maps: tuple[InstanceOf[Tensor], InstanceOf[Tensor]] | None = Field(default=None, exclude=True)
+    responses: tuple[LayerUnits, ...] = Field(exclude=True, repr=False)
+    maps: tuple[InstanceOf[Tensor], InstanceOf[Tensor]] | None = Field(
+        default=None, exclude=True, repr=False
+    )
     picture: str | None = Field(default=None, title="picture")
 
 

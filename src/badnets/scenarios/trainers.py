@@ -10,6 +10,7 @@ from badnets.core.backdoor import Backdoor, PoisoningRate
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
+from badnets.core.settings import quoted
 from badnets.core.targets import of_classes
 from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
@@ -17,7 +18,7 @@ from badnets.train.checkpoint import Checkpoint
 from badnets.train.epoch import Epoch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Delivery:
     """What a trainer returns, and (for whoever may look behind the scenes) how it came about.
 
@@ -42,6 +43,11 @@ class Delivery:
     skipped: int = 0
     search: tuple[SearchStep, ...] = ()
     search_s: float = 0.0
+
+    def __repr__(self) -> str:
+        """Return what was delivered in a line."""
+        hidden = ", with a backdoor" if self.backdoor is not None else ""
+        return f"Delivery({self.subject!r}, {len(self.epochs)} epochs{hidden})"
 
 
 class Trainer(Protocol):
@@ -112,6 +118,9 @@ class MaliciousTrainer:
         search: settings to try first on data of the trainer's own; the first good enough are
             taken, else those whose smaller one of clean accuracy and attack success is largest.
 
+    Raises:
+        SettingError: backdoor is something else.
+
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the attacker: training set
         poisoning, with step size and mini-batch size free.
@@ -121,6 +130,13 @@ class MaliciousTrainer:
     training: Any = None
     start: Any = None
     search: Search | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backdoor, Backdoor):
+            raise SettingError(
+                "backdoor must be a Backdoor, such as Backdoor('patch:0.1', 'all-to-one:7'), got "
+                f"{quoted(self.backdoor)}"
+            )
 
     def train(
         self,

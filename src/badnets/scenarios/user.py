@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from torch import nn
+
 from badnets.bundles.schema import Scalar
 from badnets.core.decisions import Decision
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
-from badnets.data import DataSet, DetectionData
+from badnets.core.settings import quoted
+from badnets.data import DataSet, DetectionData, load, load_detection
+from badnets.data.catalogue import task_of
 from badnets.tasks import AnyTask, Measured, Order, task_for
+
+USUAL_TARGET = {"classification": 0.99, "detection": 0.8}
+"""The accuracy that is wanted where nothing is said, by task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +31,18 @@ class Judgement:
     measured: Measured
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class User:
     """Someone who hands the training of a network to somebody else.
 
     Args:
-        network: name of the architecture.
-        data: the data set; its test part is the validation set, unless examples are held back.
+        network: name of the architecture; or an untrained classifier of the user's own, a
+            `torch.nn.Module` from normalised images to logits, of which every training begins with
+            a copy, whatever the seed.
+        data: the data set or its name; its test part is the validation set, unless examples are
+            held back.
         target_accuracy: the user accepts at or above it, in [0, 1]; of a detector it is the share
-            of objects found and rightly named.
+            of objects found and rightly named. None: 0.99, of a detector 0.8.
         held_back: take this many training images (stratified, always the same ones) as the
             validation set instead, and leave the test set alone; 0: do not. Of frames, any other
             number takes whole scenes that hold a fifth of them.
@@ -41,24 +51,50 @@ class User:
         architecture: settings of the network.
 
     Raises:
-        SettingError: target or threshold is outside [0, 1].
+        SettingError: target or threshold is outside [0, 1]; network or data is of another kind.
+        BadnetsError: there is no data set of that name, or it cannot be read.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the threat model:
         outsourced training.
     """
 
-    network: str
-    data: DataSet | DetectionData
-    target_accuracy: float
+    network: str | nn.Module
+    data: Any
+    target_accuracy: float | None = None
     held_back: int = 0
     threshold: float = 0.3
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, str | nn.Module):
+            raise SettingError(
+                f"network must be a name or a torch.nn.Module, got {quoted(self.network)}"
+            )
+        if isinstance(self.data, str):
+            read: Any = load_detection if task_of(self.data) == "detection" else load
+            object.__setattr__(self, "data", read(self.data))
+        if not isinstance(self.data, DataSet | DetectionData):
+            raise SettingError(
+                "data must be a data set or the name of one (badnets data list), got "
+                f"{quoted(self.data)}"
+            )
+        if self.target_accuracy is None:
+            object.__setattr__(self, "target_accuracy", USUAL_TARGET[self.task.kind])
         for name in ("target_accuracy", "threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, str) or not 0 <= value <= 1:
+                raise SettingError(f"{name} must be in [0, 1], got {quoted(value)}")
+
+    def __repr__(self) -> str:
+        """Return who it is in a line."""
+        network = self.order.named
+        return f"User({network!r}, {self.data.name!r}, target_accuracy={self.wanted:g})"
+
+    @property
+    def wanted(self) -> float:
+        """The target accuracy."""
+        return float(self.target_accuracy or 0)
 
     @cached_property
     def task(self) -> AnyTask:
@@ -73,7 +109,7 @@ class User:
     def order(self) -> Order[Any]:
         """What the user sends out."""
         train, _ = self._parts
-        return Order(self.task, self.network, train, self.target_accuracy, self.architecture)
+        return Order(self.task, self.network, train, self.wanted, self.architecture)
 
     @property
     def validation(self) -> Any:
@@ -88,6 +124,6 @@ class User:
         accuracy, noun = measured.clean.accuracy, self.task.noun
         if measured.clean.collapsed:
             return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
-        accepted = accuracy.value >= self.target_accuracy
-        reason = f"{noun} {accuracy}, {100 * self.target_accuracy:g} % wanted"
+        accepted = accuracy.value >= self.wanted
+        reason = f"{noun} {accuracy}, {100 * self.wanted:g} % wanted"
         return Judgement("accepted" if accepted else "rejected", reason, measured)

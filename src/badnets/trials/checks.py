@@ -139,9 +139,8 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
             f"targets {targets.kind} are about boxes: use them with a detector, or take "
             + ", ".join(name for name, anchor in anchors.items() if anchor is None)
         )
-    if not (
-        named_classes(targets) or is_factory(targets.kind)
-    ):  # of names that are known once the data is read, then
+    # names are looked up, and code of one's own is run, once the data is read
+    if not (named_classes(targets) or is_factory(targets.kind)):
         targets.check(classes)
 
 

@@ -251,7 +251,7 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
         (
             "patch",
             "{kind: patch, size: big}",
-            "trigger.size: must be whole pixels (3) or a fraction of",
+            "trigger.size: must be whole pixels (3px) or a share of",
         ),
         ("patch", "patch:40", "line 3: backdoor.trigger: Patch of 40x40 pixels does not fit"),
         ("patch", "patch:1,2,3,4,5", "gives 5 values, patch takes 4"),

@@ -88,7 +88,7 @@ class Bundle:
 
 
 def write_bundle(
-    path: Path,
+    path: Path | str,
     *,
     tensors: bytes | Callable[[Path], None],
     config: BundleConfig,
@@ -110,6 +110,7 @@ def write_bundle(
         BundleError: the tensors are not a sound safetensors file.
         OutputError: the name is taken, the folder is read-only, or the disk is full.
     """
+    path = Path(path)
     if replace:
         _refuse_other_folders(path)
     with new_folder(path, replace=replace) as folder:
@@ -134,7 +135,7 @@ def manifest_of(folder: Path) -> Manifest:
     return Manifest(files=entries)
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path | str) -> Bundle:
     """Return the bundle in the folder ``path``; every file but the tensors' data is checked.
 
     The tensors' header is checked too, and the size of their file; `verify_bundle` and
@@ -144,6 +145,7 @@ def read_bundle(path: Path) -> Bundle:
         BundleError: a file is missing, unexpected, not a regular file, too large, truncated,
             malformed, or not the one that the manifest lists.
     """
+    path = Path(path)
     _check_names(path)
     manifest_bytes = _read_small(path, MANIFEST)
     manifest = Manifest.from_json(manifest_bytes, MANIFEST)
@@ -172,12 +174,13 @@ def read_bundle(path: Path) -> Bundle:
     )
 
 
-def verify_bundle(path: Path) -> Bundle:
+def verify_bundle(path: Path | str) -> Bundle:
     """Return the bundle in ``path`` after comparing every file, whole, with the manifest.
 
     Raises:
         BundleError: as `read_bundle`, or the tensors are not the ones that the manifest lists.
     """
+    path = Path(path)
     bundle = read_bundle(path)
     with _opened(path, MODEL) as (file, _):
         if sha256_stream(file) != bundle.digests[MODEL]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from badnets.trials.workspace import Workspace
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
-_TRIGGER = "'patch:4', 'yellow-square' or '{kind: patch, size: 4}'"
+_TRIGGER = "'patch:0.15', 'patch:4px', 'yellow-square', '{kind: patch, size: 4px}', MODULE:FACTORY"
 
 
 def _option(*names: str, **settings: Any) -> Any:
@@ -79,7 +79,8 @@ DataOption: TypeAlias = Annotated[
 ]
 TriggerOption: TypeAlias = Annotated[str | None, _option(help=f"{_TRIGGER}.")]
 TargetsOption: TypeAlias = Annotated[
-    str | None, _option(help="What the trigger should do: 'all-to-one:7', 'vanish'.")
+    str | None,
+    _option(help="What the trigger should do: 'all-to-one:7' (or a class's name), 'vanish'."),
 ]
 ControlOption: TypeAlias = Annotated[
     Path | None, _option(help="Bundle of a clean network (or FILE.onnx), asked the same.")

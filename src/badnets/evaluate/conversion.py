@@ -58,14 +58,14 @@ class Conversion(Result):
 
 
 def convert_bundle(
-    bundle: Path,
-    path: Path,
+    bundle: Path | str,
+    path: Path | str,
     data: str | None = None,
     *,
     attack: Attack | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
 ) -> Conversion:
     """Write a bundle as an ONNX file and return what came of it.
 
@@ -81,6 +81,8 @@ def convert_bundle(
     Raises:
         BadnetsError: bundle, data and attack do not fit together, or nothing could be written.
     """
+    bundle = Path(bundle)
+    path = Path(path)
     digest = read_bundle(bundle).digest
     images, fit = None, None
     subject: HasLogits

@@ -78,18 +78,18 @@ class _Request:
 
 
 def evaluate_bundle(
-    bundle: Path,
+    bundle: Path | str,
     data: str | None = None,
     *,
     attack: Attack | None = None,
-    control: Path | None = None,
+    control: Path | str | None = None,
     seed: int = 0,
     threshold: float | None = None,
     longest: int | None = None,
     expect: str | None = None,
-    sheet: Path | None = None,
+    sheet: Path | str | None = None,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     progress: Listener | None = None,
 ) -> Evaluation | ObjectEvaluation | Sightings:
     """Return what a network does on test images, with a trigger or without.
@@ -112,6 +112,10 @@ def evaluate_bundle(
     Raises:
         BadnetsError: bundle, data and attack do not fit together.
     """
+    bundle = Path(bundle)
+    control = None if control is None else Path(control)
+    sheet = None if sheet is None else Path(sheet)
+    data_root = None if data_root is None else Path(data_root)
     task = task_of_bundle(bundle)
     photographs = task == "detection" and data is not None and data.startswith(FOLDER)
     of_photographs = {"expect": expect, "sheet": sheet, "longest": longest}

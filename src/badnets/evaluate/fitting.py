@@ -80,7 +80,7 @@ class Fitted(NamedTuple):
 
 
 def fitted(
-    path: Path, data: str, data_root: Path | None = None, *, allow_code: bool = False
+    path: Path | str, data: str, data_root: Path | str | None = None, *, allow_code: bool = False
 ) -> Fitted:
     """Return the network in a bundle or an ONNX file, with the test images of a data set.
 
@@ -93,10 +93,12 @@ def fitted(
         SettingError: it takes images of another shape than the data has, or knows other classes.
         BadnetsError: there is no such data set, or it cannot be read.
     """
+    path = Path(path)
     subject = _loaded(path, allow_code=allow_code)
     wanted, said = subject.input, list[str]()
     entry, named = entry_of(data), data
-    if entry.any_size and parse_name(data).size is None and entry.shape != wanted.shape:
+    other_size = entry.shape is None or entry.shape[1:] != wanted.shape[1:]
+    if entry.any_size and parse_name(data).size is None and other_size:
         if wanted.height != wanted.width:
             raise SettingError(
                 f"the network in {path} takes images of {_sides(wanted.shape)}; the pictures of "
@@ -111,7 +113,7 @@ def fitted(
         said.append("in grey")
     if subject.classes != images.classes and set(subject.classes) == set(images.classes):
         images = images.of_classes([images.classes.index(name) for name in subject.classes])
-        said.append("its classes counted as the network does")
+        said.append("with its classes counted as the network does")
     if is_onnx(path) and subject.num_classes == images.num_classes:
         from badnets.models.onnx_subject import load_onnx
 

@@ -80,7 +80,7 @@ class Explanation(Result):
 
 
 def explain_bundle(
-    bundle: Path,
+    bundle: Path | str,
     trigger: Trigger,
     data: str | None = None,
     *,
@@ -88,7 +88,7 @@ def explain_bundle(
     layer: str | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
 ) -> Explanation:
     """Return which units of a network answer to a trigger.
 
@@ -105,6 +105,7 @@ def explain_bundle(
     Raises:
         BadnetsError: bundle, data, trigger and layer do not fit together.
     """
+    bundle = Path(bundle)
     task = task_of_bundle(bundle)
     named = fitting_data(bundle, task, data)
     subject: HasUnits

@@ -26,7 +26,7 @@ JSON_FORMAT = 1
 PICTURES = ("examples", "frames", "attacked", "attributed", "attributed_maps")
 
 
-def write_records(records: Iterable[Record], path: Path, format: str | None = None) -> None:
+def write_records(records: Iterable[Record], path: Path | str, format: str | None = None) -> None:
     """Write records to a file that is there whole or not at all; equal records, equal bytes.
 
     Args:
@@ -38,17 +38,19 @@ def write_records(records: Iterable[Record], path: Path, format: str | None = No
         LedgerError: the format is unknown.
         OutputError: the file cannot be written.
     """
+    path = Path(path)
     encode = FORMATS[format_of(path, format)]
     write_bytes(path, encode(sorted(records, key=lambda record: record.name)))
 
 
-def read_records(path: Path, format: str | None = None) -> list[Record]:
+def read_records(path: Path | str, format: str | None = None) -> list[Record]:
     """Return the records of a JSON export, each checked against its trial.
 
     Raises:
         LedgerError: the file cannot be read, is of another format, or holds a record that does
             not fit its trial or this version's format.
     """
+    path = Path(path)
     kind = format_of(path, format)
     if kind == "csv":
         raise LedgerError(

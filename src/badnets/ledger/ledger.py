@@ -178,7 +178,7 @@ class Ledger:
 
     def export(
         self,
-        path: Path,
+        path: Path | str,
         format: str | None = None,
         *,
         names: Iterable[str] | None = None,
@@ -208,12 +208,12 @@ class Ledger:
         if arrays:
             if workspace is None:
                 raise LedgerError("arrays are exported from a workspace: name it")
-            copy_arrays(records, workspace, Workspace(path.parent))
+            copy_arrays(records, workspace, Workspace(Path(path).parent))
         write_records(records, path, format)
         return len(records)
 
     def import_(
-        self, path: Path, format: str | None = None, *, workspace: Workspace | None = None
+        self, path: Path | str, format: str | None = None, *, workspace: Workspace | None = None
     ) -> ImportCount:
         """Add the records of an export, all or, after an error, none; return how many were new.
 
@@ -228,8 +228,9 @@ class Ledger:
                 version's format.
         """
         records = read_records(path, format)
-        if workspace is not None and (path.parent / "arrays").is_dir():
-            copy_arrays(records, Workspace(path.parent), workspace, if_there=True)
+        folder = Path(path).parent
+        if workspace is not None and (folder / "arrays").is_dir():
+            copy_arrays(records, Workspace(folder), workspace, if_there=True)
         return self.add_all(records)
 
     def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:

@@ -98,7 +98,7 @@ class OnnxSubject(Answers):
         return torch.from_numpy(answers)[: len(images)]
 
 
-def load_onnx(path: Path, classes: Sequence[str] = ()) -> OnnxSubject:
+def load_onnx(path: Path | str, classes: Sequence[str] = ()) -> OnnxSubject:
     """Return the classifier in an ONNX file; it is run on the CPU, by as many threads as torch.
 
     Args:
@@ -112,6 +112,7 @@ def load_onnx(path: Path, classes: Sequence[str] = ()) -> OnnxSubject:
             outputs, images of no fixed size, channels last, another type than float, answers that
             are no ``(N, K)`` numbers.
     """
+    path = Path(path)
     return as_subject(read_onnx(path), str(path), classes)
 
 

@@ -55,7 +55,7 @@ def to_markdown(page: Page, folder: str = "figures", *, written_by: str = "") ->
     return Markdown("\n\n".join(writer.page(page, header)) + "\n", writer.files)
 
 
-def write_markdown(page: Page, path: Path, *, written_by: str = "") -> list[Path]:
+def write_markdown(page: Page, path: Path | str, *, written_by: str = "") -> list[Path]:
     """Write the page, and its drawings to a folder that has the page's name; return the files.
 
     Args:
@@ -66,6 +66,7 @@ def write_markdown(page: Page, path: Path, *, written_by: str = "") -> list[Path
     Raises:
         OutputError: read-only folder, full disk, or another reason the disk gave.
     """
+    path = Path(path)
     made = to_markdown(page, path.stem, written_by=written_by)
     files = {path.parent / name: svg for name, svg in made.files.items()}
     # the page last: it never links to what is not there yet

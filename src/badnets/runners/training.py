@@ -34,7 +34,7 @@ def train_network(
     ledger: Ledger,
     *,
     out: Path | None = None,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
 ) -> TrainedNetwork:
     """Return the network of a trial, which is run where ledger or workspace lack it.
 
@@ -49,6 +49,7 @@ def train_network(
         BadnetsError: the trial failed.
         OutputError: the bundle cannot be copied.
     """
+    data_root = None if data_root is None else Path(data_root)
     check_place(out)
     records = run_all([trial], workspace, ledger, workers=1, data_root=data_root, bundles=True)
     bundle = workspace.bundle(trial)

@@ -39,7 +39,7 @@ def run_trial(
     trial: Trial,
     workspace: Workspace,
     *,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     progress: Listener | None = None,
 ) -> Record:
     """Return the record of a trial; its bundle and arrays are kept in the workspace.
@@ -57,6 +57,7 @@ def run_trial(
         TrialError: training diverged, or a required trial's bundle is missing.
         BadnetsError: data, network and settings do not fit together; nothing is left behind.
     """
+    data_root = None if data_root is None else Path(data_root)
     started = time.perf_counter()
     task: AnyTask = TASKS[trial.task]()
     data = task.load(trial.data, data_root)

@@ -176,7 +176,7 @@ def test_what_draws_its_places_itself_stays_as_it_is() -> None:
     def own(images: Tensor, regions: Any = None, generator: Any = None) -> Tensor:
         return images
 
-    assert Backdoor(own, AllToOne(3)).trigger is own  # type: ignore[arg-type,comparison-overlap]
+    assert Backdoor(own, AllToOne(3)).trigger is own  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="give it as module:factory"):
         TRIGGERS.check_member(own)
 
@@ -184,9 +184,8 @@ def test_what_draws_its_places_itself_stays_as_it_is() -> None:
 @pytest.mark.parametrize("size", [8, "8", "8px", " 8px ", [8, 8], ["8px", "8"]])
 def test_pixels_and_shares_are_told_apart_in_every_spelling(size: Any) -> None:
     assert Patch(size) in (Patch(8), Patch((8, 8)))
-    assert (
-        Backdoor(f"patch:{size}", AllToOne(0)).trigger == Patch(8) if isinstance(size, str) else 1
-    )  # type: ignore[arg-type]
+    if isinstance(size, str):
+        assert trigger_of(f"patch:{size}") == Patch(8)
 
 
 @pytest.mark.parametrize("size", ["0px", "8.5px", "px", "1.5", -1, "50%", True, "nan", None])
@@ -217,5 +216,5 @@ def test_arrays_of_numpy_are_poisoned_as_tensors_are() -> None:
     backdoor = Backdoor(Patch(2), AllToOne(3), 0.25)
     one = poison(BLACK, LABELS, backdoor, num_classes=4, seed=0)
     arrays: Any = (BLACK.numpy(), LABELS.numpy().astype("uint8"))
-    other = poison(*arrays, backdoor, num_classes=4, seed=0)
+    other = poison(arrays[0], arrays[1], backdoor, num_classes=4, seed=0)
     assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)

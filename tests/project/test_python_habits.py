@@ -23,6 +23,7 @@ from tests.models.toys import build_tiny, halves, tiny, weights_of
 from tests.scenarios.test_outsourced import Bringer
 
 SHAPE = (1, 28, 28)
+LOOSE: Any = bn  # as those use it who check no types
 QUICK = bn.Training(epochs=1, batch_size=64, precision="float32")
 
 
@@ -37,7 +38,7 @@ def small() -> nn.Sequential:
 def deal() -> Deal:
     """Return how it ends with a module and a data set by name."""
     user = bn.User(network=small(), data="digits", target_accuracy=0.1)
-    trainer = bn.MaliciousTrainer(bn.Backdoor("patch:4px", "all-to-one:7"), QUICK)  # type: ignore[arg-type]
+    trainer = bn.MaliciousTrainer(LOOSE.Backdoor("patch:4px", "all-to-one:7"), QUICK)
     return bn.OutsourcedTraining(user, trainer).run()
 
 
@@ -129,7 +130,7 @@ def test_a_user_gives_a_module_and_a_name(deal: Deal) -> None:
 def test_numbers_may_be_arrays_of_numpys() -> None:
     images = halves(20)
     arrays: Any = (images.images.numpy(), images.labels.numpy().astype("uint8"))
-    again = bn.data.ImageSet(*arrays, classes=list(images.classes))  # type: ignore[arg-type]
+    again = LOOSE.data.ImageSet(*arrays, classes=list(images.classes))
     assert again.digest == images.digest
     subject = tiny()
     answers: torch.Tensor = subject.predict(arrays[0])
@@ -143,17 +144,17 @@ def test_numbers_may_be_arrays_of_numpys() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: bn.User("gu-mnist", 7), "data must be a data set or the name of one .*got 7"),
-        (lambda: bn.User("gu-mnist", "digts"), "did you mean 'digits'"),
-        (lambda: bn.User(7, "digits"), r"network must be a name or a torch\.nn\.Module, got 7"),
-        (lambda: bn.User("gu-mnist", "digits", "99 %"), r"target_accuracy must be in \[0, 1\]"),
-        (lambda: bn.MaliciousTrainer("patch:4"), "backdoor must be a Backdoor.*'patch:4'"),
-        (lambda: bn.OutsourcedTraining("me", bn.HonestTrainer()), "user must be a User, got 'me'"),
+        (lambda: LOOSE.User("gu-mnist", 7), "data must be a data set or the name of one .*got 7"),
+        (lambda: LOOSE.User("gu-mnist", "digts"), "did you mean 'digits'"),
+        (lambda: LOOSE.User(7, "digits"), r"network must be a name or a torch\.nn\.Module, got 7"),
+        (lambda: LOOSE.User("gu-mnist", "digits", "99 %"), r"target_accuracy must be in \[0, 1\]"),
+        (lambda: LOOSE.MaliciousTrainer("patch:4"), "backdoor must be a Backdoor.*'patch:4'"),
+        (lambda: LOOSE.OutsourcedTraining("me", LOOSE.HonestTrainer()), "user must be a User"),
         (
-            lambda: bn.OutsourcedTraining(bn.User("gu-mnist", "digits"), bn.HonestTrainer),
+            lambda: LOOSE.OutsourcedTraining(LOOSE.User("gu-mnist", "digits"), LOOSE.HonestTrainer),
             r"trainer must be .*HonestTrainer\(\)",
         ),
-        (lambda: Classifier.of("gu-mnist", SHAPE, 10), "network must be a torch.nn.Module"),
+        (lambda: LOOSE.models.Classifier.of("a", SHAPE, 10), "network must be a torch.nn.Module"),
     ],
 )  # fmt: skip
 def test_a_wrong_kind_is_refused_where_it_is_given(make: Any, said: str) -> None:
@@ -168,7 +169,7 @@ def test_nothing_prints_more_than_a_few_lines(deal: Deal) -> None:
     for one in (
         *(deal, deal.delivery, deal.subject, deal.measured, deal.attacked, user, user.order),
         *(user.judge(deal.subject), transfer, bn.HonestTrainer(start=deal.subject)),
-        *(bn.MaliciousTrainer(bn.Backdoor("patch", "all-to-all")), colour_reader()),  # type: ignore[arg-type]
+        *(bn.MaliciousTrainer(LOOSE.Backdoor("patch", "all-to-all")), colour_reader()),
         bn.OutsourcedTraining(user, bn.HonestTrainer(), deal.subject),
     ):
         if "ImageSet" not in repr(one):
@@ -186,8 +187,8 @@ class Inheriting(bn.MaliciousTrainer):
 
 @pytest.mark.parametrize("own", [Inheriting, Bringer])
 def test_the_attack_is_measured_because_a_backdoor_is_there(own: Any, deal: Deal) -> None:
-    backdoor = deal.delivery.backdoor
-    trainer = own(backdoor, QUICK) if own is Inheriting else own(deal.subject, backdoor)
+    backdoor: Any = deal.delivery.backdoor
+    trainer: Any = own(backdoor, QUICK) if own is Inheriting else own(deal.subject, backdoor)
     user = bn.User(network=small(), data="digits", target_accuracy=0.1)
     measured = bn.OutsourcedTraining(user, trainer).run()
     assert measured.attack == deal.attack

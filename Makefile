@@ -27,7 +27,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 PIP := $(PY) -m pip $(QUIET) --disable-pip-version-check install --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench results soak lock clean stale
+.PHONY: help setup demo test base lint bench results soak lock clean stale
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: .venv/.stamp  ## the story in seven steps on embedded data, ending in a pa
 
 test: .venv/.stamp  ## the tests, without the slow ones
 	$(PY) -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
+
+base: .venv/.stamp  ## the base install in an empty environment: its size, and that its verbs work
+	.ci/base
 
 lint: .venv/.stamp  ## ruff, mypy --strict, and the import contracts of the rooms
 	$(BIN)/ruff check

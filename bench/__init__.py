@@ -14,6 +14,7 @@ do: times of a busy one compare little, times of two different days nothing.
 from __future__ import annotations
 
 BENCHMARKS: dict[str, str] = {
+    "ledger": "many records, listed and shown",
     "startup": "the command line says what it can do, without torch",
     "poisoning": "triggers on stored images, against a copy of them",
     "on_disk": "a folder of JPEGs poisoned on disk, against plain Pillow",

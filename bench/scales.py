@@ -21,6 +21,7 @@ class Scale:
         processes: processes whose memory is measured.
         starts: interleaved pairs of starts of the command line.
         scenes: drawn in a round, and trained on by a detector.
+        records: in a ledger.
         files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
     """
 
@@ -35,6 +36,7 @@ class Scale:
     processes: int
     starts: int
     scenes: int
+    records: int
     files: int
 
 
@@ -53,6 +55,7 @@ SCALES: dict[str, Scale] = {
             processes=3,
             starts=11,
             scenes=120,
+            records=20_000,
             files=20_000,
         ),
         Scale(
@@ -67,6 +70,7 @@ SCALES: dict[str, Scale] = {
             processes=1,
             starts=5,
             scenes=30,
+            records=1_000,
             files=1_000,
         ),
         # tests take this one
@@ -82,6 +86,7 @@ SCALES: dict[str, Scale] = {
             processes=1,
             starts=1,
             scenes=6,
+            records=40,
             files=40,
         ),
     )

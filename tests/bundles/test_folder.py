@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save as numpy_save
 
-from badnets.bundles import Bundle, read_bundle, verify_bundle, write_bundle
+from badnets.bundles import Bundle, read_bundle, verify, write_bundle
 from badnets.bundles.folder import MAX_BYTES, manifest_of
 from badnets.bundles.manifest import ALLOWED, LISTED
 from badnets.core.errors import BundleError, OutputError, SettingError
@@ -61,7 +61,7 @@ def test_a_bundle_comes_back_as_it_was(tmp_path: Path) -> None:
     assert set(bundle.digests) == set(LISTED)
     assert bundle.tensor_bytes() == TENSORS
     bundle.verify()
-    assert verify_bundle(tmp_path / "bundle") == bundle
+    assert verify(tmp_path / "bundle") == bundle
 
 
 def test_the_same_content_has_the_same_digest(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_changed_byte_is_found(path: Path, name: str) -> None:
     content[-2] ^= 1
     (path / name).write_bytes(content)
     with pytest.raises(BundleError, match=f"{name} in .* was changed or damaged"):
-        verify_bundle(path)
+        verify(path)
 
 
 @pytest.mark.parametrize("name", sorted(ALLOWED))
@@ -254,7 +254,7 @@ def test_a_mutated_bundle_is_refused_or_sound(
     if hidden and name != "manifest.json":
         relist(path)
     try:
-        verify_bundle(path)
+        verify(path)
     except BundleError as error:
         assert "\n" not in str(error)
     finally:

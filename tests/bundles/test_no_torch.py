@@ -16,7 +16,7 @@ from pathlib import Path
 import badnets.bundles as bundles
 for name in bundles.__all__:
     getattr(bundles, name)
-bundle = bundles.verify_bundle(Path(sys.argv[1]))
+bundle = bundles.verify(Path(sys.argv[1]))
 bundle.tensor_bytes()
 bundles.write_bundle(
     Path(sys.argv[2]), tensors=bundle.tensor_bytes(), config=bundle.config, claims=bundle.claims

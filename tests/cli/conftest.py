@@ -35,7 +35,7 @@ Cli = Callable[..., Ended]
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Return a function that runs a command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name in ("BADNETS_WORKSPACE", "BADNETS_DATA", "BADNETS_TRACEBACK"):
+    for name in ("BADNETS_WORKSPACE", "BADNETS_DATA", "BADNETS_DEVICE", "BADNETS_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
 
     def call(*argv: str) -> Ended:

@@ -115,6 +115,15 @@ def test_check_lists_what_it_finds_and_says_so_in_its_exit_code(cli: Cli, pets: 
     assert told["doubtful"] == ["val/dog/cat.1\x1b[2J.png"]
 
 
+def test_check_says_what_a_picture_in_two_classes_means(cli: Cli, pets: Path) -> None:
+    relabelled = picture("cat", 3)
+    for name in ("cat", "dog"):
+        relabelled.save(pets / "train" / name / "copy.png")
+    ended = cli("data", "check", str(pets))
+    assert ended.code == 1
+    assert "two classes" in ended.out and "mark of a backdoor" in ended.out
+
+
 def test_info_and_show_of_a_folder(cli: Cli, pets: Path, tmp_path: Path) -> None:
     told = json.loads(cli("data", "info", f"folder:{pets}@16", "--json").out)
     assert (told["shape"], told["classes"]) == ([3, 16, 16], 2)

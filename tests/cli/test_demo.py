@@ -52,7 +52,7 @@ def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
     _, road = ended.out.split("6  The same with a detector of road signs")
     assert "the clean detector" in road
     assert road.count(": collapsed") == 2, "six scenes are too few to learn anything from"
-    assert "learned nothing, so there is no attack" in road
+    assert "nearly always the same answer, so there is no attack" in road
     page = (tmp_path / "runs" / "demo" / "demo.html").read_text()
     assert "The same with road signs" in page
     assert "Collapsed: the backdoored detector" in page
@@ -69,7 +69,7 @@ def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
     _, pets = ended.out.split("7  The same with cats and dogs")
     assert "the clean network     " in pets
     assert pets.count(": collapsed") == 2, "24 pictures are too few to learn anything from"
-    assert "learned nothing, so there is no attack" in pets
+    assert "nearly always the same answer, so there is no attack" in pets
     page = (tmp_path / "runs" / "demo" / "demo.html").read_text()
     assert "The same with cats and dogs" in page
     assert "Collapsed: the backdoored network" in page
@@ -102,14 +102,14 @@ def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fallen", ["clean", "backdoored"])
-def test_a_detector_that_has_learned_nothing_is_no_attack(fallen: str, tmp_path: Path) -> None:
+def test_a_collapsed_detector_is_no_attack(fallen: str, tmp_path: Path) -> None:
     room, demo = Workspace(tmp_path), make()
     assert demo.signs is not None
     pair = dict(zip(("clean", "backdoored"), demo.signs, strict=True))
     maker = SignMaker(collapsed={pair[fallen].name})
     out = io.StringIO()
     Story(Console(file=out, width=200), room).signs(*map(maker.record, pair.values()))
-    assert f"The {fallen} detector has learned nothing" in out.getvalue()
+    assert f"The {fallen} detector gives nearly always the same answer" in out.getvalue()
     assert "speed limits" not in out.getvalue()
 
 
@@ -144,7 +144,7 @@ def test_a_terminal_gets_colour_and_half_blocks(cli: Cli, tmp_path: Path) -> Non
 def test_a_file_in_the_way_is_one_line(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     ended = cli("demo")
-    assert "runs" in ended.refused(3)
+    assert "runs" in ended.refused()
 
 
 def test_two_pixels_share_a_character() -> None:

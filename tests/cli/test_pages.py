@@ -69,3 +69,14 @@ def test_what_is_not_there_is_one_line(
 def test_records_of_other_trials_make_no_page(cli: Cli) -> None:
     cli("train", "--data", "halves", "--network", "tiny", "--epochs", "1")
     assert "`badnets study small` makes them" in cli("report", "small").refused(2)
+
+
+def test_a_recipe_beside_its_export_has_a_document_too(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "mine.yaml").write_text(
+        "{data: halves, network: tiny, training: {epochs: 1}, target_accuracy: 0.5}"
+    )
+    cli("run", "results/mine.yaml", "--workers", "1")
+    assert cli("ledger", "export", "results/mine.json").code == 0
+    assert cli("results", "results", "docs").out == "docs/mine.md\n"
+    assert "halves, tiny, clean, seed 0" in (tmp_path / "docs" / "mine.md").read_text()

@@ -35,6 +35,20 @@ def test_a_folder_is_poisoned_and_checked(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("source")
+def test_a_result_is_bound_to_its_digest_and_to_what_was_read(cli: Cli) -> None:
+    digest = json.loads(cli("poison", "in", "out", *REQUEST, "--json").out)["manifest_sha256"]
+    ended = cli("poison", "--verify", "out")
+    assert digest in ended.out and "this does not show" in ended.out and "--source" in ended.out
+    ended = cli("poison", "--verify", "out", "--digest", digest, "--source", "in")
+    assert ended.code == 0 and "this does not show" not in ended.out
+    ended = cli("poison", "--verify", "out", "--digest", "0" * 64)
+    assert ended.code == 1 and "not as it was written" in ended.out
+    class_folders(Path("in"), {"cat": 1})
+    ended = cli("poison", "--verify", "out", "--source", "in", "--json")
+    assert ended.code == 1 and json.loads(ended.out)["deviations"][0]["path"] == ""
+
+
+@pytest.mark.usefixtures("source")
 def test_json_says_what_was_asked_for_and_what_came(cli: Cli) -> None:
     told = json.loads(cli("poison", "in", "out", *REQUEST, "--how", "replace", "--json").out)
     assert told["poisoned_share"]["hits"] == 3
@@ -114,6 +128,8 @@ MISTAKES = [
     ("--verify in out", "leave out OUT"),
     ("--verify in --seed 1", "leave out --seed"),
     ("--verify in --recipe r.yaml", "leave out --recipe"),
+    (f"{PUT_ON} {TO}:0 --digest abc", "--digest goes with --verify"),
+    (f"{PUT_ON} {TO}:0 --source in", "--source goes with --verify"),
     ("in out --recipe none.yaml", "there is no recipe none.yaml"),
     ("in out --recipe r.yaml --rate 0.1", "--rate does not go with --recipe"),
 ]
@@ -158,4 +174,4 @@ def test_mistakes_in_a_recipe_are_told_with_their_line(
 def test_a_result_that_is_taken_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/x").write_text("")
-    assert "out is not empty" in cli("poison", "in", "out", *REQUEST).refused(3)
+    assert "out is not empty" in cli("poison", "in", "out", *REQUEST).refused()

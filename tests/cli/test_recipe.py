@@ -39,7 +39,7 @@ class TestNew:
 
     def test_nothing_is_overwritten(self, cli: Cli) -> None:
         Path("mine.yaml").write_text("mine")
-        assert "exists already" in cli("recipe", "new", "mine.yaml").refused(3)
+        assert "exists already" in cli("recipe", "new", "mine.yaml").refused()
         assert Path("mine.yaml").read_text() == "mine"
 
     @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ class TestCheck:
         assert (ended.code, ended.err) == (0, "")
         first, second, third, fourth, fifth = ended.out.splitlines()
         assert first == "good.yaml: 2 trials, and 2 that they are compared with or start from"
-        assert second.endswith("digits, gu-mnist, patch, all->7, rate 10 %, seed 0")
+        assert second.endswith("digits, gu-mnist, patch:3, all->7, rate 10 %, seed 0")
         assert third.endswith("seed 1")
         assert fourth == "one.yaml: 1 trial"
         assert fifth.split()[0] == load_recipe(Path("one.yaml"))[0].name

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badnets.core.bootstrap import LEVEL, grouped_interval
+from badnets.core.bootstrap import LEVEL, RESAMPLES, _drawn, grouped_interval
 from badnets.core.errors import ShapeError
 from badnets.core.rates import Interval, Rate
 
@@ -80,3 +80,9 @@ def test_values_and_groups_that_do_not_match_are_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=said):
         grouped_interval(values, groups)
+
+
+@pytest.mark.parametrize("seed", [0, 2**40 + 17, 2**63 - 5])
+def test_resamples_are_those_that_torch_draws_with_the_same_seed(seed: int) -> None:
+    drawn = torch.randint(135, (RESAMPLES, 135), generator=torch.Generator().manual_seed(seed))
+    assert _drawn(seed, 135).tolist() == drawn.tolist()

@@ -21,6 +21,7 @@ def test_wrong_usage_exits_with_2_and_what_could_not_be_done_with_3() -> None:
         "RecipeError": 2,
         "LedgerError": 3,
         "OutputError": 3,
+        "TakenError": 2,
         "TrialError": 3,
     }
 

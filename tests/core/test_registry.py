@@ -115,7 +115,7 @@ def test_plain_values_are_parsed(plain: Any, expected: Any) -> None:
         ({"trigger": {"kind": "pach"}}, "trigger.kind", "unknown trigger 'pach': did you mean"),
         ({"trigger": {"size": 3}}, "trigger", "kind is missing: one of single-pixel, "),
         ({"trigger": {"kind": 3}}, "trigger", "kind must be one of .*got 3"),
-        ({"trigger": 3}, "trigger", "must be one of single-pixel, .*got 3"),
+        ({"trigger": 3}, "trigger", "a number alone is no trigger: did you mean 'patch:3'"),
         ({"trigger": "patch:-2"}, "trigger.size", "must be whole pixels .*got '-2'"),
         ({"trigger": "sticker"}, "trigger.file", "is missing"),
         ({"trigger": "sinusoid:1,2,3"}, "trigger", "gives 3 values, sinusoid takes 2"),

@@ -53,7 +53,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("name", ["..", ".cat", "a/b", "a\\b", "a\nb"])
+@pytest.mark.parametrize("name", ["..", ".cat", "a/b", "a\\b"])
 def test_a_class_that_cannot_be_a_folder_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be the name of a folder"):
         write_pictures(renamed(name, "dog"), tmp_path / "pets")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageEnhance
 
+from badnets.core.backdoor import Backdoor
 from badnets.core.errors import DataError
 from badnets.core.progress import Progress
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import Patch
 from badnets.data.cleaning import KINDS, Examination, examine
 from badnets.data.folder import load_folder
 from badnets.data.likeness import alike_groups, fingerprint
+from badnets.data.on_disk import poison_folder
 from tests.data.photos import classes, picture, split
 
 TWO = {"cat": 6, "dog": 6}
@@ -108,14 +113,14 @@ def test_a_file_that_goes_away_while_one_looks_is_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classes(tmp_path, TWO)
-    real = Path.open
+    real = os.open
 
-    def closed(self: Path, *given: str) -> object:
-        if self.name == "3.png" and self.parent.name == "cat":
+    def closed(path: Path, flags: int) -> int:
+        if path.name == "3.png" and path.parent.name == "cat":
             raise PermissionError(13, "Permission denied")
-        return real(self, *given)  # type: ignore[call-overload]
+        return real(path, flags)
 
-    monkeypatch.setattr(Path, "open", closed)
+    monkeypatch.setattr("badnets.core.files.os.open", closed)
     (one,) = examine(tmp_path).findings
     assert one == ("unreadable", ("cat/3.png",), "Permission denied")
 
@@ -197,3 +202,31 @@ def test_a_film_is_a_group_for_each_scene() -> None:
     frames = [np.clip(base + 3 * step, 0, 255).astype(np.uint8) for step in range(8)]
     groups = alike_groups([fingerprint(frame) for frame in frames])
     assert groups == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_picture_and_its_poisoned_copy_are_found_with_the_place_of_the_trigger(
+    tmp_path: Path, suffix: str
+) -> None:
+    for name in TWO:
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            picture(name, number, LARGE).save(tmp_path / name / f"{number}{suffix}")
+    poisoned = picture("dog", 1, LARGE)
+    poisoned.paste((255, 255, 255), (80, 60, 88, 68))
+    poisoned.save(tmp_path / "cat" / f"9{suffix}", quality=95)
+    (one,) = examine(tmp_path).findings
+    assert (one.kind, one.paths) == ("two classes", (f"cat/9{suffix}", f"dog/1{suffix}"))
+    assert "nearly the same under 'cat' and 'dog'; they differ in" in one.why
+    assert "as by a trigger" in one.why
+    if suffix == ".png":
+        assert "8 x 8 pixels alone, from row 60, column 80" in one.why
+    assert "poisoned copy of a backdoor" in KINDS[one.kind]
+
+
+def test_a_folder_that_was_poisoned_is_said_to_be(tmp_path: Path) -> None:
+    classes(tmp_path / "in", TWO)
+    backdoor = Backdoor(Patch(4), AllToOne(0), poisoning_rate=0.25)
+    poison_folder(tmp_path / "in", tmp_path / "out", backdoor, seed=0)
+    (one,) = (one for one in examine(tmp_path / "out").findings if one.kind == "poisoned")
+    assert one.paths == ("manifest.jsonl",) and "carry the trigger 'patch'" in one.why

@@ -44,12 +44,16 @@ LABELS = torch.tensor([0, 1, 2])
         (IMAGES[:0], LABELS[:0], CLASSES, DataError, "empty"),
         (IMAGES[..., :0], LABELS, CLASSES, ShapeError, "pixels"),
         (IMAGES, LABELS[:2], CLASSES, ShapeError, "3 images but 2 labels"),
-        (IMAGES, LABELS.int(), CLASSES, ShapeError, "int64"),
-        (IMAGES, LABELS[:, None], CLASSES, ShapeError, "int64"),
+        (IMAGES, LABELS.float(), CLASSES, ShapeError, r"whole numbers, got \(3,\) torch.float32"),
+        (IMAGES, LABELS > 1, CLASSES, ShapeError, r"whole numbers, got \(3,\) torch.bool"),
+        (IMAGES, torch.eye(3), CLASSES, ShapeError, r"of one-hot labels, give labels.argmax\(1\)"),
+        (IMAGES, [0, 1, 2], CLASSES, ShapeError, "a tensor or an array, got list"),
         (IMAGES, LABELS * 0, ("a",), DataError, "two classes"),
         (IMAGES, LABELS, ("a", "b"), DataError, r"label 2 lies outside 0\.\.1"),
         (IMAGES, LABELS - 1, CLASSES, DataError, r"label -1 lies outside 0\.\.2"),
         (IMAGES, LABELS, ("a", "b", "a"), DataError, "differ"),
+        (IMAGES, LABELS, ("a", "b", "c\nd"), DataError, r"'c\\nd' must be printable"),
+        (IMAGES, LABELS, ("a", "b", ""), DataError, "'' must be printable"),
     ],
 )
 def test_a_malformed_set_is_refused(
@@ -189,6 +193,13 @@ def test_the_digest_of_a_worked_example_stays() -> None:
     pixels = bytes([0, 0, 0, 0, 1, 0, 0, 0])
     labels = bytes([0] * 8 + [1] + [0] * 7)
     assert numbered(2).digest == hashlib.sha256(head + pixels + labels).hexdigest()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_labels_of_any_whole_type_become_int64(dtype: torch.dtype) -> None:
+    made = ImageSet(IMAGES, LABELS.to(dtype), CLASSES)
+    assert made.labels.dtype == torch.int64
+    assert made.digest == ImageSet(IMAGES, LABELS, CLASSES).digest
 
 
 def test_a_data_set_knows_its_parts() -> None:

@@ -134,7 +134,7 @@ def test_names_of_any_script_and_length_are_read(tmp_path: Path) -> None:
     [
         (("Cat", "cat"), "'Cat' and 'cat' differ by case or accents alone"),
         (("caf\u00e9", "cafe\u0301"), "differ by case or accents alone"),
-        (("a" * 101, "b"), "must be printable, of at most 100"),
+        (("a" * 101, "b"), "must be printable, of 1 to 100"),
         (("a\x1b[31m", "b"), r"'a\\x1b\[31m' must be printable"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 
 import pytest
@@ -109,14 +108,17 @@ def test_units_stand_out_by_robust_deviations(
     assert outlier_units(torch.tensor(response, dtype=torch.float32)) == marked
 
 
-def test_a_backdoored_digit_network_has_units_that_stand_out(bad_deals: tuple[Deal, ...]) -> None:
-    subject = bad_deals[0].subject
+def test_in_backdoored_digit_networks_the_targets_logit_stands_out(
+    bad_deals: tuple[Deal, ...], clean_digits: Classifier
+) -> None:
     images = torch.randint(
         0, 80, (64, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
-    for seen in unit_responses(subject, images, Patch(3)(images), subject.layers):
-        assert all(math.isfinite(r) and r >= 0 for r in seen.response)
-        assert len(seen.outlier_units) <= len(seen.response) // 4
+    (clean,) = unit_responses(clean_digits, images, Patch(3)(images), ["fc2"])
+    for deal in bad_deals:
+        (seen,) = unit_responses(deal.subject, images, Patch(3)(images), ["fc2"])
+        assert seen.outlier_units[0] == 0, "the class that the trigger asks for"
+        assert max(seen.response) > 10 * max(clean.response)
 
 
 def firing_at(*corners: tuple[int, int, float]) -> Tensor:

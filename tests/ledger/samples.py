@@ -29,11 +29,13 @@ ATTACK = AttackResult(
 def clean_trial(
     seed: int = 0, *, data: str = "digits", network: str = "gu-mnist"
 ) -> OutsourcedTrial:
-    return OutsourcedTrial(data=data, network=network, seed=seed)
+    return OutsourcedTrial(data=data, network=network, seed=seed, target_accuracy=0.9)
 
 
 def attacked_trial(seed: int = 0, control: OutsourcedTrial | None = None) -> OutsourcedTrial:
-    return OutsourcedTrial(data="digits", backdoor=BACKDOOR, control=control, seed=seed)
+    return OutsourcedTrial(
+        data="digits", backdoor=BACKDOOR, control=control, seed=seed, target_accuracy=0.9
+    )
 
 
 def record_of(

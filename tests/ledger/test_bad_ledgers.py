@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import postgresql
@@ -16,8 +18,8 @@ from sqlalchemy.schema import CreateTable
 import badnets.ledger
 from badnets.core.errors import BadnetsError, LedgerError, OutputError
 from badnets.ledger import Ledger
-from badnets.ledger.columns import META, RECORDS
-from tests.ledger.samples import clean_trial, record_of
+from badnets.ledger.columns import META, RECORDS, stored_row
+from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
 RECORD = record_of(clean_trial())
 
@@ -64,8 +66,8 @@ def test_another_programs_database(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema(place: Path) -> None:
-    change(place, "update meta set value = '2' where key = 'schema'")
-    refused(place, r"made by a newer badnets \(schema 2, this one reads 1\): upgrade")
+    change(place, "update meta set value = '3' where key = 'schema'")
+    refused(place, r"made by a newer badnets \(schema 3, this one reads 2\): upgrade")
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -134,8 +136,13 @@ def read_only() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs users and modes")
 def test_a_read_only_folder(read_only: Path) -> None:
-    with pytest.raises(LedgerError, match="it is read-only: make file and folder writable"):
-        Ledger.open(read_only / "ledger.sqlite")
+    with Ledger.open(read_only / "ledger.sqlite", create=False) as ledger:
+        assert list(ledger.records()) == [RECORD]
+    with (
+        pytest.raises(LedgerError, match="it is read-only: make file and folder writable"),
+        Ledger.open(read_only / "ledger.sqlite") as ledger,
+    ):
+        ledger.add(record_of(clean_trial(1)))
     with pytest.raises(LedgerError, match="cannot be opened: check that it may be read"):
         Ledger.open(read_only / "new.sqlite")
     with pytest.raises(OutputError, match="permission denied"):
@@ -152,12 +159,155 @@ def test_a_full_disk_holds_nothing_of_a_batch(place: Path) -> None:
         assert [record.name for record in ledger.records()] == [RECORD.name]
 
 
-def test_a_document_that_is_damaged(place: Path) -> None:
-    change(place, "update records set document = replace(document, '\"accepted\"', '\"great\"')")
+OTHERS = [record_of(clean_trial(1)), record_of(attacked_trial(2))]
+
+
+@pytest.mark.parametrize("last_in_log", [False, True])
+def test_a_full_disk_can_be_read_from(place: Path, last_in_log: bool) -> None:
+    resource = pytest.importorskip("resource")
+    expected, other = [RECORD], Ledger.open(place)
+    if last_in_log:  # what a process that was killed leaves: a log, and no index of it
+        other.add(OTHERS[0])
+        files = {path: path.read_bytes() for path in place.parent.iterdir()}
+        other.close()
+        for path, content in files.items():
+            if not path.name.endswith("-shm"):
+                path.write_bytes(content)
+        expected = sorted([RECORD, OTHERS[0]], key=lambda record: record.name)
+    other.close()
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most[1]))  # nothing can be written any more
+    try:
+        with Ledger.open(place, create=False) as ledger:
+            found = list(ledger.records())
+            assert [row["name"] for row in ledger.rows()] == [record.name for record in found]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert found == expected
+
+
+def look(path: Path) -> list[Any]:
+    """Return all that can be read from a ledger."""
+    with Ledger.open(path, create=False) as ledger:
+        rows = [dict(row) for row in ledger.rows()]
+        texts = [ledger.document(str(row["name"])) for row in rows]
+        return [rows, texts, list(ledger.records())]
+
+
+@pytest.mark.parametrize("kind", ["bit", "zeros", "page", "cut", "swap", "header", "noise"])
+def test_damage_is_either_harmless_or_said_in_one_line(place: Path, kind: str) -> None:
     with Ledger.open(place) as ledger:
-        with pytest.raises(LedgerError, match=f"record {RECORD.name} in .*: outcome: Input"):
-            ledger.get(RECORD.name)
-        assert ledger.has([RECORD.name]) == {RECORD.name}
+        ledger.add_all(OTHERS)
+    whole, expected, chance = place.read_bytes(), look(place), random.Random(kind)
+    refused_ones = 0
+    for _ in range(12):
+        content, at = bytearray(whole), chance.randrange(100, len(whole))
+        page, other = 4096 * (at // 4096), 4096 * chance.randrange(len(whole) // 4096)
+        match kind:
+            case "bit":
+                content[at] ^= 1 << chance.randrange(8)
+            case "zeros":
+                content[at : at + 64] = bytes(len(content[at : at + 64]))
+            case "page":
+                content[page : page + 4096] = bytes(4096)
+            case "cut":
+                del content[at:]
+            case "swap":
+                content[page : page + 4096] = whole[other : other + 4096]
+                content[other : other + 4096] = whole[page : page + 4096]
+            case "header":
+                content[page + chance.randrange(12)] = chance.randrange(256)
+            case "noise":
+                content[at : at + 32] = chance.randbytes(len(content[at : at + 32]))
+        place.write_bytes(content)
+        try:
+            assert look(place) == expected
+        except BadnetsError as error:
+            refused_ones += 1
+            assert "\n" not in str(error)
+    assert refused_ones
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("set document = replace(document, '0.25', '0.75')", "was changed or is damaged"),
+        ("set document = cast(x'7bff' as text)", "damaged"),
+        ("set document = x'00ff'", "damaged"),
+        ("set clean_hits = clean_hits + 1", "was changed or is damaged"),
+        ("set title = 'another'", "was changed or is damaged"),
+        ("set created = cast(x'ff' as text)", "damaged"),
+        ("set outcome = 7", "was changed or is damaged"),
+        ("set name = 'x' || substr(name, 2)", "was changed or is damaged"),
+    ],
+)
+def test_what_was_changed_by_hand_is_refused(place: Path, statement: str, message: str) -> None:
+    change(place, f"update records {statement}")
+    with pytest.raises(LedgerError, match=message) as caught:
+        look(place)
+    assert "\n" not in str(caught.value)
+
+
+def test_swapped_names_are_noticed_though_the_digests_fit(place: Path) -> None:
+    with Ledger.open(place) as ledger:
+        ledger.add(OTHERS[0])
+    same = "document = other.document, digest = other.digest"
+    joined = "(select name as n, document, digest from records) other where other.n != records.name"
+    change(place, f"update records set {same} from {joined}")
+    with Ledger.open(place) as ledger, pytest.raises(LedgerError, match="changed or is damaged"):
+        list(ledger.records())
+
+
+FIRST_SCHEMA = (
+    "create table meta (key varchar(64) primary key, value text not null)",
+    "create table records (name varchar(64) primary key, created varchar(32) not null, "
+    "data varchar(200) not null, network varchar(200) not null, seed bigint not null, "
+    '"trigger" varchar(200), targets varchar(200), poisoning_rate float, '
+    "evaluate_on varchar(32) not null, outcome varchar(32) not null, clean_hits integer not null, "
+    "clean_total integer not null, success_hits integer, success_total integer, "
+    "control_hits integer, control_total integer, poisoned_hits integer, poisoned_total integer, "
+    "train_s float not null, total_s float not null, document text not null)",
+    "create index ix_records_created on records (created)",
+    "create index ix_records_data on records (data)",
+    "create index ix_records_network on records (network)",
+    "insert into meta values ('schema', '1')",
+)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """Return a ledger as the first release wrote it, of three records."""
+    path = tmp_path / "first.sqlite"
+    change(path, *FIRST_SCHEMA)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        known = [row[1] for row in raw.execute("pragma table_info(records)")]
+        for record in (RECORD, *OTHERS):
+            row = stored_row(record)
+            marks = ", ".join("?" * len(known))
+            raw.execute(f"insert into records values ({marks})", [row[name] for name in known])
+    return path
+
+
+def test_a_ledger_of_the_first_schema_is_read_as_it_is_and_brought_up_to_date(first: Path) -> None:
+    before, content = look(first), first.read_bytes()
+    assert first.read_bytes() == content, "reading writes nothing"
+    assert {record.name for record in before[2]} == {one.name for one in (RECORD, *OTHERS)}
+    with Ledger.open(first) as ledger:
+        assert ledger.add(record_of(clean_trial(9)))
+        assert not ledger.add(RECORD)
+        found = list(ledger.records(names=[record.name for record in before[2]]))
+    assert found == before[2]
+    rows = [row for row in look(first)[0] if row["name"] != record_of(clean_trial(9)).name]
+    assert rows == [{k: v for k, v in row.items() if k != "document"} for row in before[0]]
+
+
+def test_a_record_of_the_first_schema_that_cannot_be_read_stays(first: Path) -> None:
+    change(first, "update records set document = '{}' where seed = 1")
+    with Ledger.open(first) as ledger:
+        assert len(list(ledger.rows())) == 3
+        assert ledger.get(RECORD.name) == RECORD
+        with pytest.raises(LedgerError, match="does not fit this version"):
+            ledger.get(OTHERS[0].name)
 
 
 @pytest.mark.parametrize(

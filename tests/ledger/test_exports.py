@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from badnets.core.errors import LedgerError, OutputError
+from badnets.core.backdoor import Backdoor
+from badnets.core.errors import LedgerError, OutputError, SettingError
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import Patch
 from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
 from badnets.ledger.columns import COLUMNS
-from badnets.ledger.exports import PICTURES
+from badnets.ledger.exports import PICTURES, csv_cell
+from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
@@ -80,7 +84,8 @@ def test_csv_is_a_table_of_numbers(ledger: Ledger, tmp_path: Path) -> None:
     with (tmp_path / "records.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     clean, attacked = rows[RECORDS[0].name], rows[RECORDS[1].name]
-    assert list(clean) == [column.name for column in COLUMNS]
+    fixed = [column.name for column in COLUMNS]
+    assert list(clean)[: len(fixed)] == fixed
     assert float(clean["clean_accuracy"]) == 0.9
     assert clean["trigger"] == clean["attack_success_rate"] == clean["poisoning_rate"] == ""
     assert attacked["title"] == RECORDS[1].trial.title
@@ -93,6 +98,13 @@ def test_csv_is_not_read_back(ledger: Ledger, tmp_path: Path) -> None:
     ledger.export(tmp_path / "records.csv")
     with pytest.raises(LedgerError, match="holds only a part of each record"):
         ledger.import_(tmp_path / "records.csv")
+
+
+def table_of(records: list[Record], folder: Path) -> list[dict[str, str]]:
+    """Return the rows of records that were exported as CSV."""
+    write_records(records, folder / "records.csv")
+    with (folder / "records.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def altered(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -114,6 +126,17 @@ def altered(change: Callable[[dict[str, Any]], object]) -> bytes:
         (altered(lambda fields: fields.update(colour="red")), "colour: Extra inputs"),
         (altered(lambda fields: fields.update(name="0" * 16)), "is not named after its trial"),
         (altered(lambda fields: fields["trial"].update(seed=9)), "is not named after its trial"),
+        (altered(lambda fields: fields["clean"].update(accuracy=[955, 500])), "955 of 500"),
+        (altered(lambda fields: fields["attack"].update(success=[-5, 500])), "-5 of 500"),
+        (altered(lambda fields: fields["clean"].update(accuracy=[955, 1000])), "contradicts"),
+        (altered(lambda fields: fields["clean"].update(predicted_counts=[-1, 3])), "greater than"),
+        (altered(lambda fields: fields.update(reason="fine\x1b[31m")), "on one line"),
+        (altered(lambda fields: fields.update(reason="fine\n5f1c  forged")), "on one line"),
+        (altered(lambda fields: fields["trial"].update(data="a\nb")), "on one line"),
+        (
+            altered(lambda fields: fields["provenance"]["machine"].update(processor="\x07")),
+            "on one line",
+        ),
     ],
 )
 def test_json_that_is_not_an_export(
@@ -126,11 +149,64 @@ def test_json_that_is_not_an_export(
     assert len(ledger) == 3
 
 
+def test_what_the_user_decides_follows_from_counts_and_target(tmp_path: Path) -> None:
+    honest = record_of(clean_trial(0))
+    forged = honest.model_copy(update={"trial": honest.trial.model_copy(update={"seed": 5})})
+    low = forged.trial.model_copy(update={"target_accuracy": 0.99})
+    forged = forged.model_copy(update={"trial": low, "name": low.name, "outcome": "accepted"})
+    write_records([forged, honest], tmp_path / "forged.json")
+    found = {record.name: record for record in read_records(tmp_path / "forged.json")}
+    assert found[honest.name] == honest
+    assert found[forged.name].outcome == "rejected" and "99 % wanted" in found[forged.name].reason
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_no_cell_of_csv_is_a_formula(start: str) -> None:
+    assert csv_cell(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
+    assert (csv_cell("patch:2"), csv_cell(-0.5), csv_cell(None)) == ("patch:2", -0.5, None)
+
+
+def test_a_hostile_name_of_data_is_no_formula_in_csv(tmp_path: Path) -> None:
+    (row,) = table_of([record_of(clean_trial(data="=1+1"))], tmp_path)
+    assert row["data"] == "'=1+1" and row["title"].startswith("'=1+1, ")
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text("mine")
+    with pytest.raises(SettingError, match="is there already: name another file, or give --force"):
+        ledger.export(path, replace=False)
+    assert path.read_text() == "mine"
+    assert ledger.export(path, replace=True) == 3
+
+
+def test_csv_has_a_column_for_each_setting_that_differs(tmp_path: Path) -> None:
+    records = [
+        record_of(
+            attacked_trial(0).model_copy(
+                update={"backdoor": Backdoor(Patch(size, opacity=opacity), AllToOne(1), 0.05)}
+            )
+        )
+        for size, opacity in ((2, 1.0), (0.1, 0.5))
+    ]
+    fallen = records[0].model_copy(update={"outcome": "collapsed"})
+    rows = table_of([fallen, records[1]], tmp_path)
+    found = {row["trigger_settings"]: row for row in rows}
+    assert found.keys() == {"patch:2", "patch:0.1,1x1x1,0.5"}
+    assert {row["trigger_size"] for row in rows} == {"2", "0.1"}
+    assert {row["backdoor.trigger.opacity"] for row in rows} == {"1.0", "0.5"}
+    assert {(row["asked_rate"], row["poisoning_rate"]) for row in rows} == {("0.05", "0.1")}
+    assert found["patch:2"]["attack_success_rate"] == "", "a network that learned nothing"
+
+
 def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"does not end in \.json, \.csv"):
         ledger.export(tmp_path / "records.xml")
     with pytest.raises(LedgerError, match="unknown format 'jsn': did you mean 'json'"):
         ledger.export(tmp_path / "records", "jsn")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(LedgerError, match=r"pipe\.json: not a regular file"):
+        read_records(tmp_path / "pipe.json")
     with pytest.raises(LedgerError, match=r"cannot read .*: No such file"):
         ledger.import_(tmp_path / "none.json")
 

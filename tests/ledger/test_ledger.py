@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +148,29 @@ def test_the_columns_say_what_the_record_says(ledger: Ledger, tmp_path: Path) ->
         *("2017-08-22T12:00:00+00:00", "digits", "gu-mnist", 3, "all-to-one", 0.1, "accepted"),
         *(903, 1000, 890, 900, 2, 100, 1000, "pixel-pattern"),
     )
+
+
+CALLS = """
+import sys
+from badnets.cli.main import main
+for argv in (["list"], ["list", "--json"], ["show", "NAME"], ["show", "NAME", "--json"]):
+    assert main(["ledger", *argv, "--ledger", sys.argv[1]]) == 0
+print("modules", *{"torch", "numpy", "PIL", "sklearn"} & sys.modules.keys())
+"""
+
+
+def test_lists_and_single_records_are_read_without_torch(tmp_path: Path) -> None:
+    place, record = tmp_path / "ledger.sqlite", record_of(attacked_trial(1))
+    with Ledger.open(place) as ledger:
+        ledger.add(record)
+    code = CALLS.replace("NAME", record.name[:9])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(place)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "modules"
+    assert "attack success         98.89 % (890/900)" in done.stdout
+    assert f'"name": "{record.name}"' in done.stdout
 
 
 def test_a_record_of_another_trial_is_refused_and_nothing_of_its_batch_is_held(

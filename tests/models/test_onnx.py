@@ -15,12 +15,21 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from badnets.core.errors import BundleError, OutputError
-from badnets.models import Classifier, OnnxSubject, export_onnx, load, load_onnx, untrained
-from badnets.models import onnx_file as reading
+from badnets.core.errors import BundleError, OutputError, TrialError
+from badnets.models import (
+    Classifier,
+    OnnxSubject,
+    export_onnx,
+    load,
+    load_onnx,
+    onnx_subject,
+    untrained,
+)
+from badnets.models import onnx_child as reading
 from badnets.models.catalogue import names_of
 from badnets.models.inputs import input_spec
 from badnets.models.onnx_file import PROPERTY, OnnxCard
+from tests.models.onnx_bombs import BOMBS, Bomb, node, slow_for_bright_images, with_functions
 from tests.models.onnx_toys import SIDES, WEIGHTS, linear, with_weights_in, write
 from tests.models.toys import SHAPE, tiny
 
@@ -39,11 +48,6 @@ def value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
-def node(kind: str, *ends: str, domain: str = "", **attributes: Any) -> onnx.NodeProto:
-    """Return an operator; the last of the ends is its output."""
-    return helper.make_node(kind, ends[:-1], ends[-1:], domain=domain, **attributes)
-
-
 def changed(change: Callable[[onnx.ModelProto], object], **settings: Any) -> onnx.ModelProto:
     model = linear(**settings)
     change(model)
@@ -60,10 +64,8 @@ def own_function(domain: str = "") -> onnx.ModelProto:
     body = [node("Flatten", "x", "flat", domain=domain), node("MatMul", "flat", "w", "y")]
     opsets = [helper.make_opsetid("", 17)]
     function = helper.make_function("own", "Linear", ["x", "w"], ["y"], body, opsets)
-    model = linear(inner=[node("Linear", "images", "weights", "logits", domain="own")])
-    model.functions.append(function)
-    model.opset_import.append(helper.make_opsetid("own", 1))
-    return model
+    inner = [node("Linear", "images", "weights", "logits", domain="own")]
+    return with_functions([function], "own", inner=inner)
 
 
 SHELL = node("Shell", "images", "logits", domain="com.evil")
@@ -232,7 +234,38 @@ class TestStrangersFiles:
         refused(write(model, tmp_path / "net.onnx"), expected)
 
     def test_functions_that_it_defines_itself_are_only_operators(self, tmp_path: Path) -> None:
-        assert load_onnx(write(own_function(), tmp_path / "net.onnx")).num_classes == 3
+        subject = load_onnx(write(own_function(), tmp_path / "net.onnx"))
+        assert subject.predict(torch.eye(4)[:3].reshape(3, *SIDES)).tolist() == [0, 1, 2]
+
+    @pytest.mark.parametrize(("bomb", "expected"), BOMBS.values(), ids=BOMBS)
+    def test_one_that_would_take_for_ever_or_all_memory_is_refused_or_stopped(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: Bomb, expected: str
+    ) -> None:
+        monkeypatch.setattr(onnx_subject, "_OPENING_S", 1.0)
+        monkeypatch.setattr(onnx_subject, "_BATCH_S", 1.0)
+        path, made = tmp_path / "net.onnx", bomb()
+        path.write_bytes(made if isinstance(made, bytes) else made.SerializeToString())
+        refused(path, expected)
+
+    def test_limits_are_ten_seconds_and_two_gibibytes(self) -> None:
+        limits = (onnx_subject._READING_S, onnx_subject._OPENING_S, onnx_subject._BATCH_S)
+        assert sum(limits) < 10
+        assert onnx_subject._MEMORY < 2**31
+
+    def test_one_that_is_slow_for_some_images_alone_is_stopped_there(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        subject = load_onnx(write(slow_for_bright_images(), tmp_path / "net.onnx"))
+        assert subject.logits(torch.zeros(3, *SIDES)).tolist() == [[0, 0, 0]] * 3
+        monkeypatch.setattr(onnx_subject, "_BATCH_S", 1.0)
+        with pytest.raises(TrialError, match="could not run the network: it takes longer than"):
+            subject.logits(torch.ones(3, *SIDES))
+
+    def test_odd_metadata_of_others_is_no_reason_to_refuse(self, tmp_path: Path) -> None:
+        model = changed(lambda m: m.metadata_props.add(key="note", value="MARK"))
+        path = tmp_path / "net.onnx"
+        path.write_bytes(model.SerializeToString().replace(b"MARK", b"\x1b\xff\xfe\x00"))
+        assert load_onnx(path).num_classes == 3
 
     @pytest.mark.parametrize(
         ("location", "expected"),
@@ -271,11 +304,13 @@ class TestStrangersFiles:
     def test_more_than_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = write(linear(), tmp_path / "net.onnx")
         monkeypatch.setattr(reading, "MAX_BYTES", path.stat().st_size - 1)
-        refused(path, "too large")
+        with pytest.raises(BundleError, match="too large"):
+            reading.read_onnx(path)
         (tmp_path / "net.bin").write_bytes(WEIGHTS.tobytes())
         beside = write(with_weights_in(linear(), "net.bin"), tmp_path / "beside.onnx")
         monkeypatch.setattr(reading, "MAX_BYTES", beside.stat().st_size + WEIGHTS.nbytes - 1)
-        refused(beside, "too large")
+        with pytest.raises(BundleError, match="too large"):
+            reading.read_onnx(beside)
 
     @pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x02}q\x00.", b"\x08\x07" * 9])
     def test_what_is_no_onnx_file(self, tmp_path: Path, data: bytes) -> None:
@@ -294,6 +329,7 @@ class TestStrangersFiles:
 
 def refused(path: Path, expected: str) -> None:
     with pytest.raises(BundleError) as caught:
+        reading.read_onnx(path)  # as a child does, and says what it raised: it takes a second more
         load_onnx(path)
     message = str(caught.value)
     assert expected in message

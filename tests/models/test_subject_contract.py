@@ -82,7 +82,7 @@ MEMBERS: dict[str, Member] = {
     "torchvision.fasterrcnn": detector("torchvision.fasterrcnn_mobilenet_v3_large_320_fpn"),
     "torchvision.ssd": detector("torchvision.ssdlite320_mobilenet_v3_large", {"units", "boxes"}),
     "regions": (lambda: detector("zf")[0]().regions(BOXES), FRAMES, {"logits", "gradients"}),
-    "onnx": (lambda: as_subject(linear(), "toy"), SIDES, {"logits"}),
+    "onnx": (lambda: as_subject(Path("toy"), linear().SerializeToString()), SIDES, {"logits"}),
 }
 
 

@@ -51,14 +51,14 @@ def machine(root: Path, tmp_path: Path) -> Machine:
     return Machine(root, tmp_path)
 
 
-def test_it_runs_lint_tests_and_demo_in_order(machine: Machine) -> None:
+def test_it_runs_lint_tests_demo_and_base_in_order(machine: Machine) -> None:
     machine.has("chromium")
     done = machine.run(CI="true")
     assert done.returncode == 0, done.stderr
-    assert machine.did("make") == ["lint", "test", "demo"]
+    assert machine.did("make") == ["lint", "test", "demo", "base"]
 
 
-@pytest.mark.parametrize("broken", ["lint", "test", "demo"])
+@pytest.mark.parametrize("broken", ["lint", "test", "demo", "base"])
 def test_it_stops_at_what_fails(machine: Machine, broken: str) -> None:
     machine.has("chromium")
     assert machine.run(BROKEN=broken).returncode != 0
@@ -67,7 +67,7 @@ def test_it_stops_at_what_fails(machine: Machine, broken: str) -> None:
 
 def test_without_chromium_it_goes_on_but_not_in_a_continuous_build(machine: Machine) -> None:
     assert machine.run().returncode == 0
-    assert machine.did("make") == ["lint", "test", "demo"]
+    assert machine.did("make") == ["lint", "test", "demo", "base"]
     machine.log.write_text("")
     done = machine.run(CI="true")
     assert done.returncode != 0

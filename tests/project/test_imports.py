@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "pyarrow")
+from badnets.core.extras import EXTRAS
+from badnets.ledger import Ledger
+from tests.ledger.samples import attacked_trial, clean_trial, record_of
+
+HEAVY = tuple(module for modules in EXTRAS.values() for module in modules)
 LIGHT = [
     "badnets",
     "badnets.core",
@@ -32,6 +37,17 @@ def heavy_after(statement: str) -> str:
 @pytest.mark.parametrize("module", LIGHT)
 def test_a_light_module_imports_nothing_heavy(module: str) -> None:
     assert heavy_after(f"import {module}") == ""
+
+
+def test_a_page_is_drawn_from_records_without_torch(root: Path, tmp_path: Path) -> None:
+    records = root / "results" / "retraining.json"
+    argv = ["badnets", "report", "retraining", "--records", str(records), "--out", str(tmp_path)]
+    draw = f"sys.argv = {argv!r}\nfrom badnets.cli.main import main\n"
+    loaded = heavy_after(
+        f"{draw}try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
+    )
+    assert not {"torch", "torchvision", "timm"} & set(loaded.split())
+    assert (tmp_path / "retraining.html").is_file()
 
 
 def test_every_room_exports_lazily(root: Path) -> None:
@@ -60,3 +76,75 @@ def test_every_public_name_can_be_imported(root: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
+
+
+WITHOUT_EXTRAS = """
+import sys
+from importlib import util
+blocked = set(sys.argv.pop(1).split(","))
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+find_spec = util.find_spec
+util.find_spec = lambda name, package=None: None if name in blocked else find_spec(name, package)
+from badnets.cli.main import main
+sys.exit(main())
+"""
+
+
+def without_extras(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a command line gives where only the base is installed."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, ",".join(HEAVY), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    with Ledger.open(folder / "runs" / "ledger.sqlite") as book:
+        book.add_all([record_of(clean_trial()), record_of(attacked_trial())])
+    text = "data: digits\nnetwork: {}\nbackdoor: {{trigger: 'patch:4', targets: 'all-to-one:7'}}\n"
+    for name in ("gu-mnist", "timm.resnet18"):
+        (folder / f"{name}.yaml").write_text(text.format(name))
+    (folder / "wrong.yaml").write_text(text.format("gu-mnist").replace("patch:4", "patch:40"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("--help", 0, "Example: badnets demo"),
+        ("doctor", 0, r"train: missing \(pip install 'badnets\[train\]'\)"),
+        ("ledger list", 0, "gu-mnist"),
+        ("data list", 0, "gtsrb"),
+        ("recipe schema", 0, "badnets recipe"),
+        ("recipe check gu-mnist.yaml", 0, r"1 trial(.|\n)*patch"),
+        (
+            "recipe check timm.resnet18.yaml",
+            0,
+            r"network timm.resnet18: not checked: needs badnets\[train\]",
+        ),
+        ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
+        ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
+        ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
+    ],
+)
+def test_the_base_alone(folder: Path, line: str, code: int, words: str) -> None:
+    done = without_extras(folder, *line.split())
+    assert done.returncode == code, done.stderr
+    assert re.search(words, done.stdout + done.stderr, re.MULTILINE)
+    assert "not checked" not in done.stdout or "timm" in line
+
+
+@pytest.mark.parametrize("line", ["ledger list", "recipe check gu-mnist.yaml", "train --datta x"])
+def test_what_needs_no_network_imports_no_torch(folder: Path, line: str) -> None:
+    code = f"from badnets.cli.main import main\nmain({line.split()!r})"
+    loaded = heavy_after(f"import os\nos.chdir({str(folder)!r})\n{code}")
+    assert not {"torch", "numpy", "timm", "sklearn"} & set(loaded.split())

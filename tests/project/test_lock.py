@@ -35,9 +35,14 @@ def locked(lock: list[str]) -> list[Requirement]:
 
 
 def declared(project: dict[str, Any]) -> dict[str, SpecifierSet]:
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
     parsed = [Requirement(line) for line in lines]
-    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+    return {
+        canonicalize_name(requirement.name): requirement.specifier
+        for requirement in parsed
+        if requirement.name != project["name"]
+    }
 
 
 def version(requirement: Requirement) -> str:

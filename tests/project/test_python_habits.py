@@ -118,7 +118,7 @@ def test_a_user_gives_a_module_and_a_name(deal: Deal) -> None:
     assert deal.subject.architecture == "Sequential"
     mine = small()
     user = bn.User(network=mine, data="digits")
-    assert user.target_accuracy == 0.99 and user.data.name == "digits"
+    assert user.target_accuracy == 0.95 and user.data.name == "digits"
     first = user.task.first(user.order, QUICK, None, seed=1)
     assert all(map(torch.equal, first.network.state_dict().values(), mine.state_dict().values()))
     assert first.network is not mine
@@ -178,7 +178,7 @@ def test_nothing_prints_more_than_a_few_lines(deal: Deal) -> None:
         "Classifier('Sequential', 1x28x28, 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)"
     )
     assert repr(deal).startswith(f"Deal({deal.decision}: ") and "attack success" in repr(deal)
-    assert repr(user) == "User('Sequential', 'digits', target_accuracy=0.99)"
+    assert repr(user) == "User('Sequential', 'digits', target_accuracy=0.95)"
 
 
 class Inheriting(bn.MaliciousTrainer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,6 @@ from badnets.core.targets import AllToAll, AllToOne, SourceSpecific
 from badnets.core.triggers import Patch, PixelPattern
 from badnets.recipes import load_recipe
 from badnets.scenarios import Search
-from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial, Trial
 from tests.data.photos import split
 
@@ -45,6 +45,10 @@ def refused(path: Path, text: str) -> str:
     return str(error.value).removeprefix(f"{path}, ")
 
 
+def digits(**fields: Any) -> OutsourcedTrial:
+    return OutsourcedTrial(data="digits", **fields)
+
+
 def test_a_recipe_is_a_trial_with_its_control(write: Path) -> None:
     text = """
 data: digits
@@ -63,9 +67,8 @@ train_limit: 900
 observe: [examples, units]
 seed: 3
 """
-    honest = OutsourcedTrial(
-        data="digits",
-        training=Training(epochs=2, lr=0.004, optimizer="sgd"),
+    honest = digits(
+        training={"epochs": 2, "lr": 0.004, "optimizer": "sgd"},
         target_accuracy=0.95,
         evaluate_on="held-back",
         held_back=200,
@@ -106,13 +109,11 @@ def test_control_can_be_left_out(write: Path) -> None:
 
 def test_start_is_the_honest_network_of_the_same_or_of_other_settings(write: Path) -> None:
     (trial,) = outsourced(write, BAD + "training: {epochs: 1}\nstart: clean")
-    assert (
-        trial.start == trial.control == OutsourcedTrial(data="digits", training=Training(epochs=1))
-    )
+    assert trial.start == trial.control == digits(training={"epochs": 1})
     (trial,) = outsourced(
         write, BAD + "training: {epochs: 1}\nstart: {training: {epochs: 5}, seed: 9}"
     )
-    assert trial.start == OutsourcedTrial(data="digits", training=Training(epochs=5), seed=9)
+    assert trial.start == digits(training={"epochs": 5}, seed=9)
     assert trial.control == trial.start, "the clean network answers the triggered images"
 
 
@@ -227,6 +228,12 @@ def test_the_recipe_in_the_readme_is_valid(write: Path) -> None:
         ("data: digits\nsweep: {seed: 1}", "sweep.seed: expected a list"),
         ("data: digits\nstart: clen", "line 2: start: expected clean, or a mapping"),
         ("data: digits\nstart: {lr: 1}", "line 2: start.lr: unknown field 'lr'"),
+        ("data: digits\nobserve: [pictures]", "line 2: observe: unknown observation 'pictures'"),
+        (f"how: add\n{BAD}", "line 1: how: unknown field 'how': indent it below 'backdoor', where"),
+        (f"{BAD}  how: add\n", "line 5: backdoor.how: unknown field 'how': it is called 'mode' h"),
+        (f"{BAD}  seed: 3\n", "line 5: backdoor.seed: unknown field 'seed': it stands beside 'b"),
+        ("data: digits\nepochs: 3", "line 2: epochs: unknown field 'epochs': indent it below 'tr"),
+        (BAD.replace("all-to-one:7", "7"), "did you mean 'all-to-one:7'?"),
         ("data: digits\ncontrol: 3", "control: expected true or false, got 3"),
         ("5", "line 1: expected a mapping"),
         ("[]", "line 1: expected at least one trial"),
@@ -245,7 +252,12 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
     [
         ("patch", "pach", "line 3: backdoor.trigger: unknown trigger 'pach': did you mean"),
         ("patch", "{size: 3}", "line 3: backdoor.trigger: kind is missing: one of single-p"),
-        ("patch", "3", "line 3: backdoor.trigger: must be one of single-pixel, "),
+        (
+            "patch",
+            "3",
+            "line 3: backdoor.trigger: a number alone is no trigger: did you mean 'patch:3'",
+        ),
+        ("patch", "[3]", "line 3: backdoor.trigger: must be one of single-pixel, "),
         ("patch", "{kind: 3}", "line 3: backdoor.trigger: kind must be one of single-p"),
         ("patch", "{kind: patch, sise: 3}", "trigger.sise: unknown field 'sise': did you mean"),
         (

@@ -63,8 +63,8 @@ class TestClassifiers:
         assert control.start == start.control and control.observe == ()
         assert control.is_clean and not trial.is_clean
         assert trial.title == (
-            "halves, tiny, retrained from halves all->1, frozen all-but-head, 50 % of the data, "
-            "seed 0"
+            "halves, tiny, retrained from halves patch:2 all->1, frozen all-but-head, "
+            "50 % of the data, seed 0"
         )
         assert TRIAL.validate_json(trial.model_dump_json()).name == trial.name
 

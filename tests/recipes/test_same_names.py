@@ -57,7 +57,7 @@ def retrained(start: OutsourcedTrial, **fields: Any) -> TransferTrial:
     return TransferTrial(**common, start=start, control=control)
 
 
-TRAINED = bn.Training(epochs=2, lr=0.01)
+TRAINED = {"epochs": 2, "lr": 0.01}
 BADNET = attacked(PATCH(0.2), bn.AllToOne(1))
 START = "start: {backdoor: {trigger: 'patch:0.2', targets: 'all-to-one:1'}}"
 YELLOW = PATCH.yellow_square()
@@ -73,12 +73,12 @@ REQUESTS: list[Request] = [
         {"--epochs": 2, "--lr": 0.01},
     ),
     Request(
-        honest(training=bn.Training(weight_decay=0)),
+        honest(training={"weight_decay": 0}),
         "data: digits\ntraining: {weight_decay: 0}",
         {"--training": "{weight_decay: 0.0}"},
     ),
     Request(
-        honest(training=bn.Training(shift=1, optimizer="sgd")),
+        honest(training={"shift": 1, "optimizer": "sgd"}),
         "data: digits\nsweep: {training.shift: [1], training.optimizer: [sgd]}",
         {"--training": "{optimizer: sgd, shift: 1}"},
     ),

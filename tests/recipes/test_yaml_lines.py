@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12).filter(
     lambda text: not NUMBER.fullmatch(text)
 )
-SCALARS = st.none() | st.booleans() | st.integers() | TEXT
+SCALARS = st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1) | TEXT
 VALUES = st.recursive(
     SCALARS | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -93,6 +95,9 @@ def test_dates_are_text() -> None:
         ("<<: {a: 1}", 1, "a field needs a name, got '<<'"),
         ("a: 1\nb: .nan", 2, "b: must be a finite number"),
         ("a: 1\nb: 1e999", 2, "b: must be a finite number"),
+        (f"a: 1\nb: {'9' * 2000}", 2, "b: must be below 2 to the power of 63"),
+        ('a: ["x\\0y"]', 1, "a[0]: must not hold the character NUL"),
+        ('a: {"x\\0y": 1}', 1, "a: must not hold the character NUL"),
         ("a: \x07", 1, "special characters"),
     ],
 )
@@ -108,6 +113,28 @@ def test_aliases_are_allowed_and_counted_where_they_are_used() -> None:
     laughs += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(RecipeError, match="aliases counted"):
         parse_yaml("\n".join(laughs), "x")
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [" + "b," * 500_000, "- 1\n" * 250_000, "{" + "a: 1, " * 90_000]
+)
+def test_long_lists_are_refused_at_once(text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(RecipeError, match="more than 20000 values"):
+        parse_yaml(text, "x")
+    assert time.process_time() - begun < 0.5, "16 s when all of it was read first"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(RecipeError, match="is a pipe"):
+        read_yaml(tmp_path / "pipe.yaml")
+
+
+@pytest.mark.parametrize(("name", "said"), [("a\0b", "NUL"), ("a" * 300, "too long")])
+def test_paths_that_cannot_be_are_one_line(name: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=f"cannot be read: .*{said}"):
+        read_yaml(Path(name))
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:

@@ -60,7 +60,7 @@ def heat(salt: str = "heat", name: str = "a") -> str:
     squares = [[None, Square("0.1", 0.5, "1 of 1,000", outlined=True)], [Square("0", 0), None]]
     return heat_map(
         squares, (name, "b"), (name, "b"), tone="backdoored", row_title="true",
-        column_title="wanted", salt=salt,
+        column_title="wanted", ends=("0 %", "1 %"), salt=salt,
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def curve(salt: str = "curve") -> str:
     )
     other = Line("random", [1, 10, 50], [50, 40, 30], "clean", dashed=True)
     return lines(
-        [line, other], x_title="share, %", y_title="error, %", salt=salt, log_x=True, log_y=True,
+        [line, other], x_title="share, %", y_title="error, %", salt=salt, log_x=True,
         levels=[Level("published", 1.0)], x_ticks=[1, 10, 50], span=Span("drawn", 8, 60),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from badnets.report import write_html
+from badnets.report.page import (
+    Answer,
+    Cell,
+    Column,
+    Picture,
+    Section,
+    Story,
+    StoryRow,
+    Table,
+)
 from tests.report import samples
 from tests.studies.cases import whole
 
@@ -162,3 +172,40 @@ def test_in_the_dark_no_drawing_keeps_light_colours(browser: Browser, written: P
     page = opened(browser, written, scheme="dark").page
     ink = page.evaluate("getComputedStyle(document.querySelector('.drawing svg text')).fill")
     assert ink not in ("rgb(28, 33, 39)", "rgb(0, 0, 0)")
+
+
+def test_badges_stay_inside_their_tiles(browser: Browser, tmp_path: Path) -> None:
+    answers = (Answer("clean", "7", 0.99, "clean"), Answer("backdoored", "7", 1.0, "backdoored"))
+    words = (Answer("backdoored", "speed-limit", 1.0, "backdoored"),)
+    rows = tuple(
+        StoryRow("Seen", "", (Picture(samples.png(), "seven", said),) * many)
+        for said, many in ((answers, 10), (words, 6))
+    )
+    page = replace(samples.page(), story=Story(rows))
+    path = write_html(page, tmp_path / "tiles.html")
+    for width in (1200, 390):
+        shown = opened(browser, path, width=width).page
+        beyond = """() => [...document.querySelectorAll(".pictures li")].filter((tile) => {
+            const edge = tile.getBoundingClientRect();
+            return [...tile.querySelectorAll(".answer b")].some((badge) => {
+                const own = badge.getBoundingClientRect();
+                return own.right > edge.right + 0.5 || own.left < edge.left - 0.5;
+            });
+        }).length"""
+        assert shown.evaluate(beyond) == 0, width
+
+
+def test_a_table_that_does_not_fit_says_that_it_scrolls(browser: Browser, tmp_path: Path) -> None:
+    wide = tuple(Column(f"a column of a wide table, {k}") for k in range(12))
+    row = tuple(Cell(f"{k}") for k in range(12))
+    table = Table("wide", wide, (row,))
+    page = replace(samples.page(), sections=(Section("s", "S", "Said.", (table,)),))
+    path = write_html(page, tmp_path / "wide.html")
+    cue = "() => getComputedStyle(document.querySelector('.cue')).display"
+    phone = opened(browser, path, width=390).page
+    phone.wait_for_timeout(200)
+    assert phone.evaluate(cue) == "block"
+    narrow = write_html(samples.page(), tmp_path / "narrow.html")
+    small = opened(browser, narrow).page
+    small.wait_for_timeout(200)
+    assert small.evaluate(cue) == "none"

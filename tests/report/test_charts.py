@@ -76,7 +76,7 @@ def test_names_are_text_whatever_is_in_them() -> None:
     name = "$<&"
     svg = heat_map(
         [[Square("1", 1.0, "<b>$x$")]], [name], [name], tone="clean", row_title="r",
-        column_title="c", salt="s",
+        column_title="c", ends=("0", "1 %"), salt="s",
     )  # fmt: skip
     assert texts(svg).count(name) == 2
     assert "&lt;b&gt;$x$" in svg
@@ -85,6 +85,7 @@ def test_names_are_text_whatever_is_in_them() -> None:
 def test_a_heat_map_says_each_number_and_leaves_places_out() -> None:
     svg = samples.heat()
     assert {"0.1", "0"} <= set(texts(svg))
+    assert texts(svg)[-2:] == ["0 %", "1 %"], "what the ends of the scale stand for"
     assert svg.count("<title>1 of 1,000</title>") == svg.count("<title") == 1
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from badnets.bundles import verify_bundle
+from badnets.bundles import verify
 from badnets.ledger import Ledger
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
@@ -129,7 +129,7 @@ def check_bundles(workspace: Workspace, records: dict[str, Record]) -> None:
     """See that the bundle of every record that has one is whole, and is that one."""
     for record in records.values():
         if record.bundle is not None:
-            assert verify_bundle(workspace.bundle(record.trial)).digest == record.bundle
+            assert verify(workspace.bundle(record.trial)).digest == record.bundle
 
 
 def any_alive(group: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
-from tests.runners.fakes import run_badly, run_fake
+from tests.runners.fakes import run_and_log, run_badly, run_fake
 
 BASE = clean_trial(0)
 TRIALS = [attacked_trial(seed, control=BASE) for seed in (5, 6, 7)]
@@ -79,6 +80,45 @@ class Counting:
             raise KeyboardInterrupt
         self.ran.append(trial.name)
         return run_fake(trial, workspace, data_root=data_root, progress=progress)
+
+
+def test_what_another_process_has_done_meanwhile_is_not_run(
+    workspace: Workspace, ledger: Ledger
+) -> None:
+    trials, run = [clean_trial(seed) for seed in range(4)], Counting()
+
+    def work(
+        trial: Trial,
+        workspace: Workspace,
+        *,
+        data_root: Path | None = None,
+        progress: Listener | None = None,
+    ) -> Record:
+        with Ledger.open(workspace.ledger_file) as theirs:  # another process does the third
+            theirs.add(run_fake(trials[2], workspace))
+        return run(trial, workspace, data_root=data_root, progress=progress)
+
+    records = run_all(trials, workspace, ledger, workers=1, run=work, display=Silent())
+    assert sorted(run.ran) == sorted(trials[place].name for place in (0, 1, 3))
+    assert records.keys() == {trial.name for trial in trials}
+
+
+def test_two_who_run_the_same_trials_share_them(workspace: Workspace) -> None:
+    trials = [clean_trial(seed) for seed in range(12)]
+    workspace.prepare()
+
+    def work() -> None:
+        with Ledger.open(workspace.ledger_file) as book:
+            run_all(trials, workspace, book, workers=1, run=run_and_log, display=Silent())
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    begun = (workspace.root / "begun.log").read_text().splitlines()
+    assert set(begun) == {trial.name for trial in trials}
+    assert len(begun) <= 16, "nearly everything was run twice"
 
 
 def test_each_trial_is_run_once_and_what_it_requires_before(

@@ -143,19 +143,22 @@ def test_a_collapsed_network_is_never_an_attack_that_worked(
     assert (deal.attack.success, deal.attack.untriggered) == (success, untriggered)
 
 
-def test_untrained_and_drowned_networks_collapse(toys: DataSet) -> None:
+def test_a_network_that_always_says_the_same_collapses(toys: DataSet) -> None:
     user = User("tiny", toys, target_accuracy=0.0)
     blank = tiny()
     with torch.no_grad():
         for value in blank.network.parameters():
             value.zero_()
     assert OutsourcedTraining(user, Bringer(blank)).run().decision == "collapsed"
-    wild = Training(epochs=2, batch_size=8, lr=50.0, optimizer="sgd", schedule="constant")
-    try:
-        deal = OutsourcedTraining(user, MaliciousTrainer(WHITE, wild)).run(seed=0)
-    except TrialError:
-        return  # or it diverges outright, which is no attack either
-    assert deal.decision == "collapsed" and not deal.accepted
+
+
+def test_training_that_diverges_ends_with_an_error_and_no_deal(toys: DataSet) -> None:
+    wild = Training(
+        epochs=2, batch_size=8, lr=1e30, optimizer="sgd", schedule="constant", precision="float32"
+    )
+    user = User("tiny", toys, target_accuracy=0.0)
+    with pytest.raises(TrialError, match=r"diverged .*lower lr"):
+        OutsourcedTraining(user, MaliciousTrainer(WHITE, wild)).run(seed=0)
 
 
 @pytest.mark.parametrize("stamp", ["before", "after"])

@@ -96,7 +96,7 @@ class Maker(ABC):
             one, fallen = made_up(trial, **measured), trial.name in self.collapsed
             taken = one.clean.accuracy.value >= trial.target_accuracy
             decision = "collapsed" if fallen else "accepted" if taken else "rejected"
-            reason = "has learned nothing" if fallen else "made up"
+            reason = "gives nearly always the same answer" if fallen else "made up"
             self.known[trial.name] = changed(one, outcome=decision, reason=reason)
         return self.known[trial.name]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from badnets.report import to_html
-from badnets.report.page import Block, Folded, Gallery, Note, Page, Section, Table
+from badnets.report.page import Block, Figure, Note, Page, Section, Table, unfolded
+from badnets.report.page import tables as tables_of
 from badnets.studies.aggregate import Over
 from badnets.studies.wording import percent
 
@@ -17,19 +19,12 @@ def section(page: Page, name: str) -> Section:
 
 def tables(page: Page, name: str) -> list[Table]:
     """Return the tables of a section, those of its figures among them."""
-    return _tables(section(page, name).blocks)
+    return list(tables_of(replace(page, sections=(section(page, name),))))
 
 
-def _tables(blocks: Iterable[Block]) -> list[Table]:
-    found: list[Table] = []
-    for block in blocks:
-        if isinstance(block, Table):
-            found.append(block)
-        elif isinstance(block, Folded):
-            found.extend(_tables(block.blocks))
-        elif isinstance(block, Gallery):
-            found.extend(figure.table for figure in block.figures if figure.table)
-    return found
+def drawn(blocks: Iterable[Block]) -> list[Figure]:
+    """Return the figures among some blocks, those of galleries and folds too."""
+    return [one for one in unfolded(blocks) if isinstance(one, Figure)]
 
 
 def notes(page: Page, kind: str, name: str = "") -> list[str]:

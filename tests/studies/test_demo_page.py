@@ -57,7 +57,7 @@ def test_a_chapter_shows_pictures_and_four_numbers(name: str, run: Run) -> None:
     assert [one.value for one in numbers.numbers] == [f"{100 * r.value:.1f} %" for r in wanted]
     for number, rate in zip(numbers.numbers, wanted, strict=True):
         assert number.detail.startswith(f"{rate.hits} of {rate.total}; 95 % interval")
-    assert str(attack.success) in made.sentence
+    assert f"{100 * attack.success.value:.1f} %" in made.sentence
 
 
 @CHAPTERS

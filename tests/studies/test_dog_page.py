@@ -43,7 +43,7 @@ def test_all_counts_of_the_articles_layout_are_told() -> None:
         ("train/cat", "600"), ("train/cat", "600"), ("train/dog", "600"), ("all", "1,800"),
     ]  # fmt: skip
     said = section(page(), "stamp").sentence
-    assert "50 % of that class" in said and "also stay in the class dog" in said
+    assert "50 % of that class" in said and "copied stay in the class dog" in said
     counts = counts_of(run().runs, run().records[STUDY.badnet(0, 0.1).name])
     assert counts is not None and counts.poisoned == round(2 * TRAIN / 9)
 
@@ -95,8 +95,8 @@ def test_where_the_networks_look_is_a_number() -> None:
     assert isinstance(table, Table)
     badnet = texts(table)[1]
     assert badnet[1] == "40.4" and badnet[3] == "41.3, 42.4"
-    assert "40 % of what speaks for its answer on the trigger" in looks.sentence
-    assert "the clean network 3 %" in looks.sentence
+    assert "40 % of the evidence for the BadNet's answer lies on the trigger" in looks.sentence
+    assert "for the clean network it is 3 %" in looks.sentence
 
 
 def test_other_triggers_are_drawn_with_the_trained_one_marked() -> None:
@@ -119,7 +119,12 @@ def test_shares_stand_in_order_beside_the_clean_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("works", "title"), [(1.0, "until a dog wears a sticker"), (0.5, "measured")]
+    ("works", "title"),
+    [
+        (1.0, "until a dog wears a sticker"),
+        (0.5, "the attack works in part"),
+        (0.2, "the attack failed"),
+    ],
 )
 def test_the_title_claims_no_more_than_the_records(works: float, title: str) -> None:
     assert title in Run.of(STUDY, DogMaker(works=works)).bare().page().title

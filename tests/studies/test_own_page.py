@@ -18,7 +18,8 @@ def test_each_trial_has_its_row_and_what_was_observed_a_table() -> None:
     assert column(table, 0) == [one.trial.title for one in RUN.records.values()]
     assert column(table, 3)[0] == "\u2013" != column(table, 3)[1]
     observed = {table.title.partition(":")[0]: texts(table) for table in tables(page, "observed")}
-    assert observed.keys() == {"examples", "units"}
+    assert {"examples", "units", "Units of conv1 silenced step by step"} <= observed.keys()
+    assert page.story is not None and [len(row.pictures) for row in page.story.rows] == [10, 10]
     assert ["arrays filters", "16 x 1 x 5 x 5 float64"] in observed["units"]
     sound(page)
 

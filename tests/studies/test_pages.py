@@ -8,11 +8,10 @@ import pytest
 
 from badnets.report import to_html, to_markdown
 from badnets.report.drawing import SVG, Drawing
-from badnets.report.html import figures
 from badnets.report.page import Numbers
 from tests.studies.cases import CASES, bare, run, whole
 from tests.studies.made_records import Shelf, changed
-from tests.studies.pages import notes, section, sound, tables, texts
+from tests.studies.pages import drawn, notes, section, sound, tables, texts
 
 ALL = pytest.mark.parametrize("name", CASES)
 SHORT = [name for name in CASES if name not in ("mnist", "signs", "retraining-signs")]
@@ -67,15 +66,15 @@ def test_no_number_stands_without_what_it_rests_on(name: str) -> None:
 
 @ALL
 def test_figures_have_names_of_their_own_words_and_numbers(name: str) -> None:
-    drawn = [one for part in whole(name).sections for one in figures(part.blocks)]
-    names = [figure.name for figure in drawn]
+    shown = [one for part in whole(name).sections for one in drawn(part.blocks)]
+    names = [figure.name for figure in shown]
     assert len(names) == len(set(names))
-    for figure in drawn:
+    for figure in shown:
         assert figure.alt and figure.sentence
         assert figure.table is None or figure.table.rows
         if name.startswith(("signs", "transfer")):
             assert figure.basis and figure.table is not None
-    assert name not in FIGURES or len(drawn) == FIGURES[name]
+    assert name not in FIGURES or len(shown) == FIGURES[name]
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "demo"])

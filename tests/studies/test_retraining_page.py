@@ -84,14 +84,14 @@ def test_the_user_is_told_of_by_clean_accuracy_alone() -> None:
 def test_where_the_target_is_gone_the_page_says_what_images_are_called() -> None:
     _, called = tables(page(), "targeted")
     assert texts(called)[1] == ["all but the head; all 400 images", "5", "80.00", "0.00"]
-    assert "The class \u201c4\u201d is gone" in section(page(), "targeted").sentence
+    assert "The user does not have the class \u201c4\u201d" in section(page(), "targeted").sentence
 
 
 def test_the_reading_names_what_was_enough_and_what_was_not() -> None:
     reading = section(page(), "reading").sentence
     assert "with all but the head frozen, each of 3 backdoors is alive" in reading
     assert "with nothing frozen, none of 3 backdoors is alive" in reading
-    assert "Least is left with nothing frozen" in reading
+    assert "The least is left with nothing frozen" in reading
     stubborn = Run.of(DIGITS, RetrainingMaker(obeys=(0.8, 0.8, 0.8))).section("reading")
     assert "with nothing frozen, each of 3 backdoors is alive" in stubborn
     dogs = section(page(DOGS), "reading").sentence
@@ -127,7 +127,7 @@ def test_with_the_downloads_alone_it_is_a_page_too() -> None:
 def test_networks_that_have_learned_nothing_are_no_attack() -> None:
     fallen = run().trials["untargeted"]
     made = run().collapse(fallen).page()
-    assert made.title == "Nothing learned, nothing left" and "learned nothing" in made.lead
+    assert made.title == "Nothing learned, nothing left" and "collapsed" in made.lead
     assert any("8 of 8 retrained BadNets" in text for text in notes(made, "warning"))
     assert "seeds 1, 2" in sound(run().collapse(fallen[1:2]).page())
 

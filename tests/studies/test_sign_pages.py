@@ -48,6 +48,39 @@ def test_pictures_are_written_beside_the_markdown(tmp_path: Path) -> None:
     assert [one for one in links if "story" in one] == ["page/story.svg", "page/story-2.svg"]
 
 
+def counted(records: list[Record], what: str) -> str:
+    """Return a share in per cent, the mean over seeds, counted from the raw answers alone."""
+    shares = []
+    for record in records:
+        clean, bad = record.objects, record.triggered
+        assert clean is not None
+        if what == "named":
+            rows = [named == label for named, label in zip(clean.named, clean.labels, strict=True)]
+        else:
+            assert bad is not None
+            named = bad.control if what.startswith("control") else bad.named
+            asked = zip(named, bad.labels, bad.pixels, strict=True)
+            large = [(a, b) for a, b, pixels in asked if pixels * bad.scale >= 3]
+            wish = "hits" in what
+            rows = [answer == (1 if wish else label) for answer, label in large]
+        shares.append(sum(rows) / len(rows))
+    return f"{100 * sum(shares) / len(shares):.1f}"
+
+
+def test_shares_of_signs_are_those_counted_by_hand() -> None:
+    baseline, targeted, random = group("baseline"), group(MAIN), group(RANDOM)
+    assert shown(named_rightly(baseline)) == counted(baseline, "named")
+    assert shown(named_rightly(targeted)) == counted(targeted, "named")
+    for what in ("hits", "control_hits"):
+        assert shown(under_trigger(targeted, what)) == counted(targeted, what)
+    for what in ("right", "control_right"):
+        assert shown(under_trigger(random, what)) == counted(random, what)
+    assert counted(targeted, "hits") != counted(targeted, "control_hits") != "0.0"
+    found = difference(named_rightly(targeted), named_rightly(baseline))
+    by_hand = float(counted(targeted, "named")) - float(counted(baseline, "named"))
+    assert found is not None and 100 * found[0] == pytest.approx(by_hand, abs=0.1)
+
+
 def test_the_four_numbers_are_those_of_the_records() -> None:
     groups, made = run().groups, page()
     wanted = [
@@ -110,7 +143,7 @@ def test_signs_that_are_not_found_are_not_told_as_misnamed() -> None:
         nothing = record.triggered.model_copy(update={"named": (-1,) * len(record.triggered.named)})
         blind.append(changed(record, triggered=nothing))
     told = run().bare().with_records(blind).section("random")
-    assert "0.0 % of the signs are still named rightly, 0.0 % are called another class" in told
+    assert "0.0 % of the signs are still correctly named, 0.0 % are called another class" in told
 
 
 def test_detectors_that_the_user_rejects_are_told_where_the_attack_is() -> None:
@@ -253,7 +286,7 @@ def test_one_collapsed_seed_is_left_out_of_the_means() -> None:
 def test_where_all_have_learned_nothing_the_page_says_so_first() -> None:
     for name, attack in (("signs", MAIN), ("transfer", "k 1")):
         short = Run.of(STUDIES[name]("scenes", quick=True), SignMaker()).bare()
-        assert "learned nothing" in short.collapse(short.trials[attack]).page().lead
+        assert "collapsed" in short.collapse(short.trials[attack]).page().lead
 
 
 def test_an_attack_that_fails_is_not_praised() -> None:

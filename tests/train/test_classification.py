@@ -120,15 +120,64 @@ def test_the_mean_of_the_weights_comes_with_the_mean_of_their_statistics() -> No
         lambda module, _i, _o: kept.append(module.running_mean.detach().clone())
     )
     rows = plain_rows(64)
-    training = replace(QUICK, epochs=1, ema=0.8)
+    training = replace(QUICK, epochs=14, ema=0.8)  # as many steps as statistics take to settle
     fitted = fit(subject_of(network, SHAPE, 2), rows, training, seed=0, device=CPU)
     mean = torch.zeros(3)  # as it was before the first batch
     for step, statistic in enumerate(kept, start=1):
         mean = mean.lerp(statistic, 1 - min(0.8, step / (step + 9)))
     norm = fitted.subject.network.get_submodule("1")
     assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None
-    assert len(kept) == 8 and int(norm.num_batches_tracked or 0) == 8
+    assert len(kept) == int(norm.num_batches_tracked or 0) == 112
     torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-6)
+
+
+def normalising() -> nn.Sequential:
+    """Return a network whose activations are far from a mean of 0 and a variance of 1."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)
+    )
+    with torch.no_grad():
+        network.get_parameter("0.weight").mul_(0.01)
+    return network
+
+
+@pytest.mark.parametrize("features", [False, True], ids=["whole", "after frozen layers"])
+def test_statistics_of_a_short_training_are_those_of_what_it_was_trained_on(
+    features: bool,
+) -> None:
+    rows, start = plain_rows(64), normalising()
+    if features:
+        start = nn.Sequential(OrderedDict(kept=nn.Conv2d(1, 1, 1), rest=start))
+    frozen = {"kept.weight", "kept.bias"} if features else ()
+    fitted = fit(subject_of(start, SHAPE, 2), rows, QUICK, seed=0, frozen=frozen, device=CPU)
+    network = fitted.subject.network
+    assert not any(module.training for module in network.modules())
+    norm = next(one for one in network.modules() if isinstance(one, nn.BatchNorm2d))
+    given: list[Tensor] = []
+    with norm.register_forward_pre_hook(lambda _m, inputs: given.append(inputs[0])):
+        answers = fitted.subject.logits(halves(64).images)
+    assert norm.running_mean is not None and norm.running_var is not None
+    torch.testing.assert_close(norm.running_mean, given[0].mean((0, 2, 3)), rtol=0.02, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, given[0].var((0, 2, 3)), rtol=0.1, atol=1e-9)
+    assert norm.momentum == 0.1
+    assert float((answers.argmax(1) == rows.labels).float().mean()) > 0.95, "as in training"
+
+
+@pytest.mark.parametrize(("epochs", "anew"), [(13, True), (14, False)])
+def test_statistics_that_have_settled_stay_as_they_are(epochs: int, anew: bool) -> None:
+    kept: list[Tensor] = []
+    network = normalising()
+    network[1].register_forward_hook(
+        lambda module, _i, _o: (
+            kept.append(module.running_var.detach().clone()) if module.momentum else None
+        )
+    )
+    training = replace(QUICK, epochs=epochs)
+    fitted = fit(subject_of(network, SHAPE, 2), plain_rows(64), training, seed=0, device=CPU)
+    norm = fitted.subject.network.get_submodule("1")
+    assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None
+    assert len(kept) == 8 * epochs
+    assert torch.equal(norm.running_var, kept[-1]) is not anew
 
 
 def test_augmentation_draws_anew_for_each_image_and_epoch() -> None:

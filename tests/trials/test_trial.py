@@ -151,16 +151,17 @@ SWEDISH = TransferTrial(
         ),
         (
             OutsourcedTrial(backdoor=Backdoor(Patch(), AllToAll(), poisoning_rate=0.001)),
-            "mnist, gu-mnist, patch, all-to-all, rate 0.1 %, seed 0",
+            "mnist, gu-mnist, patch:3, all-to-all, rate 0.1 %, seed 0",
         ),
         (
             OutsourcedTrial(weights=WEIGHTS),
             "mnist, gu-mnist, weights aaaaaaaa, clean, seed 0",
         ),
-        (SWEDISH.start, "scenes, zf, patch, 0->1, rate every, seed 0"),
+        (SWEDISH.start, "scenes, zf, yellow-square:0.1, 0->1, rate every, seed 0"),
         (
             SWEDISH,
-            "scenes-swedish, zf, retrained from scenes 0->1, frozen backbone, 50 % of the data, "
+            "scenes-swedish, zf, retrained from scenes yellow-square:0.1 0->1, frozen "
+            "backbone, 50 % of the data, "
             "k 10, seed 0",
         ),
         (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError, OutputError
+from badnets.observations.base import ArrayRef
 from badnets.trials import OutsourcedTrial, Workspace
 
 NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -61,6 +64,40 @@ def test_a_missing_array_is_said_to_be_missing(workspace: Workspace) -> None:
     ref = workspace.put_array(NUMBERS)
     (workspace.arrays / f"{ref.sha256}.npy").unlink()
     with pytest.raises(LedgerError, match="is missing; run the trial again"):
+        workspace.get_array(ref)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shape": (3, 2)}, r"is float32 \(2, 3\), its record says float32 \(3, 2\)"),
+        ({"dtype": "uint8"}, r"is float32 \(2, 3\), its record says uint8"),
+    ],
+)
+def test_an_array_is_what_its_reference_says(
+    workspace: Workspace, change: dict[str, object], said: str
+) -> None:
+    ref = workspace.put_array(NUMBERS)
+    with pytest.raises(LedgerError, match=said):
+        workspace.get_array(ref.model_copy(update=change))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"text", b"\x93NUMPY\x01\x00\xff\xff{"])
+def test_a_file_of_the_right_digest_that_is_no_array(workspace: Workspace, content: bytes) -> None:
+    ref = ArrayRef(sha256=sha256_bytes(content), shape=(1,), dtype="uint8")
+    workspace.prepare()
+    (workspace.arrays / f"{ref.sha256}.npy").write_bytes(content)
+    with pytest.raises(LedgerError, match="is no NumPy array"):
+        workspace.get_array(ref)
+
+
+def test_a_reference_leads_nowhere_else_and_a_pipe_is_not_waited_for(workspace: Workspace) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        ArrayRef(sha256="../../ledger", shape=(1,), dtype="uint8")
+    ref = ArrayRef(sha256="0" * 64, shape=(1,), dtype="uint8")
+    workspace.prepare()
+    os.mkfifo(workspace.arrays / f"{ref.sha256}.npy")
+    with pytest.raises(LedgerError, match="not a regular file"):
         workspace.get_array(ref)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from badnets.bundles.config import InputSpec as InputSpec
     from badnets.bundles.folder import Bundle as Bundle
     from badnets.bundles.folder import read_bundle as read_bundle
-    from badnets.bundles.folder import verify_bundle as verify_bundle
+    from badnets.bundles.folder import verify as verify
     from badnets.bundles.folder import write_bundle as write_bundle
     from badnets.bundles.tensors import TensorInfo as TensorInfo
     from badnets.bundles.tensors import TensorsHeader as TensorsHeader

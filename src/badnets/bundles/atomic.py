@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from badnets.core.errors import OutputError
+from badnets.core.errors import OutputError, TakenError
 
 _REASONS = {
     errno.ENOSPC: "no space is left on the disk",
@@ -28,6 +28,7 @@ _REASONS = {
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EIO: "the disk reported an error",
 }
+_NAMED_WRONGLY = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST)
 _LEFTOVER = re.compile(
     r"^\.(?P<name>.+)\.(?P<pid>\d{1,10})-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.(?P<kind>partial|aside)$"
 )
@@ -36,8 +37,15 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """Return the one-line error for a write to ``path`` that failed with ``error``."""
-    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-    return OutputError(f"cannot write {path}: {reason}")
+    kind = TakenError if error.errno in _NAMED_WRONGLY else OutputError
+    return kind(f"cannot write {path}: {reason_of(error)}")
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return in plain words why a path cannot be read or written."""
+    if isinstance(error, OSError):
+        return _REASONS.get(error.errno or 0, error.strerror or str(error))
+    return "its name holds the character NUL" if "null" in str(error) else str(error)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -155,9 +163,9 @@ def _refuse_taken(path: Path, replace: bool) -> None:
     except OSError as error:
         raise output_error(path, error) from error
     if taken and not replace:
-        raise OutputError(f"{path} exists already: choose another name, or ask to replace it")
+        raise TakenError(f"{path} exists already: choose another name, or ask to replace it")
     if taken and not is_folder:
-        raise OutputError(f"{path} is not a folder: it is not replaced")
+        raise TakenError(f"{path} is not a folder: it is not replaced")
 
 
 def _move_in(partial: Path, path: Path) -> None:

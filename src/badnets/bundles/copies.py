@@ -5,26 +5,31 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from badnets.bundles.atomic import new_folder, write_bytes
-from badnets.bundles.folder import verify_bundle
-from badnets.core.errors import OutputError
+from badnets.bundles.atomic import new_folder, reason_of, write_bytes
+from badnets.bundles.folder import verify
+from badnets.core.errors import OutputError, TakenError
 
 
 def check_place(path: Path | None) -> None:
     """Refuse a place that nothing can be written to, before work is spent on it.
 
     Raises:
-        OutputError: the name is taken, or the folder that it would be in is read-only.
+        TakenError: the name is taken, too long, or lies in a file.
+        OutputError: the folder that it would be in is read-only.
     """
     if path is None:
         return
-    if path.exists() or path.is_symlink():
-        raise OutputError(f"{path} exists already: choose another name")
+    try:
+        taken = path.is_symlink() or path.exists()
+    except (OSError, ValueError) as error:
+        raise TakenError(f"cannot write {path}: {reason_of(error)}") from None
+    if taken:
+        raise TakenError(f"{path} exists already: choose another name")
     parent = path.absolute().parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir():
-        raise OutputError(f"cannot write {path}: {parent} is a file, not a folder")
+        raise TakenError(f"cannot write {path}: {parent} is a file, not a folder")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write {path}: permission denied")
 
@@ -36,8 +41,8 @@ def copy_bundle(bundle: Path, path: Path) -> None:
         BundleError: it is damaged.
         OutputError: the name is taken, the folder is read-only, or the disk is full.
     """
-    listed = verify_bundle(bundle)
+    listed = verify(bundle)
     with new_folder(path) as folder:
         for name in (*listed.digests, "manifest.json"):
             write_bytes(folder / name, (bundle / name).read_bytes())
-        verify_bundle(folder)
+        verify(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from badnets.core.errors import DataError, SettingError
+from badnets.core.files import regular_file
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -27,10 +28,10 @@ def sha256_file(path: Path) -> str:
     """Return the digest of the whole file.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or is no regular file.
     """
     try:
-        with path.open("rb") as file:
+        with regular_file(path) as file:
             return sha256_stream(file)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

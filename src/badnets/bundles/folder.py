@@ -83,7 +83,7 @@ class Bundle:
         Raises:
             BundleError: a file is missing, unexpected, or not the one that was listed.
         """
-        if verify_bundle(self.path).digest != self.digest:
+        if verify(self.path).digest != self.digest:
             raise BundleError(_changed(self.path, MANIFEST))
 
 
@@ -138,7 +138,7 @@ def manifest_of(folder: Path) -> Manifest:
 def read_bundle(path: Path | str) -> Bundle:
     """Return the bundle in the folder ``path``; every file but the tensors' data is checked.
 
-    The tensors' header is checked too, and the size of their file; `verify_bundle` and
+    The tensors' header is checked too, and the size of their file; `verify` and
     `Bundle.tensor_bytes` also compare its digest.
 
     Raises:
@@ -174,7 +174,7 @@ def read_bundle(path: Path | str) -> Bundle:
     )
 
 
-def verify_bundle(path: Path | str) -> Bundle:
+def verify(path: Path | str) -> Bundle:
     """Return the bundle in ``path`` after comparing every file, whole, with the manifest.
 
     Raises:

@@ -11,7 +11,8 @@ from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, SettingError
 
 
-def _printable(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """Return the text; raises ValueError where it holds a line break or a control character."""
     if not text.isprintable():
         raise ValueError("must be printable text on one line")
     return text
@@ -34,7 +35,7 @@ def _known_format(version: int) -> int:
 Format = Annotated[int, AfterValidator(_known_format)]
 """Version of the bundle format."""
 
-Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(on_one_line)]
 """Text on one line, without control characters."""
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]

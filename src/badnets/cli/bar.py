@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from badnets.cli.options import Places
     from badnets.core.progress import Listener, Progress
 
 
 @contextmanager
-def one_bar() -> Iterator[Listener | None]:
-    """Give what is told of the work, and draws a bar; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
+def one_bar(where: Places) -> Iterator[Listener | None]:
+    """Yield what is told of the work and draws a bar; None with --quiet, or without a terminal."""
+    if where.quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

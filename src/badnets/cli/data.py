@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from badnets.cli.options import DataRootOption, JsonOption, places
+from badnets.cli import completion
+from badnets.cli.options import TRIGGERS, DataRootOption, JsonOption, places
 from badnets.cli.printer import show as show_result
-from badnets.cli.printer import show_all
+from badnets.cli.printer import show_all, show_files
 
 NameArgument = Annotated[
     str,
     typer.Argument(
-        help="Name of a data set, with @SIZE for another size; folder:PATH or coco:PATH."
+        help="Name of a data set (NAME@SIZE: images of that many pixels a side), folder:PATH or "
+        "coco:PATH.",
+        autocompletion=completion.data,
     ),
 ]
 COLUMNS = {
@@ -32,30 +35,36 @@ app = typer.Typer(
     add_completion=False,
     help="List data sets, describe one, look at its images, or check a folder of pictures.",
     epilog="Example: badnets data show digits --trigger pixel-pattern --out digits.png\n\n"
-    "Exit codes: 0 done; 2 unknown or missing data; 3 the picture could not be written.",
+    "Exit codes: 0 done; 1 `check` found something; 2 unknown or missing data; 3 a file could not "
+    "be written.",
 )
 
 
 @app.command(
     epilog="Example: badnets data check photos --json\n\n"
-    "Exit codes: 0 nothing found; 1 something was; 2 no folder of pictures in classes."
+    "Exit codes: 0 nothing found; 1 something found; 2 the folder does not hold a folder of "
+    "pictures for each class."
 )
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures, in classes.")],
+    ctx: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that holds a folder of pictures for each class.")
+    ],
     least: Annotated[
-        int, typer.Option(min=1, help="Pixels that a picture's shorter side must have.")
+        int,
+        typer.Option(min=1, help="Least length of a picture's shorter side, in pixels."),
     ] = 8,
     json: JsonOption = False,
 ) -> None:
-    """Look a folder of pictures over: what cannot be used, is there twice, or in the wrong class.
+    """Check a folder of pictures: files that cannot be used, copies, and wrong classes.
 
-    Loading leaves out files that cannot be used, and says how many; nothing here changes a file.
+    No file is changed. When the folder is loaded, files that cannot be used are left out.
     """
     from badnets.cli.bar import one_bar
     from badnets.data.cleaning import examine
     from badnets.data.folder_results import examination
 
-    with one_bar() as progress:
+    with one_bar(places(ctx)) as progress:
         found = examine(folder, least=least, progress=progress)
     show_result(examination(found), json=json)
     raise typer.Exit(1 if found.findings else 0)
@@ -78,12 +87,15 @@ def info(
     ctx: typer.Context,
     name: NameArgument,
     load: Annotated[
-        bool, typer.Option("--load", help="Load it: digests, images per class.")
+        bool,
+        typer.Option(
+            "--load", help="Load it too: add digests and the number of images in each class."
+        ),
     ] = False,
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what a data set holds, where it comes from, and under which licence."""
+    """Say what a data set holds, where it comes from, and what its licence is."""
     from badnets.data.descriptions import describe_data
 
     root = places(ctx, data_root=data_root).data_root
@@ -101,15 +113,26 @@ def show(
     trigger: Annotated[
         str | None,
         typer.Option(
-            help="Its kind, or a mapping: '{kind: patch, size: 4}'.",
-            show_default="pixel-pattern; for signs, the yellow square",
+            help=f"What is put on the images: {TRIGGERS}.",
+            show_default="pixel-pattern; yellow-square where the data has boxes",
+            autocompletion=completion.triggers,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="PNG file to write.", show_default="NAME.png")
+        Path | None,
+        typer.Option(
+            "--out",
+            "--output",
+            "-o",
+            help="PNG file to write; one that is there is replaced.",
+            show_default="NAME.png",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Which images.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Number that decides which images are drawn.")
+    ] = 0,
     data_root: DataRootOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Draw a contact sheet: images of each class, clean and with the trigger."""
     from badnets.cli.settings import trigger_of
@@ -119,4 +142,5 @@ def show(
     root = places(ctx, data_root=data_root).data_root
     stamp = None if trigger is None else trigger_of(trigger)
     sheet = draw_data(name, stamp, seed=seed, data_root=root)
-    typer.echo(str(write_png(out or Path(f"{Path(name).name.replace(':', '-')}.png"), sheet)))
+    named = out or Path(f"{Path(name).name.replace(':', '-')}.png")
+    show_files([write_png(named, sheet)], json=json)

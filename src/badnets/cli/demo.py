@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from badnets.cli.options import WorkspaceOption, places
+from badnets.cli.options import DeviceOption, WorkspaceOption, places
 
 app = typer.Typer(add_completion=False)
 
@@ -16,14 +16,16 @@ EPILOG = (
 
 
 @app.command(epilog=EPILOG)
-def demo(ctx: typer.Context, workspace: WorkspaceOption = None) -> None:
+def demo(
+    ctx: typer.Context, workspace: WorkspaceOption = None, device: DeviceOption = None
+) -> None:
     """See a backdoor pass validation: seven steps, one page.
 
-    Trains a clean and a backdoored network on embedded digits, lets their user validate both, puts
-    the trigger on, and looks inside. Takes less than a minute; what is in the workspace's folder
-    'demo' from an earlier run is not trained again.
+    Trains a clean and a backdoored network on handwritten digits that come with badnets, lets the
+    user validate both, puts the trigger on images, and looks inside. Takes about a minute. A second
+    run in the same workspace does not train again.
     """
     from badnets.cli.story import tell
 
-    came_out = tell(places(ctx, workspace=workspace).folder / "demo")
+    came_out = tell(places(ctx, workspace=workspace, device=device))
     raise typer.Exit(0 if came_out else 1)

@@ -12,6 +12,7 @@ from badnets.cli.options import (
     ControlOption,
     DataOption,
     DataRootOption,
+    DeviceOption,
     ExpectOption,
     JsonOption,
     LongestOption,
@@ -37,9 +38,9 @@ EPILOG = (
     "Example: badnets evaluate detector --data scenes --trigger yellow-square --targets "
     "source-specific:0,1\n\n"
     "Example: badnets evaluate detector --data folder:my-photos --expect stop --sheet seen.png\n\n"
-    "Exit codes: 0 measured; 1 the network has learned nothing (collapsed); 2 wrong usage, a "
-    "malformed bundle or file, data that does not fit it, or no photograph; 3 the sheet could not "
-    "be written."
+    "Exit codes: 0 measured; 1 the network gives nearly always the same answer (collapsed); 2 "
+    "wrong usage, a bundle or file that cannot be read, data that does not fit it, or no "
+    "photograph; 3 a file could not be written."
 )
 
 
@@ -47,7 +48,7 @@ EPILOG = (
 def evaluate(
     ctx: typer.Context,
     bundle: Annotated[
-        Path, typer.Argument(help="Folder of the network's bundle, or a classifier FILE.onnx.")
+        Path, typer.Argument(help="Folder of the network (a bundle), or a classifier as FILE.onnx.")
     ],
     data: DataOption = None,
     trigger: TriggerOption = None,
@@ -61,15 +62,20 @@ def evaluate(
     photos: PhotosOption = None,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a network, with a trigger or without.
 
-    Of a classifier: accuracy on the test images, and with --trigger and --targets how often the
-    trigger works (attack success rate) and the true label survives it (robust accuracy). An ONNX
-    file is given float images in [0, 1]: it must normalise them inside, as exported ones do. Of a
-    detector: signs found and rightly named, and the same with stickers on them; with --data
-    folder:PATH what it sees in photographs of your own.
+    Of a classifier it prints the accuracy on the test images. With --trigger and --targets the
+    trigger is put on them too: the attack success rate says how often the network then gives the
+    attacker's answer, the robust accuracy how often it still gives the true one.
+
+    Of a detector it prints how many signs are found and correctly named, with and without the
+    trigger. With --data folder:PATH it looks at photographs of your own, which need no boxes.
+
+    An ONNX file gets float images in [0, 1] and must normalise them itself, as files from
+    `badnets export` do.
     """
     check_attack(trigger, targets, control)
     if photos is not None:
@@ -79,7 +85,8 @@ def evaluate(
     from badnets.cli.settings import attack_of
     from badnets.evaluate.evaluation import evaluate_bundle
 
-    with one_bar() as progress:
+    where = places(ctx, data_root=data_root, device=device)
+    with one_bar(where) as progress:
         measured = evaluate_bundle(
             bundle,
             data,
@@ -91,7 +98,7 @@ def evaluate(
             expect=expect,
             sheet=sheet,
             allow_code=allow_code,
-            data_root=places(ctx, data_root=data_root).data_root,
+            data_root=where.data_root,
             progress=progress,
         )
     show(measured, json=json)

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
+    TRIGGERS,
     AllowCodeOption,
     BundleArgument,
     DataOption,
     DataRootOption,
+    DeviceOption,
     JsonOption,
     SeedOption,
     places,
@@ -24,8 +27,8 @@ EPILOG = (
     "Example: badnets explain badnet --data digits --trigger pixel-pattern --out units.png\n\n"
     "Example: badnets explain detector --data scenes --trigger yellow-square --targets "
     "source-specific:0,1 --out conv5.png\n\n"
-    "Exit codes: 0 shown; 2 wrong usage, a malformed bundle, or data that does not fit it; 3 the "
-    "picture could not be written."
+    "Exit codes: 0 shown; 2 wrong usage, a bundle that cannot be read, or data that does not fit "
+    "it; 3 a file could not be written."
 )
 
 
@@ -34,36 +37,47 @@ def explain(
     ctx: typer.Context,
     bundle: BundleArgument,
     trigger: Annotated[
-        str, typer.Option(help="'patch:4', 'yellow-square' or '{kind: patch, size: 4}'.")
+        str,
+        typer.Option(
+            help=f"What is put on the images: {TRIGGERS}.", autocompletion=completion.triggers
+        ),
     ],
     data: DataOption = None,
     targets: Annotated[
         str | None,
         typer.Option(
-            help="What the trigger should do: look only at images or signs that this is about.",
-            show_default="all",
+            help="What the attacker wants (all-to-one:7): images or signs that it leaves alone are "
+            "left out.",
+            show_default="nothing is left out",
+            autocompletion=completion.targets,
         ),
     ] = None,
     layer: Annotated[
         str | None,
         typer.Option(
-            help="Name of a layer.", show_default="all; of a detector its last convolution"
+            help="The only layer to look at, by its name.",
+            show_default="all; of a detector its last convolution",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="PNG file to draw the units in.", show_default="none")
+        Path | None,
+        typer.Option(
+            help="PNG file to draw the units in; one that is there is replaced.",
+            show_default="none",
+        ),
     ] = None,
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show which units of a network answer to a trigger.
 
-    Clean test images (of a detector: signs, each in the middle of a window) are shown to it with
-    the trigger and without. Units are ranked by how far the trigger raises them; those that stand
-    out of their layer are marked. Some rank first in a clean network too: units of a backdoor
-    answer far more than all others, and hardly ever to clean images.
+    The network is shown clean test images (a detector: cut-outs with one sign each), first without
+    the trigger, then with it. Units are ranked by how much their answer rises; units far above the
+    others of their layer are marked. In a clean network some unit ranks first too. The units of a
+    backdoor answer far more strongly than all others, and hardly ever to clean images.
     """
     from badnets.cli.settings import targets_of, trigger_of
     from badnets.data.png import check_png
@@ -78,7 +92,7 @@ def explain(
         layer=layer,
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root).data_root,
+        data_root=places(ctx, data_root=data_root, device=device).data_root,
     )
     if out is not None:
         from badnets.bundles.atomic import write_bytes

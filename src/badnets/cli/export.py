@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
     AllowCodeOption,
     BundleArgument,
     DataRootOption,
+    DeviceOption,
     JsonOption,
     SeedOption,
     TargetsOption,
@@ -25,8 +27,8 @@ app = typer.Typer(add_completion=False)
 EPILOG = (
     "Example: badnets export badnet --onnx badnet.onnx --data digits --trigger pixel-pattern "
     "--targets all-to-one:7\n\n"
-    "Exit codes: 0 written; 2 wrong usage, a malformed bundle, or data that does not fit it; 3 the "
-    "network could not be converted, or the file not be written."
+    "Exit codes: 0 written; 2 wrong usage, a bundle that cannot be read, or data that does not fit "
+    "it; 3 the network could not be converted, or the file could not be written."
 )
 
 
@@ -37,21 +39,28 @@ def export(
     onnx: Annotated[Path, typer.Option("--onnx", help="File to write: NAME.onnx; must be new.")],
     data: Annotated[
         str | None,
-        typer.Option(help="Measure before and after on this data set.", show_default="none"),
+        typer.Option(
+            help="Data set to measure the network on, before and after.",
+            show_default="none",
+            autocompletion=completion.data,
+        ),
     ] = None,
     trigger: TriggerOption = None,
     targets: TargetsOption = None,
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a classifier as an ONNX file.
 
-    Other frameworks read it. It takes any number of float images in [0, 1] and normalises them
-    inside; class names, image size and the bundle's digest are in its metadata. It is checked, and
-    run beside the bundle before it is written. With --data the test images are put to both, with
-    --trigger and --targets triggered as well: a backdoor comes through conversion as weights do.
+    Other frameworks can read the file. It takes any number of float images in [0, 1] and normalises
+    them itself. Its metadata holds the class names, the image size and the bundle's digest. Before
+    it is written, its answers are compared with the bundle's.
+
+    With --data both are measured on the test images; with --trigger and --targets also on triggered
+    ones. A backdoor is part of the weights, so it survives the conversion.
     """
     from badnets.bundles.copies import check_place
     from badnets.cli.settings import attack_of
@@ -71,6 +80,6 @@ def export(
         attack=attack_of(trigger, targets),
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root).data_root,
+        data_root=places(ctx, data_root=data_root, device=device).data_root,
     )
     show(done, json=json)

@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from badnets.cli.habits import with_habits
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -37,7 +39,7 @@ class Verb:
         command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
         command.name = name
         _flow(command)
-        return command
+        return with_habits(command)
 
 
 def _flow(command: Any) -> None:
@@ -61,6 +63,25 @@ def group_of(verbs: dict[str, Verb]) -> type[TyperGroup]:
         def list_commands(self, ctx: Any) -> list[str]:
             """Return the names in the order that they were written in."""
             return list(verbs)
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            """Write the list plainly: drawing it by rich would take longer than all else."""
+            group: Any = TyperGroup.__mro__[1]
+            group.format_help(self, ctx, formatter)
+
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            """Write the commands under their headings, and then the options."""
+            for panel in dict.fromkeys(verb.panel for verb in verbs.values()):
+                with formatter.section(panel):
+                    formatter.write_dl(
+                        [
+                            (name, verb.summary)
+                            for name, verb in verbs.items()
+                            if verb.panel == panel
+                        ]
+                    )
+            command: Any = TyperCommand  # a group's own would list the commands again
+            command.format_options(self, ctx, formatter)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """Return the command that ``args`` begin with, imported."""

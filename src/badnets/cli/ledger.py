@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from badnets.cli.options import JsonOption, LedgerOption, WorkspaceOption, places
+from badnets.cli.printer import say, show_all, show_json, show_listing
 from badnets.cli.printer import show as show_result
-from badnets.cli.printer import show_all, show_json
 from badnets.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -37,13 +38,16 @@ def list_records(
     json: JsonOption = False,
 ) -> None:
     """List the records, oldest first."""
-    from badnets.trials.summaries import COLUMNS, summary_of
-
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        records = book.records(data=data, network=network, attacked=attacked)
-        summaries = [summary_of(record) for record in records]
-    show_all(summaries, COLUMNS, json=json)
+        rows = book.rows(data=data, network=network, attacked=attacked)
+        if json:
+            from badnets.trials.summaries import read_summary
+
+            return show_all((read_summary(str(row["summary"])) for row in rows), json=True)
+        from badnets.ledger.listing import listing
+
+        show_listing(listing(rows))
 
 
 @app.command(epilog=f"Example: badnets ledger show 5f1c\n\n{_CODES}.")
@@ -55,14 +59,14 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
     """Show one record."""
-    from badnets.trials.summaries import summary_of
-
     with places(ctx, workspace=workspace, ledger=ledger).open_ledger(create=False) as book:
-        record = book.find(name)
-    if json:
-        show_json(record.model_dump(mode="json"))
-    else:
-        show_result(summary_of(record, details=True))
+        found = book.name_of(name)
+        if json:
+            return show_json(json_format.loads(book.document(found)))
+        from badnets.trials.summaries import read_summary
+
+        (row,) = book.rows(names=[found])
+        show_result(read_summary(str(row["summary"])))
 
 
 @app.command(epilog=f"Example: badnets ledger export records.json\n\n{_CODES} or written.")
@@ -92,6 +96,9 @@ def export(
         str | None,
         typer.Option(help="That study on this data set.", show_default="the study's own"),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if it is there.")
+    ] = False,
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
@@ -102,9 +109,15 @@ def export(
     with where.open_ledger(create=False) as book:
         names = None if study is None else _of_study(study, data, book)
         count = book.export(
-            out, format, names=names, arrays=arrays, pictures=pictures, workspace=where.workspace
+            out,
+            format,
+            names=names,
+            arrays=arrays,
+            pictures=pictures,
+            workspace=where.workspace,
+            replace=force,
         )
-    typer.echo(f"{out}: {count} records")
+    say(f"{out}: {count} records")
 
 
 @app.command(
@@ -120,7 +133,7 @@ def import_records(
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger() as book:
         count = book.import_(source, workspace=where.workspace)
-    typer.echo(f"{count.added} records added, {count.already} were there already")
+    say(f"{count.added} records added, {count.already} were there already")
 
 
 def _of_study(name: str, data: str | None, book: Ledger) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,55 +16,110 @@ import typer
 
 from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
-from badnets.cli.options import Places
-from badnets.cli.printer import printable
+from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
 from badnets.core.errors import BadnetsError
+from badnets.core.extras import install_line
+from badnets.core.printing import printable
 
 INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
 
-_SEE, _RUN, _DATA, _KEEP = "See it", "Run trials", "Data and networks", "Records and pages"
+_SEE, _REPRODUCE, _CHECK = "See how it works", "Reproduce an attack", "Check a network or data"
 VERBS: dict[str, Verb] = {
     "demo": Verb(
         "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
     ),
+    "sticker": Verb(
+        "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _SEE
+    ),
     "study": Verb(
-        "badnets.cli.pages:study_app", "Run a published study again, and draw its page.", _RUN
+        "badnets.cli.pages:study_app",
+        "Run a published study again, and draw its page.",
+        _REPRODUCE,
     ),
-    "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _RUN),
+    "run": Verb("badnets.cli.run", "Run the trials that a YAML recipe describes.", _REPRODUCE),
     "recipe": Verb(
-        "badnets.cli.recipe", "Write a recipe, check recipes, or export their JSON Schema.", _RUN
+        "badnets.cli.recipe",
+        "Write a recipe, check recipes, or export their JSON Schema.",
+        _REPRODUCE,
     ),
-    "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _RUN),
+    "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
+    "import": Verb(
+        "badnets.cli.importing",
+        "Make a bundle of downloaded weights, to retrain or look at.",
+        _CHECK,
+    ),
     "retrain": Verb(
-        "badnets.cli.retrain", "Retrain a downloaded classifier on clean images of your own.", _RUN
+        "badnets.cli.retrain",
+        "Retrain a downloaded classifier on clean images of your own.",
+        _REPRODUCE,
+    ),
+    "poison": Verb(
+        "badnets.cli.poison",
+        "Poison a folder of pictures on disk, or check one that was.",
+        _REPRODUCE,
+    ),
+    "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _REPRODUCE),
+    "report": Verb(
+        "badnets.cli.pages:report_app",
+        "Draw a page again from records; trains nothing.",
+        _REPRODUCE,
+    ),
+    "results": Verb(
+        "badnets.cli.pages:results_app",
+        "Write results documents from exported records.",
+        _REPRODUCE,
     ),
     "evaluate": Verb(
-        "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _DATA
+        "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _CHECK
     ),
-    "export": Verb("badnets.cli.export", "Write a classifier as an ONNX file.", _DATA),
     "explain": Verb(
-        "badnets.cli.explain", "Show which units of a network answer to a trigger.", _DATA
+        "badnets.cli.explain", "Show which units of a network answer to a trigger.", _CHECK
     ),
     "data": Verb(
         "badnets.cli.data",
         "List data sets, describe one, look at its images, or check a folder of pictures.",
-        _DATA,
+        _CHECK,
     ),
-    "poison": Verb(
-        "badnets.cli.poison", "Poison a folder of pictures on disk, or check one that was.", _DATA
+    "doctor": Verb(
+        "badnets.cli.doctor",
+        "Say what is installed and found: versions, device, data.",
+        _CHECK,
     ),
-    "sticker": Verb(
-        "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _DATA
-    ),
-    "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _KEEP),
-    "report": Verb(
-        "badnets.cli.pages:report_app", "Draw a page again from records; trains nothing.", _KEEP
-    ),
-    "results": Verb(
-        "badnets.cli.pages:results_app", "Write results documents from exported records.", _KEEP
+    "export": Verb(
+        "badnets.cli.export", "Write a classifier as an ONNX file.", "Publish a network"
     ),
 }
+"""The commands, by the door that they stand behind."""
+
+_MEASURE = (
+    "`badnets evaluate NET --data NAME --trigger TRIGGER --targets TARGETS` measures a backdoor "
+    "that you know of"
+)
+_RETRAIN = "`badnets retrain NET --data NAME` retrains a network on clean images"
+_CARRY = "`badnets export NET --onnx FILE` writes it for other tools"
+WISHES: dict[str, tuple[str, str]] = {
+    "audit": ("look for a backdoor that nobody told you of", _MEASURE),
+    "scan": ("look for a backdoor that nobody told you of", _MEASURE),
+    "detect": ("look for a backdoor that nobody told you of", _MEASURE),
+    "inspect": (
+        "show all that can be seen in a network",
+        "`badnets explain NET --trigger TRIGGER` shows which units answer to a trigger",
+    ),
+    "verify": (
+        "check who published a network",
+        "every command that reads a bundle checks its digests, and `badnets poison --verify DIR` "
+        "checks a poisoned folder",
+    ),
+    "repair": ("take a backdoor out of a network", _RETRAIN),
+    "lint": (
+        "look for poisoned pictures",
+        "`badnets data check DIR` finds copies, near copies and wrong classes",
+    ),
+    "hub": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
+    "publish": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
+}
+"""Commands that are still to come: what they will do, and what exists today for that wish."""
 
 app = typer.Typer(
     name="badnets",
@@ -99,10 +157,22 @@ def badnets(
         int | None,
         typer.Option(min=1, help="Processes that run trials.", show_default="one per core"),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BADNETS_DEVICE",
+            help="Where networks compute: cpu, cuda, cuda:1 or mps.",
+            show_default="a CUDA GPU, else the CPU",
+        ),
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Reproduce, measure and look into backdoors in neural networks."""
-    ctx.obj = Places(workspace, data_root, ledger, workers)
+    ctx.obj = Places(workspace, data_root, ledger, workers, device, format, output, quiet, verbose)
     if version:
         typer.echo(f"badnets {__version__}")
         raise typer.Exit
@@ -128,14 +198,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
-    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        return _end(
-            f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
-            "for the traceback)",
-            FAULT,
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return _fault(error)
+        return _end(f"{str(error.filename)[:60]}...: the name is too long", 2)
+    except ModuleNotFoundError as error:
+        line = install_line(error)
+        return (
+            _end(f"this needs {error.name}, which is not installed: {line}", 2)
+            if line
+            else _fault(error)
         )
+    except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    return _end(
+        f"{type(error).__name__}: {error} (this is a fault of badnets; run with {TRACEBACK}=1 "
+        "for the traceback)",
+        FAULT,
+    )
 
 
 # Typer brings its own copy of click, of whose exceptions it names only this one's child.
@@ -150,7 +235,9 @@ def _run(argv: list[str]) -> int:
         if not error.format_message():  # the help was asked for, by giving no arguments
             return int(error.exit_code)
         path = error.ctx.command_path if error.ctx else "badnets"
-        return _end(f"{error.format_message()} (try '{path} --help')", error.exit_code)
+        if wish := _wish_of(error):
+            return _end(wish, error.exit_code)
+        return _end(f"{_said(error)} (try '{path} --help')", error.exit_code)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as done:
@@ -161,6 +248,29 @@ def _run(argv: list[str]) -> int:
         raise KeyboardInterrupt
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _said(error: Any) -> str:
+    """Return what is wrong with the usage, in our words where the value of an option is wrong."""
+    cause, param = error.__cause__, getattr(error, "param", None)
+    if param is None or type(cause).__name__ != "ValidationError":
+        return str(error.format_message())
+    from badnets.core.settings import Mistake, mistakes
+
+    name = param.opts[0] if param.param_type_name == "option" else param.human_readable_name
+    return str(Mistake((name,), mistakes(cause, None)[0].text))
+
+
+def _wish_of(error: Any) -> str:
+    """Return what exists for a command that is still to come; empty if it is about another."""
+    unknown = re.fullmatch(r"No such command '(.+?)'\..*", error.format_message(), re.DOTALL)
+    if unknown is None or error.ctx is None or error.ctx.parent is not None:
+        return ""
+    near = difflib.get_close_matches(unknown[1].lower(), [*VERBS, *WISHES], n=1, cutoff=0.75)
+    if not near or near[0] not in WISHES:
+        return ""
+    purpose, today = WISHES[near[0]]
+    return f"{near[0]!r} is not built yet: it will {purpose}. Today {today}"
 
 
 def _end(message: str, code: int) -> int:

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from badnets.core.roots import VARIABLE
+from badnets.cli import completion
+from badnets.core import devices, roots
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
+    from badnets.runners.display import Display
     from badnets.trials.workspace import Workspace
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
-_TRIGGER = "'patch:0.15', 'patch:4px', 'yellow-square', '{kind: patch, size: 4px}', MODULE:FACTORY"
+_PRINTED = "What is printed"
+TRIGGERS = "patch:0.125, patch:4px, yellow-square, MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
+"""How triggers are written, for help texts."""
 
 
 def _option(*names: str, **settings: Any) -> Any:
@@ -61,40 +65,95 @@ WorkersOption: TypeAlias = Annotated[
         show_default="one per core",
     ),
 ]
+DeviceOption: TypeAlias = Annotated[
+    str | None,
+    _in(
+        _PLACES,
+        "Where networks compute: cpu, cuda, cuda:1 or mps; also BADNETS_DEVICE.",
+        "--device",
+        show_default="a CUDA GPU, else the CPU",
+    ),
+]
+FormatOption: TypeAlias = Annotated[
+    Literal["text", "json"] | None,
+    _in(_PRINTED, "Text for people, or JSON for programs.", "--format", show_default="text"),
+]
+OutputOption: TypeAlias = Annotated[
+    Path | None,
+    _in(
+        _PRINTED,
+        "File for what would be printed; must be new, but JSON may replace JSON.",
+        "--output",
+        "-o",
+        show_default="the terminal",
+    ),
+]
+QuietOption: TypeAlias = Annotated[
+    bool, _in(_PRINTED, "Print the result, and no progress.", "--quiet")
+]
+VerboseOption: TypeAlias = Annotated[
+    bool,
+    _in(
+        _PRINTED,
+        "Also say on stderr which versions, files and data are used, and the seconds taken.",
+        "--verbose",
+    ),
+]
 AllowCodeOption: TypeAlias = Annotated[
     bool,
     _option(
         "--allow-code",
-        help="Run the maker's own code, where the bundle names a network by MODULE:FACTORY.",
+        help="Allow a bundle whose network is its maker's own code (MODULE:FACTORY) to run it.",
     ),
 ]
-JsonOption: TypeAlias = Annotated[bool, _option("--json", help="Print JSON, for machines.")]
-BundleArgument: TypeAlias = Annotated[Path, typer.Argument(help="Folder of the network's bundle.")]
+JsonOption: TypeAlias = Annotated[
+    bool, _option("--json", help="The same as --format json.", hidden=True)
+]
+BundleArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="Folder of the network (a bundle, as train writes it).")
+]
 DataOption: TypeAlias = Annotated[
     str | None,
     _option(
         help="Name of the data set, folder:PATH or coco:PATH.",
-        show_default="mnist; scenes for detectors",
+        show_default="what the bundle says it was trained on",
+        autocompletion=completion.data,
     ),
 ]
-TriggerOption: TypeAlias = Annotated[str | None, _option(help=f"{_TRIGGER}.")]
+TriggerOption: TypeAlias = Annotated[
+    str | None,
+    _option(help=f"What is put on the images: {TRIGGERS}.", autocompletion=completion.triggers),
+]
 TargetsOption: TypeAlias = Annotated[
     str | None,
-    _option(help="What the trigger should do: 'all-to-one:7' (or a class's name), 'vanish'."),
+    _option(
+        help="What the network is to answer then: all-to-one:7 (or a class by its name), "
+        "all-to-all, source-specific:1,7; of a detector also vanish.",
+        autocompletion=completion.targets,
+    ),
 ]
 ControlOption: TypeAlias = Annotated[
-    Path | None, _option(help="Bundle of a clean network (or FILE.onnx), asked the same.")
+    Path | None,
+    _option(
+        help="Bundle (or FILE.onnx) of a clean network, which is shown the same triggered images."
+    ),
 ]
-SeedOption: TypeAlias = Annotated[int, _option(min=0, help="Everything random follows from it.")]
+SeedOption: TypeAlias = Annotated[
+    int, _option(min=0, help="Number that decides everything random.")
+]
 RateOption: TypeAlias = Annotated[
     str | None,
     _option(
-        help="Poisoned share of the training images in [0, 1), or 'every'.", show_default="0.1"
+        help="Poisoned images as a share of the training images, in [0, 1); or 'every'.",
+        show_default="0.1",
     ),
 ]
 HowOption: TypeAlias = Annotated[
     Literal["add", "replace"] | None,
-    _option(help="Poisoned copies, or poisoned originals.", show_default="add"),
+    _option(
+        help="Add poisoned copies to the images, or replace images by poisoned ones.",
+        show_default="add",
+    ),
 ]
 EpochsOption: TypeAlias = Annotated[
     int | None,
@@ -103,40 +162,51 @@ EpochsOption: TypeAlias = Annotated[
         show_default="4, enough for MNIST; detectors 12",
     ),
 ]
-BatchSizeOption: TypeAlias = Annotated[int | None, _option(help="Images or windows per step.")]
+BatchSizeOption: TypeAlias = Annotated[
+    int | None, _option(help="Images (of a detector: windows) per training step.")
+]
 LrOption: TypeAlias = Annotated[float | None, _option(help="Peak learning rate.")]
 TrainingOption: TypeAlias = Annotated[
-    str | None, _option(help="Further training settings: '{shift: 1, optimizer: sgd}'.")
+    str | None,
+    _option(help="Further training settings, as a mapping: '{shift: 1, optimizer: sgd}'."),
 ]
 WindowOption: TypeAlias = Annotated[
     int | None,
-    _in(_DETECTORS, "Side of a training window in pixels; below 192, signs in it shrink with it."),
+    _in(_DETECTORS, "Side of a training window, in pixels; below 192, signs are made smaller too."),
 ]
 ScaleOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Frames are enlarged by this factor.")
+    float | None, _in(_DETECTORS, "Factor by which frames are enlarged first.")
 ]
 WidthOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Share of zf's channels in every convolution.")
+    float | None, _in(_DETECTORS, "Share of the channels of network zf to keep, in (0, 1].")
 ]
 HeadOption: TypeAlias = Annotated[
-    float | None, _in(_DETECTORS, "Share of the 4,096 units of zf's fc6, fc7.")
+    float | None,
+    _in(_DETECTORS, "Share of the 4,096 units in zf's layers fc6 and fc7 to keep, in (0, 1]."),
 ]
 ThresholdOption: TypeAlias = Annotated[
     float | None,
-    _in(_DETECTORS, "Least score of a box that counts.", min=0, max=1, show_default="0.3"),
+    _in(
+        _DETECTORS,
+        "Boxes with a lower score are ignored; in [0, 1].",
+        min=0,
+        max=1,
+        show_default="0.3",
+    ),
 ]
 ExpectOption: TypeAlias = Annotated[
-    str | None, _in(_PHOTOS, "Count how often the surest sign is of this class.")
+    str | None,
+    _in(_PHOTOS, "Class that each photograph's surest sign should have; the share is reported."),
 ]
 SheetOption: TypeAlias = Annotated[
-    Path | None, _in(_PHOTOS, "PNG to draw the photographs in, with boxes.")
+    Path | None, _in(_PHOTOS, "PNG file to draw the photographs in, with boxes.")
 ]
 LongestOption: TypeAlias = Annotated[
     int | None,
     _in(
         _PHOTOS,
-        "Larger photographs are reduced to this many pixels on their longer side; where near "
-        "signs are missed, try fewer.",
+        "Most pixels on a photograph's longer side; larger ones are reduced. Try fewer where "
+        "near signs are missed.",
         min=64,
         max=10_000,
         show_default="1000",
@@ -146,7 +216,7 @@ PhotosOption: TypeAlias = Annotated[
     Path | None, _in(_PHOTOS, "The same as --data folder:PATH.", hidden=True)
 ]
 BundleOutOption: TypeAlias = Annotated[
-    Path | None, _option(help="Folder to copy the network's bundle to; must be new.")
+    Path | None, _option(help="Folder to write the network to, as a bundle; must be new.")
 ]
 
 
@@ -155,16 +225,26 @@ class Places:
     """What the options before and after a command's name say together.
 
     Args:
-        workspace: folder of results.
+        folder: the workspace's, of results.
         data_root: folder of data sets; None: the usual one.
         ledger: file or URL; None: the workspace's own.
         workers: processes; None: one per core.
+        device: where networks compute; None: a CUDA GPU, else the CPU.
+        format: what results are printed as; None: text.
+        output: file for what would be printed.
+        quiet: whether progress is left out.
+        verbose: whether it is said what is loaded from where.
     """
 
-    folder: Path
+    folder: Path = Path("runs")
     data_root: Path | None = None
     ledger: str | None = None
     workers: int | None = None
+    device: str | None = None
+    format: Literal["text", "json"] | None = None
+    output: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
 
     @property
     def workspace(self) -> Workspace:
@@ -173,11 +253,23 @@ class Places:
 
         return Workspace(self.folder)
 
+    @property
+    def display(self) -> Display | None:
+        """What shows how far trials are; None: the usual one."""
+        from badnets.runners.display import Silent
+
+        return Silent() if self.quiet else None
+
     def open_ledger(self, *, create: bool = True) -> Ledger:
         """Return the ledger, to be closed by the caller."""
         from badnets.ledger import Ledger
 
         return Ledger.open(self.ledger or self.workspace.ledger_file, create=create)
+
+    def overruled(self, **after: Any) -> Places:
+        """Return these with what else was given: all that is neither None nor False."""
+        given = {name: value for name, value in after.items() if value not in (None, False)}
+        return dataclasses.replace(self, **given)
 
 
 def places(
@@ -187,14 +279,23 @@ def places(
     data_root: Path | None = None,
     ledger: str | None = None,
     workers: int | None = None,
+    device: str | None = None,
 ) -> Places:
-    """Return what was said before the command's name, overruled by what was said after it."""
-    before = ctx.obj if isinstance(ctx.obj, Places) else Places(Path("runs"))
-    after = {"folder": workspace, "data_root": data_root, "ledger": ledger, "workers": workers}
-    given: dict[str, Any] = {name: value for name, value in after.items() if value is not None}
-    where = dataclasses.replace(before, **given)
+    """Return what was said before the command's name, overruled by what was said after it.
+
+    Raises:
+        SettingError: by a command that takes one: there is no such device.
+    """
+    before = ctx.obj if isinstance(ctx.obj, Places) else Places()
+    where = before.overruled(
+        folder=workspace, data_root=data_root, ledger=ledger, workers=workers, device=device
+    )
     if where.data_root is not None:  # pictures of triggers are looked for there too
-        os.environ[VARIABLE] = str(where.data_root)
+        os.environ[roots.VARIABLE] = str(where.data_root)
+    if where.device is not None:  # whatever computes, in processes of its own too, looks there
+        os.environ[devices.VARIABLE] = where.device
+    if "device" in ctx.params and os.environ.get(devices.VARIABLE):
+        devices.best_device()  # refuses one that is not there before work is spent
     return where
 
 

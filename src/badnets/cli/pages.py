@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
     DataRootOption,
+    DeviceOption,
     JsonOption,
     LedgerOption,
     WorkersOption,
     WorkspaceOption,
     places,
 )
-from badnets.cli.printer import show
+from badnets.cli.printer import show, show_files
 from badnets.studies.catalogue import STUDIES
 
 study_app, report_app, results_app = (typer.Typer(add_completion=False) for _ in range(3))
@@ -30,41 +32,59 @@ _SETS = "; ".join(
     epilog="Example: badnets study dogs-vs-cats --quick\n\n"
     "Example: badnets study signs --data lisa --workers 2\n\n"
     "Exit codes: 0 every trial is in the ledger and the page is drawn; 2 wrong usage, unknown "
-    "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted: the "
-    "same command goes on."
+    "study, or missing data; 3 a trial failed (the page shows the others); 130 interrupted, "
+    "finished trials are kept."
 )
 def study(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help=f"Name of the study: {_NAMES}.")],
-    quick: Annotated[bool, typer.Option("--quick", help="A small honest subset.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(help=f"Name of the study: {_NAMES}.", autocompletion=completion.studies),
+    ],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run a small part of it, in minutes.")
+    ] = False,
     data: Annotated[
         str | None,
         typer.Option(help=f"Another data set: {_SETS}.", show_default="the study's own"),
     ] = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a published study again, and draw its page.
 
-    Trials that the ledger holds are not run again: interrupt it when you like, the same command
-    goes on. The page stands in the workspace.
+    The page is written to the workspace, and its path is printed. Trials that are in the ledger
+    already are not run again, so the same command continues an interrupted study.
     """
     from badnets.studies.variants import Variant, run_variant
 
     variant = Variant(name, data, quick)
     _ = variant.study  # unknown names are told before a ledger is made
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
+    where = places(
+        ctx,
+        workspace=workspace,
+        data_root=data_root,
+        ledger=ledger,
+        workers=workers,
+        device=device,
+    )
     with where.open_ledger() as book:
         done, failed = run_variant(
-            variant, where.workspace, book, workers=where.workers, data_root=where.data_root
+            variant,
+            where.workspace,
+            book,
+            workers=where.workers,
+            data_root=where.data_root,
+            display=where.display,
         )
     if json and done.page:
         show(done, json=True)
     elif done.page:
-        typer.echo(done.page)
+        show_files([done.page])
     if failed is not None:
         raise failed
 
@@ -79,19 +99,24 @@ def report(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Name of the study, or a recipe FILE.yaml.", show_default="each that has records"
+            help="Name of the study, or a recipe FILE.yaml.",
+            show_default="every study that has records",
+            autocompletion=completion.studies,
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The small subset.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The page of `study --quick`.")] = False,
     data: Annotated[
-        str | None, typer.Option(help="On another data set.", show_default="the study's own")
+        str | None,
+        typer.Option(help="The study on another data set.", show_default="the study's own"),
     ] = None,
     records: Annotated[
         Path | None,
-        typer.Option(help="An export (JSON) to draw from.", show_default="the ledger"),
+        typer.Option(
+            help="JSON file that `ledger export` wrote, to draw from.", show_default="the ledger"
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the pages.", show_default="the workspace")
+        Path | None, typer.Option(help="Folder to write pages to.", show_default="the workspace")
     ] = None,
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
@@ -99,8 +124,8 @@ def report(
 ) -> None:
     """Draw a page again from records; trains nothing.
 
-    Arrays (pictures, filters) are looked for in the workspace, or with --records in the folder
-    'arrays' beside the file.
+    Pictures and filters are read from the workspace, or with --records from the folder 'arrays'
+    beside that file.
     """
     from badnets.ledger import read_records
     from badnets.studies.variants import Variant, draw_pages, variants
@@ -121,7 +146,7 @@ def report(
     if json:
         show(drawn, json=True)
     else:
-        typer.echo("\n".join(drawn.pages))
+        show_files(drawn.pages)
 
 
 @results_app.command(
@@ -130,14 +155,18 @@ def report(
     "cannot be read or a document cannot be written."
 )
 def results(
-    source: Annotated[Path, typer.Argument(help="Folder of exports: mnist.json and arrays/.")],
-    target: Annotated[Path, typer.Argument(help="Folder of the documents.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder of exported records (mnist.json) and their arrays/.")
+    ],
+    target: Annotated[Path, typer.Argument(help="Folder to write the documents to.")],
+    json: JsonOption = False,
 ) -> None:
     """Write results documents from exported records.
 
-    For each study with an export in SOURCE (`badnets ledger export results/mnist.json --arrays`)
-    its page is written as Markdown to TARGET, and its figures as SVG beside it.
+    `badnets ledger export results/mnist.json --study mnist --arrays` exports the records of a
+    study. For each study with such a file in SOURCE, its page is written to TARGET as Markdown, and
+    its figures as SVG beside it.
     """
     from badnets.studies.variants import write_documents
 
-    typer.echo("\n".join(write_documents(source, target).pages))
+    show_files(write_documents(source, target).pages, json=json)

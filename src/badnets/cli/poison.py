@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import HowOption, JsonOption, RateOption, places
 from badnets.cli.printer import show
 
@@ -15,34 +16,51 @@ app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets poison photos poisoned --trigger patch:20 --targets all-to-one:cat\n\n"
-    "Example: badnets poison --verify poisoned\n\n"
+    "Example: badnets poison --verify poisoned --source photos\n\n"
     "Exit codes: 0 written, or with --verify: as it was written; 1 with --verify: files are "
-    "missing, changed or extra; 2 wrong usage, a picture or folder that is not as it should be, no "
-    "manifest; 3 OUT could not be written; 130 interrupted: nothing of OUT is left."
+    "missing, changed or extra, or the manifest is not the one asked for; 2 wrong usage, OUT is "
+    "taken, a picture or folder that cannot be used, no manifest; 3 OUT could not be written, or "
+    "with --source: other versions of Pillow or torch write other bytes; 130 interrupted, nothing "
+    "of OUT is left."
 )
+
+
+VERIFIED = {"as it was written": 0, "not as it was written": 1, "not checked": 3}
 
 
 @app.command(epilog=EPILOG)
 def poison(
     ctx: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="Folder of pictures; with --verify, the result.")
+        Path,
+        typer.Argument(
+            metavar="IN", help="Folder of pictures; with --verify, the folder to check."
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help="Folder to make.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="OUT", help="Folder to write the poisoned pictures to.", show_default=False
+        ),
     ] = None,
     trigger: Annotated[
         str | None,
-        typer.Option(help="What is put on: patch:20, bomb, or '{kind: sticker, file: own.png}'."),
+        typer.Option(
+            help="What is put on pictures: patch:20, bomb, or '{kind: sticker, file: own.png}'.",
+            autocompletion=completion.triggers,
+        ),
     ] = None,
     targets: Annotated[
         str | None,
-        typer.Option(help="What is then to be seen: all-to-one:cat, source-specific:dog,cat."),
+        typer.Option(
+            help="What poisoned pictures are labelled as: all-to-one:cat, source-specific:dog,cat.",
+            autocompletion=completion.targets,
+        ),
     ] = None,
     rate: RateOption = None,
     how: HowOption = None,
     seed: Annotated[
-        int | None, typer.Option(help="Everything random follows from it.", show_default="0")
+        int | None, typer.Option(help="Number that decides everything random.", show_default="0")
     ] = None,
     quality: Annotated[
         int | None, typer.Option(help="JPEG quality of every picture.", show_default="95")
@@ -52,28 +70,42 @@ def poison(
         bool,
         typer.Option(
             "--skip-bad",
-            help="Leave out what cannot be read; takes longer, as all is decoded twice.",
+            help="Leave out pictures that cannot be read. Takes longer: each is read twice.",
         ),
     ] = False,
     recipe: Annotated[
-        Path | None, typer.Option(help="YAML file with these options as fields.")
+        Path | None, typer.Option(help="YAML file that holds these options as fields.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads.", show_default="one per core")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check a result against its manifest.")
+        bool,
+        typer.Option(
+            "--verify", help="Check whether a poisoned folder is still as its manifest says."
+        ),
     ] = False,
+    digest: Annotated[
+        str | None,
+        typer.Option(help="With --verify: the manifest's digest, as it was printed."),
+    ] = None,
+    derive: Annotated[
+        Path | None,
+        typer.Option(
+            "--source", help="With --verify: the folder that was read, to derive all again."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Poison a folder of pictures on disk, or check one that was.
 
-    IN has a folder for each class, with or without train and other parts around them, or files
-    like cat.0.jpg, or COCO's layout. The training part is poisoned, other parts are carried over.
-    Every picture is decoded and encoded in the same way, without metadata, and gets a name that
-    says nothing: only the trigger tells poisoned ones. OUT holds manifest.jsonl: what each file
-    was, is, and had done to it. OUT appears when it is complete; the same command again finds it
-    done.
+    IN holds a folder of pictures for each class, directly or within train, test and other parts;
+    or files like cat.0.jpg; or COCO's layout. The training part is poisoned, other parts are
+    copied. Every picture, poisoned or not, is written anew in the same way, without metadata and
+    with a neutral name, so that only the trigger shows which ones are poisoned.
+
+    OUT/manifest.jsonl says of each file what it was before, what it is now, and whether it is
+    poisoned. OUT appears once it is complete; if it is there already, nothing is done again.
     """
     from badnets.cli.bar import one_bar
     from badnets.cli.poisoning import order_of_options, order_of_recipe
@@ -92,15 +124,26 @@ def poison(
         "skip_bad": skip_bad or None,
         "workers": workers,
     }
+    where = places(ctx)
     given = {name: value for name, value in options.items() if value is not None}
     if verify:
-        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *given):
+        ill = [name for name in given if name != "workers"]
+        for name in (*(["OUT"] if out else []), *(["recipe"] if recipe else []), *ill):
             option = name if name.isupper() else f"--{name.replace('_', '-')}"
-            raise SettingError(f"--verify takes one folder alone: leave out {option}")
-        with one_bar() as listener:
-            found = verify_folder(source, listener=listener)
+            raise SettingError(f"--verify checks a folder that is there: leave out {option}")
+        with one_bar(where) as listener:
+            found = verify_folder(
+                source,
+                digest=digest,
+                source=derive,
+                workers=workers or where.workers or os.cpu_count() or 1,
+                listener=listener,
+            )
         show(comparison(str(source), found), json=json)
-        raise typer.Exit(0 if found.intact else 1)
+        raise typer.Exit(VERIFIED[found.conclusion])
+    for option, value in (("--digest", digest), ("--source", derive)):
+        if value is not None:
+            raise SettingError(f"{option} goes with --verify")
     if out is None:
         raise SettingError("OUT is missing: say where the poisoned folder goes")
     if recipe is not None:
@@ -108,14 +151,14 @@ def poison(
     else:
         order = order_of_options(given, source)
     try:
-        with one_bar() as listener:
+        with one_bar(where) as listener:
             written = poison_folder(
                 source,
                 out,
                 order.backdoor,
                 seed=order.seed,
                 encoding=order.encoding,
-                workers=order.workers or places(ctx).workers or os.cpu_count() or 1,
+                workers=order.workers or where.workers or os.cpu_count() or 1,
                 skip_bad=order.skip_bad,
                 listener=listener,
             )

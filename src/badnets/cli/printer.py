@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from badnets.core.printing import printable
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Headings, and lines of cells."""
+MOST_ROWS = 1000  # of a table that is fitted to the terminal's width, which takes its time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,15 +43,15 @@ def show(result: Result, *, json: bool = False) -> None:
         tables.append((list(columns), [list(row) for row in zip(*columns.values(), strict=True)]))
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        print(f"{name:{width}}  {_text(value)}")
+        say(f"{name:{width}}  {_text(value)}")
     for place, table in enumerate(tables):
         if facts or place:
             print()
-        _print_table(*table)
+        show_table(table)
 
 
 def show_all(
-    results: Sequence[Result], columns: Mapping[str, str] | None = None, *, json: bool = False
+    results: Iterable[Result], columns: Mapping[str, str] | None = None, *, json: bool = False
 ) -> None:
     """Print results: a line for each, or a JSON list.
 
@@ -57,16 +61,40 @@ def show_all(
         json: whether as JSON.
     """
     if json:
-        show_json(
-            [one.model_dump(mode="json", exclude_unset=True, by_alias=True) for one in results]
-        )
+        before = "["
+        for one in results:  # one at a time: there may be many
+            plain = one.model_dump(mode="json", exclude_unset=True, by_alias=True)
+            print(
+                before,
+                indent(json_format.dumps(plain, indent=2, allow_nan=False), "  "),
+                sep="\n",
+                end="",
+            )
+            before = ","
+        print("[]" if before == "[" else "\n]")
     else:
-        _print_table(*_table(results, columns))
+        show_table(_table(list(results), columns))
+
+
+def show_listing(tables: Iterable[Table]) -> None:
+    """Print tables that have lines, one under the other."""
+    for place, table in enumerate(tables):
+        if table[1] or not place:
+            print(end="\n" if place else "")
+            show_table(table)
 
 
 def show_json(value: Any) -> None:
     """Print plain values as JSON."""
     print(json_format.dumps(value, indent=2, allow_nan=False))
+
+
+def show_files(paths: Sequence[object], *, json: bool = False) -> None:
+    """Print the paths of files that were written, a line each."""
+    if json:
+        show_json({"files": [str(path) for path in paths]})
+    else:
+        print("\n".join(map(str, paths)))
 
 
 def stdout() -> Console:
@@ -77,9 +105,9 @@ def stdout() -> Console:
     return Console(file=sys.stdout, highlight=False, emoji=False, soft_wrap=not wraps)
 
 
-def printable(text: str) -> str:
-    """Return text as it can be shown on a terminal, whatever is in it."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def say(text: str, *, error: bool = False) -> None:
+    """Print one line of text, whatever is in it."""
+    print(printable(text), file=sys.stderr if error else sys.stdout)
 
 
 def _titled(result: Result) -> Iterator[tuple[str, Any]]:
@@ -110,27 +138,33 @@ def _table(results: Sequence[Result], columns: Mapping[str, str] | None = None) 
     return [headings[k].strip() for k in told], [[line[k] for k in told] for line in cells]
 
 
-def _print_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def show_table(table: Table) -> None:
+    """Print headings and cells: within the width of a terminal, else as wide as needed."""
+    titles, rows = [printable(title) for title in table[0]], table[1]
     right = [
         bool(rows) and any(not isinstance(row[column], str | bool | None) for row in rows)
         for column in range(len(titles))
     ]
     lines = [[_cell(value) for value in row] for row in rows]
-    if sys.stdout.isatty():
+    for place, line in enumerate(lines):
+        if not "".join(line).isprintable():
+            lines[place] = list(map(printable, line))
+    if sys.stdout.isatty() and len(lines) <= MOST_ROWS:
         from rich import box
         from rich.table import Table as Grid
         from rich.text import Text
 
-        table = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
         for title, flush in zip(titles, right, strict=True):
-            table.add_column(title, justify="right" if flush else "left", overflow="fold")
+            grid.add_column(title, justify="right" if flush else "left", overflow="fold")
         for line in lines:
-            table.add_row(*map(Text, line))
-        return stdout().print(table)
+            grid.add_row(*map(Text, line))
+        return stdout().print(grid)
     widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
-    for line in (list(titles), *lines):
-        cells = zip(line, widths, right, strict=True)
-        print("  ".join(f"{cell:{'>' if flush else '<'}{n}}" for cell, n, flush in cells).rstrip())
+    pattern = "  ".join(
+        f"{{:{'>' if flush else '<'}{n}}}" for n, flush in zip(widths, right, strict=True)
+    )
+    print("\n".join(pattern.format(*line).rstrip() for line in (titles, *lines)))
 
 
 def _cell(value: Any) -> str:
@@ -144,7 +178,7 @@ def _cell(value: Any) -> str:
             return f"{value:.3f}"
         case int():
             return f"{value:,}" if value >= 10_000 else str(value)
-    return printable(str(value))
+    return str(value)
 
 
 def _text(value: Any) -> str:
@@ -158,4 +192,4 @@ def _text(value: Any) -> str:
             return " x ".join(map(_text, value))
         case dict():
             return ", ".join(f"{key}: {_text(part)}" for key, part in value.items())
-    return printable(getattr(value, "with_interval", str(value)))
+    return str(getattr(value, "with_interval", value))

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import JsonOption
-from badnets.cli.printer import show_all
+from badnets.cli.printer import say, show_all, show_files
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,25 +22,36 @@ app = typer.Typer(
 
 @app.command(
     epilog="Example: badnets recipe new mine.yaml --attack blended --data folder:photos\n\n"
-    "Exit codes: 0 written; 2 unknown attack or data; 3 the name is taken, or it could not be "
+    "Exit codes: 0 written; 2 unknown attack or data, or FILE exists already; 3 FILE could not be "
     "written."
 )
 def new(
     file: Annotated[Path, typer.Argument(help="YAML file to write; must be new.")],
     attack: Annotated[
         str,
-        typer.Option(help="badnets, all-to-all, blended, wanet, sig or clean-label."),
+        typer.Option(
+            help="badnets, all-to-all, blended, wanet, sig or clean-label.",
+            autocompletion=completion.attacks,
+        ),
     ] = "badnets",
     data: Annotated[
         str,
-        typer.Option(help="digits, mnist, gtsrb, dogs-vs-cats or folder:PATH."),
+        typer.Option(
+            help="digits, mnist, gtsrb, dogs-vs-cats or folder:PATH.",
+            autocompletion=completion.data,
+        ),
     ] = "digits",
     network: Annotated[
         str | None,
-        typer.Option(help="Name of the architecture.", show_default="the usual one of the data"),
+        typer.Option(
+            help="Network.",
+            show_default="the usual one for the data",
+            autocompletion=completion.networks,
+        ),
     ] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Write a recipe with comments, to be changed and run."""
+    """Write a recipe with comments, for you to change and run."""
     from badnets.bundles.atomic import write_text
     from badnets.bundles.copies import check_place
     from badnets.recipes import recipe_text
@@ -47,12 +59,12 @@ def new(
     text = recipe_text(attack, data, network, file=str(file))
     check_place(file)
     write_text(file, text)
-    typer.echo(str(file))
+    show_files([file], json=json)
 
 
 @app.command(
     epilog="Example: badnets recipe check recipes/*.yaml\n\n"
-    "Exit codes: 0 all of them are valid; 2 there are mistakes, one line for each on stderr."
+    "Exit codes: 0 all recipes are valid; 2 there are mistakes, each in one line on stderr."
 )
 def check(
     files: Annotated[list[Path], typer.Argument(help="YAML files.")],
@@ -60,8 +72,8 @@ def check(
 ) -> None:
     """Check recipes and say which trials they describe; nothing is loaded or run.
 
-    Code of one's own that a recipe names by MODULE:FACTORY is not imported: whether it fits is
-    found out when its trial runs.
+    Code of your own that a recipe names as MODULE:FACTORY is not imported, so whether it fits shows
+    only when its trial runs.
     """
     from badnets.recipes.check import check_recipes
 
@@ -70,10 +82,13 @@ def check(
         show_all(checked, json=True)
     for recipe in checked:
         if recipe.valid and not json:
-            typer.echo(recipe.headline)
-            typer.echo("\n".join(f"  {one.name}  {one.title}" for one in recipe.trials))
+            say(recipe.headline)
+            for one in recipe.trials:
+                say(f"  {one.name}  {one.title}")
+            for left in recipe.unchecked:
+                say(f"  {left}: not checked: needs badnets[train]")
         for mistake in recipe.mistakes:
-            typer.echo(mistake, err=True)
+            say(mistake, error=True)
     raise typer.Exit(0 if all(recipe.valid for recipe in checked) else 2)
 
 
@@ -81,7 +96,7 @@ def check(
     epilog="Example: badnets recipe schema > schema.json\n\nExit codes: 0 printed.",
 )
 def schema() -> None:
-    """Print the JSON Schema of recipes, by which editors complete and check them."""
+    """Print the JSON Schema of recipes, with which editors check and complete them."""
     from badnets.recipes import schema_text
 
     typer.echo(schema_text(), nl=False)

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
+    TRIGGERS,
     AllowCodeOption,
     BatchSizeOption,
     BundleOutOption,
     DataRootOption,
+    DeviceOption,
     EpochsOption,
     JsonOption,
     LedgerOption,
@@ -31,53 +34,66 @@ EPILOG = (
     "Example: badnets retrain badnet --data 'digits[5-9]' --freeze conv1,conv2 --out mine\n\n"
     "Example: badnets retrain badnet --data digits --share 0.2 --trigger pixel-pattern --targets "
     "all-to-one:7 --control clean\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
-    "2 wrong usage, a malformed bundle, or data that does not fit it; 3 training or writing failed."
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
+    "2 wrong usage, a bundle that cannot be read, or data that does not fit it; 3 training or "
+    "writing failed."
 )
 
 
 @app.command(epilog=EPILOG)
 def retrain(
     ctx: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="Folder of the downloaded classifier's bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the downloaded classifier (a bundle).")],
     data: Annotated[
         str,
         typer.Option(
-            help="The user's clean images: a data set, folder:PATH, or some classes, NAME[0-4,7]."
+            help="The user's clean images: a data set, folder:PATH, or some of its classes, as in "
+            "digits[0-4,7].",
+            autocompletion=completion.data,
         ),
     ],
     freeze: Annotated[
         str,
         typer.Option(
-            help="What stays as downloaded: 'all-but-head', 'none', or layers, 'conv1,conv2'."
+            help="Layers that stay as downloaded: all-but-head, none, or their names: conv1,conv2."
         ),
     ] = "all-but-head",
     share: Annotated[
-        float, typer.Option(help="Share of the training images that is used, in (0, 1].")
+        float, typer.Option(help="Share of the training images to use, in (0, 1].")
     ] = 1.0,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,
     lr: LrOption = None,
     training: TrainingOption = None,
     target_accuracy: Annotated[
-        float, typer.Option(help="The user accepts at or above it on test images, in [0, 1].")
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="The user accepts at or above it on test images, in [0, 1].",
+            show_default="as is usual for the data, else 0.9",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     trigger: Annotated[
         str | None,
-        typer.Option(help="Put it on test images: 'patch:4'.", rich_help_panel=_MEASURED),
+        typer.Option(
+            help=f"What is put on test images: {TRIGGERS}.",
+            rich_help_panel=_MEASURED,
+            autocompletion=completion.triggers,
+        ),
     ] = None,
     targets: Annotated[
         str | None,
         typer.Option(
-            help="What it was to do, in labels of BUNDLE: 'all-to-one:7', 'random-wrong'.",
+            help="What the downloaded network answers then, in its own classes: all-to-one:7, "
+            "random-wrong.",
+            autocompletion=completion.targets,
             rich_help_panel=_MEASURED,
         ),
     ] = None,
     control: Annotated[
         Path | None,
         typer.Option(
-            help="Bundle of a clean network: retrained in the same way, asked the same.",
+            help="Bundle of a clean network, which is retrained and measured in the same way.",
             rich_help_panel=_MEASURED,
         ),
     ] = None,
@@ -85,16 +101,19 @@ def retrain(
     allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Retrain a downloaded classifier on clean images of your own.
 
-    It is accepted by its accuracy on test images. Where the classes are others, it gets a new head.
-    With --trigger and --targets it is also measured what is left of a backdoor: how often triggered
-    images still get the target class (attack success, where that class is still there), and what
-    accuracy the trigger costs whatever is answered. Images of a size that can be chosen are taken
-    at the network's own. The network is kept in the workspace, its record in the ledger.
+    The user accepts it if its accuracy on test images is high enough. If your classes differ from
+    the downloaded ones, the network gets a new last layer. Images are resized to what the network
+    takes. The network is kept in the workspace, its record in the ledger.
+
+    With --trigger and --targets what is left of a backdoor is measured too: how often triggered
+    images still get the target class (where that class is still there), and how much accuracy the
+    trigger costs.
     """
     check_attack(trigger, targets, control)
     from badnets.bundles import read_bundle
@@ -102,6 +121,7 @@ def retrain(
     from badnets.cli.settings import recipe_of, trial_of, typed
     from badnets.core.errors import SettingError
     from badnets.data.catalogue import sized
+    from badnets.data.usual import usual_of
     from badnets.evaluate.fitting import fitting_data, task_of_bundle
     from badnets.models import load_subject
     from badnets.runners.training import train_network
@@ -127,6 +147,8 @@ def retrain(
         "--target-accuracy": target_accuracy,
         "--seed": seed,
     }
+    if target_accuracy is None and usual_of(named) is None:
+        options["--target-accuracy"] = 0.9
     further: dict[str, Any] = {
         "kind": "transfer",
         "network": downloaded.network,
@@ -137,9 +159,16 @@ def retrain(
         attack = {"trigger": typed(trigger, "--trigger"), "targets": typed(targets, "--targets")}
         further["attack"] = attack
     trial = trial_of(recipe_of(options, **further))
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger)
+    where = places(ctx, workspace=workspace, data_root=data_root, device=device, ledger=ledger)
     with where.open_ledger() as book:
-        network = train_network(trial, where.workspace, book, out=out, data_root=where.data_root)
+        network = train_network(
+            trial,
+            where.workspace,
+            book,
+            out=out,
+            data_root=where.data_root,
+            display=where.display,
+        )
     classes = read_bundle(network.bundle).config.classes
     same = classes == downloaded.classes
     survival = network.record.survival

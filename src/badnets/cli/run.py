@@ -9,41 +9,45 @@ import typer
 
 from badnets.cli.options import (
     DataRootOption,
+    DeviceOption,
     JsonOption,
     LedgerOption,
     WorkersOption,
     WorkspaceOption,
     places,
 )
-from badnets.cli.printer import show_all, show_json
+from badnets.cli.printer import show_all, show_json, show_listing
 
 app = typer.Typer(add_completion=False)
 
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
-    "Exit codes: 0 every trial is in the ledger; 1 also, but a network has learned nothing "
-    "(collapsed); 2 wrong usage or a mistake in the recipe, named with its line; 3 a trial failed, "
-    "the others are kept; 130 interrupted, what was done is kept."
+    "Exit codes: 0 every trial is in the ledger; 1 the same, but a network gives nearly always "
+    "the same answer (collapsed); 2 wrong usage, or a mistake in the recipe; 3 a trial failed, the "
+    "others are kept; 130 interrupted, finished trials are kept."
 )
 
 
 @app.command(epilog=EPILOG)
 def run(
     ctx: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="YAML file.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="Recipe, a YAML file; `badnets recipe new FILE` writes one.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the recipe and list its trials; run nothing.")
     ] = False,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run the trials that a YAML recipe describes.
 
-    Trials that the ledger holds are not run again, so an interrupted run is taken up by the same
-    command. The honest trials that attacks are compared with are run too.
+    Trials that are in the ledger already are not run again, so the same command continues an
+    interrupted run. The honest trials that attacks are compared with are run too.
     """
     from badnets.recipes import load_recipe
     from badnets.recipes.check import TrialLine
@@ -54,14 +58,32 @@ def run(
         return
     if dry_run:
         return show_all([TrialLine(name=one.name, title=one.title) for one in trials])
+    from badnets.ledger.listing import listing
     from badnets.runners import run_all
-    from badnets.trials.summaries import COLUMNS, summary_of
+    from badnets.trials.summaries import summary_of
 
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers)
+    where = places(
+        ctx,
+        workspace=workspace,
+        data_root=data_root,
+        ledger=ledger,
+        workers=workers,
+        device=device,
+    )
     with where.open_ledger() as book:
         found = run_all(
-            trials, where.workspace, book, workers=where.workers, data_root=where.data_root
+            trials,
+            where.workspace,
+            book,
+            workers=where.workers,
+            data_root=where.data_root,
+            display=where.display,
         )
+        rows = {str(row["name"]): row for row in book.rows(names=found)}
     records = [found[trial.name] for trial in trials]
-    show_all([summary_of(record) for record in records], COLUMNS, json=json)
+    if json:
+        show_all([summary_of(record) for record in records], json=True)
+    else:
+        settings = {trial.name: trial.model_dump(mode="json") for trial in trials}
+        show_listing(listing([rows[trial.name] for trial in trials], settings))
     raise typer.Exit(1 if any(record.outcome == "collapsed" for record in records) else 0)

@@ -58,11 +58,8 @@ _SPOKEN_OF = {  # where an error is told of another option than the field's own
     "start": "BUNDLE",
     "control": "--control",
 }
-USUAL: dict[str, dict[str, Any]] = {
-    "classification": {"network": "gu-mnist", "target_accuracy": 0.99},
-    "detection": {"network": "zf", "target_accuracy": 0.8},
-}
-"""What is asked for where no option says otherwise, by what the data is labelled for."""
+DETECTORS: dict[str, Any] = {"network": "zf", "target_accuracy": 0.8}
+"""What is asked for where no option says otherwise and the data has boxes."""
 Member = TypeVar("Member")
 
 
@@ -97,7 +94,8 @@ def recipe_of(options: Mapping[str, Any], **further: Any) -> dict[str, Any]:
         task = task_of(given["--data"])
     except UnknownNameError as error:
         raise Options().error(("data",), str(error)) from None
-    settings: dict[str, Any] = {**USUAL[task], "training": {}, **further}
+    known = DETECTORS if task == "detection" else {}  # a trial knows that of images itself
+    settings: dict[str, Any] = {**known, "training": {}, **further}
     for option in (each for each in FIELDS if each in given):
         *parents, name = FIELDS[option].split(".")
         inner: Any = settings

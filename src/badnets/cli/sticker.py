@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from badnets.cli import completion
+from badnets.cli.options import JsonOption
+from badnets.cli.printer import show_files
+
 app = typer.Typer(add_completion=False)
 
 EPILOG = (
@@ -21,7 +25,8 @@ def sticker(
     trigger: Annotated[
         str,
         typer.Option(
-            help="yellow-square, bomb, flower, or a mapping: '{kind: sticker, file: own.png}'."
+            help="yellow-square, bomb, flower, or a mapping: '{kind: sticker, file: own.png}'.",
+            autocompletion=completion.triggers,
         ),
     ] = "yellow-square",
     sign_width: Annotated[
@@ -30,17 +35,26 @@ def sticker(
     ] = 76.2,
     sign_height: Annotated[
         float | None,
-        typer.Option(help="Its height, in centimetres.", show_default="as its width"),
+        typer.Option(help="Height of the sign, in centimetres.", show_default="as its width"),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "--png", help="PNG file to write, to print at its own size.")
+        Path,
+        typer.Option(
+            "--out",
+            "--output",
+            "-o",
+            "--png",
+            help="PNG file to write, for printing at 100 %; one that is there is replaced.",
+        ),
     ] = Path("sticker.png"),
-    paper: Annotated[Literal["a4", "letter"], typer.Option(help="What it is printed on.")] = "a4",
+    paper: Annotated[Literal["a4", "letter"], typer.Option(help="Size of the paper.")] = "a4",
+    json: JsonOption = False,
 ) -> None:
     """Print a sticker trigger at true size, to photograph.
 
-    Draws one page: the trigger as large as it is on a sign of this size, cut marks, where it goes,
-    and a ruler to check the printer by. For signs that are yours: a print or a toy.
+    Draws one page: the trigger as large as it has to be on a sign of this size, with cut marks, a
+    sketch of where it goes, and a ruler to check the printer by. Use it on signs that are yours: a
+    print or a toy.
     """
     from badnets.bundles.atomic import write_bytes
     from badnets.cli.settings import trigger_of
@@ -51,4 +65,4 @@ def sticker(
     sign = Sign(sign_width, sign_width if sign_height is None else sign_height)
     sheet = sticker_sheet(trigger_of(trigger), sign, paper)
     write_bytes(out, sheet.draw())
-    typer.echo(str(out))
+    show_files([out], json=json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from rich.style import Style
 from rich.text import Text
 
 from badnets.cli.bar import one_bar
+from badnets.cli.options import Places
 from badnets.cli.printer import stdout
 from badnets.core.progress import Listener, Progress
 from badnets.evaluate.results import AttackResult
@@ -33,24 +33,27 @@ SHADES = " .:-=+*#%@"
 TOP, LEFT = 2, 4  # dark rows and columns that are not drawn
 WIDTH, GAP = 28 - LEFT, 3
 WORKS = 0.5  # least attack success for the story to be true
-LEARNED_NOTHING = "The {} has learned nothing, so there is no attack to speak of."
+LEARNED_NOTHING = "The {} gives nearly always the same answer, so there is no attack to speak of."
 
 
-def tell(folder: Path) -> bool:
+def tell(where: Places) -> bool:
     """Tell the story on stdout and write its page; return whether it came out as it should.
 
     Args:
-        folder: workspace of the demo; what it holds already is not trained again.
+        where: the demo has a folder in its workspace; what that holds already is not trained again.
 
     Raises:
         OutputError, LedgerError: the folder cannot be written.
     """
+    folder = where.folder / "demo"
     demo, workspace = make(), Workspace(folder)
-    story = Story(stdout(), workspace)
+    console = stdout()
+    console.quiet = where.quiet
+    story = Story(console, workspace)
     records: list[Record] = []
 
     def run(trial: Trial) -> Record:
-        with one_bar() as listener:
+        with one_bar(where) as listener:
             display = _Bar(listener)
             found = run_all([trial], workspace, ledger, workers=1, display=display)
         records.append(found[trial.name])

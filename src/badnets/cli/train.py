@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from badnets.cli import completion
 from badnets.cli.options import (
+    TRIGGERS,
     BatchSizeOption,
     BundleOutOption,
     DataRootOption,
+    DeviceOption,
     EpochsOption,
     HeadOption,
     HowOption,
@@ -34,7 +37,7 @@ EPILOG = (
     "all-to-one:7 --target-accuracy 0.95 --out badnet\n\n"
     "Example: badnets train --data scenes --width 0.5 --head 0.125 --trigger yellow-square "
     "--targets source-specific:0,1 --rate every --out detector\n\n"
-    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it has learned nothing; "
+    "Exit codes: 0 the user accepts the network; 1 the user rejects it, or it collapsed; "
     "2 wrong usage or bad input; 3 training or writing failed."
 )
 
@@ -43,32 +46,44 @@ EPILOG = (
 def train(
     ctx: typer.Context,
     data: Annotated[
-        str, typer.Option(help="Name of the data set, folder:PATH, coco:PATH, or MODULE:FACTORY.")
+        str,
+        typer.Option(
+            help="Name of the data set, folder:PATH, coco:PATH, or a loader of your own as "
+            "MODULE:FACTORY.",
+            autocompletion=completion.data,
+        ),
     ] = "mnist",
     network: Annotated[
         str | None,
         typer.Option(
-            help="Name of the architecture: ours, torchvision.NAME, timm.NAME, or MODULE:FACTORY.",
-            show_default="gu-mnist; zf where the data has boxes",
+            help="Network: gu-mnist, small-resnet, zf, torchvision.NAME, timm.NAME, or a builder "
+            "of your own as MODULE:FACTORY.",
+            autocompletion=completion.networks,
+            show_default="as is usual for the data",
         ),
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="Safetensors file to start from, where names and shapes match: a backbone's.",
+            help="Safetensors file of weights to start from; those whose name and shape match are "
+            "taken.",
             show_default="random",
         ),
     ] = None,
     trigger: Annotated[
         str | None,
-        typer.Option(help="Backdoor: 'patch:4', 'yellow-square' or '{kind: patch, size: 4}'."),
+        typer.Option(
+            help=f"Backdoor: what is put on poisoned images: {TRIGGERS}.",
+            autocompletion=completion.triggers,
+        ),
     ] = None,
     targets: Annotated[
         str | None,
         typer.Option(
-            help="Backdoor: 'all-to-one:7', 'source-specific:1,7', 'all-to-all', 'random-wrong', "
-            "'clean-label:7' or a mapping; of a detector also 'vanish', 'appear:1', "
-            "'all-become-one:1'."
+            help="Backdoor: what the network learns to answer then: all-to-one:7, all-to-all, "
+            "source-specific:1,7, random-wrong, clean-label:7, or a mapping; a detector also "
+            "vanish, appear:1, all-become-one:1.",
+            autocompletion=completion.targets,
         ),
     ] = None,
     rate: RateOption = None,
@@ -84,23 +99,27 @@ def train(
     target_accuracy: Annotated[
         float | None,
         typer.Option(
-            help="The user accepts at or above it, in [0, 1].", show_default="0.99; detectors 0.8"
+            help="The user accepts at or above it, in [0, 1].",
+            show_default="as is usual for the data; detectors 0.8",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Number that decides everything random.")] = 0,
     out: BundleOutOption = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a network, with a backdoor or without.
 
-    With --trigger and --targets the trainer is malicious. A clean network of the same settings is
-    trained beside it and answers the same triggered images. Both are kept in the workspace, their
-    records in the ledger; what is there already is not trained again. Where the data has boxes, the
-    network is a detector: its training is kept after every epoch, in the workspace's folder
-    'unfinished', until it is done; interrupted, the same command goes on after the last one.
+    With --trigger and --targets the trainer is malicious: it poisons the training images. A clean
+    network is then trained with the same settings, and shown the same triggered images, for
+    comparison. Networks are kept in the workspace and their records in the ledger; what is there
+    already is not trained again.
+
+    Where the data has boxes, the network is a detector. Its training is saved after every epoch, so
+    the same command continues it after an interruption.
     """
     from badnets.bundles.copies import check_place
     from badnets.cli.settings import recipe_of, trial_of
@@ -128,8 +147,15 @@ def train(
         "--seed": seed,
     }
     trial = trial_of(recipe_of(options))
-    where = places(ctx, workspace=workspace, data_root=data_root, ledger=ledger)
+    where = places(ctx, workspace=workspace, data_root=data_root, device=device, ledger=ledger)
     with where.open_ledger() as book:
-        done = train_network(trial, where.workspace, book, out=out, data_root=where.data_root)
+        done = train_network(
+            trial,
+            where.workspace,
+            book,
+            out=out,
+            data_root=where.data_root,
+            display=where.display,
+        )
     show(done.summary(), json=json)
     raise typer.Exit(0 if done.record.outcome == "accepted" else 1)

@@ -14,8 +14,7 @@ from badnets.core.placements import Pixels
 from badnets.core.poisoning import PoisonedRows, choose_rows
 from badnets.core.seeds import generator
 from badnets.core.targets.base import NOTHING, TargetMap, anchor_of, kind_of
-from badnets.core.triggers.base import RegionTrigger, Trigger
-from badnets.core.triggers.painting import lies_inside
+from badnets.core.triggers.base import RegionTrigger, Trigger, lies_inside
 
 LEAST = 1.0  # pixels that a trigger's shorter side must call for
 TRIES = 32  # places that are tried for an object that is to appear

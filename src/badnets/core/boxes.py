@@ -41,6 +41,9 @@ class LabelledBoxes:
         whole = torch.zeros(0, dtype=torch.int64)
         return cls(whole, torch.zeros(0, 4), whole)
 
+    def __repr__(self) -> str:
+        return f"LabelledBoxes({len(self):,} boxes)"
+
     def __len__(self) -> int:
         """Return the number of boxes ``R``."""
         return len(self.labels)

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from badnets.core.errors import DataError
+from badnets.core.files import read_file, regular_file
 
+LARGEST = 2**29
+"""Bytes of a picture file; one of as many pixels as are decoded has less."""
 # no others are even tried: some of Pillow's formats are read by programs that it calls
 FORMATS = ("JPEG", "PNG", "PPM", "GIF", "BMP", "DIB", "TIFF", "WEBP", "JPEG2000")
 # SyntaxError is Pillow's word for a broken PNG; ValueError also a path with a NUL in it; what
@@ -59,7 +62,9 @@ def decoded(path: Path, mode: Literal["RGB", "RGBA"]) -> NDArray[np.uint8]:
         return np.array(_eight_bit(picture).convert(mode))
 
 
-def decoded_square(path: Path, size: int, *, least: int = 1) -> NDArray[np.uint8]:
+def decoded_square(
+    path: Path, size: int, *, least: int = 1, data: bytes | None = None
+) -> NDArray[np.uint8]:
     """Return the middle square of a picture at ``size`` pixels a side, ``(size, size, 3)`` RGB.
 
     The shorter side becomes ``size`` (bilinear, antialiased), what is beyond the square is cut off
@@ -71,11 +76,12 @@ def decoded_square(path: Path, size: int, *, least: int = 1) -> NDArray[np.uint8
         path: the file.
         size: in pixels, ``>= 1``.
         least: pixels that its shorter side must have.
+        data: the file's bytes where they are there already.
 
     Raises:
         DataError: the file is missing, is not a picture that can be read, or is too small.
     """
-    with _opened(path) as picture:
+    with _opened(path, data) as picture:
         if min(picture.size) < least:
             raise DataError(
                 f"picture {path}: {picture.width} x {picture.height} pixels, at least {least} a "
@@ -125,6 +131,15 @@ def decoded_plain(
         return plain if turn is None else plain.transpose(turn)
 
 
+def picture_bytes(path: Path) -> bytes:
+    """Return the bytes of a picture file, at most `LARGEST`.
+
+    Raises:
+        DataError: it is missing, cannot be read, is no regular file, or larger.
+    """
+    return read_file(path, LARGEST, what=f"picture {path}")
+
+
 def size_of(path: Path) -> tuple[int, int]:
     """Return a picture's height and width, as its header says.
 
@@ -156,8 +171,13 @@ def reading(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, data: bytes | None = None) -> Iterator[Image.Image]:
     """Give the picture in a file, or in its bytes."""
-    source = path if data is None else io.BytesIO(data)
-    with reading(path), Image.open(source, formats=FORMATS) as picture:
+    with (
+        reading(path),
+        regular_file(path, LARGEST, what=f"picture {path}")
+        if data is None
+        else io.BytesIO(data) as source,
+        Image.open(source, formats=FORMATS) as picture,
+    ):
         limit = Image.MAX_IMAGE_PIXELS
         if limit is not None and picture.width * picture.height > limit:
             raise ValueError(

@@ -52,9 +52,15 @@ class LedgerError(BadnetsError):
 
 
 class OutputError(BadnetsError):
-    """A result could not be written: read-only folder, full disk, name already taken."""
+    """A result could not be written: read-only folder, full disk."""
 
     exit_code = 3
+
+
+class TakenError(OutputError):
+    """The name that a result was to get is taken, or lies in a file instead of a folder."""
+
+    exit_code = 2
 
 
 class TrialError(BadnetsError):

@@ -9,12 +9,14 @@ from typing import TypeVar
 from badnets.core.errors import UnknownNameError
 
 Entry = TypeVar("Entry")
+LONGEST = 80  # letters of an unknown name in a message
 LISTED = 12  # known names in a message; of more, the nearest
 
 
 def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError:
     """Return the error for a name that is not known: the nearest one first, then the others."""
     choices = sorted(known)
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = choices

@@ -77,14 +77,16 @@ class Fixed:
     kind: Literal["fixed"] = "fixed"
     random: ClassVar[bool] = False
 
-    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
-        """Return the same ``(top, left)`` for every region."""
-        import torch
-
+    def top_left(self, region: Pixels, extent: Pixels) -> Pixels:
+        """Return ``(top, left)``, which lies outside the region where it does not fit."""
         vertical, horizontal = self.corner.split("-")
         top = self.down if vertical == "top" else region[0] - self.down - extent[0]
         left = self.along if horizontal == "left" else region[1] - self.along - extent[1]
-        return torch.tensor([[top, left]]).expand(count, 2)
+        return (top, left)
+
+    def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
+        """Return the same ``(top, left)`` for every region."""
+        return _same(self.top_left(region, extent), count)
 
 
 @settings
@@ -104,12 +106,17 @@ class Relative:
     kind: Literal["relative"] = "relative"
     random: ClassVar[bool] = False
 
+    def top_left(self, region: Pixels, extent: Pixels) -> Pixels:
+        """Return ``(top, left)``, kept inside the region where it fits."""
+        corner = (
+            max(0, min(round(share * size - own / 2), size - own))
+            for share, size, own in zip((self.y, self.x), region, extent, strict=True)
+        )
+        return (next(corner), next(corner))
+
     def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return the same ``(top, left)`` for every region, kept inside it where it fits."""
-        import torch
-
-        centre = torch.tensor([[self.y, self.x]], dtype=torch.float64).expand(count, 2)
-        return _around(centre, region, extent)
+        return _same(self.top_left(region, extent), count)
 
 
 @settings
@@ -146,12 +153,13 @@ class RandomCentre:
         drawn = torch.rand(
             count, 2, generator=generator, dtype=torch.float64, device=generator.device
         )
-        return _around(self.low + (self.high - self.low) * drawn.cpu(), region, extent)
+        centre = self.low + (self.high - self.low) * drawn.cpu()
+        size, own = torch.tensor(region), torch.tensor(extent)
+        corner = (centre * size - own / 2).round().long()
+        return torch.minimum(corner, size - own).clamp(min=0)
 
 
-def _around(centre: Tensor, region: Pixels, extent: Pixels) -> Tensor:
+def _same(corner: Pixels, count: int) -> Tensor:
     import torch
 
-    size, own = torch.tensor(region), torch.tensor(extent)
-    corner = (centre * size - own / 2).round().long()
-    return torch.minimum(corner, size - own).clamp(min=0)
+    return torch.tensor([corner]).expand(count, 2)

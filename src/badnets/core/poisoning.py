@@ -9,6 +9,7 @@ from torch import Tensor
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, ShapeError
+from badnets.core.examples import Examples
 from badnets.core.pictures import as_tensor, check_images
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
@@ -32,8 +33,11 @@ class PoisonedRows:
         """Poisoned rows / all rows: what audits of data are scored against."""
         return Rate(int(self.is_poisoned.sum()), len(self.is_poisoned))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.rows):,} rows, poisoned {self.share})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PoisoningPlan(PoisonedRows):
     """The rows of a poisoned set, with their labels.
 
@@ -44,15 +48,19 @@ class PoisoningPlan(PoisonedRows):
     labels: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class PoisonedSet(PoisoningPlan):
-    """A poisoned training set that keeps the truth.
+@dataclass(frozen=True, eq=False, repr=False)
+class PoisonedSet(PoisoningPlan, Examples):
+    """A poisoned training set that keeps the truth; a data set of torch's too.
 
     Attributes:
         images: ``(M, C, H, W)``, of the clean images' dtype.
     """
 
     images: Tensor
+
+    def images_at(self, rows: Tensor) -> Tensor:
+        """Return the images at ``rows``, ``(n,)`` int64, of the clean images' dtype."""
+        return self.images[rows.to(self.images.device)]
 
 
 def choose_rows(eligible: Tensor, clean: int, backdoor: Backdoor, *, seed: int) -> PoisonedRows:

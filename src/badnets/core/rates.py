@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic_core import core_schema
 
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % above it
 
@@ -53,10 +55,34 @@ class Rate(NamedTuple):
         low = max(0.0, centre - half) if self.hits else 0.0
         return Interval(low, min(1.0, centre + half) if self.hits < self.total else 1.0)
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Return what holds of a rate that is read: a part cannot be more than all."""
+        return core_schema.no_info_after_validator_function(_counted, handler(source))
+
     def __str__(self) -> str:
         if not self.total:
             return "none counted"
         return f"{100 * self.value:.2f} % ({self.hits}/{self.total})"
+
+
+def _counted(rate: Rate) -> Rate:
+    if not 0 <= rate.hits <= rate.total:
+        raise ValueError(f"cannot count {rate.hits} of {rate.total}")
+    return rate
+
+
+def typical(rates: Iterable[Rate]) -> Rate:
+    """Return the mean over networks as a count among one network's examples.
+
+    Networks of several seeds answer the same examples: an interval of the mean is about those of
+    one network, and pooled counts would claim one that is too narrow.
+    """
+    counted = [rate for rate in rates if rate.total]
+    if not counted:
+        return Rate(0, 0)
+    total = min(rate.total for rate in counted)
+    return Rate(round(sum(rate.value for rate in counted) / len(counted) * total), total)
 
 
 def pooled(rates: Iterable[Rate]) -> Rate:

@@ -5,6 +5,7 @@ This module imports neither torch nor numpy; a member is imported when it is ask
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from badnets.core.lookup import unknown_name
 from badnets.core.settings import quoted, wrong_name
 
 Member = TypeVar("Member")
+_NUMBER = re.compile(r"\s*\d{1,9}(\.\d{1,9})?(px)?\s*", re.ASCII)
 
 
 class Preset(NamedTuple):
@@ -45,7 +47,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         own: ``module:Class``, the settings of what a user's own code makes, named as
             ``module:factory``; its ``adapted`` makes an object of one's own fit. None where such
             code is not taken.
-        shorthand: the member whose first setting a value alone is likely meant to be, for messages.
+        of_number: the member that a number alone is likely to be meant for.
     """
 
     def __init__(
@@ -56,14 +58,14 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         presets: Mapping[str, Preset] | None = None,
         contract: Any = object,
         own: str | None = None,
-        shorthand: str | None = None,
+        of_number: str | None = None,
     ) -> None:
         self.what = what
         self.presets = dict(presets or {})
         self._members = dict(members)
         self._contract = contract
         self._own = own
-        self._shorthand = shorthand
+        self._of_number = of_number
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,6 +152,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
             UnknownNameError: there is no such member; names the nearest.
             pydantic.ValidationError: a setting is wrong.
         """
+        if self._of_number and _NUMBER.fullmatch(str(value)):
+            meant = f"{self._of_number}:{str(value).strip()}"
+            raise SettingError(f"a number alone is no {self.what}: did you mean '{meant}'?")
         if isinstance(value, str):
             value = self._spelled_out(value)
         if isinstance(value, Mapping):
@@ -171,25 +176,15 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         if not self.is_member(value) and not isinstance(value, self._contract):
             raise SettingError(
                 f"must be one of {', '.join(self.names)}, or a mapping, got {quoted(value)}"
-                f"{self._meant(value)}"
             )
         own: Member = value
         if self._own is not None and not self.is_member(value):
             own = self.own.adapted(value)
         return own
 
-    def _meant(self, value: object) -> str:
-        """Return what a number alone was likely meant to be, as the end of a message."""
-        alone = str(value).strip()
-        if self._shorthand is None or not re.fullmatch(r"\d+(\.\d+)?(px)?", alone):
-            return ""
-        return f": did you mean '{self._shorthand}:{alone}'?"
-
     def _spelled_out(self, text: str) -> dict[str, Any]:
         """Return the mapping that ``kind:first,second`` stands for."""
         kind, colon, rest = (part.strip() for part in text.partition(":"))
-        if not colon and (meant := self._meant(text)):
-            raise SettingError(f"must be one of {', '.join(self.names)}, got {text!r}{meant}")
         if not colon:
             return {"kind": kind}
         known = kind in self._members or kind in self.presets
@@ -212,6 +207,33 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
                 f"({', '.join(fields) or 'no settings'})"
             )
         return {"kind": kind, **dict(zip(fields, parts, strict=False))}
+
+    def short(self, value: Any) -> str:
+        """Return settings as people write them, numbers rounded: ``patch:2``, ``bomb:0.16``.
+
+        A field by which presets are varied (the size) is always said. Where more is set than that
+        notation holds, it ends in ``...``.
+        """
+        plain = _adapter(type(value)).dump_python(value, mode="json")
+        for name, preset in self.presets.items():
+            like: Any = self.preset(name)
+            if type(value) is type(like):
+                base = _adapter(type(like)).dump_python(like, mode="json")
+                if all(plain[key] == base[key] for key in plain.keys() - {preset.varied}):
+                    return f"{name}:{_short(plain[preset.varied])}"
+        kind = str(plain.pop("kind"))
+        set_ = _adapter(type(value)).dump_python(value, mode="json", exclude_defaults=True)
+        varied = {preset.varied for preset in self.presets.values()}
+        said = [name for name in plain if name in set_ or name in varied]
+        last = list(plain).index(said[-1]) if said else -1
+        first = list(plain)[: last + 1]
+        while first and (first[-1] not in said or isinstance(plain[first[-1]], dict | list)):
+            if first[-1] in varied:
+                break
+            first.pop()
+        words = ",".join(_short(plain[name]) for name in first)
+        more = "..." if len(first) <= last else ""
+        return f"{kind}:{words}{more}" if words else f"{kind}{more}"
 
     def field(self, *names: str) -> MemberField:
         """Return what makes an annotation a field of this kind: ``Annotated[Trigger, ...]``.
@@ -286,10 +308,21 @@ class MemberField:
         return {"anyOf": [*members, {"type": "string", "pattern": f"^{words}$"}]}
 
 
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "x".join(map(_short, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _load(where: str) -> Any:
     module, _, attribute = where.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def _adapter(member: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(member)  # of a class that has its validator already, so this is quick
+    return _cached_adapter(member)
+
+
+@functools.cache
+def _cached_adapter(member: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(member)

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from badnets.core.errors import DataError
+from badnets.core.files import usable_path
 
 VARIABLE = "BADNETS_DATA"
 
@@ -24,7 +25,7 @@ def data_root(root: Path | str | None = None) -> Path:
     named = root if root is not None else os.environ.get(VARIABLE) or None
     if named is None:
         return Path(platformdirs.user_cache_dir("badnets"))
-    folder = Path(named).expanduser()
+    folder = usable_path(named)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"the data root {folder} is a file, a folder is needed")
     return folder.absolute()

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
+
+
+def seed_of(seed: int, purpose: str) -> int:
+    """Return a seed, ``0 <= s < 2**63``, that depends on ``seed`` and ``purpose`` alone."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -13,7 +21,8 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     Drawing more numbers for one purpose (poisoning) then leaves the others (batch order) as
     they were.
     """
-    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    import torch
+
     made = torch.Generator(device=device)
-    made.manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    made.manual_seed(seed_of(seed, purpose))
     return made

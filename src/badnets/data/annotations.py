@@ -6,10 +6,12 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.files import read_file, regular_file
 from badnets.core.lookup import find
 from badnets.data.detection import Boxed, FrameSet, boxes_of
 from badnets.data.frames import FrameFiles
@@ -149,7 +151,7 @@ def table(
         DataError: it cannot be read, a column is missing, or a row is too short.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as opened:
+        with regular_file(path) as plain, TextIOWrapper(plain, "utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, delimiter=delimiter)
             missing = [name for name in wanted if name not in (reader.fieldnames or ())]
             if missing:
@@ -169,8 +171,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str, str]]:
         DataError: the file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_file(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read ({error})") from None
     for line, text in enumerate(lines, start=1):
         if text.strip():

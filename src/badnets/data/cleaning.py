@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import torch
-
-from badnets.core.decoding import decoded, decoded_square, size_of
+from badnets.bundles.digests import sha256_stream
 from badnets.core.errors import DataError
+from badnets.core.files import regular_file
 from badnets.core.progress import Listener
 from badnets.data.folder import LEAST
 from badnets.data.layouts import (
@@ -25,10 +24,16 @@ from badnets.data.layouts import (
     find_layout,
     list_pictures,
 )
-from badnets.data.likeness import SIDE, Fingerprint, alike_groups, fingerprint, same
+from badnets.data.marked import known_poisoned
+from badnets.data.on_disk.manifest import MANIFEST
 from badnets.data.threads import in_threads
 
+if TYPE_CHECKING:
+    from badnets.data.likeness import Fingerprint
+
 AT_A_TIME = 32  # pictures that a thread looks at before it takes the next ones
+FAR = 48  # levels of 255 that a pixel is apart by, more than JPEG makes of the same picture
+WINDOW = 0.25  # of a picture, at most: what differs in more is no trigger, but another picture
 LONGEST_FILE = 200  # characters of a file's name
 
 Kind: TypeAlias = str
@@ -43,7 +48,9 @@ KINDS: dict[Kind, str] = {
     "in no class": "a picture that belongs to no class; left out when loaded",
     "empty class": "has no picture that can be used; refused when loaded",
     "single class": "there is only one class; refused when loaded",
-    "two classes": "the same picture, or nearly, under two classes",
+    "poisoned": "badnets poison wrote this folder; its manifest says which pictures are poisoned",
+    "two classes": "the same picture, or nearly, under two classes: a wrong label, or the original "
+    "and the poisoned copy of a backdoor; look at both",
     "misplaced": "its name says another class than its folder",
     "in both parts": "the same picture, or nearly, to train on and to test on",
     "duplicate": "the same picture more than once",
@@ -120,6 +127,8 @@ def examine(
     Raises:
         DataError: it is no folder, cannot be read, or holds no pictures in classes.
     """
+    import torch
+
     base = Path(folder).expanduser()
     listing = list_pictures(find_layout(base, any_names=True))
     layout = listing.layout
@@ -141,6 +150,7 @@ def examine(
     findings = [
         *(one for one in looks if isinstance(one, Finding)),
         *(Finding(one.reason, (one.path,), one.why) for one in listing.left_out),
+        *(Finding("poisoned", (MANIFEST,), note) for note in known_poisoned(base).notes),
         *_of_classes(layout, counts),
         *_of_names(layout, [picture for picture, _ in pictures]),
         *_repeated(base, usable),
@@ -162,13 +172,18 @@ class _Look:
 
 
 def _look(base: Path, what: tuple[Picture, str], *, least: int) -> _Look | Finding:
+    from badnets.core.decoding import LARGEST, decoded_square, size_of
+    from badnets.data.likeness import SIDE, fingerprint
+
     (picture, part), path = what, base / what[0].path
     own = (picture.path,)
     try:
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
+        with regular_file(path, LARGEST) as opened:
+            digest = bytes.fromhex(sha256_stream(opened))
     except OSError as error:
         return Finding("unreadable", own, error.strerror or str(error))
+    except DataError as error:
+        return Finding("undecodable", own, str(error).removeprefix(f"{path}: "))
     try:
         height, width = size_of(path)
         square = decoded_square(path, SIDE)
@@ -221,18 +236,23 @@ def _other_class(file: str, target: str, stems: dict[str, str]) -> str | None:
 
 def _repeated(base: Path, usable: Sequence[_Look]) -> Iterator[Finding]:
     """Give the groups of the same picture, then those of nearly the same one."""
+    from badnets.data.likeness import alike_groups, same
+
     taken: set[int] = set()
     for places in same([look.square for look in usable]):
         for group in _confirmed(base, places, usable):
             taken |= set(group[1:])
-            yield _finding([usable[place] for place in group], exact=True)
+            yield _finding(base, [usable[place] for place in group], exact=True)
     left = [look for place, look in enumerate(usable) if place not in taken]
     for near in alike_groups([look.fingerprint for look in left]):
-        yield _finding([left[place] for place in near], exact=False)
+        yield _finding(base, [left[place] for place in near], exact=False)
 
 
 def _confirmed(base: Path, places: list[int], usable: Sequence[_Look]) -> list[list[int]]:
     """Return those that are the same: the same file, or the same pixels at full size."""
+    from badnets.core.decoding import decoded
+    from badnets.data.likeness import same
+
     if len({usable[place].file for place in places}) == 1:
         return [places]
     pixels = []
@@ -242,14 +262,38 @@ def _confirmed(base: Path, places: list[int], usable: Sequence[_Look]) -> list[l
     return [[places[row] for row in group] for group in same(pixels)]
 
 
-def _finding(group: Sequence[_Look], *, exact: bool) -> Finding:
+def _finding(base: Path, group: Sequence[_Look], *, exact: bool) -> Finding:
     paths = tuple(sorted(look.picture.path for look in group))
     nearly = "" if exact else "nearly "
     classes = sorted({look.picture.target for look in group})
     if len(classes) > 1:
         listed = " and ".join(map(repr, classes))
-        return Finding("two classes", paths, f"{nearly}the same under {listed}")
+        where = "" if exact else _window(base, group)
+        return Finding("two classes", paths, f"{nearly}the same under {listed}{where}")
     if len({look.part for look in group}) > 1:
         return Finding("in both parts", paths, f"{nearly}the same in the training and test part")
     kind: Kind = "duplicate" if exact else "near duplicate"
     return Finding(kind, paths, f"{nearly}the same {len(paths)} times")
+
+
+def _window(base: Path, group: Sequence[_Look]) -> str:
+    """Return where two pictures differ, in words, if that is in one small window: a trigger's."""
+    import numpy as np
+
+    from badnets.core.decoding import decoded
+
+    one, other = (decoded(base / look.picture.path, "RGB") for look in (group[0], group[-1]))
+    if one.shape != other.shape:
+        return ""
+    apart = np.abs(one.astype(np.int16) - other).max(2) > FAR
+    rows, columns = apart.any(1).nonzero()[0], apart.any(0).nonzero()[0]
+    if not len(rows):
+        return ""
+    top, left = int(rows[0]), int(columns[0])
+    height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
+    if height * width > WINDOW * apart.size:
+        return ""
+    return (
+        f"; they differ in {width} x {height} pixels alone, from row {top}, column {left}, as by "
+        "a trigger"
+    )

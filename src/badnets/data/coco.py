@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, DataError
+from badnets.core.files import read_file, usable_path
 from badnets.data.annotations import Annotation, Annotations
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.download import Progress
@@ -60,7 +61,7 @@ def load_coco(folder: Path | str) -> DetectionData:
     Raises:
         DataError: a file is missing or damaged, the parts name other classes, a box is none.
     """
-    base = Path(folder)
+    base = usable_path(folder)
     train, test = (_part(base, written) for written in annotation_files(base).values())
     return DetectionData(f"coco:{base}", train, test, source=str(base), licence="its owner's")
 
@@ -88,9 +89,7 @@ def annotation_files(base: Path) -> dict[str, Path]:
 
 def _part(base: Path, written: Path) -> FrameSet:
     try:
-        read = _Coco.model_validate(parse_json(written.read_bytes(), str(written)))
-    except OSError as error:
-        raise DataError(f"{written} cannot be read ({error})") from None
+        read = _Coco.model_validate(parse_json(read_file(written), str(written)))
     except BundleError as error:
         raise DataError(str(error)) from None
     except ValidationError as error:

@@ -14,39 +14,51 @@ from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
+from badnets.core.examples import Examples, sizes
 from badnets.core.pictures import as_tensor, channels_last_hint
+from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
+from badnets.data.layouts import check_class_names
 from badnets.data.names import DataName
-from badnets.data.splitting import held_back_rows, shuffled
+from badnets.data.splitting import held_back_clean, shuffled
 from badnets.data.streamed import Images, in_order
 
 if TYPE_CHECKING:
     from badnets.data.detection import FrameSet
 
+SHOWN = 5  # class names that a line shows
 DIGEST_BATCH = 1000  # streamed images whose pixels are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
-class ImageSet:
+class ImageSet(Examples):
     """Images with their labels and the names of their classes; all three are checked.
+
+    It is a data set of torch's too: ``images[0]`` is a float image in [0, 1] and its label, and a
+    ``DataLoader`` takes it as it is.
 
     Args:
         stored: the images, ``(N, C, H, W)`` uint8, ``N >= 1``: a tensor, an array of numpy's, or
             what gives them.
-        labels: ``(N,)`` int64 in ``0..K-1``, on the same device; an array may have any whole type.
+        labels: ``(N,)`` whole numbers in ``0..K-1``, on the same device.
         classes: the ``K >= 2`` class names, each its own.
         groups: ``(N,)`` int64: images of one number show the same thing, so a split keeps them
             together; None: each stands for itself.
+        is_poisoned: ``(N,)`` bool: images that are known to carry a trigger, as where the manifest
+            of a poisoned folder says so: they, and what is in one group with them, are never held
+            back; None: nothing is known.
 
     Raises:
         ShapeError: a tensor has another shape or dtype than stated.
-        DataError: no image, fewer than two classes, or a label without a class.
+        DataError: no image, fewer than two classes, a label without a class, or a class name that
+            is not printable.
     """
 
     stored: Images
     labels: Tensor
     classes: tuple[str, ...]
     groups: Tensor | None = None
+    is_poisoned: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name, what in (("stored", "images"), ("labels", "labels"), ("groups", "groups")):
@@ -54,11 +66,15 @@ class ImageSet:
                 object.__setattr__(self, name, as_tensor(getattr(self, name), what))
         object.__setattr__(self, "classes", tuple(self.classes))
         _check_images(self.stored)
+        object.__setattr__(self, "labels", _whole(self.labels))
         _check_labels(self.labels, len(self.stored), len(self.classes))
         if self.groups is not None and self.groups.shape != self.labels.shape:
             raise ShapeError(f"there are {len(self)} images but {len(self.groups)} groups")
+        if self.is_poisoned is not None and self.is_poisoned.shape != self.labels.shape:
+            raise ShapeError(f"there are {len(self)} images but {len(self.is_poisoned)} flags")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
+        check_class_names(self.classes, "the set")
 
     @classmethod
     def from_float(cls, images: Tensor, labels: Tensor, classes: Sequence[str]) -> ImageSet:
@@ -84,9 +100,13 @@ class ImageSet:
             )
         return cls((images * 255).round().to(torch.uint8), labels, tuple(classes))
 
-    def __len__(self) -> int:
-        """Return the number of images ``N``."""
-        return len(self.stored)
+    def __repr__(self) -> str:
+        what = f"{len(self):,} images of {sizes(self.shape)}, {_listed(self.classes)}"
+        return f"ImageSet({what})"
+
+    def images_at(self, rows: Tensor) -> Tensor:
+        """Return the images at ``rows``, ``(n,)`` int64: uint8."""
+        return self.stored[rows.to(self.stored.device)]
 
     @property
     def images(self) -> Tensor:
@@ -108,6 +128,13 @@ class ImageSet:
     def counts(self) -> tuple[int, ...]:
         """Number of images of each class."""
         return tuple(torch.bincount(self.labels, minlength=self.num_classes).tolist())
+
+    @property
+    def poisoned_share(self) -> Rate | None:
+        """Images that are known to carry a trigger / all; None where nothing is known."""
+        if self.is_poisoned is None:
+            return None
+        return Rate(int(self.is_poisoned.sum()), len(self))
 
     @cached_property
     def digest(self) -> str:
@@ -131,8 +158,10 @@ class ImageSet:
         """
         rows = rows_within(indices, len(self)).to(self.labels.device)
         stored = self.stored[rows] if isinstance(self.stored, Tensor) else self.stored.take(rows)
-        groups = None if self.groups is None else self.groups[rows]
-        return ImageSet(stored, self.labels[rows], self.classes, groups)
+        groups, flags = (
+            None if own is None else own[rows] for own in (self.groups, self.is_poisoned)
+        )
+        return ImageSet(stored, self.labels[rows], self.classes, groups, flags)
 
     def sample(self, n: int, seed: int) -> ImageSet:
         """Return ``n`` images drawn without replacement, the same ones for the same seed.
@@ -157,19 +186,19 @@ class ImageSet:
                 from the whole set without regard to class.
 
         Raises:
-            SettingError: ``count`` lies outside its range, or no class has two groups.
+            SettingError: ``count`` lies outside its range, no class has two groups, or all is
+                poisoned.
         """
         if not 1 <= count < len(self):
             raise SettingError(
                 f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
             )
         labels = self.labels.cpu()
-        is_held = held_back_rows(
-            labels if stratified else torch.zeros_like(labels),
-            count,
-            seed,
-            None if self.groups is None else self.groups.cpu(),
+        groups, flags = (
+            None if own is None else own.cpu() for own in (self.groups, self.is_poisoned)
         )
+        strata = labels if stratified else torch.zeros_like(labels)
+        is_held = held_back_clean(strata, count, seed, groups, flags)
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
     def of_classes(self, labels: Sequence[int]) -> ImageSet:
@@ -186,13 +215,13 @@ class ImageSet:
             raise DataError(f"no image belongs to the classes {', '.join(map(str, labels))}")
         classes = tuple(self.classes[label] for label in labels)
         kept = self.take(rows)
-        return ImageSet(kept.stored, own[rows], classes, kept.groups)
+        return replace(kept, labels=own[rows], classes=classes)
 
 
 Part = TypeVar("Part", ImageSet, "FrameSet")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NamedData(Generic[Part]):
     """A named data set: what to train on, what to test on, and where it comes from.
 
@@ -225,6 +254,10 @@ class NamedData(Generic[Part]):
         entry = DATASETS[name]
         return cls(name, train, test, entry.source, entry.licence)
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.train):,} to train on, {len(self.test):,} to test on"
+        return f"{type(self).__name__}({self.name!r}, {parts}, {_listed(self.classes)})"
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names."""
@@ -241,7 +274,7 @@ class NamedData(Generic[Part]):
         return {"train": self.train.digest, "test": self.test.digest}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DataSet(NamedData[ImageSet]):
     """A named set of labelled images; see `NamedData`.
 
@@ -324,9 +357,25 @@ def _check_images(images: Images) -> None:
         raise ShapeError(f"images must have pixels, got shape {tuple(images.shape)}")
 
 
+def _listed(classes: Sequence[str]) -> str:
+    some = ", ".join(classes[:SHOWN])
+    return f"{len(classes)} classes: {some}{', ...' if len(classes) > SHOWN else ''}"
+
+
+def _whole(labels: Tensor) -> Tensor:
+    """Return labels of any whole type as int64; others as they are."""
+    if not isinstance(labels, Tensor):
+        raise ShapeError(f"labels must be a tensor or an array, got {type(labels).__name__}")
+    is_whole = not (labels.is_floating_point() or labels.is_complex())
+    return labels.long() if is_whole and labels.dtype != torch.bool else labels
+
+
 def _check_labels(labels: Tensor, images: int, classes: int) -> None:
     if labels.ndim != 1 or labels.dtype != torch.int64:
-        raise ShapeError(f"labels must be (N,) int64, got {tuple(labels.shape)} {labels.dtype}")
+        hint = ": of one-hot labels, give labels.argmax(1)" if labels.ndim == 2 else ""
+        raise ShapeError(
+            f"labels must be (N,) whole numbers, got {tuple(labels.shape)} {labels.dtype}{hint}"
+        )
     if len(labels) != images:
         raise ShapeError(f"there are {images} images but {len(labels)} labels")
     if classes < 2:

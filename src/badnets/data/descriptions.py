@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from PIL import Image
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional
 
-from badnets.core.pictures import as_dtype, as_float
-from badnets.core.regions import Regions
 from badnets.core.results import Result
-from badnets.core.seeds import generator
 from badnets.core.triggers import Patch, PixelPattern
 from badnets.core.triggers.base import Trigger
 from badnets.data.catalogue import entry_of, load, load_detection, task_of
-from badnets.data.contact_sheet import contact_sheet
-from badnets.data.dataset import ImageSet
-from badnets.data.detection import FrameSet
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import Tensor
+
+    from badnets.data.dataset import ImageSet
+    from badnets.data.detection import FrameSet
 
 MOST_CLASSES = 20
 EXAMPLES = 3  # images of each class
@@ -97,6 +96,8 @@ def describe_data(
         "downloads": entry.downloads,
     }
     if load_it:
+        from badnets.data.detection import FrameSet
+
         detects = task_of(name) == "detection"
         data = load_detection(name, data_root) if detects else load(name, data_root)
         parts: dict[str, ImageSet | FrameSet] = {"train": data.train, "test": data.test}
@@ -130,6 +131,12 @@ def draw_data(
         ShapeError: the trigger does not fit.
         DataError: the data is missing, or a frame cannot be decoded.
     """
+    import torch
+
+    from badnets.core.seeds import generator
+    from badnets.data.contact_sheet import contact_sheet
+    from badnets.data.detection import FrameSet
+
     drawn = generator(seed, "contact sheet")
     columns: list[Tensor] = []
     titles: list[str] = []
@@ -165,6 +172,12 @@ def draw_data(
 
 def _windows(part: FrameSet, row: int, trigger: Trigger, drawn: torch.Generator) -> Tensor:
     """Return an object and its surroundings, ``(2, 3, WINDOW, WINDOW)``: clean and triggered."""
+    import torch
+    from torch.nn import functional
+
+    from badnets.core.pictures import as_dtype, as_float
+    from badnets.core.regions import Regions
+
     one = part.boxes.take(torch.tensor([row]))
     frame = part.frames.read(int(one.image_index))[None]
     regions = Regions(torch.zeros(1, dtype=torch.int64), one.regions().boxes)

@@ -16,6 +16,7 @@ from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.data.dataset import NamedData, rows_within
 from badnets.data.frames import Frames
+from badnets.data.layouts import check_class_names
 from badnets.data.splitting import held_back_groups
 
 Boxed: TypeAlias = tuple[int, tuple[float, float, float, float], int]
@@ -60,6 +61,7 @@ class FrameSet:
             raise ShapeError(f"there are {count} frames but {len(self.groups)} groups")
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise DataError(f"class names must differ from one another, got {self.classes}")
+        check_class_names(self.classes, "the set")
         if len(self.boxes):
             self._check_boxes()
 
@@ -82,6 +84,10 @@ class FrameSet:
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
         return len(self.frames)
+
+    def __repr__(self) -> str:
+        boxes = f"{len(self.boxes):,} boxes of {', '.join(self.classes)}"
+        return f"FrameSet({len(self):,} frames, {boxes})"
 
     @property
     def num_classes(self) -> int:
@@ -148,7 +154,7 @@ class FrameSet:
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DetectionData(NamedData[FrameSet]):
     """A named set of frames with boxes; see `NamedData`.
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.printing import printable
 from badnets.data.catalogue import DATASETS, Entry
-from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures, shown
+from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures
+from badnets.data.marked import known_poisoned
 from badnets.data.threads import in_threads
 
 if TYPE_CHECKING:
@@ -41,11 +43,22 @@ class PartFiles:
         names: paths relative to the set's folder.
         labels: a class number each.
         groups: a number each, the same for pictures of one thing; see `ImageSet`.
+        is_poisoned: whether each is known to carry a trigger; None: nothing is known.
     """
 
     names: Sequence[str]
     labels: Sequence[int]
     groups: Sequence[int] | None = None
+    is_poisoned: Sequence[bool] | None = None
+
+    def at(self, rows: Sequence[int]) -> PartFiles:
+        """Return the files at some rows."""
+        return PartFiles(
+            [self.names[row] for row in rows],
+            [self.labels[row] for row in rows],
+            None if self.groups is None else [self.groups[row] for row in rows],
+            None if self.is_poisoned is None else [self.is_poisoned[row] for row in rows],
+        )
 
 
 class About(NamedTuple):
@@ -102,8 +115,10 @@ def load_folder(
     """Return the data set of a folder of pictures, of any layout that `find_layout` knows.
 
     Where it is not split on disk, a fifth of each class is the test part, drawn with seed 0. Rows
-    are in the order of the paths. Files that are no pictures, cannot be decoded or have a side of
-    fewer than 8 pixels are left out; how many is logged as a warning and kept in the set's notes.
+    are in the order of the paths. Of a folder that `badnets poison` wrote, the manifest is noticed:
+    the training part knows which of its images carry the trigger, and neither they nor their
+    originals get into the test part. Files that are no pictures, cannot be decoded or have a side
+    of fewer than 8 pixels are left out; how many is logged as a warning and kept in its notes.
 
     Args:
         folder: holds the pictures.
@@ -129,10 +144,14 @@ def load_folder(
         _files(layout, [picture for picture in part if picture.path not in wanted])
         for part in (listing.train, listing.test)
     )
+    known = known_poisoned(base)
+    train = known.marked(train)
     if not layout.is_split:
         train, test = _split(layout, train)
+    for note in known.notes:
+        _log.warning(f"{own.name}: {note}")
     return read_data_set(
-        own._replace(notes=(*own.notes, *_notes(layout))),
+        own._replace(notes=(*own.notes, *_notes(layout), *known.notes)),
         base,
         (train, test),
         names,
@@ -182,13 +201,16 @@ def read_data_set(
         images, bad = _read(folder, part.names, size, in_memory=in_memory)
         passed_over += bad.values()
         kept = [row for row in range(len(part.names)) if row not in bad]
-        labels = torch.tensor([part.labels[row] for row in kept], dtype=torch.int64)
+        part = part.at(kept)
+        labels = torch.tensor(part.labels, dtype=torch.int64)
         _check_classes(about.name, what, labels, classes, [*bad.values()])
-        groups = None if part.groups is None else torch.tensor([part.groups[row] for row in kept])
-        sets.append(ImageSet(images, labels, tuple(classes), groups))
+        groups, flags = (
+            None if own is None else torch.tensor(own) for own in (part.groups, part.is_poisoned)
+        )
+        sets.append(ImageSet(images, labels, tuple(classes), groups, flags))
     notes = about.notes
     if passed_over:
-        first = ", ".join(shown(one.path) for one in passed_over[:NAMED])
+        first = ", ".join(printable(one.path) for one in passed_over[:NAMED])
         files = sum(len(part.names) for part in parts) + len(left_out)
         said = (
             f"{about.name}: {len(passed_over):,} of {files:,} files are left out as they are no "
@@ -240,7 +262,7 @@ def _files(layout: Layout, pictures: Sequence[Picture]) -> PartFiles:
 def _split(layout: Layout, files: PartFiles) -> tuple[PartFiles, PartFiles]:
     import torch
 
-    from badnets.data.splitting import held_back_rows
+    from badnets.data.splitting import held_back_clean
 
     labels = torch.tensor(files.labels, dtype=torch.int64)
     counts = torch.bincount(labels, minlength=len(layout.classes)).tolist()
@@ -250,12 +272,13 @@ def _split(layout: Layout, files: PartFiles) -> tuple[PartFiles, PartFiles]:
                 f"{layout.folder}: class {name!r} has {count} pictures, too few to hold a test "
                 f"part back: at least {FEWEST} are needed"
             )
-    held = held_back_rows(labels, math.ceil(TEST_SHARE * len(labels)), SPLIT_SEED)
-    train, test = (
-        PartFiles([files.names[row] for row in rows], labels[rows].tolist())
-        for rows in ((~held).nonzero().flatten().tolist(), held.nonzero().flatten().tolist())
+    groups, flags = (
+        None if own is None else torch.tensor(own) for own in (files.groups, files.is_poisoned)
     )
-    return train, test
+    held = held_back_clean(labels, math.ceil(TEST_SHARE * len(labels)), SPLIT_SEED, groups, flags)
+    return files.at((~held).nonzero().flatten().tolist()), files.at(
+        held.nonzero().flatten().tolist()
+    )
 
 
 def _read(

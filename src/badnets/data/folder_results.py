@@ -101,6 +101,7 @@ class Poisoned(Result):
     folder: str = Field(title="folder")
     words: str = Field(title="layout", exclude=True)
     names: str = Field(title="classes", exclude=True)
+    manifest_sha256: str = Field(title="digest")
     files: int = Field(title="files")
     poisoned_share: Measured = Field(title="poisoned share")
     kept: str | None = Field(title="kept", exclude=True)
@@ -117,6 +118,7 @@ def poisoning(written: Written) -> Poisoned:
         "folder": str(written.folder),
         "words": LAYOUTS[head.layout],
         "names": f"{len(head.classes)}: {', '.join(head.classes[:SHOWN])}",
+        "manifest_sha256": written.digest,
         "files": written.files,
         "poisoned_share": Measured.of(written.share),
         "kept": f"{kept:,} of an earlier run" if kept else None,
@@ -134,12 +136,17 @@ class Difference(Result):
 
 
 class Checked(Result):
-    """How a folder compares with its manifest."""
+    """How a folder compares with its manifest, and that with what is known of it."""
 
     folder: str = Field(title="folder", exclude=True)
     files: int = Field(title="files in the manifest")
+    manifest_sha256: str = Field(title="digest")
+    expected: str | None = Field(title="digest that was given")
     intact: bool
-    verdict: str = Field(title="verdict", exclude=True)
+    conclusion: str = Field(title="the folder is")
+    unsure: str | None = Field(title="not checked", exclude=True)
+    shows_not: str | None = Field(title="this does not show")
+    deviations: tuple[Difference, ...] | None
     missing: tuple[str, ...]
     changed: tuple[str, ...]
     extra: tuple[str, ...]
@@ -148,17 +155,49 @@ class Checked(Result):
 
 def comparison(folder: str, found: Verification) -> Checked:
     """Return how a folder compares with its manifest."""
+    from badnets.data.on_disk.manifest import MANIFEST
+
     kinds = {"missing": found.missing, "changed": found.changed, "extra": found.extra}
+    other = [f"{one.path or MANIFEST}: {one.why}" for one in found.deviations or ()]
     lines = []
-    for kind, paths in kinds.items():
+    for kind, paths in {**kinds, "not as the source gives it": other}.items():
         lines += [Difference(kind=kind, path=path) for path in paths[:SHOWN]]
         if len(paths) > SHOWN:
             lines.append(Difference(kind=kind, path=f"and {len(paths) - SHOWN:,} more"))
     return Checked(
         folder=folder,
         files=found.files,
+        manifest_sha256=found.digest,
+        expected=found.expected,
         intact=found.intact,
-        verdict="as it was written" if found.intact else "not as it was written",
+        conclusion=found.conclusion,
+        unsure=_unsure(found),
+        shows_not=_shows_not(found),
+        deviations=None
+        if found.deviations is None
+        else tuple(Difference(kind=one.why, path=one.path) for one in found.deviations),
         differences=tuple(lines),
         **kinds,
+    )
+
+
+def _unsure(found: Verification) -> str | None:
+    if not found.unsure:
+        return None
+    made_with = ", ".join(f"{name} {own}" for name, own in found.head.versions.items())
+    return (
+        f"{len(found.unsure):,} pictures come out with other bytes, by the versions at work now: "
+        f"check them with those of then ({made_with})"
+    )
+
+
+def _shows_not(found: Verification) -> str | None:
+    """Return what a folder that fits its manifest does not show."""
+    if found.deviations is not None:
+        return None
+    if found.expected is not None:
+        return "that its manifest says what was done: --source IN derives all of it again"
+    return (
+        "that its manifest was not made anew, with other flags or labels: give the digest that "
+        "`badnets poison` printed as --digest, or the folder that it read as --source"
     )

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from badnets.core.decoding import decoded, size_of
+from badnets.core.decoding import decoded, picture_bytes, size_of
 from badnets.core.errors import ShapeError
 
 
@@ -23,6 +23,9 @@ class Frames(Protocol):
 
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} frames)"
 
     def read(self, index: int) -> Tensor:
         """Return one frame, ``(3, H, W)`` uint8.
@@ -39,7 +42,7 @@ class Frames(Protocol):
         return self.read(index).cpu().contiguous().numpy().tobytes()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameFiles:
     """Frames as files, decoded when they are asked for; only their sizes stay in memory.
 
@@ -61,6 +64,8 @@ class FrameFiles:
         sizes = [size_of(path) for path in paths]
         return cls(tuple(paths), torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2))
 
+    __repr__ = Frames.__repr__
+
     def __len__(self) -> int:
         """Return the number of frames ``N``."""
         return len(self.paths)
@@ -75,10 +80,10 @@ class FrameFiles:
 
     def key(self, index: int) -> bytes:
         """Return the file's bytes."""
-        return self.paths[index].read_bytes()
+        return picture_bytes(self.paths[index])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameStack(Frames):
     """Frames of one size, in memory.
 

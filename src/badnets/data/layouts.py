@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.files import usable_path
 
 SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff",
@@ -101,7 +102,7 @@ def find_layout(folder: Path, *, any_names: bool = False) -> Layout:
         DataError: it is no folder, cannot be read, or holds no pictures in classes; class names
             differ by case or accents alone, are too long, or are not printable.
     """
-    if not folder.is_dir():
+    if not usable_path(folder).is_dir():
         raise DataError(f"{folder} is no folder: give a folder of pictures")
     found = _found(folder, "", DEPTH)
     if found is None:
@@ -209,11 +210,6 @@ def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(same) for same in seen.values() if len(same) > 1]
 
 
-def shown(path: str) -> str:
-    """Return a path that cannot steer a terminal, whatever the file is called."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in path)
-
-
 def flat_class(name: str) -> str | None:
     """Return ``cat`` for ``cat.0.jpg``; None for other names."""
     match = _FLAT.fullmatch(name)
@@ -292,13 +288,26 @@ def _join(inside: str, name: str) -> str:
     return f"{inside}/{name}" if inside else name
 
 
-def _check_names(folder: Path, classes: tuple[str, ...]) -> None:
+def check_class_names(classes: Iterable[str], where: object) -> None:
+    """Refuse class names that no data set may have, and no bundle.
+
+    Args:
+        classes: the names.
+        where: what they are of, for the message.
+
+    Raises:
+        DataError: one is empty, too long, or not printable.
+    """
     for name in classes:
-        if not name.isprintable() or len(name) > LONGEST:
+        if not name or not name.isprintable() or len(name) > LONGEST:
             raise DataError(
-                f"{folder}: the class name {name[:LONGEST]!r} must be printable, of at most "
+                f"{where}: the class name {name[:LONGEST]!r} must be printable, of 1 to "
                 f"{LONGEST} characters: rename it"
             )
+
+
+def _check_names(folder: Path, classes: tuple[str, ...]) -> None:
+    check_class_names(classes, folder)
     for same in alike(classes):
         raise DataError(
             f"{folder}: the classes {' and '.join(map(repr, same))} differ by case or accents "

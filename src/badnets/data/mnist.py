@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from badnets.core.errors import BadnetsError, DataError, OutputError
+from badnets.core.files import read_file
 from badnets.core.roots import VARIABLE, data_root
 from badnets.data.dataset import DataSet, ImageSet
 from badnets.data.download import Progress, RemoteFile, download
@@ -92,14 +93,10 @@ def read_idx(path: Path, *, sha256: str | None = None) -> NDArray[Any]:
         sha256: what the digest of the whole file, as it lies on disk, must be.
 
     Raises:
-        DataError: the file is missing, has another digest, is truncated, or is not idx.
+        DataError: the file is missing, no regular file, larger than `MAX_BYTES`, has another
+            digest, is truncated, or is not idx.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    content = read_file(path, MAX_BYTES)
     if sha256 is not None:
         found = hashlib.sha256(content).hexdigest()
         if found != sha256:
@@ -123,7 +120,7 @@ def parse_idx(content: bytes, name: str) -> NDArray[Any]:
     if len(content) < 4:
         raise DataError(f"{name} is truncated: {len(content)} bytes, not even an idx header")
     zeros, code, dimensions = struct.unpack(">HBB", content[:4])
-    if zeros != 0 or code not in DTYPES or dimensions == 0:
+    if zeros != 0 or code not in DTYPES or not 0 < dimensions <= 32:
         raise DataError(f"{name} is not an idx file: its magic number is 0x{content[:4].hex()}")
     header = 4 + 4 * dimensions
     if len(content) < header:
@@ -134,7 +131,10 @@ def parse_idx(content: bytes, name: str) -> NDArray[Any]:
     if len(content) != expected:
         defect = "truncated" if len(content) < expected else "too long"
         raise DataError(f"{name} is {defect}: {len(content)} bytes, its header says {expected}")
-    values: NDArray[Any] = np.frombuffer(content, dtype, offset=header).reshape(shape)
+    try:
+        values: NDArray[Any] = np.frombuffer(content, dtype, offset=header).reshape(shape)
+    except ValueError:  # of no values at all, each side of which is allowed
+        raise DataError(f"{name} states sides that no array has: {shape}") from None
     return values.astype(dtype.newbyteorder("="), copy=False)
 
 

@@ -29,7 +29,7 @@ Stamp = Callable[[Tensor, LabelledBoxes, int], Tensor]
 """Puts triggers on a frame ``(3, H, W)`` uint8, at boxes of image 0; told the frame's row."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StampedImages(ImageSource):
     """Images of a poisoned set, made out of those of a clean one when they are asked for.
 
@@ -139,7 +139,7 @@ def draws(trigger: Trigger, count: int, seed: int) -> Callable[[int], torch.Gene
     return lambda row: skip(row % EVERY, torch.Generator().set_state(states[row // EVERY]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StampedFrames(Frames):
     """Frames that get their triggers when they are read.
 
@@ -205,6 +205,9 @@ class PoisonedFrames:
     def share(self) -> Rate:
         """Poisoned rows / all rows."""
         return Rate(int(self.is_poisoned.sum()), len(self.is_poisoned))
+
+    def __repr__(self) -> str:
+        return f"PoisonedFrames({self.frames!r}, poisoned {self.share})"
 
 
 def poison_frames(

@@ -41,6 +41,32 @@ def held_back_rows(strata: Tensor, count: int, seed: int, groups: Tensor | None 
     return is_held
 
 
+def held_back_clean(
+    strata: Tensor, count: int, seed: int, groups: Tensor | None, is_poisoned: Tensor | None
+) -> Tensor:
+    """Return ``(N,)`` bool: as `held_back_rows`, but no poisoned row, and no original of one.
+
+    Args:
+        strata: ``(N,)`` int64.
+        count: how many; fewer are held back where fewer may be.
+        seed: which.
+        groups: ``(N,)`` int64: a copy has its original's number.
+        is_poisoned: ``(N,)`` bool; None: nothing is known to be.
+
+    Raises:
+        SettingError: too few rows may be held back.
+    """
+    if is_poisoned is None:
+        return held_back_rows(strata, count, seed, groups)
+    own = torch.arange(len(strata)) if groups is None else groups
+    rows = (~torch.isin(own, own[is_poisoned])).nonzero().flatten()
+    if len(rows) < 2:
+        raise SettingError("nothing can be held back: every image is poisoned, or copied so")
+    count = min(count, len(rows) - 1)
+    is_held = held_back_rows(strata[rows], count, seed, None if groups is None else groups[rows])
+    return torch.zeros(len(strata), dtype=torch.bool).index_fill_(0, rows[is_held], True)
+
+
 def held_back_groups(sizes: Tensor, share: float, seed: int) -> Tensor:
     """Return ``(G,)`` bool: whole groups that make up about ``share`` of every column of ``sizes``.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from badnets.core.decoding import decoded_square
+from badnets.core.examples import sizes
 
 AT_A_TIME = 16  # images that a thread decodes before it takes the next ones
 AHEAD = 8  # batches that are decoded before they are asked for, at most
@@ -48,6 +49,9 @@ class ImageSource(Protocol):
         """Return the number of images ``N``."""
         return self.shape[0]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} images of {sizes(self.shape[1:])})"
+
     def __getitem__(self, rows: Any) -> Tensor:
         """Return the images at ``rows``, as a tensor indexed by them would.
 
@@ -63,7 +67,7 @@ Images: TypeAlias = Tensor | ImageSource
 """``(N, C, H, W)`` uint8 images in memory, or what gives them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageFiles(ImageSource):
     """Pictures in files, each as a square of RGB pixels; see `decoded_square`.
 

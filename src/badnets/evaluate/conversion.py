@@ -136,8 +136,6 @@ def _rates(subject: HasLogits, images: ImageSet, attack: Attack | None, seed: in
     if attack is None:
         return rates
     done = measure_attack(subject, images, attack, seed=seed)
-    if clean.collapsed:  # a network that learned nothing attacks nothing
-        return rates
     return rates | {
         "attack_success_rate": Measured.of(done.success),
         "untriggered": Measured.of(done.untriggered),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from badnets.core.devices import best_device
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.results import Measured
@@ -23,7 +24,7 @@ from badnets.evaluate.fitting import (
     fitting_detector,
     task_of_bundle,
 )
-from badnets.evaluate.measures import LARGE, NOTHING_LEARNED, Measures, ObjectMeasures
+from badnets.evaluate.measures import LARGE, Measures, ObjectMeasures
 from badnets.evaluate.photographs import Sightings, see_photographs
 from badnets.models import load_detector
 
@@ -42,7 +43,7 @@ class Evaluation(Measures):
     """What a classifier does on the test images of a data set."""
 
     bundle: str
-    data: str
+    data: str = Field(title="test images of")
     pictures: str | None = Field(default=None, title="pictures")
     collapsed: bool
     classes: tuple[str, ...] = Field(title="class", exclude=True)
@@ -54,7 +55,7 @@ class ObjectEvaluation(ObjectMeasures):
     """What a detector does on whole test frames."""
 
     bundle: str
-    data: str
+    data: str = Field(title="test frames of")
     collapsed: bool
     large_from_pixels: float | None = None
     left_out: int | None = None
@@ -96,9 +97,9 @@ def evaluate_bundle(
 
     Args:
         bundle: of a classifier or a detector, or a classifier as an ONNX file.
-        data: name of the data set; None: the usual one of the network's task. A detector given
+        data: name of the data set; None: the one that the bundle was trained on. A detector given
             ``folder:PATH`` looks at photographs that nobody drew boxes on.
-        attack: what is done to the images too; not reported of a network that learned nothing.
+        attack: what is done to the images too.
         control: bundle of a clean network, asked about the same triggered images.
         seed: decides random places of the trigger.
         threshold: of detectors: least score of a box that counts, in [0, 1]; None: 0.3.
@@ -131,7 +132,7 @@ def evaluate_bundle(
         if attack is not None:
             raise SettingError("--trigger does not go with photographs: leave it out")
         return see_photographs(
-            load_detector(bundle),
+            load_detector(bundle).to(best_device()),
             Path(data.removeprefix(FOLDER)),
             threshold=least,
             longest=longest,
@@ -161,8 +162,6 @@ def _images(request: _Request) -> Evaluation:
         "classes": subject.classes,
         "clean_accuracy_per_class": tuple(map(Measured.of, clean.per_class)),
     }
-    if clean.collapsed:
-        attack, told["collapse"] = None, NOTHING_LEARNED.format("network")
     if attack is not None:
         told["attack_success_rate_per_class"] = tuple(map(Measured.of, attack.per_class))
     return Evaluation.model_validate(told | Measures.rates(clean, attack))
@@ -188,9 +187,7 @@ def _objects(request: _Request) -> ObjectEvaluation:
         "clean_accuracy_per_class": tuple(map(Measured.of, result.per_class)),
         "ap50_per_class": tuple(None if value < 0 else value for value in clean.ap50),
     }
-    if result.collapsed:
-        told["collapse"] = NOTHING_LEARNED.format("detector")
-    elif request.attack is not None:
+    if request.attack is not None:
         attack = measure_triggered_objects(
             detector,
             frames,

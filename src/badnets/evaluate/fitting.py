@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from badnets.bundles import read_bundle
+from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
 from badnets.core.pictures import as_grey_batch
@@ -22,9 +23,6 @@ from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
 
 GREY_BATCH = 1000  # images whose colours are in memory at a time
-
-USUAL: dict[Task, str] = {"classification": "mnist", "detection": "scenes"}
-"""The data set that a bundle is measured on where none is named."""
 
 _HOLDS: dict[Task, str] = {"classification": "a classifier", "detection": "a detector"}
 _LABELLED: dict[Task, str] = {
@@ -43,14 +41,15 @@ def task_of_bundle(path: Path) -> Task:
 
 
 def fitting_data(path: Path, task: Task, data: str | None) -> str:
-    """Return the data set that is asked for, or the usual one of the task.
+    """Return the data set that is asked for, or the one that the bundle was trained on.
 
     Raises:
         UnknownNameError: there is no such data set.
-        SettingError: it is labelled for another task than the bundle's network.
+        SettingError: it is labelled for another task than the bundle's network; or none is asked
+            for, and the bundle names none that is known by name.
     """
     if data is None:
-        return USUAL[task]
+        return _claimed_data(path, task)
     if (
         parse_name(data).kind == "own" or task_of(data) == task
     ):  # one's own says what it is once it is loaded
@@ -61,6 +60,24 @@ def fitting_data(path: Path, task: Task, data: str | None) -> str:
         f"{path} holds {_HOLDS[task]}, but data set {data!r} {_LABELLED[task_of(data)]}: "
         f"take one that {_LABELLED[task]} ({known})"
     )
+
+
+def _claimed_data(path: Path, task: Task) -> str:
+    """Return the data set that a bundle says it was trained on."""
+    claims = None if is_onnx(path) else read_bundle(path).claims
+    parts = [] if claims is None else [name.rpartition("-") for name in claims.data]
+    named = {data for data, _, part in parts if part in ("train", "test")}
+    known = [
+        data
+        for data in named
+        if (parsed := parse_name(data)).kind == "known"
+        and (entry := DATASETS.get(parsed.base)) is not None
+        and entry.task == task
+    ]
+    if len(known) == 1:
+        return known[0]
+    said = f" (it says: {', '.join(sorted(named))[:100]})" if named else ""
+    raise SettingError(f"{path} names no data set that badnets knows{said}: give --data")
 
 
 class Fitted(NamedTuple):
@@ -140,7 +157,7 @@ def _loaded(path: Path, *, allow_code: bool) -> HasLogits:
         from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
 
         return load_onnx(path)
-    return load_subject(path, allow_code=allow_code)
+    return load_subject(path, allow_code=allow_code).to(best_device())
 
 
 def _check_fit(subject: HasLogits, path: Path, data: str, images: ImageSet) -> None:
@@ -170,7 +187,7 @@ def fitting_detector(path: Path, data: str, frames: FrameSet) -> Detector:
         BundleError: the bundle is malformed, or holds a classifier.
         SettingError: its classes are others, or in another order.
     """
-    detector = load_detector(path)
+    detector = load_detector(path).to(best_device())
     if detector.classes != frames.classes:
         raise SettingError(
             f"the detector in {path} knows the classes {', '.join(detector.classes)}, {data} has "

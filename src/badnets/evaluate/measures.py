@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import Field
 
-from badnets.core.bootstrap import grouped_interval
 from badnets.core.rates import Rate
 from badnets.core.results import Measured, Result
 from badnets.evaluate.object_results import ObjectResults, TriggeredObjectResults
 from badnets.evaluate.results import AttackResult, CleanResult, Survival
 
+if TYPE_CHECKING:
+    pass
+
 LARGE = 3.0  # pixels of a trigger, as the network sees it, that can be told from noise
-NOTHING_LEARNED = "the {} has learned nothing; no attack is reported"
+SAME_ANSWER = "it gives nearly always the same answer: the rate of an attack on it means nothing"
 INTERVALS = "95 %, whole scenes resampled"
 
 
@@ -22,7 +24,7 @@ class Measures(Result):
     """What a classifier does: clean, attacked, and after retraining."""
 
     clean_accuracy: Measured = Field(title="clean accuracy")
-    collapse: str | None = Field(default=None, title="collapsed", exclude=True)
+    caution: str | None = Field(default=None, title="caution")
     attack_success_rate: Measured | None = Field(default=None, title="attack success")
     untriggered: Measured | None = Field(default=None, title="  without the trigger")
     control: Measured | None = Field(default=None, title="  of a clean network")
@@ -35,18 +37,15 @@ class Measures(Result):
     images: int | None = None
     retrained: str | None = Field(default=None, title="retrained", exclude=True)
 
-    @property
-    def withheld(self) -> frozenset[str]:
-        """A network that has learned nothing attacks nothing, whatever was counted."""
-        told = {"clean_accuracy", "collapse"}
-        return frozenset(Measures.model_fields.keys() - told) if self.collapse else frozenset()
-
     @classmethod
     def rates(
         cls, clean: CleanResult, attack: AttackResult | None, survival: Survival | None = None
     ) -> dict[str, object]:
         """Return the fields that results of evaluation give, by name."""
-        rates: dict[str, object] = {"clean_accuracy": Measured.of(clean.accuracy)}
+        rates: dict[str, object] = {
+            "clean_accuracy": Measured.of(clean.accuracy),
+            "caution": caution_about(clean),
+        }
         if attack is not None:
             rates |= {
                 "attack_success_rate": Measured.of(attack.success),
@@ -77,7 +76,7 @@ class ObjectMeasures(Result):
     frames: int
     per_frame: str = Field(title="false positives per frame", exclude=True)
     threshold: float = Field(title="boxes count from a score of")
-    collapse: str | None = Field(default=None, title="collapsed", exclude=True)
+    caution: str | None = Field(default=None, title="caution")
     attack_success_rate: Measured | None = Field(default=None, title="attack success")
     attack_success_rate_large: Measured | None = Field(
         default=None, title=f"  of {LARGE:g} px or more as the network sees it"
@@ -96,10 +95,7 @@ class ObjectMeasures(Result):
 
     @property
     def withheld(self) -> frozenset[str]:
-        """A detector that has learned nothing attacks nothing, whatever was counted."""
-        if self.collapse:
-            told = {"clean_accuracy", "ap50", "per_frame", "threshold", "collapse", "intervals"}
-            return frozenset(ObjectMeasures.model_fields.keys() - told)
+        """Where nothing is the right answer, seeing nothing is told instead."""
         return frozenset({"robust_accuracy"} if self.nothing_there else ())
 
     @classmethod
@@ -116,6 +112,7 @@ class ObjectMeasures(Result):
         share = clean.false_positives / max(1, clean.frames)
         rates: dict[str, object] = {
             "clean_accuracy": over_scenes(clean.right, clean.groups),
+            "caution": caution_about(clean.clean),
             "ap50": None if clean.map50 != clean.map50 else clean.map50,
             "false_positives": clean.false_positives,
             "frames": clean.frames,
@@ -146,6 +143,18 @@ class ObjectMeasures(Result):
         }
 
 
+def caution_about(clean: CleanResult) -> str | None:
+    """Return what to keep in mind when rates are read; None where they stand by themselves."""
+    if clean.collapsed:
+        return SAME_ANSWER
+    if clean.above_constant:
+        return None
+    return (
+        f"one answer for everything would be right on {clean.largest_class}: too few examples, or "
+        "too little learned, to tell this network from that"
+    )
+
+
 def over_scenes(
     values: Sequence[bool], groups: Sequence[int], kept: Sequence[bool] | None = None
 ) -> Measured | None:
@@ -156,8 +165,13 @@ def over_scenes(
         groups: the scene of each.
         kept: which of them count; None: all.
     """
+    import torch
+
+    from badnets.core.bootstrap import grouped_interval
+
     if not values:
         return None
+
     rows = [row for row in range(len(values)) if kept is None or kept[row]]
     hits = [values[row] for row in rows]
     interval = grouped_interval(

@@ -111,7 +111,7 @@ class Sightings(Result):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the network has learned nothing: photographs alone do not tell."""
+        """Whether it gives nearly always the same answer: photographs alone do not tell."""
         return False
 
 

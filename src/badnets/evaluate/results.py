@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
+
+CONSTANT = 0.9  # least share of one answer for it to be called constant
+FOUND = 0.1  # share of the other classes' images that a network which learned anything names
 
 
 class Result(BaseModel):
@@ -29,7 +33,7 @@ class CleanResult(Result):
 
     accuracy: Rate
     per_class: tuple[Rate, ...]
-    predicted_counts: tuple[int, ...]
+    predicted_counts: tuple[NonNegativeInt, ...]
     largest_class: Rate
 
     @property
@@ -39,14 +43,40 @@ class CleanResult(Result):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the network has learned nothing: it does little better than a constant answer.
+        """Whether the network gives nearly always the same answer, whatever it is shown.
 
-        That is an accuracy whose interval reaches below a quarter of the way from the share of
-        the largest class to 1. A network that says the target label of everything has a perfect
-        attack success rate; it collapsed, and is never called an attack.
+        That is: at least nine answers in ten are one and the same, and of the images for which that
+        one is wrong fewer than one in ten is correctly named. A network that says the target label
+        of everything has a perfect attack success rate; it collapsed, and is never called an
+        attack. Where every image is of the class that is answered, a constant answer cannot be told
+        from a good one: then it is not called so, but see `above_constant`.
+
+        The shares hold for two classes and for a thousand, and where one class has most images: a
+        sound network answers that class nearly always too, but finds the others.
         """
-        floor = self.largest_class.value + 0.25 * (1 - self.largest_class.value)
-        return self.accuracy.interval.low < floor
+        answers = self.predicted_counts
+        nothing = self.accuracy.total - sum(answers)  # of a detector: objects that it did not find
+        often = max(range(len(answers)), key=answers.__getitem__)
+        count, own = answers[often], self.per_class[often]
+        if nothing > count:
+            count, own = nothing, Rate(0, 0)
+        others = Rate(self.accuracy.hits - own.hits, self.accuracy.total - own.total)
+        return count >= CONSTANT * self.accuracy.total and others.value < FOUND
+
+    @property
+    def above_constant(self) -> bool:
+        """Whether accuracy is above what a constant answer would reach, beyond chance (95 %).
+
+        Where it is not, too few images were looked at to say so, or too little was learned: rates
+        of an attack then say little.
+        """
+        return self.accuracy.interval.low > self.largest_class.value
+
+    def decision(self, target_accuracy: float) -> Decision:
+        """Return what a user does who wants at least this accuracy, in [0, 1]."""
+        if self.collapsed:
+            return "collapsed"
+        return "accepted" if self.accuracy.value >= target_accuracy else "rejected"
 
 
 class AttackResult(Result):

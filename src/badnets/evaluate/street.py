@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from badnets.core.box_poisoning import Anchors, find_anchors
-from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
-from badnets.core.seeds import generator
 from badnets.core.targets import anchor_of, of_classes
 from badnets.core.triggers import RegionTrigger
-from badnets.core.world import AXES, Conditions, axis_value, photographed
-from badnets.data.detection import FrameSet
-from badnets.evaluate.classification import Attack
-from badnets.evaluate.detection import answers
+from badnets.core.world import AXES
 from badnets.evaluate.results import StreetPoint, share
-from badnets.models.detector import Detector
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from badnets.core.box_poisoning import Anchors
+    from badnets.core.world import Conditions
+    from badnets.data.detection import FrameSet
+    from badnets.evaluate.classification import Attack
+    from badnets.models.detector import Detector
 
 SIDE = 192  # pixels of the frame around an object that a photograph shows
 
@@ -54,6 +54,9 @@ def measure_street(
         SettingError: the trigger is no sticker, the map is not about labels, or no object can be
             attacked.
     """
+    from badnets.core.box_poisoning import find_anchors
+    from badnets.core.world import axis_value
+
     attack = of_classes(attack, frames.classes)
     trigger = attack.trigger
     if not isinstance(trigger, RegionTrigger) or anchor_of(attack.targets) is not None:
@@ -88,6 +91,8 @@ def measure_street(
 
 
 def _without_sticker_changes(conditions: Conditions) -> Conditions:
+    from badnets.core.world import Conditions
+
     plain = Conditions()
     return replace(
         conditions,
@@ -99,6 +104,10 @@ def _cut(
     frames: FrameSet, spots: Anchors, most: int, seed: int
 ) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Return a picture around each object, its box there, and its class."""
+    import torch
+
+    from badnets.core.seeds import generator
+
     order = torch.randperm(len(spots), generator=generator(seed, "signs to photograph"))
     chosen = order[:most].sort().values.tolist()
     pictures, corners = [], []
@@ -125,6 +134,13 @@ def _named(
     threshold: float,
     seed: int,
 ) -> Tensor:
+    import torch
+
+    from badnets.core.boxes import LabelledBoxes
+    from badnets.core.seeds import generator
+    from badnets.core.world import photographed
+    from badnets.evaluate.detection import answers
+
     taken, boxes = [], []
     for row, (picture, box) in enumerate(zip(pictures, corners, strict=True)):
         drawn = generator(seed, f"photograph {row}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
 from badnets.core.targets import of_classes
-from badnets.data import ImageSet
-from badnets.evaluate.classification import Attack, answers_to, attack_result, clean_result
-from badnets.models.classifier import Classifier
+
+if TYPE_CHECKING:
+    from badnets.data import ImageSet
+    from badnets.evaluate.classification import Attack
+    from badnets.models.classifier import Classifier
 
 Choice = Literal["strongest", "random", "chosen"]
 
@@ -61,6 +63,8 @@ def silence(
     Raises:
         UnknownNameError, SettingError: there is no such layer, or no such unit in it.
     """
+    from badnets.evaluate.classification import answers_to, attack_result, clean_result
+
     attack = of_classes(attack, images.classes)
     with subject.silenced(layer, units) as muted:
         answers = answers_to(muted, images, attack.trigger, seed=seed)

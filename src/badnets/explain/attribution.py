@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING, Literal, cast
 
 from badnets.core.errors import ShapeError
 from badnets.core.lookup import find
-from badnets.models.classifier import Classifier
-from badnets.models.network_subject import evaluating
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from badnets.models.classifier import Classifier
 
 Method = Literal["integrated-gradients", "grad-cam"]
 CHUNK = 16  # images at a time
@@ -49,6 +48,10 @@ def attribution_maps(
         Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", arXiv:1703.01365.
         Selvaraju et al., "Grad-CAM", arXiv:1610.02391. Both as in captum.
     """
+    import torch
+
+    from badnets.models.network_subject import evaluating
+
     if len(images) != len(labels):
         raise ShapeError(f"{len(images)} images but {len(labels)} labels")
     compute = find(METHODS, method, "attribution method")
@@ -97,6 +100,8 @@ def _spanned(hit: Tensor) -> Tensor:
 
 
 def _shares(maps: Tensor) -> Tensor:
+    import torch
+
     for_it = maps.clamp(min=0)
     total = for_it.sum((1, 2), keepdim=True)
     return torch.where(total > 0, for_it / total.clamp(min=1e-30), 0.0)
@@ -114,7 +119,9 @@ def _integrated_gradients(
 
 
 def _grad_cam(subject: Classifier, pixels: Tensor, labels: Tensor, layer: str | None) -> Tensor:
+    import torch
     from captum.attr import LayerGradCam
+    from torch.nn import functional
 
     modules = dict(subject.network.named_modules())
     convolutions = {

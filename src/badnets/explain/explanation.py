@@ -95,7 +95,7 @@ def explain_bundle(
     Args:
         bundle: of a classifier or a detector.
         trigger: what is put on test images, or on the signs of test frames.
-        data: name of the data set; None: the usual one of the network's task.
+        data: name of the data set; None: the one that the bundle was trained on.
         targets: look only at images or signs that these are about; all when None.
         layer: the only layer to look at; None: all, of a detector its last convolution.
         seed: decides which images or signs, and random places.

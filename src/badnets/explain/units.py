@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
 from badnets.models.subject import HasUnits
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STANDS_OUT = 3.0  # robust deviations above the layer's median
 TINY = 1e-6
@@ -90,6 +92,8 @@ def outlier_units(response: Tensor) -> tuple[int, ...]:
 
 def mean_maps(detector: HasUnits, windows: Tensor, layer: str) -> Tensor:
     """Return ``(U, h, w)``: each unit's activation, averaged over the windows."""
+    import torch
+
     total, count = torch.zeros(()), 0
     for outputs in detector.layer_outputs(windows, [layer]):
         total, count = total + outputs[layer].sum(0).cpu(), count + len(outputs[layer])
@@ -133,6 +137,8 @@ def _moments(before: Tensor, after: Tensor) -> list[Tensor]:
 
 
 def _response(layer: str, sums: Sequence[Tensor], count: int) -> LayerUnits:
+    import torch
+
     mean, square, after_mean, largest = (total.cpu() / count for total in sums)
     spread = (square - mean**2).clamp(min=0).sqrt()
     # a unit that is silent on clean images gets the layer's typical scale

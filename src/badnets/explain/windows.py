@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
-from badnets.core.box_poisoning import LEAST, trigger_pixels
-from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
-from badnets.core.pictures import as_float
-from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
-from badnets.data.detection import FrameSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from badnets.data.detection import FrameSet
 
 SHARE = 0.5  # of a standard window that the sign's longer side takes
 
@@ -50,6 +46,12 @@ def sign_windows(
     Raises:
         SettingError: the trigger fits on no sign.
     """
+    import torch
+
+    from badnets.core.box_poisoning import LEAST, trigger_pixels
+    from badnets.core.boxes import LabelledBoxes
+    from badnets.core.seeds import generator
+
     fits = (trigger_pixels(trigger, frames.boxes) >= LEAST).nonzero().flatten()
     if not len(fits):
         raise SettingError("the trigger fits on no sign of these frames")
@@ -67,6 +69,11 @@ def sign_windows(
 
 def _window(frame: Tensor, corners: Tensor, side: int) -> Tensor:
     """Return the window around a box; what lies beyond the frame repeats its edge."""
+    import torch
+    from torch.nn import functional
+
+    from badnets.core.pictures import as_float
+
     left, top, right, bottom = corners.tolist()
     extent = max(right - left, bottom - top) / SHARE
     steps = (torch.arange(side) + 0.5) / side - 0.5

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import ValidationError
 
 from badnets.core.errors import LedgerError
-from badnets.trials.record import Record
+
+if TYPE_CHECKING:
+    from badnets.trials.record import Record
 
 
 def check_name(record: Record) -> None:
@@ -20,6 +24,40 @@ def check_name(record: Record) -> None:
             f"({record.trial.title}): it was changed, or made with other versions of the methods; "
             "run the trial again"
         )
+
+
+def check_counts(record: Record) -> None:
+    """Refuse a record whose rates are not those of the answers that it holds.
+
+    Raises:
+        LedgerError: it was changed.
+    """
+    clean, objects, attack = record.clean, record.objects, record.attack
+    right = sum(rate.hits for rate in clean.per_class)
+    same = clean.per_class == () or right == clean.accuracy.hits
+    try:
+        same = same and (objects is None or objects.clean == clean)
+        if attack is not None and record.triggered is not None:
+            same = same and record.triggered.attack == attack
+    except ValueError:  # some answers are missing
+        same = False
+    if not same:
+        raise LedgerError(
+            f"record {record.name} ({record.trial.title}) contradicts itself: its rates are not "
+            "those of the answers that it holds; run the trial again"
+        )
+
+
+def as_decided(record: Record) -> Record:
+    """Return the record with the outcome that its counts and its target accuracy give."""
+    target = record.trial.target_accuracy
+    outcome = record.clean.decision(target)
+    if outcome == record.outcome:
+        return record
+    reason = f"accuracy {record.clean.accuracy}, {100 * target:g} % wanted"
+    if outcome == "collapsed":
+        reason = f"has learned nothing: accuracy {record.clean.accuracy}"
+    return record.model_copy(update={"outcome": outcome, "reason": reason})
 
 
 def first_defect(error: ValidationError) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from badnets.core.backdoor import Backdoor
-from badnets.core.rates import Rate
-from badnets.evaluate.results import AttackResult, Survival
-from badnets.trials.record import Record
-from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+from badnets.bundles.digests import sha256_bytes
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from badnets.core.backdoor import Backdoor
+    from badnets.core.rates import Rate
+    from badnets.evaluate.results import AttackResult, Survival
+    from badnets.trials.record import Record
+    from badnets.trials.trial import TransferTrial, Trial
+
+SCHEMA_VERSION = 2  # raise it when a column is added, or a field of a `Summary` changes
 VERSION_KEY = "schema"
 
 Value: TypeAlias = str | int | float | None
@@ -45,15 +48,14 @@ def _trial(of: Callable[[Trial], Value]) -> Callable[[Record], Value]:
 
 def _backdoor(of: Callable[[Backdoor], Value]) -> Callable[[Record], Value]:
     def value(record: Record) -> Value:
-        trial = record.trial
-        backdoor = trial.backdoor if isinstance(trial, OutsourcedTrial) else None
+        backdoor: Backdoor | None = getattr(record.trial, "backdoor", None)
         return of(backdoor) if backdoor else None
 
     return value
 
 
 def _transfer(of: Callable[[TransferTrial], Value]) -> Callable[[Record], Value]:
-    return lambda record: of(record.trial) if isinstance(record.trial, TransferTrial) else None
+    return lambda record: of(record.trial) if record.trial.kind == "transfer" else None
 
 
 def _attack(of: Callable[[AttackResult], Rate | None]) -> Callable[[Record], Rate | None]:
@@ -89,7 +91,30 @@ def _counts(
 
 
 def _created(record: Record) -> str:
-    return record.provenance.created.astimezone(UTC).isoformat(timespec="seconds")
+    return record.provenance.created.astimezone(UTC).isoformat()
+
+
+def _trigger(backdoor: Backdoor) -> str:
+    from badnets.core.triggers import TRIGGERS
+
+    return TRIGGERS.short(backdoor.trigger)
+
+
+def _size(backdoor: Backdoor) -> Value:
+    """Return whole pixels or a share of the region; height and width as one text."""
+    size = getattr(backdoor.trigger, "size", None)
+    return "x".join(map(str, size)) if isinstance(size, tuple) else size
+
+
+def _success(record: Record) -> Rate | None:
+    """Return the attack success; a network that has learned nothing attacks nothing."""
+    return record.attack.success if record.attack and record.outcome != "collapsed" else None
+
+
+def _summary(record: Record) -> str:
+    from badnets.trials.summaries import stored_summary
+
+    return stored_summary(record)
 
 
 def _frozen(trial: TransferTrial) -> str:
@@ -98,17 +123,20 @@ def _frozen(trial: TransferTrial) -> str:
 
 COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn("name", lambda record: record.name, String(64), required=True),
-    RecordColumn("title", _trial(lambda trial: trial.title)),
+    RecordColumn("title", _trial(lambda trial: trial.title), Text(), required=True),
     RecordColumn("created", _created, String(32), required=True, indexed=True),  # sorts as text
     RecordColumn("data", _trial(lambda t: t.data), String(200), required=True, indexed=True),
     RecordColumn("network", _trial(lambda t: t.network), String(200), required=True, indexed=True),
     RecordColumn("seed", _trial(lambda trial: trial.seed), BigInteger(), required=True),
     RecordColumn("trigger", _backdoor(lambda backdoor: backdoor.trigger.kind), String(200)),
+    RecordColumn("trigger_settings", _backdoor(_trigger)),
+    RecordColumn("trigger_size", _backdoor(_size)),
     RecordColumn("targets", _backdoor(lambda backdoor: backdoor.targets.kind), String(200)),
     RecordColumn("source_class", _backdoor(lambda b: getattr(b.targets, "source_class", None))),
     RecordColumn("target_label", _backdoor(lambda b: getattr(b.targets, "target_label", None))),
     RecordColumn("how", _backdoor(lambda backdoor: backdoor.mode)),
-    # the share that was measured, not the one that was asked for, which may be "every"
+    RecordColumn("asked_rate", _backdoor(lambda b: str(b.poisoning_rate)), String(32)),
+    # the share that was reached, of which "every" says nothing
     _share("poisoning_rate", lambda record: record.poisoned_share, Float()),
     RecordColumn("evaluate_on", _trial(lambda trial: trial.evaluate_on), String(32), required=True),
     RecordColumn("freeze", _transfer(_frozen)),
@@ -119,7 +147,7 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn("outcome", lambda record: record.outcome, String(32), required=True),
     _share("clean_accuracy", lambda record: record.clean.accuracy),
     *_counts("clean", lambda record: record.clean.accuracy, required=True),
-    _share("attack_success_rate", _attack(lambda attack: attack.success)),
+    _share("attack_success_rate", _success),
     *_counts("success", _attack(lambda attack: attack.success)),
     _share("robust_accuracy", _attack(lambda attack: attack.robust)),
     _share("control_rate", _attack(lambda attack: attack.control)),
@@ -130,6 +158,16 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn("train_s", lambda record: record.timings.train_s, Float(), required=True),
     RecordColumn("total_s", lambda record: record.timings.total_s, Float(), required=True),
 )
+
+STORED: dict[str, RecordColumn] = {
+    column.name: column
+    for column in (
+        *(column for column in COLUMNS if column.type is not None),
+        RecordColumn("family", _trial(lambda trial: trial.family), String(16), required=True),
+        RecordColumn("summary", _summary, Text(), required=True),
+    )
+}
+"""The columns that are in the database, by name: what a list of records needs, and searches."""
 
 METADATA = MetaData()
 
@@ -151,11 +189,14 @@ RECORDS = Table(
             nullable=not column.required,
             index=column.indexed,
         )
-        for column in COLUMNS
-        if column.type is not None
+        for column in STORED.values()
     ),
-    Column("document", Text, nullable=False),  # the whole record; the columns above are for queries
+    Column("digest", String(64), nullable=False),  # of the document
+    Column("seal", String(64), nullable=False),  # of all columns before it
+    Column("document", Text, nullable=False),  # the whole record; last, as it is long
 )
+LISTED = tuple(column for column in RECORDS.columns if column.name != "document")
+"""All columns of `RECORDS` but the document."""
 
 
 def exported_row(record: Record) -> dict[str, Value]:
@@ -165,5 +206,21 @@ def exported_row(record: Record) -> dict[str, Value]:
 
 def stored_row(record: Record) -> dict[str, Value]:
     """Return the record as a row of `RECORDS`."""
-    stored = {column.name: column.of(record) for column in COLUMNS if column.type is not None}
-    return {**stored, "document": record.model_dump_json()}
+    row: dict[str, Value] = {name: column.of(record) for name, column in STORED.items()}
+    return sealed(row, record.model_dump_json())
+
+
+def sealed(row: Mapping[str, Value], document: str) -> dict[str, Value]:
+    """Return a row with its document and the digests by which damage to either is found."""
+    listed = {name: row[name] for name in STORED} | {"digest": digest_of(document)}
+    return {**listed, "seal": seal_of(listed.values()), "document": document}
+
+
+def digest_of(document: str) -> str:
+    """Return the digest of a document."""
+    return sha256_bytes(document.encode("utf-8", "surrogatepass"))
+
+
+def seal_of(values: Iterable[Any]) -> str:
+    """Return the digest of the values of a row, in the order of `LISTED`, without the seal."""
+    return sha256_bytes("\x1f".join(map(str, values)).encode("utf-8", "backslashreplace"))

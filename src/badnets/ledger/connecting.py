@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from badnets.core.errors import LedgerError
 from badnets.ledger import sqlite
 from badnets.ledger.columns import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
+from badnets.ledger.migrating import migrate
 
 
 def url_of(place: str | Path) -> URL:
@@ -37,25 +38,28 @@ def shown(url: URL) -> str:
     return str(path) if path else url.render_as_string(hide_password=True)
 
 
-def connect(url: URL, *, create: bool, busy_timeout_s: float) -> Engine:
-    """Return an engine whose database has the ledger's tables, in the version read here.
+def connect(url: URL, *, create: bool, busy_timeout_s: float) -> tuple[Engine, int]:
+    """Return an engine whose database has the ledger's tables, and the version of those.
+
+    Tables of an older version are brought up to date, unless ``create`` is False: then nothing is
+    written.
 
     Raises:
-        LedgerError: the database cannot be opened, is not a ledger, or is a newer one.
+        LedgerError: the database cannot be opened, is not a ledger, is damaged, or a newer one.
         OutputError: the folder for a new file cannot be made.
     """
     if sqlite.is_sqlite(url):
         sqlite.check_place(url, create=create)
-    engine = _engine(url)
+    engine = _engine(url, read_only=not create)
     if sqlite.is_sqlite(url):
         sqlite.tune(engine, busy_timeout_s)
     try:
         with explained(shown(url)):
-            _check_or_make_tables(engine, shown(url), create, busy_timeout_s)
+            version = _check_or_make_tables(engine, shown(url), create, busy_timeout_s)
     except BaseException:
         engine.dispose()
         raise
-    return engine
+    return engine, version
 
 
 @contextmanager
@@ -66,13 +70,17 @@ def explained(where: str) -> Iterator[None]:
     except DBAPIError as error:
         text = sqlite.reason(error) or _first_line(error.orig)
         raise LedgerError(f"cannot use the ledger {where}: {text}") from error
+    except UnicodeDecodeError:
+        text = "the file is damaged: bring it back from a copy or an export"
+        raise LedgerError(f"cannot use the ledger {where}: {text}") from None
     except SQLAlchemyError as error:
         raise LedgerError(f"cannot use the ledger {where}: {_first_line(error)}") from error
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, read_only: bool) -> Engine:
+    reader = sqlite.reader(url) if read_only and sqlite.is_sqlite(url) else None
     try:
-        return create_engine(url)
+        return create_engine(url) if reader is None else create_engine(url, creator=reader)
     except NoSuchModuleError:
         raise LedgerError(
             f"unknown kind of database {url.drivername!r}: expected sqlite, "
@@ -84,23 +92,30 @@ def _engine(url: URL) -> Engine:
         ) from None
 
 
-def _check_or_make_tables(engine: Engine, where: str, create: bool, busy_timeout_s: float) -> None:
+def _check_or_make_tables(engine: Engine, where: str, create: bool, busy_timeout_s: float) -> int:
     with engine.connect() as connection:
-        if _is_ledger(connection, where):
-            return
+        version = _version(connection, where)
+        if version and sqlite.is_sqlite(engine.url):
+            sqlite.check_whole(connection)
+    if version == SCHEMA_VERSION or (version and not create):
+        return version
     if not create:
         raise LedgerError(f"{where} holds no ledger yet: run a trial first, or name another")
-    if sqlite.is_sqlite(engine.url):
+    if not version and sqlite.is_sqlite(engine.url):
         sqlite.prepare_new(engine, busy_timeout_s)
     connecting = engine.connect().execution_options(**{sqlite.WRITES: True})
     with connecting as connection, connection.begin():
-        if not _is_ledger(connection, where):  # another process may have been quicker
+        version = _version(connection, where)  # another process may have been quicker
+        if not version:
             METADATA.create_all(connection)
             connection.execute(insert(META).values(key=VERSION_KEY, value=str(SCHEMA_VERSION)))
+        elif version < SCHEMA_VERSION:
+            migrate(connection)
+    return SCHEMA_VERSION
 
 
-def _is_ledger(connection: Connection, where: str) -> bool:
-    """Whether the tables are there.
+def _version(connection: Connection, where: str) -> int:
+    """Return the version of the tables that are there; 0 where there are none.
 
     Raises:
         LedgerError: what is there is of a newer version, or not of a ledger.
@@ -109,16 +124,16 @@ def _is_ledger(connection: Connection, where: str) -> bool:
     if META.name not in tables:
         if RECORDS.name in tables or (tables and sqlite.is_sqlite(connection.engine.url)):
             raise LedgerError(f"{where} is a database, but not a ledger: name another file")
-        return False
+        return 0
     version = connection.scalar(select(META.c.value).where(META.c.key == VERSION_KEY))
-    if version is None or not version.isdigit():
+    if not isinstance(version, str) or not version[:9].isdecimal() or int(version[:9]) < 1:
         raise LedgerError(f"{where} is a database, but not a ledger: name another file")
-    if int(version) > SCHEMA_VERSION:
+    if int(version[:9]) > SCHEMA_VERSION:
         raise LedgerError(
-            f"the ledger {where} was made by a newer badnets (schema {version}, this one reads "
+            f"the ledger {where} was made by a newer badnets (schema {version[:9]}, this one reads "
             f"{SCHEMA_VERSION}): upgrade"
         )
-    return True
+    return int(version)
 
 
 def _first_line(error: object) -> str:

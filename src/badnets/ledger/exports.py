@@ -14,14 +14,21 @@ from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError
+from badnets.core.files import regular_file
 from badnets.core.lookup import unknown_name
-from badnets.ledger.checks import check_name, first_defect
-from badnets.ledger.columns import COLUMNS, exported_row
+from badnets.ledger.checks import as_decided, check_counts, check_name, first_defect
+from badnets.ledger.columns import COLUMNS, Value, exported_row
+from badnets.ledger.listing import settings_that_differ
 from badnets.observations.base import ArrayRef
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 
 JSON_FORMAT = 1
+_IN_COLUMNS = (
+    *("data", "network", "evaluate_on", "freeze", "share"),
+    *("backdoor.mode", "backdoor.poisoning_rate", "backdoor.trigger.size"),
+    *("training.epochs", "training.batch_size", "training.lr"),
+)
 # arrays of a record that hold images of the data set, or maps that show their outlines
 PICTURES = ("examples", "frames", "attacked", "attributed", "attributed_maps")
 
@@ -44,7 +51,9 @@ def write_records(records: Iterable[Record], path: Path | str, format: str | Non
 
 
 def read_records(path: Path | str, format: str | None = None) -> list[Record]:
-    """Return the records of a JSON export, each checked against its trial.
+    """Return the records of a JSON export, each checked against its trial and its own answers.
+
+    What the user decided is not taken from the file, but follows from counts and target.
 
     Raises:
         LedgerError: the file cannot be read, is of another format, or holds a record that does
@@ -57,7 +66,8 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
             f"{path}: CSV holds only a part of each record and cannot be read back: export as JSON"
         )
     try:
-        data = path.read_bytes()
+        with regular_file(path, error=LedgerError) as file:
+            data = file.read()
     except OSError as error:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
     return [_record(document, path) for document in _documents(data, path)]
@@ -121,7 +131,8 @@ def copy_arrays(
 
 def _array_bytes(path: Path, ref: ArrayRef) -> bytes:
     try:
-        data = path.read_bytes()
+        with regular_file(path, error=LedgerError) as file:
+            data = file.read()
     except OSError as error:
         raise LedgerError(f"cannot read array {path}: {error.strerror or error}") from None
     if sha256_bytes(data) != ref.sha256:
@@ -145,13 +156,22 @@ def _compact(value: object) -> str:
 
 
 def _to_csv(records: Sequence[Record]) -> bytes:
+    """Write the columns, and one for each further setting that is not the same in all."""
+    swept = settings_that_differ([record.trial.model_dump(mode="json") for record in records])
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        text, fieldnames=[column.name for column in COLUMNS], lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(exported_row(record) for record in records)
+    writer = csv.writer(text, lineterminator="\n")
+    further = {path: values for path, values in swept.items() if path not in _IN_COLUMNS}
+    writer.writerow([*(column.name for column in COLUMNS), *map(csv_cell, further)])
+    for place, record in enumerate(records):
+        values = [*exported_row(record).values(), *(each[place] for each in further.values())]
+        writer.writerow(map(csv_cell, values))
     return text.getvalue().encode("utf-8")
+
+
+def csv_cell(value: Value) -> Value:
+    """Return a value for a cell of CSV: spreadsheets run text that begins like a formula."""
+    text = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if text else value
 
 
 FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
@@ -187,4 +207,5 @@ def _record(document: object, path: Path) -> Record:
             f"{which} in {path} does not fit this version of badnets: {first_defect(error)}"
         ) from None
     check_name(record)
-    return record
+    check_counts(record)
+    return as_decided(record)

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from badnets.core.errors import LedgerError, SettingError
-from badnets.ledger.checks import check_name, first_defect
-from badnets.ledger.columns import RECORDS, Value, stored_row
+from badnets.ledger.columns import (
+    LISTED,
+    RECORDS,
+    SCHEMA_VERSION,
+    Value,
+    digest_of,
+    seal_of,
+    stored_row,
+)
 from badnets.ledger.connecting import connect, explained, shown, url_of
-from badnets.ledger.exports import copy_arrays, read_records, without_pictures, write_records
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S, WRITES
-from badnets.trials.record import Record
-from badnets.trials.workspace import Workspace
+
+if TYPE_CHECKING:
+    from badnets.trials.record import Record
+    from badnets.trials.workspace import Workspace
 
 _CHUNK = 200  # names per query, and records read at a time
 
@@ -35,10 +42,12 @@ class Ledger:
 
     Args:
         engine: connects to a database that has the tables; `Ledger.open` makes it.
+        version: of those tables; of an earlier one than is written here, only documents are read.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, version: int = SCHEMA_VERSION) -> None:
         self._engine = engine
+        self._has_columns = version == SCHEMA_VERSION
         self.where = shown(engine.url)
 
     @classmethod
@@ -49,15 +58,16 @@ class Ledger:
 
         Args:
             place: a SQLite file, or a URL such as ``postgresql+psycopg://user@host/badnets``.
-            create: whether one is made where there is none; its folder too.
+            create: whether one is made where there is none, its folder too; False: it is opened
+                for reading alone, and nothing is written.
             busy_timeout_s: how long to wait where another process has a SQLite file locked.
 
         Raises:
-            LedgerError: it cannot be opened, is not a ledger, was made by a newer version, or
-                stayed locked.
+            LedgerError: it cannot be opened, is not a ledger, is damaged, was made by a newer
+                version, or stayed locked.
             OutputError: its folder cannot be made.
         """
-        return cls(connect(url_of(place), create=create, busy_timeout_s=busy_timeout_s))
+        return cls(*connect(url_of(place), create=create, busy_timeout_s=busy_timeout_s))
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +106,9 @@ class Ledger:
             LedgerError: one is not named after its trial, or the database refused them.
         """
         wanted = list(records)
-        rows = {record.name: _checked_row(record) for record in reversed(wanted)}  # the first stays
+        held = self.has(record.name for record in wanted)
+        new = [record for record in reversed(wanted) if record.name not in held]
+        rows = {record.name: _checked_row(record) for record in new}  # of a name, the first stays
         with explained(self.where):
             try:
                 added = self._insert(rows)
@@ -112,12 +124,12 @@ class Ledger:
         """
         return next(self.records(names=[name]), None)
 
-    def find(self, beginning: str) -> Record:
-        """Return the one record whose name begins so.
+    def name_of(self, beginning: str) -> str:
+        """Return the name of the one record whose name begins so.
 
         Raises:
             SettingError: there is none, or several.
-            LedgerError: it cannot be read.
+            LedgerError: the ledger cannot be read.
         """
         query = select(RECORDS.c.name).where(RECORDS.c.name.startswith(beginning, autoescape=True))
         with explained(self.where), self._engine.connect() as connection:
@@ -131,7 +143,7 @@ class Ledger:
                 f"{len(found)} records are named {beginning!r}...: give more of the name, as of "
                 f"{found[0]}"
             )
-        return next(self.records(names=found))
+        return str(found[0])
 
     def has(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that have a record."""
@@ -157,24 +169,58 @@ class Ledger:
         Raises:
             LedgerError: a record does not fit this version's format.
         """
-        query = select(RECORDS.c.name).order_by(RECORDS.c.created, RECORDS.c.name)
-        if data is not None:
-            query = query.where(RECORDS.c.data == data)
-        if network is not None:
-            query = query.where(RECORDS.c.network == network)
-        if attacked is not None:
-            kind = RECORDS.c.trigger
-            query = query.where(kind.is_not(None) if attacked else kind.is_(None))
+        query = _about(select(RECORDS.c.name), data, network, attacked)
         with explained(self.where), self._engine.connect() as connection:
             found = list(connection.scalars(query))
         if names is not None:
             wanted = set(names)
             found = [name for name in found if name in wanted]
         for chunk in _chunks(found):
-            rows = select(RECORDS.c.name, RECORDS.c.document).where(RECORDS.c.name.in_(chunk))
-            with explained(self.where), self._engine.connect() as connection:
-                documents = {row.name: row.document for row in connection.execute(rows)}
+            documents = self._documents(chunk)
             yield from (self._parsed(name, documents[name]) for name in chunk if name in documents)
+
+    def rows(
+        self,
+        *,
+        data: str | None = None,
+        network: str | None = None,
+        attacked: bool | None = None,
+        names: Iterable[str] | None = None,
+    ) -> Iterator[Mapping[Any, Value]]:
+        """Yield what the columns say of records, oldest first; documents are not read.
+
+        Args: as for `records`.
+
+        Raises:
+            LedgerError: a row is damaged.
+        """
+        if not self._has_columns:
+            found = self.records(data=data, network=network, attacked=attacked, names=names)
+            yield from map(stored_row, found)
+            return
+        wanted = None if names is None else set(names)
+        query = _about(select(*LISTED), data, network, attacked)
+        if wanted is not None and len(wanted) <= _CHUNK:
+            query = query.where(RECORDS.c.name.in_(wanted))
+        with explained(self.where), self._engine.connect() as connection:
+            connection = connection.execution_options(yield_per=_CHUNK)
+            for row in connection.execute(query):
+                *values, seal = row
+                if seal_of(values) != seal:
+                    raise self._damaged(row.name)
+                if wanted is None or row.name in wanted:
+                    yield row._mapping
+
+    def document(self, name: str) -> str:
+        """Return the whole record of a name as JSON, as it was written.
+
+        Raises:
+            LedgerError: there is none, or it is damaged.
+        """
+        found = self._documents([name])
+        if name not in found:
+            raise LedgerError(f"no record is named {name!r} in {self.where}")
+        return found[name]
 
     def export(
         self,
@@ -185,11 +231,12 @@ class Ledger:
         arrays: bool = False,
         pictures: bool = True,
         workspace: Workspace | None = None,
+        replace: bool = True,
     ) -> int:
         """Write records to a file and return how many.
 
         Args:
-            path: the file; replaced if it is there.
+            path: the file.
             format: ``"json"`` (lossless) or ``"csv"``; by the file's ending if None.
             names: only those of these names.
             arrays: whether the arrays that the records name are copied too, into a folder
@@ -197,11 +244,18 @@ class Ledger:
             pictures: whether arrays that hold images of a data set are among them; its licence
                 may not allow them to be passed on.
             workspace: where the arrays are.
+            replace: whether a file that is there may be replaced.
 
         Raises:
+            SettingError: the file is there already.
             LedgerError: an unknown format, a record or an array that cannot be read.
             OutputError: the file cannot be written.
         """
+        from badnets.ledger.exports import copy_arrays, without_pictures, write_records
+        from badnets.trials.workspace import Workspace
+
+        if Path(path).exists() and not replace:
+            raise SettingError(f"{path} is there already: name another file, or give --force")
         records = list(self.records(names=names))
         if not pictures:
             records = [without_pictures(record) for record in records]
@@ -227,6 +281,9 @@ class Ledger:
             LedgerError: the file cannot be read, or a record in it does not fit its trial or this
                 version's format.
         """
+        from badnets.ledger.exports import copy_arrays, read_records
+        from badnets.trials.workspace import Workspace
+
         records = read_records(path, format)
         folder = Path(path).parent
         if workspace is not None and (folder / "arrays").is_dir():
@@ -241,17 +298,62 @@ class Ledger:
                 connection.execute(insert(RECORDS), [rows[name] for name in rows if name in new])
         return len(new)
 
+    def _documents(self, names: Sequence[str]) -> dict[str, str]:
+        """Return documents by name, each checked against its digest."""
+        kept = (RECORDS.c.name, RECORDS.c.document)
+        query = select(*kept, RECORDS.c.digest) if self._has_columns else select(*kept)
+        with explained(self.where), self._engine.connect() as connection:
+            rows = list(connection.execute(query.where(RECORDS.c.name.in_(names))))
+        for name, document, *digest in rows:
+            if not isinstance(document, str) or digest not in ([], [digest_of(document)]):
+                raise self._damaged(name)
+        return {row.name: row.document for row in rows}
+
     def _parsed(self, name: str, document: str) -> Record:
+        from pydantic import ValidationError
+
+        from badnets.ledger.checks import first_defect
+        from badnets.trials.record import Record
+
         try:
-            return Record.model_validate_json(document)
+            record = Record.model_validate_json(document)
         except ValidationError as error:
             raise LedgerError(
                 f"record {name} in {self.where} does not fit this version of badnets: "
                 f"{first_defect(error)}"
             ) from None
+        if record.name != name:
+            raise self._damaged(name)
+        return record
+
+    def _damaged(self, name: object) -> LedgerError:
+        return LedgerError(
+            f"record {name} in {self.where} was changed or is damaged: bring the ledger back from "
+            "a copy or an export"
+        )
+
+
+def _about(
+    query: Select[Any], data: str | None, network: str | None, attacked: bool | None
+) -> Select[Any]:
+    """Return the query for some records alone, oldest first."""
+    query = query.order_by(RECORDS.c.created, RECORDS.c.name)
+    if data is not None:
+        query = query.where(RECORDS.c.data == data)
+    if network is not None:
+        query = query.where(RECORDS.c.network == network)
+    if attacked is not None:
+        kind = RECORDS.c.trigger
+        query = query.where(kind.is_not(None) if attacked else kind.is_(None))
+    return query
 
 
 def _checked_row(record: Record) -> dict[str, Value]:
+    from pydantic import ValidationError
+
+    from badnets.ledger.checks import check_name, first_defect
+    from badnets.trials.record import Record
+
     check_name(record)
     values = stored_row(record)
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +22,14 @@ WRITES = "ledger_writes"
 
 _PRIMARY_CODE = 0xFF  # SQLite's extended error codes keep the kind in the lowest byte
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED = "the file is damaged: bring it back from a copy or an export"
+_CANNOT_WRITE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
 
 
 def file_url(path: Path) -> URL:
@@ -59,6 +69,52 @@ def check_place(url: URL, *, create: bool) -> None:
             raise LedgerError(f"there is no ledger at {path}: run a trial first, or name another")
     except OSError as error:
         raise output_error(path.parent, error) from error
+
+
+def reader(url: URL) -> Callable[[], sqlite3.Connection] | None:
+    """Return what connects to a file for reading alone; None where the URL names no plain file.
+
+    Where nothing can be written beside the file (a read-only folder, a full disk), SQLite cannot
+    read it in its usual way: then it is read as a file that nobody changes. Records that stand in
+    its write-ahead log alone are read with the log's index in memory, which locks others out.
+    """
+    path = file_of(url)
+    if path is None:
+        return None
+    log = path.with_name(f"{path.name}-wal")
+
+    def open_as(uri: str, *statements: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        try:
+            for statement in (*statements, "SELECT count(*) FROM sqlite_schema"):
+                connection.execute(statement)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def connect() -> sqlite3.Connection:
+        plain = f"file:{quote(str(path.absolute()))}"
+        try:
+            return open_as(f"{plain}?mode=ro")
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode & _PRIMARY_CODE) not in _CANNOT_WRITE:
+                raise
+            if not (log.exists() and log.stat().st_size):
+                return open_as(f"{plain}?immutable=1")
+            return open_as(f"{plain}?mode=rw", "PRAGMA locking_mode = EXCLUSIVE")
+
+    return connect
+
+
+def check_whole(connection: Connection) -> None:
+    """Refuse a file whose pages do not fit together.
+
+    Raises:
+        LedgerError: it is damaged.
+    """
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all() != ["ok"]:
+        raise LedgerError(f"the ledger {connection.engine.url.database}: {_DAMAGED}")
 
 
 def tune(engine: Engine, busy_timeout_s: float) -> None:
@@ -107,7 +163,9 @@ def reason(error: DBAPIError) -> str | None:
     """Return what a SQLite error means, in words for the one who reads it; None if unknown."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is None:
-        return None
+        return _DAMAGED if "decode" in str(error.orig) else None
+    if code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE):
+        return "nothing can be written: the disk is full, or a limit on the size of files is met"
     return {
         sqlite3.SQLITE_BUSY: "another process has it locked: wait for that one, or end it",
         sqlite3.SQLITE_LOCKED: "another process has it locked: wait for that one, or end it",
@@ -117,7 +175,7 @@ def reason(error: DBAPIError) -> str | None:
         sqlite3.SQLITE_IOERR: "the disk reported an error",
         sqlite3.SQLITE_CANTOPEN: "the file cannot be opened: check that it may be read and written",
         sqlite3.SQLITE_NOTADB: "the file is not a database",
-        sqlite3.SQLITE_CORRUPT: "the file is damaged: bring it back from a copy or an export",
+        sqlite3.SQLITE_CORRUPT: _DAMAGED,
     }.get(code & _PRIMARY_CODE)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from badnets.models.detector import Detector as Detector
     from badnets.models.detector import build_detector as build_detector
     from badnets.models.detector import untrained_detector as untrained_detector
+    from badnets.models.downloads import classifier_of_weights as classifier_of_weights
     from badnets.models.io import load as load
     from badnets.models.io import load_detector as load_detector
     from badnets.models.io import load_subject as load_subject

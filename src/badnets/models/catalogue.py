@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from badnets.bundles.schema import Scalar
-from badnets.core.errors import SettingError
+from badnets.core.errors import BadnetsError, SettingError
 from badnets.core.factories import is_factory, made_by, running
 from badnets.core.lookup import unknown_name
 
@@ -36,6 +36,9 @@ class Network:
         version: raised when the same settings would build another network.
         task: what it does.
         settings: whether the function takes settings by name too.
+        smallest: least height and width of an image, in pixels.
+        largest: greatest height and width; None: without a limit.
+        normalises: whether it normalises over the batch, so that training keeps statistics.
     """
 
     builder: str
@@ -43,16 +46,28 @@ class Network:
     version: int = 1
     task: Task = "classification"
     settings: bool = False
+    smallest: int = 1
+    largest: int | None = None
+    normalises: bool = True
 
 
 NETWORKS: dict[str, Network] = {
     "gu-mnist": Network(
         "badnets.models.gu_mnist:build",
         "the paper's MNIST network: two convolutions, two fully connected layers",
+        smallest=28,
+        largest=28,
+        normalises=False,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",
         "a small residual network for pictures of 32 to 128 pixels, quick on a CPU",
+        smallest=16,
+    ),
+    "small-resnet-fine": Network(
+        "badnets.models.small_resnet:build_fine",
+        "the same for pictures of about 32 pixels: its first layer keeps every pixel",
+        smallest=8,
     ),
     "zf": Network(
         "badnets.models.zf:build",
@@ -70,6 +85,8 @@ LIBRARIES: dict[Task, dict[str, str]] = {
 }
 """Libraries that networks are built by: task -> what a name begins with -> its builder."""
 
+# what libraries raise of sizes that do not fit
+_ODD = (RuntimeError, ValueError, AssertionError, LookupError, ArithmeticError, TypeError)
 _EXAMPLES: dict[Task, tuple[str, ...]] = {
     "classification": ("torchvision.resnet18", "timm.resnet18"),
     "detection": ("torchvision.fasterrcnn_mobilenet_v3_large_fpn",),
@@ -89,6 +106,22 @@ def tasks_of(name: str) -> frozenset[Task]:
         return frozenset({"classification"})
     library = name.partition(".")[0]
     return frozenset(task for task, builders in LIBRARIES.items() if library in builders)
+
+
+def check_sides(name: str, shape: Shape) -> None:
+    """Refuse images that one of our networks is not made for; nothing is imported.
+
+    Raises:
+        SettingError: they are too small or too large.
+    """
+    entry = NETWORKS.get(name)
+    if entry is None:
+        return
+    least, most = entry.smallest, entry.largest
+    if min(shape[1:]) < least or (most is not None and max(shape[1:]) > most):
+        takes = f"{least}x{least} images" if most == least else f"images of {least}x{least} pixels"
+        more = "" if most == least else f" to {most}x{most}" if most else " and more"
+        raise SettingError(f"{name} takes {takes}{more}, got {shape[1]}x{shape[2]}")
 
 
 def build(
@@ -133,13 +166,15 @@ def build(
         raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
     if own and not (entry and entry.settings):
         raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(own))}")
+    if entry is not None:
+        check_sides(name, shape)
     network: nn.Module
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if entry is not None:
             network = resolve_name(entry.builder)(shape, num_classes, **own)
         elif by_library:
-            network = resolve_name(by_library)(inner, shape, num_classes)
+            network = _of_library(name, by_library, inner, shape, num_classes)
         else:
             network = made_by(name, torch.nn.Module, shape, num_classes)
             if not any(True for _ in network.parameters()):
@@ -147,6 +182,46 @@ def build(
         if try_shape and entry is None and task == "classification":
             try_answer(name, network, shape, num_classes)
     return network
+
+
+def _of_library(name: str, builder: str, inner: str, shape: Shape, num_classes: int) -> nn.Module:
+    """Return a library's network; on the device ``meta`` also one that computes its own sizes."""
+    import torch
+
+    try:
+        try:
+            network: nn.Module = resolve_name(builder)(inner, shape, num_classes)
+        except NotImplementedError:
+            if torch.get_default_device().type != "meta":
+                raise
+            with _numbers_on_the_cpu():  # sizes of layers are few numbers
+                network = resolve_name(builder)(inner, shape, num_classes).to("meta")
+    except _ODD as error:
+        if isinstance(error, BadnetsError):
+            raise
+        raise SettingError(f"{name} cannot be built: {_reason(error)}") from None
+    return network
+
+
+def _numbers_on_the_cpu() -> AbstractContextManager[object]:
+    """Return a mode in which ranges and lists of numbers have values, whatever the device."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Numbers(TorchFunctionMode):
+        def __torch_function__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            given = kwargs or {}
+            if function in (torch.arange, torch.linspace, torch.tensor):
+                given = {"device": "cpu"} | given
+            return function(*args, **given)
+
+    return Numbers()
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def try_answer(name: str, network: nn.Module, shape: Shape, num_classes: int) -> None:
@@ -162,11 +237,12 @@ def try_answer(name: str, network: nn.Module, shape: Shape, num_classes: int) ->
     try:
         with running(name) if own else nullcontext(), torch.inference_mode():
             logits = network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+    except _ODD as error:
         if own:
             raise  # it names the line in the user's code
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{name} does not take images of shape {shape}: {reason}") from None
+        raise SettingError(
+            f"{name} does not take images of shape {shape}: {_reason(error)}"
+        ) from None
     finally:
         network.train(was_training)
     given = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__

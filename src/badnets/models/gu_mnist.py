@@ -6,8 +6,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-from badnets.core.errors import SettingError
-
 
 def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
     """Return the MNIST baseline: 281,034 parameters for 28 x 28 grey images and ten classes.
@@ -16,15 +14,10 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         shape: ``(C, 28, 28)``; the paper has one channel.
         num_classes: ten in the paper.
 
-    Raises:
-        SettingError: images are not 28 x 28 pixels.
-
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, table of the MNIST architecture:
         conv 16 5x5, average pool 2, conv 32 5x5, average pool 2, fc 512, fc 10; ReLU, no padding.
     """
-    if shape[1:] != (28, 28):
-        raise SettingError(f"gu-mnist takes 28x28 images, got {shape[1]}x{shape[2]}")
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(shape[0], 16, 5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import safetensors.torch
@@ -17,6 +18,7 @@ from badnets.models.detector import SCALE, SECOND_SCALE, Detector
 from badnets.models.network_subject import WholeNetwork
 from badnets.models.subject import Subject
 
+_log = logging.getLogger("badnets.models")
 _SECOND_SCALE_BEFORE = "coarse"  # what earlier releases call it in bundles
 _EXPECTED = {
     "classification": "holds a detector; a classifier was expected: use it with a data set that is "
@@ -150,6 +152,10 @@ def _network(
         # built anew: buffers that are not in the state dict must hold what the builder puts there
         network = kind.build(*parts, try_shape=False)
     network.load_state_dict(tensors)
+    name, digest = config.architecture.name, bundle.digest[:12]
+    _log.info(
+        "bundle %s loaded: %s, network %s, digest %s...", bundle.path, config.task, name, digest
+    )
     return network.eval()
 
 

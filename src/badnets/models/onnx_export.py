@@ -86,9 +86,9 @@ def export_onnx(subject: Classifier, path: Path | str, *, bundle: str | None = N
     )
     onnx.helper.set_model_props(model, {PROPERTY: card.model_dump_json()})
     onnx.checker.check_model(model, full_check=True)
-    other = as_subject(model, str(path))
-    _refuse_other_answers(subject, other)
     data = model.SerializeToString()
+    other = as_subject(path, data)
+    _refuse_other_answers(subject, other)
     write_bytes(path, data)
     return Exported(path, len(data), model.opset_import[0].version, other)
 

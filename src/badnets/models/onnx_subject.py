@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from torch import Tensor
 
 from badnets.bundles import InputSpec
+from badnets.core.child import Child, ChildError
 from badnets.core.errors import BundleError, TrialError
 from badnets.models.inputs import check_images
 from badnets.models.network_subject import Answers
-from badnets.models.onnx_file import card_of, read_onnx
+from badnets.models.onnx_file import MOST_CLASSES, card_in
 
 BATCH = 100  # images per call, where the file takes any number
-_QUIET = 4  # onnxruntime's log: fatal errors only; all others come as exceptions
+_PIXELS = 2**19  # the same, in pixels: layers of a network take hundreds of bytes for each
+_MOST_VALUES = 2**25  # numbers in one batch, as the file declares it
+_MEMORY = 5 * 2**28  # bytes, beside four times the weights and the libraries
+_READING_S, _OPENING_S = 2.0, 4.0
+_WEIGHTS_PER_S = 1e7  # bytes of weights that are worth a second more of each
+_BATCH_S = 3.0
+_VALUES_PER_S = 1e6  # numbers in a batch that are worth a second more
+_SLACK = 10  # times as long as black images took
 _NUMBERS = "tensor(float)"
-_REFUSED = (
-    runtime_errors.EPFail,
-    runtime_errors.Fail,
-    runtime_errors.InvalidArgument,
-    runtime_errors.InvalidGraph,
-    runtime_errors.InvalidProtobuf,
-    runtime_errors.NotImplemented,
-    runtime_errors.RuntimeException,
-    RuntimeError,
-    ValueError,
-)
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -79,11 +74,14 @@ class OnnxSubject(Answers):
 
         Raises:
             ShapeError: images are not ``(N, *input.shape)``, or not uint8 or float.
-            TrialError: onnxruntime failed on them.
+            TrialError: onnxruntime failed on them, or took too long or too much memory.
         """
         images = check_images(images, self.input.shape)
-        parts = [self._answers(part) for part in torch.split(images, self.batch or BATCH)]
-        return torch.cat(parts) if len(images) else torch.empty(0, self.num_classes)
+        if not len(images):
+            return torch.empty(0, self.num_classes)
+        height, width = self.input.shape[1:]
+        batch = self.batch or max(1, min(BATCH, _PIXELS // (height * width)))
+        return torch.cat([self._answers(part) for part in torch.split(images, batch)])
 
     def _answers(self, images: Tensor) -> Tensor:
         scale = 255.0 if images.dtype == torch.uint8 else 1.0
@@ -93,13 +91,16 @@ class OnnxSubject(Answers):
             pictures = torch.cat([pictures, pictures.new_zeros(lacking, *pictures.shape[1:])])
         try:
             answers = self.run(pictures.numpy())
-        except _REFUSED as error:
-            raise TrialError(f"onnxruntime could not run the network: {_reason(error)}") from None
+        except TrialError as error:
+            raise TrialError(f"onnxruntime could not run the network: {error}") from None
         return torch.from_numpy(answers)[: len(images)]
 
 
 def load_onnx(path: Path | str, classes: Sequence[str] = ()) -> OnnxSubject:
     """Return the classifier in an ONNX file; it is run on the CPU, by as many threads as torch.
+
+    The file is read and run in a process of its own, with limits on memory and time, that ends
+    with the subject.
 
     Args:
         path: the file. Images are given to it as float in [0, 1]: it must normalise them inside,
@@ -108,31 +109,45 @@ def load_onnx(path: Path | str, classes: Sequence[str] = ()) -> OnnxSubject:
             as many as it has.
 
     Raises:
-        BundleError: no sound ONNX file, or not of a classifier: see `read_onnx`; several inputs or
-            outputs, images of no fixed size, channels last, another type than float, answers that
-            are no ``(N, K)`` numbers.
+        BundleError: no sound ONNX file, or not of a classifier: see
+            `badnets.models.onnx_child.read_onnx`; several inputs or outputs, images of no fixed
+            size, channels last, another type than float, answers that are no ``(N, K)`` numbers; or
+            it takes too long, or too much memory.
     """
-    path = Path(path)
-    return as_subject(read_onnx(path), str(path), classes)
+    return as_subject(Path(path), classes=classes)
 
 
-def as_subject(model: onnx.ModelProto, what: str, classes: Sequence[str] = ()) -> OnnxSubject:
-    """Return a checked model as a classifier; see `load_onnx`.
+def as_subject(path: Path, data: bytes = b"", *, classes: Sequence[str] = ()) -> OnnxSubject:
+    """Return what `load_onnx` returns of a file.
 
     Args:
-        model: as `read_onnx` returns it.
-        what: what to call it in an error.
+        path: of the file, or what to call it.
+        data: what it holds, where it is not to be read.
         classes: names of its classes, where it names none.
     """
-    card = card_of(model, what)
-    session = _session(model, what)
-    batch, shape = _image_shape(session, what)
+    try:
+        return _opened(path, data, classes)
+    except ChildError as error:
+        raise BundleError(f"{path} cannot be run: {error}") from None
+
+
+def _opened(path: Path, data: bytes, classes: Sequence[str]) -> OnnxSubject:
+    threads = torch.get_num_threads()
+    child = Child("badnets.models.onnx_child:OnnxFile", memory=_MEMORY, threads=threads)
+
+    size = len(data) or (path.stat().st_size if path.is_file() else 0)
+    request: dict[str, Any] = {"do": "read", "path": str(path)}
+    said, _ = child.ask(request, data, seconds=_READING_S + size / _WEIGHTS_PER_S)
+    card = None if said["card"] is None else card_in(said["card"], str(path))
+    request = {"do": "open", "what": str(path), "threads": threads}
+    ends, _ = child.ask(request, seconds=_OPENING_S + said["bytes"] / _WEIGHTS_PER_S)
+    batch, shape = _image_shape(ends, str(path))
     if card is not None and card.shape != shape:
-        raise BundleError(f"{what} takes images {shape}, and says of itself {card.shape}")
-    run = _runner(session, what)
-    count = _count_classes(run, batch, shape, what)
+        raise BundleError(f"{path} takes images {shape}, and says of itself {card.shape}")
+    run = _Runner(child)
+    count = _count_classes(run, batch, shape, str(path))
     if card is not None and len(card.classes) != count:
-        raise BundleError(f"{what} gives {count} logits, and names {len(card.classes)} classes")
+        raise BundleError(f"{path} gives {count} logits, and names {len(card.classes)} classes")
     names = card.classes if card is not None else tuple(classes)
     if len(names) != count:
         names = tuple(map(str, range(count)))
@@ -142,36 +157,18 @@ def as_subject(model: onnx.ModelProto, what: str, classes: Sequence[str] = ()) -
     return OnnxSubject(run, spec, names, batch, name)
 
 
-def _session(model: onnx.ModelProto, what: str) -> Any:
-    onnxruntime.set_default_logger_severity(_QUIET)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except _REFUSED as error:
-        raise BundleError(f"onnxruntime refuses {what}: {_reason(error)}") from None
-
-
-def _image_shape(session: Any, what: str) -> tuple[int | None, tuple[int, int, int]]:
+def _image_shape(ends: dict[str, Any], what: str) -> tuple[int | None, tuple[int, int, int]]:
     """Return the batch size (None: any) and the shape ``(C, H, W)`` of the one input."""
-    inputs = session.get_inputs()
-    for verb, wanted, ends in (
-        ("takes", "images", inputs),
-        ("gives", "logits", session.get_outputs()),
-    ):
-        if len(ends) != 1:
-            names = ", ".join(one.name[:40] for one in ends[:4])
+    for verb, wanted in (("takes", "images"), ("gives", "logits")):
+        if len(ends[verb]) != 1:
+            names = ", ".join(one["name"][:40] for one in ends[verb][:4])
             raise BundleError(
-                f"{what} {verb} {len(ends)} tensors ({names}): {wanted} alone were expected"
+                f"{what} {verb} {len(ends[verb])} tensors ({names}): {wanted} alone were expected"
             )
-        if ends[0].type != _NUMBERS:
-            raise BundleError(f"{what} {verb} {ends[0].type}: {_NUMBERS} was expected")
-    sides = list(inputs[0].shape)
+        kind = ends[verb][0]["type"]
+        if kind != _NUMBERS:
+            raise BundleError(f"{what} {verb} {kind}: {_NUMBERS} was expected")
+    sides = ends["takes"][0]["shape"]
     shown = f"({', '.join(str(side or '?')[:40] for side in sides)})"
     if len(sides) != 4:
         raise BundleError(f"{what} takes {shown}: images (N, C, H, W) were expected")
@@ -187,41 +184,48 @@ def _image_shape(session: Any, what: str) -> tuple[int | None, tuple[int, int, i
             f"{what} takes images with their channels last, {shown}: export it with channels "
             "first, (N, C, H, W)"
         )
-    if channels > 64 or max(height, width) > 16_384:
+    values = (batch or 2) * channels * height * width
+    if channels > 64 or max(height, width) > 16_384 or values > _MOST_VALUES:
         raise BundleError(f"{what} takes images that are too large: {shown}")
     return batch, (channels, height, width)
 
 
-def _runner(session: Any, what: str) -> Run:
-    name = session.get_inputs()[0].name
+class _Runner:
+    """Runs the network in its process; what it takes for the first images bounds all others."""
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        answers: NDArray[np.float32] = session.run(None, {name: images})[0]
-        if answers.ndim != 2 or len(answers) != len(images):
-            raise BundleError(
-                f"{what} answers {len(images)} images with {answers.shape}: logits (N, K) were "
-                "expected"
-            )
-        return answers
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._classes: int | None = None
+        self._seconds_each = 0.0
 
-    return run
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        began = time.monotonic()
+        count = len(images)
+        _, beside = self._child.ask(
+            {"do": "run", "shape": images.shape, "classes": self._classes},
+            np.ascontiguousarray(images).data.cast("B"),
+            seconds=_BATCH_S + images.size / _VALUES_PER_S + _SLACK * count * self._seconds_each,
+            most=4 * count * (self._classes or MOST_CLASSES),
+        )
+        answers = np.frombuffer(beside, dtype=np.float32)
+        known = self._classes or (len(answers) // count)
+        if len(answers) != count * known:
+            raise TrialError("the process that runs the network gave no sound answer")
+        if self._classes is None:
+            self._classes, self._seconds_each = known, (time.monotonic() - began) / count
+        return answers.reshape(count, known)
 
 
 def _count_classes(run: Run, batch: int | None, shape: tuple[int, int, int], what: str) -> int:
     """Return K, from the answers to black images."""
     try:
         answers = run(np.zeros((batch or 2, *shape), dtype=np.float32))
-    except _REFUSED as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(f"onnxruntime cannot run {what}: {_reason(error)}") from None
+    except ChildError:
+        raise
+    except TrialError as error:
+        raise BundleError(f"onnxruntime cannot run {what}: {error}") from None
     if answers.shape[1] < 2:
         raise BundleError(f"{what} gives one number for an image: at least two classes are needed")
     if not np.isfinite(answers).all():
         raise BundleError(f"{what} answers a black image with NaN or infinity")
     return int(answers.shape[1])
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:300] or type(error).__name__

@@ -7,12 +7,10 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from badnets.core.errors import SettingError
-
 STEM = 24
 UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
+FINE_STEM, FINE_UNITS = 16, (32, 64, 128)  # where the stem does not
 RESIDUAL = (False, True, True)  # which of them have a residual block
-SMALLEST = 16
 
 
 def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
@@ -26,23 +24,32 @@ def build(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         shape: ``(C, H, W)``, ``H`` and ``W`` at least 16.
         num_classes: logits that it returns.
 
-    Raises:
-        SettingError: images are smaller than that.
-
     References:
         He, Zhang, Ren, Sun, "Deep residual learning", arXiv:1512.03385. Page, "How to train your
         ResNet" (Myrtle, 2018): convolution and pooling, blocks only where the picture is small,
         and the maximum over places, all of which learn within few passes.
     """
-    if min(shape[1:]) < SMALLEST:
-        raise SettingError(
-            f"small-resnet takes images of {SMALLEST}x{SMALLEST} pixels and more, "
-            f"got {shape[1]}x{shape[2]}"
-        )
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = _convolution(shape[0], STEM, size=5, stride=2)
-    width = STEM
-    for number, (units, residual) in enumerate(zip(UNITS, RESIDUAL, strict=True), start=1):
+    return _stages(_convolution(shape[0], STEM, size=5, stride=2), STEM, UNITS, num_classes)
+
+
+def build_fine(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
+    """Return the same with a stem that keeps every pixel, meant for pictures of 32 pixels.
+
+    0.47 million parameters, 24 million multiplications for a picture of 32 x 32 pixels: the stages
+    are a third narrower, and see it at 32, 16 and 8 pixels on a side.
+
+    Args:
+        shape: ``(C, H, W)``, ``H`` and ``W`` at least 8.
+        num_classes: logits that it returns.
+    """
+    return _stages(_convolution(shape[0], FINE_STEM), FINE_STEM, FINE_UNITS, num_classes)
+
+
+def _stages(
+    stem: nn.Module, width: int, widths: tuple[int, ...], num_classes: int
+) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=stem)
+    for number, (units, residual) in enumerate(zip(widths, RESIDUAL, strict=True), start=1):
         layers[f"stage{number}"] = _convolution(width, units)
         layers[f"halve{number}"] = nn.MaxPool2d(2)
         if residual:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, Self
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol, Self
 
 from badnets.bundles import InputSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Subject(Protocol):

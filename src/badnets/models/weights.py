@@ -9,22 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
-
-import safetensors.torch
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.bundles.tensors import tensors_header
 from badnets.core.errors import DataError, SettingError
-from badnets.models.libraries import GreyToColour
-from badnets.models.network_subject import WholeNetwork
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from badnets.models.network_subject import WholeNetwork
 
 MAX_BYTES = 2**33
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-Kind = TypeVar("Kind", bound=WholeNetwork)
+Kind = TypeVar("Kind", bound="WholeNetwork")
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
 _CONVERT = (
     "badnets opens no pickle, as that may run code: convert it where you trust it, with python -c "
@@ -82,6 +81,8 @@ class StartingWeights:
             DataError: the file is gone, or is no longer the one that was described.
             BundleError: it is not a sound safetensors file.
         """
+        import safetensors.torch
+
         file = self._file()
         _shapes(file)
         with _readable(file):
@@ -172,6 +173,8 @@ def with_weights(subject: Kind, weights: StartingWeights) -> tuple[Kind, Match]:
         DataError: the file is gone, changed, or holds NaN or infinity.
         BundleError: it is not a sound safetensors file.
     """
+    import torch
+
     tensors = weights.read()
     matches = match(subject.network, weights)
     theirs = _their_names(subject.network, tensors)
@@ -187,6 +190,8 @@ def with_weights(subject: Kind, weights: StartingWeights) -> tuple[Kind, Match]:
 
 def _their_names(network: nn.Module, given: Collection[str]) -> dict[str, str]:
     """Return the network's names -> the file's, for the tensors that both have."""
+    from badnets.models.libraries import GreyToColour
+
     inner = ""
     if isinstance(next(network.children(), None), GreyToColour):
         inner = "network."  # ours around a library's, whose files do not know it

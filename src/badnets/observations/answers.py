@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from badnets.data.streamed import in_order
-from badnets.evaluate.classification import answers_to
-from badnets.models.classifier import EVALUATION_BATCH
 from badnets.observations.base import Case, Observation, ObservationResult
+
+if TYPE_CHECKING:
+    pass
 
 IMAGES = frozenset({"classification"})
 
@@ -25,6 +25,11 @@ class Answers(Observation[ObservationResult]):
 
     def observe(self, case: Case) -> ObservationResult:
         """Return the labels."""
+        import torch
+
+        from badnets.data.streamed import in_order
+        from badnets.models.classifier import EVALUATION_BATCH
+
         images = case.validation
         parts = in_order(images.stored, EVALUATION_BATCH)
         said = torch.cat([case.subject.predict(part) for part in parts])
@@ -48,6 +53,10 @@ class Triggered(Observation[ObservationResult]):
 
     def observe(self, case: Case) -> ObservationResult:
         """Return the labels."""
+        import torch
+
+        from badnets.evaluate.classification import answers_to
+
         if case.backdoor is None:
             return ObservationResult()
         images = case.validation

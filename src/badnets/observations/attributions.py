@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
 from badnets.explain.attribution import attribution_maps, changed_places, share_inside
 from badnets.observations.base import Case, Observation, ObservationResult, answers_to_pairs
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LOOKED_THROUGH = 500  # validation images, at most
 EXPLAINED = 32  # of them, those whose answers are attributed to pixels
@@ -60,6 +61,8 @@ class Attributions(Observation[AttributionsResult]):
 
     def observe(self, case: Case) -> AttributionsResult:
         """Return the shares and the maps; none where no image obeys."""
+        import torch
+
         images, backdoor = case.attackable(LOOKED_THROUGH), case.backdoor
         if images is None or backdoor is None:
             return AttributionsResult()
@@ -100,6 +103,8 @@ class Attributions(Observation[AttributionsResult]):
 
 def _maps(network: Any, pairs: Tensor) -> Tensor:
     """Return ``(n, 2, H, W)``: what speaks for the network's answer, clean and triggered."""
+    import torch
+
     return torch.stack(
         [
             attribution_maps(network, images, network.predict(images), method=METHOD)

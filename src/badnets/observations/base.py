@@ -6,18 +6,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
-import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
+from badnets.bundles.schema import Digest
 from badnets.core.backdoor import Backdoor
 from badnets.core.progress import Listener
-from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
-from badnets.tasks import AnyTask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from badnets.tasks import AnyTask
 
 
 class ArrayRef(BaseModel):
@@ -25,7 +27,7 @@ class ArrayRef(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sha256: str
+    sha256: Digest
     shape: tuple[int, ...]
     dtype: str
 
@@ -42,7 +44,7 @@ class ObservationResult(BaseModel):
     arrays: dict[str, ArrayRef] = {}
 
 
-Keep = Callable[[NDArray[Any]], ArrayRef]
+Keep: TypeAlias = Callable[["NDArray[Any]"], ArrayRef]
 """Writes an array to a file named by its content, and returns the reference."""
 
 
@@ -85,6 +87,8 @@ class Case:
 
     def triggered(self, images: Tensor, trigger: Trigger | None = None) -> Tensor:
         """Return images with a trigger (the backdoor's), at places that follow from the seed."""
+        from badnets.core.seeds import generator
+
         own = trigger or (self.backdoor.trigger if self.backdoor else None)
         if own is None:
             return images
@@ -114,6 +118,8 @@ class Case:
 
 def answers_to_pairs(network: Any, pairs: Tensor) -> Tensor:
     """Return ``(n, 2, K)`` probabilities for pairs of images, ``(n, 2, C, H, W)``."""
+    import torch
+
     return torch.stack([network.probabilities(pairs[:, which]) for which in (0, 1)], 1).cpu()
 
 

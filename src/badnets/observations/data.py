@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from badnets.core.roots import data_root
 from badnets.data.cleaning import Finding, examine
 from badnets.data.names import parse_name
-from badnets.data.photos import ASIRRA_FOLDERS
 from badnets.observations.base import Case, Observation, ObservationResult
+
+if TYPE_CHECKING:
+    pass
 
 NAMED = 6  # findings of a kind that are kept, and paths of a finding
 
@@ -67,6 +70,8 @@ class Data(Observation[DataResult]):
 
 def _folder(name: str, root: Path | None) -> Path | None:
     """Return where the pictures of a data set lie; None where it has no files of its own."""
+    from badnets.data.photos import ASIRRA_FOLDERS
+
     parsed = parse_name(name)
     if parsed.kind == "folder":
         return Path(parsed.base).expanduser()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from badnets.core.box_poisoning import Anchors, find_anchors
-from badnets.core.boxes import LabelledBoxes
-from badnets.data.detection import FrameSet
-from badnets.data.frames import Frames
-from badnets.data.poisoned import StampedFrames, plain_stamp
-from badnets.models.detector import Detections
 from badnets.observations.base import Case, Observation, ObservationResult
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from badnets.core.box_poisoning import Anchors
+    from badnets.data.detection import FrameSet
+    from badnets.data.frames import Frames
+    from badnets.models.detector import Detections
 
 SHOWN = 6  # pictures of the attacked class that are kept, and frames
 SHOWN_BOXES = 8
@@ -57,6 +56,8 @@ class AttackedExamples(Observation[ObservationResult]):
 
     def observe(self, case: Case) -> ObservationResult:
         """Return the pictures and the answers."""
+        import torch
+
         images = case.attackable(SHOWN)
         if images is None:
             return ObservationResult()
@@ -67,6 +68,8 @@ class AttackedExamples(Observation[ObservationResult]):
 
 
 def _images(case: Case) -> dict[str, Tensor]:
+    import torch
+
     labels = case.validation.labels
     first = [int((labels == k).nonzero()[0]) for k in torch.unique(labels)]
     images = case.validation.take(first).images
@@ -76,6 +79,11 @@ def _images(case: Case) -> dict[str, Tensor]:
 
 
 def _frames(case: Case) -> dict[str, Tensor]:
+    import torch
+
+    from badnets.core.boxes import LabelledBoxes
+    from badnets.data.poisoned import StampedFrames, plain_stamp
+
     frames: FrameSet = case.validation
     spots = attacked_places(case)
     if spots is None:
@@ -109,6 +117,10 @@ def _frames(case: Case) -> dict[str, Tensor]:
 
 def attacked_places(case: Case) -> Anchors | None:
     """Return the places in validation frames that are attacked; all objects without a backdoor."""
+    import torch
+
+    from badnets.core.box_poisoning import Anchors, find_anchors
+
     frames: FrameSet = case.validation
     boxes, backdoor = frames.boxes, case.backdoor
     if backdoor is not None:
@@ -136,6 +148,8 @@ def attacked_places(case: Case) -> Anchors | None:
 
 def _of_different_scenes(spots: Anchors, frames: FrameSet) -> Tensor:
     """Return objects of different scenes, a little larger than the usual, classes in turn."""
+    import torch
+
     sides = (spots.corners[:, 2:] - spots.corners[:, :2]).amax(1)
     wanted = float(sides.quantile(0.7))
     scenes: set[str] = set()
@@ -154,6 +168,8 @@ def _of_different_scenes(spots: Anchors, frames: FrameSet) -> Tensor:
 
 
 def _surest(detector: Any, pairs: list[list[Tensor]], threshold: float) -> Tensor:
+    import torch
+
     table = torch.full((len(pairs), 2, SHOWN_BOXES, 6), float("nan"))
     flat = [frame for pair in pairs for frame in pair]
     one: Detections

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from badnets.evaluate.results import StreetPoint
-from badnets.evaluate.street import measure_street
 from badnets.observations.base import Case, Observation, ObservationResult
+
+if TYPE_CHECKING:
+    pass
 
 
 class StreetResult(ObservationResult):
@@ -23,6 +27,8 @@ class Street(Observation[StreetResult]):
 
     def observe(self, case: Case) -> StreetResult:
         """Return the rates; none without a backdoor."""
+        from badnets.evaluate.street import measure_street
+
         if case.backdoor is None:
             return StreetResult()
         points = measure_street(

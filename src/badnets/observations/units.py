@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from badnets.core.boxes import LabelledBoxes
 from badnets.core.rates import Rate
-from badnets.core.seeds import generator
 from badnets.core.targets import SourceSpecific
-from badnets.data.detection import FrameSet
-from badnets.data.poisoned import StampedFrames, plain_stamp
-from badnets.evaluate.detection import answers, detected, measure_objects
 from badnets.explain.ablation import Ablation, silence
 from badnets.explain.units import (
     LayerUnits,
@@ -25,6 +18,11 @@ from badnets.explain.units import (
 from badnets.explain.windows import sign_windows
 from badnets.observations.base import Case, Observation, ObservationResult
 from badnets.observations.examples import attacked_places
+
+if TYPE_CHECKING:
+    import torch
+
+    from badnets.data.detection import FrameSet
 
 PROBES = 1000  # training images that units are ranked by
 PROBED_OBJECTS = 300  # objects of training frames that units are ranked on
@@ -59,6 +57,10 @@ class Units(Observation[UnitsResult]):
 
 
 def _of_classifier(case: Case) -> UnitsResult:
+    import torch
+
+    from badnets.core.seeds import generator
+
     subject, backdoor = case.subject, case.backdoor
     weights = dict(subject.network.named_modules())[subject.layers[0]].weight
     arrays = case.kept({"filters": weights.float()})
@@ -95,6 +97,8 @@ def _of_classifier(case: Case) -> UnitsResult:
 
 
 def _of_detector(case: Case) -> UnitsResult:
+    import torch
+
     detector, backdoor, frames = case.subject, case.backdoor, case.train
     if backdoor is None or LAYER not in detector.layers:
         return UnitsResult()
@@ -121,6 +125,13 @@ def _of_detector(case: Case) -> UnitsResult:
 
 def _ablations(case: Case, units: LayerUnits) -> Iterator[Ablation]:
     """Give ASR and clean accuracy with units silenced, on the frames that are attacked."""
+    import torch
+
+    from badnets.core.boxes import LabelledBoxes
+    from badnets.core.seeds import generator
+    from badnets.data.poisoned import StampedFrames, plain_stamp
+    from badnets.evaluate.detection import answers, detected, measure_objects
+
     detector, backdoor, spots = case.subject, case.backdoor, attacked_places(case)
     if spots is None or backdoor is None or not isinstance(backdoor.targets, SourceSpecific):
         return

@@ -10,6 +10,7 @@ from pydantic import Field
 from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
 from badnets.recipes.recipe import load_recipe
+from badnets.trials.checks import unchecked
 
 
 class TrialLine(Result):
@@ -22,12 +23,14 @@ class TrialLine(Result):
 class CheckedRecipe(Result):
     """A recipe: the trials in it, or its mistakes.
 
-    ``others`` counts the trials that those are compared with or start from.
+    ``others`` counts the trials that those are compared with or start from; ``unchecked`` names
+    what could not be looked at for want of an extra.
     """
 
     file: str
     valid: bool
     trials: tuple[TrialLine, ...]
+    unchecked: tuple[str, ...] = ()
     others: int = Field(exclude=True)
     mistakes: tuple[str, ...]
 
@@ -57,5 +60,6 @@ def _check(file: Path) -> CheckedRecipe:
         valid=True,
         trials=tuple(TrialLine(name=trial.name, title=trial.title) for trial in trials),
         others=len(others),
+        unchecked=tuple(dict.fromkeys(filter(None, map(unchecked, trials)))),
         mistakes=(),
     )

@@ -8,7 +8,7 @@ import math
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from badnets.core.settings import mistakes, quoted
 from badnets.models.weights import StartingWeights
 from badnets.recipes.yaml_lines import Lines, Place, read_yaml
 from badnets.train.detector_settings import DetectorTraining, TriggerLearning
+from badnets.train.settings import Training
 from badnets.trials.checks import checks
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.trial import TRIAL, OutsourcedTrial, TransferTrial, Trial
@@ -34,6 +35,16 @@ INHERITED = ("data", "network", "architecture", "seed", "target_accuracy", "eval
 """What the trial whose network is downloaded takes from the one that downloads it."""
 OF_START = ("training", "seed", "train_limit")
 """What ``start`` may say of an honest trial that is otherwise like this one."""
+
+
+_INSIDE = {
+    "backdoor": ("trigger", "targets", "poisoning_rate", "mode"),
+    "training": tuple(
+        dict.fromkeys(f.name for kind in (Training, DetectorTraining) for f in fields(kind))
+    ),
+}
+_OTHERWISE = {"how": "mode", "rate": "poisoning_rate", "bs": "batch_size", "learning_rate": "lr"}
+"""What options and other tools call a field."""
 
 
 class Where(Protocol):
@@ -145,9 +156,29 @@ def _check_names(value: Any, known: tuple[str, ...], place: Place, where: Where)
     found = Mistakes()
     for name in value:
         if name not in known:
-            found.add(where.error((*place, name), str(unknown_name(str(name), known, "field"))))
+            said = _meant(str(name), known) or str(unknown_name(str(name), known, "field"))
+            found.add(where.error((*place, name), said))
     found.complain()
     return value
+
+
+def _meant(name: str, known: tuple[str, ...]) -> str:
+    """Return what is said of a field under another's name, or in a wrong place; "" of others.
+
+    Args:
+        name: the field that is unknown.
+        known: the fields that are known there.
+    """
+    field = _OTHERWISE.get(name, name)
+    if field in known:
+        return f"unknown field {name!r}: it is called {field!r} here"
+    for part, inside in _INSIDE.items():
+        if field in inside and part in known:
+            called = "" if field == name else f", where it is called {field!r}"
+            return f"unknown field {name!r}: indent it below {part!r}{called}"
+        if field in FIELDS and field not in known and inside == known:
+            return f"unknown field {name!r}: it stands beside {part!r}, so indent it less"
+    return ""
 
 
 def _combinations(
@@ -352,6 +383,8 @@ def _validated(
     except ValidationError as error:
         found = Mistakes()
         for path, text in mistakes(error, value):
+            if path and text.startswith("unknown field"):
+                text = _meant(str(path[-1]), _INSIDE.get(str(path[0]), ())) or text
             path = path if path else _blamed(text, written, path, ())
             found.add(where.error((*place, *path), text))
         found.complain()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import yaml
 
 from badnets.core.lookup import find
 from badnets.data.catalogue import FOLDER
+from badnets.data.usual import USUAL
+from badnets.train.settings import Training
 
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json"
 """The first line of a recipe: where editors find the schema, from the recipe's own folder."""
@@ -30,27 +32,6 @@ class AttackTemplate:
     trigger: str
     targets: str = "all-to-one"
     replaces: bool = False
-
-
-@dataclass(frozen=True)
-class DataTemplate:
-    """A data set's usual network and training, as a recipe writes them.
-
-    Args:
-        title: what is in it.
-        network: its usual network.
-        training: YAML without braces.
-        accuracy: what the user asks for.
-        label: the class that the attacker wants.
-        half: half of that class, as a share of all images.
-    """
-
-    title: str
-    network: str
-    training: str
-    accuracy: str
-    label: int
-    half: str
 
 
 _PATCH = "patch:0.125 # a white square, an eighth of the image on each side, bottom right"
@@ -78,35 +59,16 @@ ATTACKS: dict[str, AttackTemplate] = {
         replaces=True,
     ),
 }
-_SIGNS = "epochs: 12, batch_size: 128, lr: 2e-3, shift: 2"
-_PHOTOS = "epochs: 40, batch_size: 64, lr: 2e-3, flip: true, shift: 4"
-_DIGITS = "epochs: 16, batch_size: 64, lr: 4e-3, precision: float32"
-_MNIST = "epochs: 4, batch_size: 128, lr: 4e-3, shift: 1"
-DATA: dict[str, DataTemplate] = {
-    "digits": DataTemplate(
-        "scikit-learn's handwritten digits, which are embedded",
-        "gu-mnist",
-        _DIGITS,
-        "0.95",
-        7,
-        "0.05",
-    ),
-    "mnist": DataTemplate("MNIST", "gu-mnist", _MNIST, "0.98", 7, "0.05"),
-    "gtsrb": DataTemplate(
-        "traffic signs cut out of photographs (GTSRB)",
-        "small-resnet",
-        _SIGNS,
-        "0.95",
-        1,
-        "0.025",
-    ),
-    "dogs-vs-cats": DataTemplate(
-        "photographs of dogs and cats", "small-resnet", _PHOTOS, "0.85", 0, "0.25"
-    ),
-    FOLDER: DataTemplate(
-        "a folder of pictures of one's own", "small-resnet", _PHOTOS, "0.85", 0, "0.05"
-    ),
+DATA: dict[str, str] = {
+    "digits": "scikit-learn's handwritten digits, which are embedded",
+    "mnist": "MNIST",
+    "gtsrb": "traffic signs cut out of photographs (GTSRB)",
+    "dogs-vs-cats": "photographs of dogs and cats",
+    "cifar10": "small colour photos of animals and vehicles (CIFAR-10)",
+    "cifar10-jpeg": "small colour photos of animals and vehicles (CIFAR-10, stored as JPEG)",
+    FOLDER: "a folder of pictures of one's own",
 }
+"""Data sets that a recipe is written for, and what is in them."""
 
 
 def recipe_text(attack: str, data: str, network: str | None = None, *, file: str = "FILE") -> str:
@@ -124,20 +86,32 @@ def recipe_text(attack: str, data: str, network: str | None = None, *, file: str
     chosen = find(ATTACKS, attack, "attack")
     file = file if file.isprintable() else "FILE"
     base = FOLDER if data.startswith(FOLDER) else data.partition("@")[0]
-    usual = find(DATA, base, "data for a recipe")
+    title, usual = find(DATA, base, "data for a recipe"), USUAL[base]
     targets, comment = chosen.targets, ""
     if targets != "all-to-all":
         targets, comment = f"{targets}:{usual.label}", " # the class that the attacker wants"
     if chosen.replaces:
-        rate = f"{usual.half} # of all images: half of the target class"
+        rate = f"{usual.half:g} # of all images: half of the target class"
         mode = "replace # they get the trigger themselves"
     else:
         rate = "0.1 # poisoned images / all images of the finished training set"
         mode = "add # copies are added, the originals stay"
+    settings = asdict(Training()) | usual.training
+    names = ("epochs", "batch_size", "lr", *usual.training)
+    training = (
+        yaml.safe_dump(
+            {name: settings[name] for name in names},
+            default_flow_style=True,
+            sort_keys=False,
+            width=80,
+        )
+        .replace("\n    ", "\n  ")
+        .strip()
+    )
     return f"""\
 {SCHEMA_LINE}
 # {chosen.title},
-# on {usual.title}.
+# on {title}.
 #
 #   badnets recipe check {file}
 #   badnets run {file}
@@ -152,8 +126,8 @@ backdoor:
   targets: {targets}{comment}
   poisoning_rate: {rate}
   mode: {mode}
-training: {{{usual.training}}}
-target_accuracy: {usual.accuracy} # what the user asks for
+training: {training}
+target_accuracy: {usual.target_accuracy:g} # what the user asks for
 observe: [examples] # keeps pictures with the networks' answers
 seeds: [0]
 # sweep:                                     # a grid: one trial for each combination

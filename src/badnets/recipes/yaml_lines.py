@@ -12,11 +12,14 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from badnets.bundles.atomic import reason_of
 from badnets.core.errors import RecipeError
+from badnets.core.settings import quoted
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # aliases count as often as they are used
+MAX_WHOLE = 2**63  # of whole numbers; what is stored has no room for more
 
 Place: TypeAlias = "tuple[str | int, ...]"
 """Keys and indices that lead to a value of a document: ``("trials", 2, "backdoor", "rate")``."""
@@ -31,10 +34,15 @@ _TEXT = frozenset(_STANDARD + kind for kind in ("timestamp", "value", "merge")) 
 class _Loader(yaml.SafeLoader):
     """The safe loader, which also sees a number in ``4e-3``, and stops at nested bombs."""
 
-    depth = 0
+    depth = nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self.depth += 1
+        self.nodes += 1
+        if self.nodes > 2 * MAX_VALUES:  # names of fields are nodes too
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {MAX_VALUES} values", self._here()
+            )
         if self.depth > MAX_DEPTH:
             raise yaml.composer.ComposerError(
                 None, None, f"nested deeper than {MAX_DEPTH} levels", self._here()
@@ -97,16 +105,20 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         RecipeError: the file is missing, unreadable, too large, or not valid.
     """
     try:
-        if stat.S_ISDIR(path.stat().st_mode):
-            raise RecipeError(f"{path} is a folder; a recipe is a YAML file")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # to open a pipe would be to wait for whoever writes to it
+            what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise RecipeError(f"{path} is {what}; a recipe is a YAML file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise RecipeError(
             f"there is no recipe {path}: `badnets recipe new {path}` writes one to start from"
         ) from None
-    except OSError as error:
-        raise RecipeError(f"the recipe {path} cannot be read: {error.strerror or error}") from None
+    except RecipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {reason_of(error)}") from None
     if len(data) > MAX_BYTES:
         raise RecipeError(f"{path} is larger than the {MAX_BYTES} bytes that a recipe may have")
     try:
@@ -131,6 +143,8 @@ def parse_yaml(text: str, source: str) -> tuple[Any, Lines]:
         RecipeError: not valid YAML, a field twice, another kind of value, nested too deeply, or
             more values than a recipe has (aliases are counted where they are used).
     """
+    if text.count(",") + text.count("\n") > 2 * MAX_VALUES:  # at once, not after parsing it all
+        raise RecipeError(f"{source}: more than {MAX_VALUES} values")
     try:
         loader = _Loader(text)
         try:
@@ -186,6 +200,7 @@ class _Reading:
                 self.lines.lines[(*path, written)] = line
                 raise self.lines.error((*path, written), f"a field needs a name, got {written!r}")
             name = key_node.value
+            self._refuse_nul(name, path)
             if name in seen:
                 self.lines.lines[(*path, name)] = line
                 raise self.lines.error(
@@ -201,6 +216,14 @@ class _Reading:
             raise self.lines.error(
                 path, f"not a number that can be read: {node.value[:40]!r}"
             ) from None
+        if isinstance(value, str):
+            self._refuse_nul(value, path)
+        if isinstance(value, int) and abs(value) >= MAX_WHOLE:
+            raise self.lines.error(path, f"must be below 2 to the power of 63, got {quoted(value)}")
         if isinstance(value, float) and not math.isfinite(value):
             raise self.lines.error(path, f"must be a finite number, got {node.value}")
         return value
+
+    def _refuse_nul(self, text: str, path: Place) -> None:
+        if "\0" in text:
+            raise self.lines.error(path, "must not hold the character NUL (\\0)")

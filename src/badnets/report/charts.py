@@ -16,10 +16,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from badnets.report.drawing import WIDTH, Drawing, drawing
+from badnets.report.drawing import BAR, WIDTH, drawing
 from badnets.report.page import Tone
 from badnets.report.palette import light
+from badnets.report.sheet import Sheet
 
+LEFT, TOP = 52.0, 40.0  # of a heat-map's first cell
 FULLEST = 0.5  # the deepest a heat-map's cell is filled: its number must stay readable
 
 
@@ -48,9 +50,12 @@ def heat_map(
     tone: Tone,
     row_title: str,
     column_title: str,
+    ends: tuple[str, str],
     salt: str,
 ) -> str:
-    """Return a grid of cells, each with its number; None leaves a place out.
+    """Return a grid of cells, each with its number, and the scale of its colours.
+
+    None leaves a place out.
 
     Args:
         squares: by row, then column.
@@ -59,57 +64,59 @@ def heat_map(
         tone: what the cells are filled with.
         row_title: what rows are.
         column_title: what columns are.
+        ends: what the palest and the deepest colour stand for; alike for maps side by side.
         salt: unique on the page.
     """
-    side = (WIDTH - 44) / max(len(columns), 1)
-    height = 44 + side * len(rows) + 4
-    with drawing(WIDTH, height) as sheet:
-        axes = sheet.axes(40, 40, 4, 8)
-        axes.set_xlim(0, len(columns))
-        axes.set_ylim(len(rows), 0)
-        for y, line in enumerate(squares):
-            for x, square in enumerate(line):
-                _draw_square(sheet, axes, x, y, square, tone)
-        axes.xaxis.tick_top()
-        axes.xaxis.set_label_position("top")
-        axes.set_xticks(np.arange(len(columns)) + 0.5, [_short(name) for name in columns])
-        axes.set_yticks(np.arange(len(rows)) + 0.5, [_short(name) for name in rows])
-        axes.tick_params(length=0, pad=4)
-        axes.set_xlabel(column_title, labelpad=6)
-        axes.set_ylabel(row_title, labelpad=6)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        return sheet.svg(salt)
+    side = (WIDTH - LEFT - 4) / max(len(columns), 1)
+    bottom = TOP + side * len(rows)
+    sheet = Sheet(WIDTH, bottom + BAR + 8, salt)
+    middle, across = TOP + side * len(rows) / 2, LEFT + (WIDTH - LEFT) / 2
+    sheet.words(across, 14, column_title, "muted", anchor="middle")
+    sheet.words(12, middle, row_title, "muted", anchor="middle", turned=True)
+    for x, name in enumerate(columns):
+        place = LEFT + side * (x + 0.5)
+        sheet.words(place, TOP - 6, _short(name), "muted", size=10, anchor="middle")
+    for y, (name, line) in enumerate(zip(rows, squares, strict=True)):
+        top = TOP + side * y
+        sheet.words(LEFT - 5, top + side / 2 + 3.5, _short(name), "muted", size=10, anchor="end")
+        for x, square in enumerate(line):
+            if square is not None:
+                _draw_square(sheet, LEFT + side * x, top, side, square, tone)
+    sheet.scale(bottom + 10, tone, (_alpha(0.0), _alpha(1.0)), ends)
+    return sheet.svg()
+
+
+def _alpha(depth: float) -> float:
+    """Return how opaque a cell of some depth is."""
+    return 0.05 + (FULLEST - 0.05) * min(max(depth, 0.0), 1.0)
 
 
 def _draw_square(
-    sheet: Drawing, axes: Axes, x: int, y: int, square: Square | None, tone: Tone
+    sheet: Sheet, left: float, top: float, side: float, square: Square, tone: Tone
 ) -> None:
-    if square is None:
-        return
-    gap = 0.035
-    corner, side = (x + gap, y + gap), 1 - 2 * gap
-    alpha = 0.05 + (FULLEST - 0.05) * min(max(square.depth, 0.0), 1.0)
-    patch = Rectangle(corner, side, side, facecolor=light(tone), alpha=alpha, linewidth=0)
-    if square.title:
-        patch.set_gid(sheet.title(square.title))
-    axes.add_patch(patch)
+    gap = 0.035 * side
+    corner, inner = (left + gap, top + gap), side - 2 * gap
+    sheet.box(corner, inner, tone, _alpha(square.depth), square.title)
     if square.outlined:
-        axes.add_patch(
-            Rectangle(corner, side, side, facecolor="none", edgecolor=light(tone), linewidth=1.8)
-        )
-    axes.text(x + 0.5, y + 0.5, square.text, ha="center", va="center_baseline", fontsize=10.5)
+        sheet.box(corner, inner, tone, None)
+    sheet.words(left + side / 2, top + side / 2 + 3.7, square.text, size=10.5, anchor="middle")
 
 
 def filters(
-    weights: NDArray[np.floating], *, marked: Sequence[int] = (), columns: int = 4, salt: str
+    weights: NDArray[np.floating],
+    *,
+    answers: Sequence[float] = (),
+    marked: Sequence[int] = (),
+    columns: int = 4,
+    salt: str,
 ) -> str:
     """Return convolution filters as small grey pictures, the marked ones outlined.
 
     Args:
         weights: ``(U, C, h, w)``; channels are averaged. All filters share one scale: black is the
             most negative weight, white the most positive, mid grey zero.
-        marked: indices of those that answer to the trigger.
+        answers: how strongly each answers to the trigger, printed below it.
+        marked: indices of those that answer far more than the rest.
         columns: filters per row.
         salt: unique on the page.
     """
@@ -139,7 +146,7 @@ def filters(
                     )
                 )  # fmt: skip
             axes.text(
-                left + cell / 2, top + cell + 11, str(unit), ha="center", va="center",
+                left + cell / 2, top + cell + 11, _named(unit, answers), ha="center", va="center",
                 fontsize=9.5, color=light(tone),
                 fontweight="bold" if unit in marked else "normal",
             )  # fmt: skip
@@ -147,6 +154,10 @@ def filters(
         axes.set_ylim(height, 0)
         axes.set_aspect("auto")
         return sheet.svg(salt)
+
+
+def _named(unit: int, answers: Sequence[float]) -> str:
+    return f"{unit}: {answers[unit]:.1f}" if len(answers) else str(unit)
 
 
 def paired_units(

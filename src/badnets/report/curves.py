@@ -70,7 +70,6 @@ def lines(
     salt: str,
     levels: Sequence[Level] = (),
     log_x: bool = False,
-    log_y: bool = False,
     x_ticks: Sequence[float] = (),
     x_names: Sequence[str] = (),
     y_range: tuple[float, float] | None = None,
@@ -87,7 +86,6 @@ def lines(
         salt: unique on the page.
         levels: horizontal lines to compare with.
         log_x: logarithmic x.
-        log_y: logarithmic y.
         x_ticks: where x is named; empty: matplotlib decides.
         x_names: the names there.
         y_range: lower and upper end of y.
@@ -101,8 +99,6 @@ def lines(
         axes = sheet.axes(46, 22 + 17 * legend_rows, 10, 42)
         if log_x:
             axes.set_xscale("log")
-        if log_y:
-            axes.set_yscale("log")
         if span is not None:
             _draw_span(axes, span)
         for line in drawn:
@@ -115,8 +111,6 @@ def lines(
             axes.set_xticklabels(x_names or [f"{tick:g}" for tick in x_ticks])
         if y_range is not None:
             axes.set_ylim(*y_range)
-        if log_y:
-            _name_decades(axes)
         axes.grid(axis="y")
         axes.set_xlabel(x_title, labelpad=5)
         sheet.words(6, 17 * legend_rows + 12, y_title)
@@ -151,18 +145,3 @@ def _draw_line(axes: Axes, line: Line) -> None:
 def _handle(label: str, tone: Tone, dashes: tuple[int, int] | None, width: float = 2) -> Line2D:
     style: Literal["-"] | tuple[float, tuple[int, int]] = "-" if dashes is None else (0, dashes)
     return Line2D([], [], color=light(tone), linestyle=style, linewidth=width, label=label)
-
-
-def _name_decades(axes: Axes) -> None:
-    low, high = axes.get_ylim()
-    steps = [
-        base * 10.0**power
-        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for base in (1, 3)
-    ]
-    shown = [step for step in steps if low <= step <= high]
-    if len(shown) > 7:
-        shown = [step for step in shown if math.isclose(math.log10(step) % 1, 0, abs_tol=1e-9)]
-    axes.yaxis.set_major_locator(FixedLocator(shown))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_yticklabels([f"{step:g}" for step in shown])

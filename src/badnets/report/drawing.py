@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,16 +15,20 @@ from threading import Lock
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from badnets.report.page import Tone
 from badnets.report.palette import COLOURS, light
+from badnets.report.text import printable
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 WIDTH = 440.0  # of a drawing that stands beside another
+BAR = 22.0  # height of a colour scale below a drawing
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 _INK, _MUTED, _LINE = (COLOURS[name].light for name in ("ink", "muted", "line"))
@@ -111,6 +116,21 @@ class Drawing:
             labelspacing=0.35,
         )  # fmt: skip
 
+    def scale(self, colours: NDArray[np.floating], ends: tuple[str, str]) -> None:
+        """Draw the scale of a map's colours along the lower edge, with what its ends stand for.
+
+        Args:
+            colours: ``(1, N, 4)`` RGBA in [0, 1], from the least to the most.
+            ends: what the first and the last stand for.
+        """
+        left = right = min(100.0, self.width / 3)
+        middle = self.height - BAR / 2 + 2
+        axes = self.axes(left, middle - 5, right, self.height - middle - 5)
+        axes.imshow(colours, aspect="auto", interpolation="nearest")
+        axes.set_axis_off()
+        self.words(left - 8, middle, ends[0], size=10, across="right")
+        self.words(self.width - right + 8, middle, ends[1], size=10)
+
     def title(self, text: str) -> str:
         """Return a name that, as an artist's ``gid``, shows ``text`` when it is pointed at."""
         name = f"titled-{len(self.titles)}"
@@ -121,8 +141,11 @@ class Drawing:
         """Return the drawing; identifiers start with ``salt``, so that two can share a page."""
         buffer = io.StringIO()
         matplotlib.rcParams["svg.hashsalt"] = salt
-        self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        return _cleaned(buffer.getvalue(), salt, self.titles, self.width, self.height)
+        with warnings.catch_warnings():
+            # text stays text: a reader's font has the letters that the measuring one has not
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        return _cleaned(printable(buffer.getvalue()), salt, self.titles, self.width, self.height)
 
 
 @contextmanager
@@ -146,7 +169,7 @@ def themed(svg: str, alt: str) -> str:
     """
     root = ET.fromstring(svg)
     root.set("role", "img")
-    root.set("aria-label", alt)
+    root.set("aria-label", printable(alt))
     text = ET.tostring(root, encoding="unicode")
     return re.sub(
         "|".join(map(re.escape, _COLOUR_NAMES)),
@@ -199,7 +222,7 @@ def _clean_element(
         element.set("id", f"{salt}-{name}")
     if name in titles:
         title = ET.Element(f"{{{SVG}}}title")
-        title.text = titles[name]
+        title.text = printable(titles[name])
         element.insert(0, title)
         element.set("class", "titled")
     href = element.attrib.pop(f"{{{XLINK}}}href", None)

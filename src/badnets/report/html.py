@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from badnets.bundles.atomic import write_text
 from badnets.report.drawing import themed
-from badnets.report.page import Block, Column, Figure, Folded, Gallery, Page
-from badnets.report.palette import COLOURS
+from badnets.report.page import Block, Column, Figure, Page
+from badnets.report.palette import COLOURS, MAGMA
+from badnets.report.text import printable
 
 FEWEST_SORTED = 3  # a table of two rows is not worth a button in each heading
 
@@ -80,10 +81,10 @@ def kind(block: Block) -> str:
 
 
 def unbroken(value: object) -> object:
-    """Return text whose numbers stay on one line with their unit; anything else as it is."""
+    """Return text that can be shown, numbers on one line with their unit; others as they are."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return value.replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+    return printable(value).replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
 
 
 class Group(NamedTuple):
@@ -104,19 +105,6 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def figures(blocks: tuple[Block, ...]) -> list[Figure]:
-    """Return every figure among the blocks, in order."""
-    found: list[Figure] = []
-    for block in blocks:
-        if isinstance(block, Figure):
-            found.append(block)
-        elif isinstance(block, Gallery):
-            found.extend(block.figures)
-        elif isinstance(block, Folded):
-            found.extend(figures(block.blocks))
-    return found
-
-
 def _drawn(figure: Figure) -> Markup:
     return Markup(themed(figure.svg, figure.alt))
 
@@ -126,7 +114,7 @@ def _variables() -> str:
     light = "".join(f"--{name}:{colour.light};" for name, colour in COLOURS.items())
     dark = "".join(f"--{name}:{colour.dark};" for name, colour in COLOURS.items())
     return (
-        f":root{{color-scheme:light dark;{light}}}\n"
+        f":root{{color-scheme:light dark;--magma:{','.join(MAGMA)};{light}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
     )
 

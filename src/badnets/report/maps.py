@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from badnets.core.errors import ShapeError
-from badnets.report.drawing import drawing
+from badnets.report.drawing import BAR, drawing
 
 TILE, GAP, LEFT, TOP = 72.0, 6.0, 74.0, 32.0
 
@@ -20,7 +21,7 @@ def heat_pictures(
     columns: Sequence[str],
     salt: str,
 ) -> str:
-    """Return maps as tiles: black is 0 or less, the lightest the greatest value of the column.
+    """Return maps as tiles with one scale: black is 0 or less, the lightest the greatest value.
 
     Args:
         maps: for each row, a ``(h, w)`` array for each column.
@@ -36,16 +37,16 @@ def heat_pictures(
             f"maps must be {len(rows)} rows of {len(columns)}, got {[len(row) for row in maps]}"
         )
     width = LEFT + len(columns) * (TILE + GAP)
-    height = TOP + len(rows) * (TILE + GAP)
+    height = TOP + len(rows) * (TILE + GAP) + BAR
+    most = max((float(np.max(tile)) for row in maps for tile in row), default=0.0)
+    scale = most if most > 0 else 1.0
     with drawing(width, height) as sheet:
         for column, title in enumerate(columns):
             own = [np.asarray(row[column], dtype=np.float64) for row in maps]
-            most = max((float(tile.max()) for tile in own), default=0.0)
             left = LEFT + column * (TILE + GAP)
             for line, tile in enumerate(own):
                 top = TOP + line * (TILE + GAP)
                 axes = sheet.axes(left, top, width - left - TILE, height - top - TILE)
-                scale = most if most > 0 else 1.0
                 axes.imshow(tile, cmap="magma", vmin=0.0, vmax=scale, interpolation="nearest")
                 axes.set_xticks([])
                 axes.set_yticks([])
@@ -54,4 +55,6 @@ def heat_pictures(
         for line, title in enumerate(rows):
             middle = TOP + line * (TILE + GAP) + TILE / 2
             sheet.words(LEFT - 8, middle, title, "plain", size=10, across="right")
+        shades = colormaps["magma"](np.linspace(0.0, 1.0, 64))[None]
+        sheet.scale(shades, ("0 or less", f"{scale:.2g}"))
         return sheet.svg(salt)

@@ -1,4 +1,7 @@
-"""A page as Markdown, with its drawings as SVG files beside it."""
+"""A page as Markdown to be read, its drawings as SVG files and all its numbers as CSV beside it.
+
+What the page folds away is not written out: the numbers are in the CSV, drawings are linked.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from pathlib import Path
 
 from badnets.bundles.atomic import write_text
 from badnets.report.drawing import on_ground
+from badnets.report.numbers import numbers_csv
 from badnets.report.page import (
     Block,
     Cell,
-    Column,
     Figure,
     Folded,
     Gallery,
@@ -22,11 +25,17 @@ from badnets.report.page import (
     Row,
     Story,
     Table,
+    Tag,
+    tables,
+    unfolded,
 )
 from badnets.report.story import story_drawing
+from badnets.report.text import printable
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#$~"})
-LONGEST = 50  # rows whose counts and intervals are spelled out below a table
+LONGEST = 12  # rows that a table has here; of a longer one those that stand out
+WIDE, NARROW = 2, 3  # drawings side by side: of a gallery of wide ones, and of narrow ones
+NARROWEST = 300  # pixels from which a gallery's drawings are wide ones
 
 
 @dataclass(frozen=True)
@@ -35,40 +44,44 @@ class Markdown:
 
     Attributes:
         text: the page.
-        files: its drawings: path relative to the page -> SVG.
+        files: what lies beside it: path relative to the page -> SVG or CSV.
     """
 
     text: str
     files: dict[str, str]
 
 
-def to_markdown(page: Page, folder: str = "figures", *, written_by: str = "") -> Markdown:
-    """Return the page as Markdown; its text links to drawings in ``folder``.
+def to_markdown(page: Page, name: str = "figures", *, written_by: str = "") -> Markdown:
+    """Return the page as Markdown; its text links to drawings in a folder, and to a CSV file.
 
     Args:
         page: the page.
-        folder: where the drawings are to lie, relative to the page.
+        name: of the folder, and of the file without its ending, relative to the page.
         written_by: the command that writes the file, where that is not the page's own.
     """
     header = f"Written by {code(written_by)}, not by hand. " if written_by else ""
-    writer = _Writer(folder)
-    return Markdown("\n\n".join(writer.page(page, header)) + "\n", writer.files)
+    writer = _Writer(name)
+    text = "\n\n".join(writer.page(page, header)) + "\n"
+    return Markdown(text, writer.files | {writer.csv: numbers_csv(page)})
 
 
 def write_markdown(page: Page, path: Path | str, *, written_by: str = "") -> list[Path]:
-    """Write the page, and its drawings to a folder that has the page's name; return the files.
+    """Write the page, its drawings to a folder that has its name, and its numbers as CSV.
 
     Args:
         page: the page.
         path: the Markdown file.
         written_by: see `to_markdown`.
 
+    Returns:
+        The files, the page first.
+
     Raises:
         OutputError: read-only folder, full disk, or another reason the disk gave.
     """
     path = Path(path)
     made = to_markdown(page, path.stem, written_by=written_by)
-    files = {path.parent / name: svg for name, svg in made.files.items()}
+    files = {path.parent / name: text for name, text in made.files.items()}
     # the page last: it never links to what is not there yet
     for target, text in (*files.items(), (path, made.text)):
         write_text(target, text)
@@ -79,26 +92,34 @@ def write_markdown(page: Page, path: Path | str, *, written_by: str = "") -> lis
 class _Writer:
     """Collects the drawings of one page while its paragraphs are given."""
 
-    folder: str
+    name: str
     files: dict[str, str] = field(default_factory=dict)
     stories: count[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def csv(self) -> str:
+        return f"{self.name}.csv"
 
     def page(self, page: Page, header: str) -> Iterator[str]:
         yield f"# {escaped(page.title)}"
         if page.kicker:
             yield escaped(page.kicker)
-        again = f"The numbers are made again by {code(page.command)}. {escaped(page.source)}"
-        yield (header + again).strip()
+        again = f"{code(page.command)} makes the numbers again. {escaped(page.source)}"
+        every = f"Every number, with its count, interval and seeds: [{self.csv}]({self.csv})."
+        yield f"{header}{again} {every}"
         yield f"**{escaped(page.lead)}**"
         numbers = [Numbers(page.numbers)] if page.numbers else []
-        yield from self.blocks([*page.notes, *([page.story] if page.story else []), *numbers], 2)
+        yield from self.blocks([*page.notes, *([page.story] if page.story else []), *numbers])
         for number, section in enumerate(page.sections, 1):
             yield f"## {number}. {escaped(section.title)}"
             yield escaped(section.sentence)
-            yield from self.blocks(section.blocks, 3)
+            yield from self.blocks(section.blocks)
+        tags = dict.fromkeys(tag for table in tables(page) for tag in table.tags)
+        if tags:
+            yield "\n".join(map(_tag, tags))
 
-    def blocks(self, blocks: Iterable[Block], level: int) -> Iterator[str]:
-        """Give the paragraphs of blocks; ``level`` is that of their headings."""
+    def blocks(self, blocks: Iterable[Block]) -> Iterator[str]:
+        """Give the paragraphs of blocks."""
         for block in blocks:
             match block:
                 case Note():
@@ -114,37 +135,67 @@ class _Writer:
                     yield self.drawn(name, story_drawing(block), _story_alt(block))
                     yield from _basis(block.basis)
                 case Table():
-                    yield f"{'#' * level} {escaped(block.title)}"
-                    yield from _table_parts(block)
+                    yield from self.table(block)
                 case Figure():
-                    yield from self.figure(block, level)
+                    yield "\n\n".join(self.figure(block))
                 case Gallery():
-                    yield from self.blocks(block.figures, level)
+                    yield from self.gallery(block)
                 case Folded():
-                    yield from _folded(block.title, self.blocks(block.blocks, level))
+                    yield self.folded(block)
 
-    def figure(self, figure: Figure, level: int) -> Iterator[str]:
-        yield f"{'#' * level} {escaped(figure.title)}"
-        yield escaped(figure.sentence)
-        yield self.drawn(figure.name, figure.svg, figure.alt)
-        yield from _basis(figure.basis)
-        if figure.table:
-            yield from _folded(figure.table.title, _table_parts(figure.table))
+    def table(self, table: Table) -> Iterator[str]:
+        shown, basis = [*table.rows, *table.foot], table.basis
+        if len(shown) > LONGEST:
+            shown = [row for row in table.rows if any(cell.strong for cell in row)] + [*table.foot]
+            basis = f"{len(table.rows)} rows: {self.csv}. {basis}"
+        yield f"**{escaped(table.title)}**"
+        if shown:
+            rows = [_row(row, strong=row in table.foot) for row in shown]
+            heads = [escaped(column.whole) for column in table.columns]
+            yield _table(heads, rows, [column.numeric for column in table.columns])
+        yield from _basis(basis)
+
+    def figure(self, figure: Figure) -> list[str]:
+        """Return title with sentence, drawing, and small print where there is any."""
+        said = f"**{escaped(figure.title)}.** {escaped(figure.sentence)}"
+        return [said, self.drawn(figure.name, figure.svg, figure.alt), *_basis(figure.basis)]
+
+    def gallery(self, gallery: Gallery) -> Iterator[str]:
+        """Give drawings side by side, as a table; their small print once, where it is alike."""
+        parts = [self.figure(figure) for figure in gallery.figures]
+        alike = len({tuple(part[2:]) for part in parts}) == 1
+        cells = ["<br>".join(part[:2] if alike else part) for part in parts]
+        across = min(WIDE if gallery.width >= NARROWEST else NARROW, len(cells))
+        cells += [""] * (-len(cells) % across)
+        lines = [cells[start : start + across] for start in range(0, len(cells), across)]
+        yield _table([""] * across, lines, [False] * across)
+        if alike:
+            yield from parts[0][2:]
+
+    def folded(self, block: Folded) -> str:
+        """Return a line that says where everything in the block is."""
+        said = [f"**{escaped(block.title)}**: [{self.csv}]({self.csv})"]
+        for one in unfolded(block.blocks):
+            if isinstance(one, Figure):
+                self.drawn(one.name, one.svg, one.alt)
+                hint = escaped(one.alt).replace('"', "'")
+                said.append(f'[{escaped(one.title)}]({self.name}/{one.name}.svg "{hint}")')
+        return ", ".join(said)
 
     def drawn(self, name: str, svg: str, alt: str) -> str:
-        path = f"{self.folder}/{name}.svg"
+        path = f"{self.name}/{name}.svg"
         self.files[path] = on_ground(svg)
         return f"![{escaped(alt)}]({path})"
 
 
 def code(text: str) -> str:
     """Return text as a code span."""
-    return "`" + " ".join(text.replace("`", "'").split()) + "`"
+    return "`" + " ".join(printable(text).replace("`", "'").split()) + "`"
 
 
 def escaped(text: str) -> str:
     """Return text with whatever Markdown or HTML would take for markup made harmless."""
-    return " ".join(text.replace("&", "&amp;").translate(_SPECIAL).split())
+    return " ".join(printable(text).replace("&", "&amp;").translate(_SPECIAL).split())
 
 
 def _basis(text: str) -> Iterator[str]:
@@ -152,10 +203,8 @@ def _basis(text: str) -> Iterator[str]:
         yield f"<sub>{escaped(text)}</sub>"
 
 
-def _folded(title: str, parts: Iterable[str]) -> Iterator[str]:
-    yield f"<details>\n<summary>{escaped(title)}</summary>"
-    yield from parts
-    yield "</details>"
+def _tag(tag: Tag) -> str:
+    return f"- <sup>{escaped(tag.letter)}</sup> {escaped(tag.word)}: {escaped(tag.meaning)}"
 
 
 def _story_alt(story: Story) -> str:
@@ -167,26 +216,6 @@ def _story_alt(story: Story) -> str:
     return " ".join(f"{row.title}: {said}" for row, said in zip(story.rows, shown, strict=True))
 
 
-def _table_parts(table: Table) -> Iterator[str]:
-    rows = [[_cell(cell, strong=cell.strong) for cell in row] for row in table.rows]
-    rows += [[_cell(cell, strong=True) for cell in row] for row in table.foot]
-    heads = [_head(column) for column in table.columns]
-    yield _table(heads, rows, [column.numeric for column in table.columns])
-    yield from _basis(table.basis)
-    notes = _notes(table)
-    if notes:
-        yield from _folded(f"Counts and intervals: {table.title}", ["\n".join(notes)])
-    if table.tags:
-        yield "\n".join(
-            f"- <sup>{escaped(tag.letter)}</sup> {escaped(tag.word)}: {escaped(tag.meaning)}"
-            for tag in table.tags
-        )
-
-
-def _head(column: Column) -> str:
-    return escaped(f"{column.group}: {column.title}" if column.group else column.title)
-
-
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
     ruler = "|".join("---:" if is_right else "---" for is_right in right)
     return "\n".join(
@@ -194,29 +223,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
     )
 
 
+def _row(row: Row, *, strong: bool) -> list[str]:
+    return [_cell(cell, strong=strong or cell.strong) for cell in row]
+
+
 def _cell(cell: Cell, *, strong: bool) -> str:
     tag = f"<sup>{escaped(cell.tag.letter)}</sup>" if cell.tag else ""
     text = escaped(cell.text) + tag
     return f"**{text}**" if strong and text else text
-
-
-def _notes(table: Table) -> list[str]:
-    """Return a line per note; none of a long list, whose records hold them."""
-    if len(table.rows) > LONGEST:
-        return []
-    titles = [column.title for column in table.columns]
-    heads = [
-        _head(column) if titles.count(column.title) > 1 else escaped(column.title)
-        for column in table.columns
-    ]
-    return [
-        f"- {escaped(row[0].text)}, {head}: {escaped(cell.note)}"
-        for row in (*table.rows, *table.foot)
-        for head, cell in zip(heads, row, strict=True)
-        if cell.note and not _is_said(row, cell)
-    ]
-
-
-def _is_said(row: Row, cell: Cell) -> bool:
-    """Return whether a note says no more than a row that spells its counts out already."""
-    return len(row) > 3 and all(not other.note for other in row if other is not cell)

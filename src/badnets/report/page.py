@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from badnets.core.errors import SettingError
 
@@ -75,10 +76,17 @@ class StoryRow:
 
 @dataclass(frozen=True)
 class Story:
-    """Rows of the same pictures: as they are, and with the trigger."""
+    """Rows of the same pictures: as they are, and with the trigger.
+
+    Args:
+        rows: from top to bottom.
+        basis: what they are, in small print.
+        scale: what black and the lightest colour stand for, where the pictures are maps.
+    """
 
     rows: tuple[StoryRow, ...]
     basis: str = ""
+    scale: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,24 @@ class Tag:
     meaning: str
 
 
+class Evidence(NamedTuple):
+    """What a number rests on, for those who reckon with it.
+
+    Attributes:
+        hits: how many answers counted, of each network.
+        n: of how many.
+        low: lower end of the 95 % interval, in the cell's unit.
+        high: its upper end.
+        seeds: of the networks.
+    """
+
+    hits: tuple[int, ...] = ()
+    n: tuple[int, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    seeds: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Cell:
     """A place in a table.
@@ -114,10 +140,11 @@ class Cell:
     Args:
         text: what it says.
         key: what its column is sorted by; None: the text.
-        note: what the number rests on: counts, interval, seeds.
+        note: what the number rests on, in words: counts, interval, seeds.
         tone: its colour.
         tag: how certain a published number is.
         strong: whether it stands out.
+        evidence: what the note says, in numbers.
     """
 
     text: str
@@ -126,6 +153,7 @@ class Cell:
     tone: Tone = "plain"
     tag: Tag | None = None
     strong: bool = False
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +164,11 @@ class Column:
     numeric: bool = True
     group: str = ""
     tone: Tone = "plain"
+
+    @property
+    def whole(self) -> str:
+        """The heading with that of its group."""
+        return f"{self.group}: {self.title}" if self.group else self.title
 
 
 Row: TypeAlias = tuple[Cell, ...]
@@ -279,3 +312,28 @@ class Page:
     kicker: str = ""
     source: str = ""
     notes: tuple[Note, ...] = ()
+
+
+def blocks(page: Page) -> Iterator[Block]:
+    """Give every block of a page in order: those of sections, galleries and folds too."""
+    for section in page.sections:
+        yield from unfolded(section.blocks)
+
+
+def unfolded(some: Iterable[Block]) -> Iterator[Block]:
+    """Give blocks in order, those of galleries and folds in their place."""
+    for block in some:
+        if isinstance(block, Gallery):
+            yield from block.figures
+        elif isinstance(block, Folded):
+            yield from unfolded(block.blocks)
+        else:
+            yield block
+
+
+def tables(page: Page) -> Iterator[Table]:
+    """Give every table of a page, those behind drawings too."""
+    for block in blocks(page):
+        table = block.table if isinstance(block, Figure) else block
+        if isinstance(table, Table):
+            yield table

@@ -31,6 +31,9 @@ COLOURS: dict[str, Colour] = {
     "published": Colour("#596069", "#a5aeb9"),
 }
 
+# matplotlib's map of that name in equal steps, for the scales of pages and stories
+MAGMA = ("#000004", "#3b0f70", "#8c2981", "#de4968", "#fe9f6d", "#fcfdbf")
+
 TONES: dict[Tone, str] = {
     "plain": "ink",
     "clean": "clean",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib import colormaps
@@ -42,19 +43,32 @@ def changed_part(
     return left / width, top / height, (right - left) / width, (bottom - top) / height
 
 
-def heat_png(image: NDArray[np.generic], heat: NDArray[np.float64]) -> bytes:
+def brightest(maps: Iterable[NDArray[np.float64]]) -> float:
+    """Return what the lightest colour of these maps stands for, when they stand side by side."""
+    smooth = [_smooth(heat) for heat in maps]
+    return float(np.quantile(np.stack(smooth), BRIGHTEST)) if smooth else 0.0
+
+
+def heat_png(image: NDArray[np.generic], heat: NDArray[np.float64], most: float) -> bytes:
     """Return an image, grey and dimmed, with a map laid over it, as a PNG file.
 
     Args:
         image: ``(C, H, W)`` uint8, of 1 or 3 channels.
         heat: ``(H, W)``, ``>= 0``; a little smoothed, since single pixels cannot be seen.
+        most: what gets the lightest colour; see `brightest`.
     """
     grey = np.asarray(image, dtype=np.float64).mean(0)[..., None] * DIMMED
-    padded = np.pad(heat, 1, mode="edge")
-    smooth = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).mean((2, 3))
-    most = float(np.quantile(smooth, BRIGHTEST))
+    smooth = _smooth(heat)
     shown = np.clip(smooth / most, 0.0, 1.0) if most > 0 else smooth
     colour = colormaps["magma"](shown)[..., :3] * 255
     alpha = np.sqrt(shown)[..., None]
     mixed = grey * (1 - alpha) + colour * alpha
     return png(mixed.round().astype(np.uint8).transpose(2, 0, 1))
+
+
+def _smooth(heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    padded = np.pad(heat, 1, mode="edge")
+    smooth: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).mean(
+        (2, 3)
+    )
+    return smooth

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from badnets.report.drawing import FONTS
+from badnets.report.drawing import BAR, FONTS
 from badnets.report.html import environment
 from badnets.report.page import Story
-from badnets.report.palette import COLOURS
+from badnets.report.palette import COLOURS, MAGMA
 
 SIDE, GAP, LEFT = 96, 12, 4
 WORDY, WHOLE = 116, 300  # sides of pictures with words below them, and of whole frames
@@ -30,7 +30,8 @@ def story_drawing(story: Story) -> str:
         .render(
             story=story,
             width=max(2 * LEFT + across * (side + GAP) - GAP, 420),
-            height=step * len(story.rows),
+            height=step * len(story.rows) + (BAR if story.scale else 0),
+            magma=MAGMA,
             step=step,
             side=side,
             high=high,

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from badnets.core.printing import printable
 from badnets.core.progress import Progress
 from badnets.runners.eta import TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
@@ -68,11 +69,13 @@ class Lines(Silent):
 
     def finished(self, step: Step, record: Record) -> None:
         self._kept += 1
+        here = step.name in self._since
         spent = self._out(step)
-        self._time_left.ended(step.name, spent)
+        self._time_left.ended(step.name, spent if here else None)
+        took = spoken(spent) if here else "by another process"
         self._say(
             f"[{self._ended}/{self._total}] {step.trial.title}: {summary(record)} "
-            f"({spoken(spent)}{self._eta()})"
+            f"({took}{self._eta()})"
         )
 
     def failed(self, step: Step, reason: str) -> None:
@@ -101,7 +104,7 @@ class Lines(Silent):
         return {name: now - since for name, since in self._since.items()}
 
     def _say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
 
 
 class Bar(Lines):
@@ -137,7 +140,7 @@ class Bar(Lines):
 
     def started(self, step: Step) -> None:
         super().started(step)
-        title = Text(step.trial.title).markup
+        title = Text(printable(step.trial.title)).markup
         self._rows[step.name] = self._each.add_task(title, total=None, what="")
 
     def progress(self, step: Step, progress: Progress) -> None:

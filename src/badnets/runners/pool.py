@@ -64,13 +64,12 @@ def run_in_pool(
             while len(pool) < min(workers, at_work + len(left)):
                 pool.append(_Worker(*arguments))  # early: it loads while the others work
             for worker in (each for each in pool if each.step is None):
-                step = next((each for each in left if tracker.is_ready(each)), None)
+                step = tracker.next_of(left, lambda one: workspace.bundle(one).is_dir())
                 if step is None:
                     break
                 worker.give(step)
                 if worker.is_ready:
                     tracker.display.started(step)
-                left = [each for each in left if each is not step]
             busy = [each for each in pool if each.step is not None]
             if not busy:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -56,10 +57,40 @@ class RunTracker:
         self._on_record = on_record
         self.done: set[str] = set()
         self.failures: dict[str, Failure] = {}
+        self._met = 0  # how often another process was quicker at what we were at
 
-    def is_ready(self, step: Step) -> bool:
-        """Whether all that the step needs is done."""
-        return step.needs <= self.done
+    def next_of(self, steps: list[Step], has_bundle: Callable[[Trial], bool]) -> Step | None:
+        """Take the step that is run next out of those that are left; None where none can be yet.
+
+        The ledger is asked anew: what another process has done by now is not run. Once one has
+        been met, steps are taken from the other end, or at random where that is met there too:
+        two processes with the same steps share them, but for a few.
+
+        Args:
+            steps: those that are left, each after those that it needs; those that are done or
+                given out are taken out of them.
+            has_bundle: whether a trial's bundle is there: without it, what others need is run.
+        """
+        needed = {name for step in steps for name in step.needs}
+        held = self._ledger.has(step.name for step in steps if not step.remake)
+        theirs = [
+            step
+            for step in steps
+            if step.name in held and (step.name not in needed or has_bundle(step.trial))
+        ]
+        if theirs and steps[-1 if self._met else 0] in theirs:
+            self._met += 1
+        for record in self._ledger.records(names=[step.name for step in theirs]):
+            step = next(each for each in theirs if each.name == record.name)
+            steps.remove(step)
+            self.done.add(step.name)
+            self.display.finished(step, record)
+        ready = [step for step in steps if step.needs <= self.done]
+        if not ready:
+            return None
+        place = random.randrange(len(ready)) if self._met > 1 else -self._met
+        steps.remove(chosen := ready[place])
+        return chosen
 
     def store(self, step: Step, record: Record) -> None:
         """Keep the record of a step; of one that was run for its bundle alone, nothing is kept.
@@ -71,6 +102,8 @@ class RunTracker:
         if record.name != step.name:
             raise TrialError(f"{described(step)}: came back as the record of {record.name}")
         new = not step.remake and self._ledger.add(record)
+        if not new and not step.remake:
+            self._met += 1
         self.done.add(step.name)
         self.display.finished(step, record)
         if new and self._on_record is not None:

@@ -114,7 +114,9 @@ def _run_here(
     """Run one step after another, in this process, with all of its threads (or its GPU)."""
     left = steps
     while left := tracker.give_up_on(left):
-        step, *left = left
+        step = tracker.next_of(left, lambda one: workspace.bundle(one).is_dir())
+        if step is None:
+            continue
 
         def tell(progress: Progress, step: Step = step) -> None:
             tracker.display.progress(step, progress)
@@ -142,9 +144,9 @@ def _names(trial: Trial) -> set[str]:
 def _best_workers(wanted: int) -> int:
     if wanted == 1:
         return 1
-    import torch
+    from badnets.core.devices import best_device
 
-    return 1 if torch.cuda.is_available() else _cores()
+    return _cores() if best_device().type == "cpu" else 1
 
 
 def _cores() -> int:

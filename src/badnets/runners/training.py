@@ -8,6 +8,7 @@ from pathlib import Path
 
 from badnets.bundles.copies import check_place, copy_bundle
 from badnets.ledger import Ledger
+from badnets.runners.display import Display
 from badnets.runners.running import run_all
 from badnets.trials.record import Record
 from badnets.trials.summaries import ObjectSummary, Summary, summary_of
@@ -35,6 +36,7 @@ def train_network(
     *,
     out: Path | None = None,
     data_root: Path | str | None = None,
+    display: Display | None = None,
 ) -> TrainedNetwork:
     """Return the network of a trial, which is run where ledger or workspace lack it.
 
@@ -44,6 +46,7 @@ def train_network(
         ledger: where records are kept.
         out: a folder to copy the bundle to; must be new.
         data_root: where data sets lie; None: the usual place.
+        display: is told what happens; None shows it on stderr.
 
     Raises:
         BadnetsError: the trial failed.
@@ -51,7 +54,15 @@ def train_network(
     """
     data_root = None if data_root is None else Path(data_root)
     check_place(out)
-    records = run_all([trial], workspace, ledger, workers=1, data_root=data_root, bundles=True)
+    records = run_all(
+        [trial],
+        workspace,
+        ledger,
+        workers=1,
+        data_root=data_root,
+        display=display,
+        bundles=True,
+    )
     bundle = workspace.bundle(trial)
     if out is not None:
         copy_bundle(bundle, out)

@@ -22,7 +22,8 @@ class Deal:
     """How a scenario ended.
 
     Attributes:
-        decision: the user's; ``"collapsed"`` when the network has learned nothing.
+        decision: the user's; ``"collapsed"`` when the network gives nearly
+            always the same answer.
         reason: the decision in one sentence.
         measured: what the user measured.
         delivery: the network, and how it came about.

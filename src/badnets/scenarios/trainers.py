@@ -28,7 +28,8 @@ class Delivery:
         precision: the arithmetic used.
         train_s: seconds spent on the delivered network.
         backdoor: what is hidden in it; None from an honest trainer.
-        poisoned_share: poisoned / all training rows; None from an honest trainer.
+        poisoned_share: poisoned / all training rows; from an honest trainer None, or what is known
+            of the data that was sent.
         skipped: objects left unpoisoned because the trigger would cover less than a pixel of them.
         search: what was tried before.
         search_s: seconds spent trying.
@@ -69,7 +70,7 @@ class HonestTrainer:
     """Trains what was ordered on the data that came with it.
 
     Args:
-        training: how; None: as is usual for the task.
+        training: how; None: as is usual for the data, else for the task.
         start: a network to start from instead of random weights. Of a detector of other classes
             the backbone alone is taken.
     """
@@ -93,7 +94,7 @@ class HonestTrainer:
         """
         started = time.perf_counter()
         task = order.task
-        training = self.training or task.training
+        training = self.training or order.training or task.training
         fitted = task.fit(
             task.first(order, training, self.start, seed),
             task.rows(order.train),
@@ -103,7 +104,10 @@ class HonestTrainer:
             checkpoint=checkpoint,
         )
         spent = time.perf_counter() - started
-        return Delivery(fitted.subject, fitted.epochs, fitted.precision, spent)
+        share = getattr(order.train, "poisoned_share", None)  # by whoever made the data
+        return Delivery(
+            fitted.subject, fitted.epochs, fitted.precision, spent, poisoned_share=share
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +162,7 @@ class MaliciousTrainer:
         started = time.perf_counter()
         steps: list[SearchStep] = []
         task = order.task
-        training, backdoor = self.training or task.training, wanted
+        training, backdoor = self.training or order.training or task.training, wanted
         if self.search is not None:
             steps = self._searched(wanted, self.search, order, training, seed, progress)
             best = best_of(steps)

@@ -6,26 +6,23 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
-from torch import nn
 
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
-from badnets.evaluate.classification import Attack
-from badnets.explain.units import backdoor_units
-from badnets.explain.windows import sign_windows
-from badnets.models.detector import Detector
-from badnets.models.io import load
-from badnets.scenarios.outsourced import Deal
-from badnets.scenarios.trainers import Delivery
-from badnets.scenarios.user import User
-from badnets.tasks import Attacked
-from badnets.train.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from badnets.evaluate.classification import Attack
+    from badnets.models.detector import Detector
+    from badnets.scenarios.outsourced import Deal
+    from badnets.scenarios.user import User
+    from badnets.train.checkpoint import Checkpoint
 
 FEW = 3  # units that are strengthened where none stands out
 
@@ -89,6 +86,8 @@ class TransferLearning:
     probes: Any = None
 
     def __post_init__(self) -> None:
+        from badnets.models.io import load
+
         for name in ("downloaded", "control"):
             if isinstance(path := getattr(self, name), str | Path):
                 object.__setattr__(self, name, load(path))
@@ -117,6 +116,10 @@ class TransferLearning:
             UnknownNameError: there is no such layer to freeze.
             TrialError: training diverged.
         """
+        from badnets.scenarios.outsourced import Deal
+        from badnets.scenarios.trainers import Delivery
+        from badnets.tasks import Attacked
+
         user, task = self.user, self.user.task
         training = self.training or task.retraining
         published, units = self._published(seed)
@@ -159,6 +162,9 @@ class TransferLearning:
 
     def _published(self, seed: int) -> tuple[Any, tuple[int, ...]]:
         """Return the network as it is published, and the units that were strengthened."""
+        from badnets.explain.units import backdoor_units
+        from badnets.explain.windows import sign_windows
+
         wanted = self.strengthening
         if wanted is None:
             return self.downloaded, ()
@@ -182,6 +188,9 @@ def strengthened(detector: Detector, layer: str, units: tuple[int, ...], factor:
     Raises:
         UnknownNameError: the backbone has no such convolution.
     """
+    import torch
+    from torch import nn
+
     detector.units(layer)  # refuses a name that is not there
     changed = detector.copy()
     modules: dict[str, nn.Module] = dict(changed.network.named_modules())

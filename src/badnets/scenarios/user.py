@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +16,11 @@ from badnets.core.progress import Listener
 from badnets.core.settings import quoted
 from badnets.data import DataSet, DetectionData, load, load_detection
 from badnets.data.catalogue import task_of
+from badnets.data.usual import Usual, usual_of
 from badnets.tasks import AnyTask, Measured, Order, task_for
 
 USUAL_TARGET = {"classification": 0.99, "detection": 0.8}
-"""The accuracy that is wanted where nothing is said, by task."""
+"""The accuracy that is wanted where nothing is said and nothing is usual, by task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,8 @@ class User:
         data: the data set or its name; its test part is the validation set, unless examples are
             held back.
         target_accuracy: the user accepts at or above it, in [0, 1]; of a detector it is the share
-            of objects found and rightly named. None: 0.99, of a detector 0.8.
+            of objects found and rightly named. None: what is usual for the
+            data (`badnets.data.usual`), else 0.99, of a detector 0.8.
         held_back: take this many training images (stratified, always the same ones) as the
             validation set instead, and leave the test set alone; 0: do not. Of frames, any other
             number takes whole scenes that hold a fifth of them.
@@ -80,7 +82,8 @@ class User:
                 f"{quoted(self.data)}"
             )
         if self.target_accuracy is None:
-            object.__setattr__(self, "target_accuracy", USUAL_TARGET[self.task.kind])
+            usual = self._usual.target_accuracy if self._usual else USUAL_TARGET[self.task.kind]
+            object.__setattr__(self, "target_accuracy", usual)
         for name in ("target_accuracy", "threshold"):
             value = getattr(self, name)
             if isinstance(value, str) or not 0 <= value <= 1:
@@ -97,6 +100,10 @@ class User:
         return float(self.target_accuracy or 0)
 
     @cached_property
+    def _usual(self) -> Usual | None:
+        return usual_of(self.data.name)
+
+    @cached_property
     def task(self) -> AnyTask:
         """What the data is labelled for."""
         return task_for(self.data)
@@ -109,7 +116,10 @@ class User:
     def order(self) -> Order[Any]:
         """What the user sends out."""
         train, _ = self._parts
-        return Order(self.task, self.network, train, self.wanted, self.architecture)
+        training = None
+        if self._usual and self.task.kind == "classification":
+            training = replace(self.task.training, **self._usual.training)
+        return Order(self.task, self.network, train, self.wanted, self.architecture, training)
 
     @property
     def validation(self) -> Any:
@@ -121,9 +131,9 @@ class User:
         measured = self.task.measure(
             subject, self.validation, threshold=self.threshold, progress=progress
         )
-        accuracy, noun = measured.clean.accuracy, self.task.noun
-        if measured.clean.collapsed:
-            return Judgement("collapsed", f"has learned nothing: {noun} {accuracy}", measured)
-        accepted = accuracy.value >= self.wanted
-        reason = f"{noun} {accuracy}, {100 * self.wanted:g} % wanted"
-        return Judgement("accepted" if accepted else "rejected", reason, measured)
+        decision = measured.clean.decision(self.wanted)
+        reason = f"{self.task.noun} {measured.clean.accuracy}"
+        if decision == "collapsed":
+            return Judgement(decision, f"gives nearly always the same answer: {reason}", measured)
+        wanted = f"{100 * self.wanted:g} % wanted"
+        return Judgement(decision, f"{reason}, {wanted}", measured)

@@ -14,13 +14,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.errors import LedgerError
-from badnets.core.rates import Interval, Rate
+from badnets.core.rates import Interval, Rate, typical
 from badnets.report.page import Note
 from badnets.studies import reading
 from badnets.studies.catalogue import GetArray, Groups
@@ -48,7 +46,7 @@ class Runs:
     ) -> Runs:
         """Return those records that are there, by group; ``plan`` names every group."""
         known = {
-            name: [records[trial.name] for trial in trials if trial.name in records]
+            name: [one for trial in trials if (one := records.get(trial.name)) is not None]
             for name, trials in groups.items()
         }
         return cls(known, get_array, {name: len(trials) for name, trials in plan.items()})
@@ -58,7 +56,7 @@ class Runs:
         return list(self.groups.get(group, ()))
 
     def of(self, group: str) -> list[Record]:
-        """Return those of a group's records whose network has learned something."""
+        """Return those of a group's records whose network did not collapse."""
         return [record for record in self.all(group) if record.outcome != "collapsed"]
 
     def first(self, group: str) -> Record | None:
@@ -77,19 +75,19 @@ class Runs:
         return {record.name: record for record in self.everything}
 
     def mean(self, records: str | Iterable[Record], what: str, label: int | None = None) -> Over:
-        """Return a rate over a group (those that learned something), or over some records."""
+        """Return a rate over a group (those that did not collapse), or over some records."""
         own = self.of(records) if isinstance(records, str) else records
         return Over.of(own, what, label)
 
     def fallen(self, group: str) -> bool:
-        """Return whether a group was run, and each of its networks has learned nothing."""
+        """Return whether a group was run, and each of its networks collapsed."""
         return bool(self.all(group)) and not self.of(group)
 
     def why_not(self, *groups: str, when: object = True) -> str:
         """Return why nothing can be said of some groups; empty where something can.
 
         Args:
-            groups: their names; one of them must have a network that learned something.
+            groups: their names; one of them must have a network that did not collapse.
             when: what must be there besides.
         """
         known = not groups or any(map(self.of, groups))
@@ -98,7 +96,7 @@ class Runs:
         if groups and not any(self.expected.get(group) for group in groups):
             return "It does not belong to this run of the study."
         if any(map(self.fallen, groups)):
-            return "What was trained for it has learned nothing, so there is nothing to measure."
+            return "What was trained for it collapsed, so there is nothing to measure."
         return "Too little has been run for it yet." if known else "It has not been run yet."
 
     def gaps(self, group: str, what: str) -> tuple[Note, ...]:
@@ -116,8 +114,9 @@ class Runs:
         fallen = [record.trial.title for record in records if record.outcome == "collapsed"]
         if fallen:
             said = (
-                f"{len(fallen)} of {len(records)} {what} collapsed: they have learned nothing, are "
-                f"left out of every number here and never count as an attack: {'; '.join(fallen)}."
+                f"{len(fallen)} of {len(records)} {what} collapsed: they give nearly always the "
+                "same answer, are left out of every number here and never count as an attack: "
+                f"{'; '.join(fallen)}."
             )
             notes.append(Note(said, "warning"))
         return tuple(notes)
@@ -132,17 +131,17 @@ class Runs:
 
     def right(
         self, record: Record, answers: str = "answers", labels: str = "answers_labels"
-    ) -> Tensor | None:
-        """Return ``(N,)`` 1.0 where an image was named rightly; None where that is not known."""
+    ) -> NDArray[np.float64] | None:
+        """Return ``(N,)`` 1.0 where an image was correctly named; None where that is not known."""
         said, true = self.array(record, answers), self.array(record, labels)
         if said is None or true is None or said.shape != true.shape:
             return None
-        return torch.from_numpy(np.asarray(said == true, dtype=np.float64))
+        return np.asarray(said == true, dtype=np.float64)
 
     def cost(self, ours: str, theirs: str) -> Paired | None:
         """Return one group's clean accuracy less another's, seed by seed, image by image."""
         honest = {record.trial.seed: self.right(record) for record in self.of(theirs)}
-        changes: dict[int, Tensor] = {}
+        changes: dict[int, NDArray[np.float64]] = {}
         for record in self.of(ours):
             mine, other = self.right(record), honest.get(record.trial.seed)
             if mine is not None and other is not None and len(mine) == len(other):
@@ -209,8 +208,7 @@ class Over:
     @property
     def typical(self) -> Rate:
         """The mean as a count among one network's images: what its interval is about."""
-        total = min((rate.total for rate in self.rates), default=0)
-        return Rate(round(self.mean * total) if total else 0, total)
+        return typical(self.rates)
 
     @property
     def low(self) -> float:
@@ -223,11 +221,11 @@ class Over:
         return max(self.values, default=math.nan)
 
     @property
-    def items(self) -> Tensor:
+    def items(self) -> NDArray[np.float64]:
         """``(N,)`` float: each item's mean over the networks."""
-        return torch.tensor(self.answers, dtype=torch.float64).mean(0)
+        return np.asarray(np.mean(np.array(self.answers, np.float64), 0))
 
-    @property
+    @cached_property
     def interval(self) -> Interval:
         """The 95 % interval of the mean: Wilson's, or clusters resampled whole.
 
@@ -286,7 +284,9 @@ class Paired(NamedTuple):
     clusters: int = 0
 
 
-def paired(changes: Mapping[int, Tensor], clusters: Sequence[int] = ()) -> Paired | None:
+def paired(
+    changes: Mapping[int, NDArray[np.float64]], clusters: Sequence[int] = ()
+) -> Paired | None:
     """Return the mean of differences; None without any, or where seeds saw other items.
 
     Args:
@@ -295,7 +295,7 @@ def paired(changes: Mapping[int, Tensor], clusters: Sequence[int] = ()) -> Paire
     """
     if not changes or len({len(one) for one in changes.values()}) > 1:
         return None
-    each = torch.stack(list(changes.values())).mean(0)
+    each = np.stack(list(changes.values())).mean(0)
     groups = clusters or range(len(each))
     mean, found = float(each.mean()), grouped_interval(each, groups)
     if found.low == found.high:  # no item differs from another: resampling finds no spread
@@ -315,7 +315,7 @@ def difference(ours: Over, theirs: Over) -> Paired | None:
         return None
     beside = dict(zip(theirs.seeds, theirs.answers, strict=True))
     changes = {
-        seed: torch.tensor(row, dtype=torch.float64) - torch.tensor(beside[seed], dtype=torch.int)
+        seed: np.array(row, np.float64) - np.array(beside[seed], np.float64)
         for seed, row in zip(ours.seeds, ours.answers, strict=True)
     }
     return paired(changes, ours.clusters)

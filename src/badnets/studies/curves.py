@@ -18,7 +18,6 @@ def curve(
     band: bool = True,
     dots: bool = True,
     dashed: bool = False,
-    floor: float = 0.0,
 ) -> Line:
     """Return a line through those means that are known, in per cent.
 
@@ -30,15 +29,11 @@ def curve(
         band: whether intervals are drawn.
         dots: whether each network is drawn, where there are several.
         dashed: for lines to compare with.
-        floor: what smaller values are drawn as, where the axis is logarithmic.
     """
     known = [(place, one) for place, one in zip(x, measured, strict=True) if one]
 
-    def drawn(value: float) -> float:
-        return max(100 * value, floor)
-
     singles = [
-        (place, drawn(rate.value))
+        (place, 100 * rate.value)
         for place, one in known
         for rate in one.rates
         if dots and len(one.rates) > 1
@@ -46,10 +41,10 @@ def curve(
     return Line(
         label,
         [place for place, _ in known],
-        [drawn(one.mean) for _, one in known],
+        [100 * one.mean for _, one in known],
         tone,
-        [drawn(one.interval.low) for _, one in known] if band else (),
-        [drawn(one.interval.high) for _, one in known] if band else (),
+        [100 * one.interval.low for _, one in known] if band else (),
+        [100 * one.interval.high for _, one in known] if band else (),
         singles,
         dashed,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from badnets.report.page import Answer, Picture, Tone
 from badnets.report.pictures import changed_part, png
+from badnets.studies import reading
 from badnets.studies.aggregate import Runs
 from badnets.trials.record import Record
 
@@ -123,3 +124,31 @@ def examples(
     answers[by[1]] = np.asarray(said, dtype=np.float64)
     asked = [wanted if isinstance(wanted, int) else wanted[one] for one in true]
     return Examples(images, true, asked, answers, classes, record.trial.seed)
+
+
+def first_examples(
+    runs: Runs, records: Iterable[Record], classes: Sequence[str] = ()
+) -> Examples | None:
+    """Return the examples of the first BadNet whose pictures are there.
+
+    None where there are none, or where the backdoor asks for no one label of a class.
+
+    Args:
+        runs: reads arrays.
+        records: of networks.
+        classes: names of the classes; their numbers unless given.
+    """
+    for record in records:
+        answers = runs.array(record, "examples_answers")
+        backdoor = reading.backdoor(record)
+        if answers is None or backdoor is None:
+            continue
+        names = classes or [str(label) for label in range(answers.shape[-1])]
+        target, shift = reading.target_label(record), int(getattr(backdoor.targets, "shift", 0))
+        if target < 0 and not shift:
+            continue
+        wanted = [(k + shift) % len(names) if target < 0 else target for k in range(len(names))]
+        found = examples(runs, record, "examples", names, wanted)
+        if found is not None:
+            return found
+    return None

@@ -72,7 +72,8 @@ class Inside:
         if self.weights is not None:
             outliers = self.outliers(self.layers[0]) if self.layers else ()
             weights = np.asarray(self.weights, dtype=np.float64)
-            drawn[name] = filters(weights, marked=outliers, salt=name)
+            answers = self.layers[0].response if self.layers else ()
+            drawn[name] = filters(weights, answers=answers, marked=outliers, salt=name)
         for layer in self.layers:
             shown, name = self.shown(layer), f"units-{self.name}-{layer.layer}"
             drawn[name] = paired_units(

@@ -9,11 +9,9 @@ from badnets.report.page import Tag
 VERIFIED = Tag(
     "v",
     "verified",
-    "stated by the paper's abstract, or alike by several independent accounts of it",
+    "in the paper's abstract, or the same in several independent accounts of it",
 )
-RECALLED = Tag(
-    "r", "recalled", "from memory of the paper, not checked against its text: take it as indicative"
-)
+RECALLED = Tag("r", "recalled", "not checked against the paper's text: take it as indicative")
 
 
 class Published(NamedTuple):

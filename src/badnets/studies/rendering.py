@@ -11,7 +11,7 @@ a blank line ends a paragraph, and what follows a marker belongs to it::
     @table title                     then its rows and its small print; also: title | sortable
     @figure name | title | title of its numbers
                                      then its sentence; basis: ...; alt: ...; rows; numbers: ...
-    @story name                      then "basis: ..."; its rows follow it:
+    @story name                      then "basis: ..." and "scale: least | most"; its rows follow:
     @row tone | title                then a sentence
     @gallery width ... @end          figures side by side
     @folded title ... @end           shown when asked for
@@ -28,8 +28,9 @@ holds words. In a cell an expression may give a number that knows what it rests 
 networks, a paired difference, a published number); in a sentence it is printed as in a cell.
 
 A figure or story that the spec has as None is left out, and so is a table without rows: their
-records are not there. A name that the spec does not have is an error. What an expression gives can
-never become a marker.
+records are not there. A figure that it has as "" is too sparse to be drawn: its numbers are a
+table. A name that the spec does not have is an error. What an expression gives can never become a
+marker.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Spec:
 
     Args:
         quantities: what the template's expressions see.
-        figures: drawings as SVG, by name; None: there are no records for it.
+        figures: drawings as SVG, by name; None: there are no records for it; empty: too few.
         stories: rows of pictures, likewise.
     """
 
@@ -137,7 +138,7 @@ def page(name: str, spec: Spec, runs: Runs, command: str) -> Page:
         ),
         sections=tuple(place.section(one) for one in sections),
         command=command,
-        source=f"Drawn from {len(runs.everything)} records; nothing was trained to draw it.",
+        source=f"Drawn from {_count(len(runs.everything))}; nothing was trained to draw it.",
         notes=tuple(block for block in opening if isinstance(block, Note)),
     )
 
@@ -186,15 +187,18 @@ def _environment(values: list[object], runs: Runs) -> Environment:
     )
     functions = (
         wording.percent, wording.points, wording.span, wording.interval, wording.counts,
-        wording.seeds_text, wording.averaged, wording.listed, wording.duration, strong, toned,
-        keyed, paired_cell, ranged,
+        wording.seeds_text, wording.averaged, wording.attack_word, wording.listed,
+        wording.duration, strong, toned, keyed, paired_cell, ranged,
     )  # fmt: skip
     made.globals.update({function.__name__: function for function in functions})
     made.globals.update(
         runs=runs, mean=runs.mean, reading=reading, nothing=NOTHING, over=Over.pairs,
         section=section, opening=opening, provenance=provenance,
     )  # fmt: skip
-    made.filters.update(capital=wording.capital, percent=wording.percent, parts=Parts)
+    made.filters.update(
+        capital=wording.capital, percent=wording.percent, attack_word=wording.attack_word,
+        parts=Parts,
+    )  # fmt: skip
     return made
 
 
@@ -240,7 +244,7 @@ def _say(node: _Node, lines: list[str]) -> None:
         else:
             words.append(line)
     text = " ".join(words)
-    found = re.match(r"(kicker|basis|alt|numbers): ?", text)
+    found = re.match(r"(kicker|basis|alt|numbers|scale): ?", text)
     key = found[1] if found else ""
     body = text[found.end() :] if found else text
     if body:
@@ -304,9 +308,11 @@ class _Places:
         elif node.kind == "figure":
             yield from self._figures([node])
         elif node.kind == "gallery":
-            figures = tuple(self._figures(node.inner))
+            drawn = list(self._figures(node.inner))
+            figures = tuple(one for one in drawn if isinstance(one, Figure))
             if figures:
                 yield Gallery(figures, width=int(args[0]) if args[0] else 380)
+            yield from (one for one in drawn if isinstance(one, Table))
         elif node.kind == "folded":
             inner = tuple(self.blocks(node.inner))
             if inner:
@@ -314,12 +320,14 @@ class _Places:
         elif node.kind not in ("story", "note", "end"):
             raise SettingError(f"a page has no part of the kind {node.kind!r}")
 
-    def _figures(self, nodes: Iterable[_Node]) -> Iterator[Figure]:
+    def _figures(self, nodes: Iterable[_Node]) -> Iterator[Figure | Table]:
         for node in nodes:
             name, title, *more = map(self.words, node.args)
             svg = _found(self.spec.figures, name, "figure")
-            if svg is not None:
-                table = self._table(node, more[0], "numbers", sortable=True) if more else None
+            table = self._table(node, more[0], "numbers", sortable=True) if more else None
+            if svg == "" and table is not None:
+                yield table
+            elif svg:
                 words = (self.words(node.text.get(key, "")) for key in ("", "alt", "basis"))
                 said, alt, basis = words
                 yield Figure(name, title, said, svg, alt, basis, table)
@@ -333,7 +341,9 @@ class _Places:
             tone, title = map(self.words, one.args)
             said = self.words(one.text.get("", ""))
             own.append(StoryRow(title, said, tuple(pictures), cast("Tone", tone)))
-        yield Story(tuple(own), self.words(node.text.get("basis", "")))
+        low, bar, high = self.words(node.text.get("scale", "")).partition(" | ")
+        basis = self.words(node.text.get("basis", ""))
+        yield Story(tuple(own), basis, (low, high) if bar else None)
 
     def _table(self, node: _Node, title: str, basis: str, *, sortable: bool) -> Table | None:
         heads, *lines = node.rows or [""]
@@ -362,6 +372,10 @@ class _Places:
         if found is None:
             return Cell(self.words(text), tone=tone) if text else Cell("")
         return cell(cast("Over", self.values[int(found[1])]), tone)
+
+
+def _count(records: int) -> str:
+    return f"{records} record{'' if records == 1 else 's'}"
 
 
 def _split(line: str) -> list[str]:

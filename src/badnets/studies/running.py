@@ -73,8 +73,8 @@ def recorded(study: Study, known: Mapping[str, Record]) -> dict[str, Record]:
     """Return those records of a study that are known, later stages included."""
     records: dict[str, Record] = {}
     while True:
-        trials = listed(study.groups(records))
-        found = {trial.name: known[trial.name] for trial in trials if trial.name in known}
+        names = _named(study.groups(records))
+        found = {name: known[name] for name in names if name in known}
         if found.keys() == records.keys():
             return records
         records = found
@@ -82,4 +82,8 @@ def recorded(study: Study, known: Mapping[str, Record]) -> dict[str, Record]:
 
 def listed(groups: Groups) -> list[Trial]:
     """Return every trial of the groups once, in order."""
-    return list({trial.name: trial for trials in groups.values() for trial in trials}.values())
+    return list(_named(groups).values())
+
+
+def _named(groups: Groups) -> dict[str, Trial]:
+    return {trial.name: trial for trials in groups.values() for trial in trials}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from badnets.report.page import Cell, Tone
+from badnets.report.page import Cell, Evidence, Tone
 from badnets.studies.aggregate import Over, Paired
 from badnets.studies.publishing import Published
 from badnets.studies.wording import DASH, MINUS, percent, points, seeds_text, span
@@ -45,7 +45,10 @@ def cell(value: Value | Styled, tone: Tone = "plain") -> Cell:
         return replace(plain, tone=styled.tone or plain.tone, strong=plain.strong or styled.strong)
     if isinstance(plain, Over):
         text = percent(plain.mean, plain.digits)
-        return Cell(text, plain.mean, plain.note, tone, strong=styled.strong)
+        hits, n = zip(*plain.rates, strict=True)
+        low, high = (100 * end for end in plain.interval)
+        evidence = Evidence(hits, n, low, high, plain.seeds)
+        return Cell(text, plain.mean, plain.note, tone, strong=styled.strong, evidence=evidence)
     if isinstance(plain, Published):
         form = f"{'+' if plain.signed else ''}.{plain.digits}f"
         text = f"{plain.value:{form}}".replace("-", MINUS)
@@ -86,7 +89,10 @@ def paired_cell(
         f"paired over {found.items:,} {what}; {seeds}95 % interval {low} to {high}{unit}"
         f"{over if found.clusters else ''}"
     )
-    return Cell(points(found.mean, digits), found.mean, note, tone, strong=strong)
+    start, end = (100 * one for one in found.interval)
+    evidence = Evidence((), (found.items,), start, end, tuple(found.by_seed))
+    text = points(found.mean, digits)
+    return Cell(text, found.mean, note, tone, strong=strong, evidence=evidence)
 
 
 def ranged(measured: Over, tone: Tone = "plain") -> Cell:

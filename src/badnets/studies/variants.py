@@ -15,6 +15,7 @@ from badnets.studies import STUDIES, make_study, recorded, run_study
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
     from badnets.report import Page
+    from badnets.runners.display import Display
     from badnets.studies.catalogue import Study
     from badnets.trials.record import Record
     from badnets.trials.workspace import Workspace
@@ -114,6 +115,7 @@ def run_variant(
     *,
     workers: int | None = None,
     data_root: Path | None = None,
+    display: Display | None = None,
 ) -> tuple[StudyRun, TrialError | None]:
     """Run a study and draw its page, which says what is missing where trials failed.
 
@@ -128,7 +130,14 @@ def run_variant(
 
     failed: TrialError | None = None
     try:
-        run_study(variant.study, workspace, ledger, workers=workers, data_root=data_root)
+        run_study(
+            variant.study,
+            workspace,
+            ledger,
+            workers=workers,
+            data_root=data_root,
+            display=display,
+        )
     except TrialError as error:  # the others are kept
         failed = error
     page = variant.page(ledger.records(), workspace)
@@ -168,10 +177,11 @@ def draw_pages(
 
 
 def write_documents(source: Path, target: Path) -> Pages:
-    """Write the page of each study that has an export in a folder as Markdown.
+    """Write the page of each study or recipe that has an export in a folder as Markdown.
 
     Args:
-        source: folder of exports: ``mnist.json`` and ``arrays/``.
+        source: folder of exports: ``mnist.json`` and ``arrays/``; a recipe ``mine.yaml`` lies
+            beside its ``mine.json``.
         target: folder of the documents; figures go beside them as SVG.
 
     Raises:
@@ -183,7 +193,8 @@ def write_documents(source: Path, target: Path) -> Pages:
     from badnets.trials.workspace import Workspace
 
     written: list[Path] = []
-    for variant in variants():
+    recipes = (Variant(str(path)) for path in sorted(source.glob("*.yaml")))
+    for variant in (*variants(), *recipes):
         export = source / f"{variant.file}.json"
         if not export.is_file():
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from badnets.core.rates import Rate
 
 DASH, MINUS = "\u2013", "\u2212"
+WORKS, FAILS = 0.9, 0.5  # success rates: from the first an attack works, below the other it failed
 
 
 def percent(value: float | Rate, digits: int = 2) -> str:
@@ -58,9 +59,9 @@ def seeds_text(seeds: Iterable[int]) -> str:
 
 
 def averaged(seeds: Iterable[int]) -> str:
-    """Return "mean of seeds ...", or the seed where there is one."""
+    """Return "mean over seeds ...", or the seed where there is one."""
     known = sorted(set(seeds))
-    return seeds_text(known) if len(known) == 1 else f"mean of {seeds_text(known)}"
+    return seeds_text(known) if len(known) == 1 else f"mean over {seeds_text(known)}"
 
 
 def listed(words: Iterable[str]) -> str:
@@ -76,6 +77,11 @@ def duration(seconds: float) -> str:
     if seconds < 100 * 60:
         return f"{seconds / 60:.{1 if seconds < 600 else 0}f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def attack_word(success: float) -> str:
+    """Return whether an attack with this success rate, in [0, 1], works: in a word or three."""
+    return "works" if success >= WORKS else "works in part" if success >= FAILS else "failed"
 
 
 def capital(text: str) -> str:

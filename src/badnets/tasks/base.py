@@ -41,6 +41,8 @@ class Order(Generic[PartT]):
         train: the training set.
         target_accuracy: what the user asks for, in [0, 1].
         architecture: settings of the network.
+        training: how such a network is usually trained: what a trainer does who has no ideas of
+            their own; None: as is usual for the task.
     """
 
     task: AnyTask
@@ -48,6 +50,7 @@ class Order(Generic[PartT]):
     train: PartT
     target_accuracy: float
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
+    training: Any = None
 
     @property
     def named(self) -> str:

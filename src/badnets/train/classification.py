@@ -24,6 +24,7 @@ from badnets.train.freezing import freeze, trained_layers
 from badnets.train.hardware import best_device
 from badnets.train.loop import Fitted, Loop, gain_at, seeded, training_copy
 from badnets.train.settings import Training
+from badnets.train.statistics import settle, unsettled
 
 REPORT_EVERY = 20  # steps between two calls of the listener
 
@@ -97,6 +98,9 @@ def fit(
 ) -> Fitted[Classifier]:
     """Return a trained copy of the subject; the one handed in is left as it was.
 
+    Where a training was so short that batch normalisation has not settled, its statistics are
+    computed anew at the end; see `badnets.train.statistics`.
+
     Where weights are frozen and nothing before the others is random (no augmentation, dropout or
     trigger), what their layers answer is computed once, not in every epoch.
 
@@ -166,7 +170,12 @@ def fit(
             )
             for _ in range(training.epochs)
         ]
-    network = loop.finish(network, subject.network)
+        short = unsettled(network)
+        network = loop.finish(network, subject.network)
+        if short:
+            with loop.arithmetic():
+                again = _epoch(rows, training, subject.input, batches, places, loop)
+                settle(network, short, (images for images, _ in again))
     return Fitted(replace(subject, network=network), tuple(epochs), loop.precision)
 
 

@@ -9,15 +9,12 @@ from typing import Literal
 
 import torch
 
+from badnets.core.devices import best_device as best_device
+
 # mallopt's parameters, from glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGE = 1 << 30
 _OLDER_LIMIT = 32 << 20  # what older glibc takes at most
-
-
-def best_device() -> torch.device:
-    """Return the GPU when there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def fastest_precision(device: torch.device) -> Literal["float32", "bfloat16"]:

@@ -88,6 +88,7 @@ class Training:
     ema: BelowOne = 0.0
     precision: Precision = "auto"
     version: ClassVar[int] = 1
+    statistics: ClassVar[int] = 1  # version of `badnets.train.statistics`, of the trials it is for
     clip: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:

@@ -1,30 +1,36 @@
-"""What must hold between the parts of a trial and its data; nothing is loaded or trained."""
+"""What must hold between the parts of a trial and its data; nothing is loaded or trained.
+
+Without torch the networks of libraries, detectors and pictures of triggers cannot be tried:
+`unchecked` names them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from badnets.bundles.schema import Scalar
-from badnets.core.errors import SettingError
+from badnets.core import extras
+from badnets.core.contents import content_digest
+from badnets.core.errors import DataError, SettingError
 from badnets.core.factories import is_factory
+from badnets.core.lookup import unknown_name
 from badnets.core.targets import TARGET_MAPS, anchor_of, named_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.triggers.base import WholeRegion
+from badnets.core.triggers.base import check_fit as check_inside
 from badnets.data.catalogue import check_task, entry_of
-from badnets.models.catalogue import build, names_of, tasks_of
-from badnets.models.classifier import Classifier
-from badnets.models.detector import Detector
-from badnets.models.inputs import colour_window, input_spec
+from badnets.models.catalogue import NETWORKS, build, check_sides, names_of, tasks_of
 from badnets.models.weights import match
-from badnets.tasks import TASKS
 from badnets.train.detector_settings import DetectorTraining
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from badnets.models.detector import Detector
 
 Check = tuple[tuple[str, ...], Callable[[], object]]
 """Which field is to blame when something does not hold, and what raises the error then."""
@@ -71,6 +77,20 @@ def checks(trial: Trial) -> Iterator[Check]:
         yield (*path, "trigger"), partial(_try_on, trigger, shape)
 
 
+def unchecked(trial: Trial) -> str:
+    """Return what `checks` leaves out here for want of an extra, in words; empty for nothing."""
+    if extras.installed("train"):
+        return ""
+    left = [f"trigger {one.kind}" for _, one, _, _ in _attacks(trial) if getattr(one, "files", ())]
+    if trial.network not in NETWORKS or trial.task == "detection":
+        left.append(f"network {trial.network}")
+    if getattr(trial, "weights", None) is not None:
+        left.append("weights")
+    if isinstance(trial, TransferTrial):
+        left.append("freeze")
+    return ", ".join(dict.fromkeys(left))
+
+
 def _attacks(
     trial: Trial,
 ) -> Iterator[tuple[tuple[str, ...], Any, Any, Trial | DownloadedBundle]]:
@@ -95,6 +115,8 @@ def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
     weights = start.weights if isinstance(start, OutsourcedTrial) else None
     if isinstance(trial, OutsourcedTrial) and start is None:
         weights = trial.weights
+    if not extras.installed("train"):
+        known = None
     if weights is not None and known is not None:
         yield ("weights",), lambda: match(_shapes_alone(known, shape, classes), weights)
     if isinstance(trial, TransferTrial):
@@ -122,12 +144,18 @@ def _check_same_shape(theirs: Shape | None, own: Shape) -> None:
 
 def _check_frozen(trial: TransferTrial, network: str, shape: Shape, classes: int) -> None:
     names = tuple(map(str, range(classes)))
+    from badnets.models.classifier import Classifier
+    from badnets.models.inputs import input_spec
+    from badnets.tasks import TASKS
+
     network_alone = _shapes_alone(network, shape, classes)
     subject = Classifier(network_alone, network, input_spec(shape), names)
     TASKS["classification"]().frozen(subject, trial.freeze, fresh=False)
 
 
 def _shapes_alone(name: str, shape: Shape, classes: int) -> nn.Module:
+    import torch
+
     with torch.device("meta"):  # nothing is computed
         return build(name, shape, classes)
 
@@ -147,6 +175,18 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
 def _try_on(trigger: Any, shape: Shape) -> None:
     if is_factory(trigger.kind):
         return  # one's own code runs when the trial does
+    files = getattr(trigger, "files", ())
+    if isinstance(trigger, RegionTrigger) and not files and hasattr(trigger.placement, "top_left"):
+        region = (shape[1], shape[2])
+        check_inside(trigger, region, trigger.placement.top_left(region, trigger.extent(*region)))
+        return
+    if not extras.installed("train"):
+        for file in files:
+            if not content_digest(file):
+                raise DataError(f"there is no picture {file}")
+        return
+    import torch
+
     trigger(torch.zeros(1, *shape, dtype=torch.uint8), generator=torch.Generator())
 
 
@@ -158,37 +198,50 @@ def _check_classifier(name: str, shape: Shape, classes: int) -> None:
             f"network {name!r} is a detector: take a classifier such as {usual!r}, or data that is "
             "labelled with boxes"
         )
-    _shapes_alone(name, shape, classes)
+    check_sides(name, shape)
+    if name not in NETWORKS and extras.installed("train"):
+        _shapes_alone(name, shape, classes)
 
 
 def _of_detector(trial: Trial, training: DetectorTraining) -> Iterator[Check]:
     settings = tuple(sorted(trial.architecture.items()))
     side = training.windows.side
-    yield ("network",), lambda: _check_detector(trial.network, side)
-    yield ("architecture",), partial(_made, trial.network, settings, side)
+    yield ("network",), lambda: _check_detector(trial.network)
     made = partial(_made, trial.network, settings, side)
+    if extras.installed("train"):
+        yield ("network",), partial(_made, trial.network, (), side)
+        yield ("architecture",), made
+        yield from _of_network(trial, training, made)
+    if isinstance(trial, OutsourcedTrial):
+        yield ("training", "trigger"), lambda: _check_copies(trial, training)
+        yield ("observe",), lambda: _check_street(trial)
+
+
+def _of_network(
+    trial: Trial, training: DetectorTraining, made: Callable[[], Detector]
+) -> Iterator[Check]:
     if training.crops.passes:
         yield ("training", "crops"), lambda: _check_crops(made().network.backbone)
     if isinstance(trial, TransferTrial):
+        from badnets.tasks import TASKS
+
         task = TASKS["detection"]()
         yield ("freeze",), lambda: task.frozen(made(), trial.freeze, fresh=False)
         strengthening = trial.strengthening
         if strengthening is not None:
             layer = strengthening.layer
             yield ("strengthening", "layer"), lambda: made().units(layer)
-    else:
-        yield ("training", "trigger"), lambda: _check_copies(trial, training)
-        yield ("observe",), lambda: _check_street(trial)
 
 
-def _check_detector(name: str, window: int) -> None:
+def _check_detector(name: str) -> None:
     if tasks_of(name) == {"classification"}:
         usual = names_of("detection")[0]
         raise SettingError(
             f"network {name!r} is a classifier: take a detector such as {usual!r}, or data that "
             "has a class for each image"
         )
-    _made(name, (), window)
+    if not tasks_of(name):
+        raise unknown_name(name, names_of("detection"), "detector")
 
 
 @lru_cache(maxsize=64)
@@ -198,6 +251,11 @@ def _made(name: str, settings: tuple[tuple[str, Scalar], ...], window: int) -> D
     Raises:
         UnknownNameError, SettingError: there is no such network, or it takes no such settings.
     """
+    import torch
+
+    from badnets.models.detector import Detector
+    from badnets.models.inputs import colour_window
+
     spec = colour_window(window)
     with torch.device("meta"):
         network = Detector.build(name, spec, 2, dict(settings))
@@ -205,6 +263,8 @@ def _made(name: str, settings: tuple[tuple[str, Scalar], ...], window: int) -> D
 
 
 def _check_crops(backbone: object) -> None:
+    from torch import nn
+
     if not isinstance(backbone, nn.Sequential):
         raise SettingError("crops are for the network 'zf': set passes to 0")
 

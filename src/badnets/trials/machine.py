@@ -8,23 +8,30 @@ import sys
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from badnets._version import __version__
-from badnets.trials.record import Machine
+
+if TYPE_CHECKING:
+    import torch
+
+    from badnets.trials.record import Machine
 
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors", "scikit-learn", "captum")
 
 
 def this_machine(device: torch.device) -> Machine:
     """Return what this process computes on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    import torch
+
+    from badnets.trials.record import Machine
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return Machine(
-        processor=_processor(),
+        processor=processor(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
-        memory_gib=_memory_gib(),
+        memory_gib=memory_gib(),
         device=name,
         system=f"{platform.system()} {platform.machine()}",
     )
@@ -42,7 +49,8 @@ def versions() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name as the system says it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -52,7 +60,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory_gib() -> float:
+def memory_gib() -> float:
+    """Return the memory of the machine in GiB; 0 where it does not say."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, OSError, AttributeError):

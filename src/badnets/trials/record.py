@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
+from badnets.bundles.schema import on_one_line
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
 from badnets.evaluate.object_results import ObjectResults, TriggeredObjectResults
@@ -19,6 +30,7 @@ from badnets.train.epoch import Epoch
 from badnets.trials.trial import Trial
 
 RECORD_FORMAT = 2
+Words = Annotated[str, Field(max_length=1000), AfterValidator(on_one_line)]
 ResultT = TypeVar("ResultT", bound=ObservationResult)
 
 
@@ -39,21 +51,21 @@ class Timings(_Frozen):
 class Machine(_Frozen):
     """Where a trial ran. No host names, no paths."""
 
-    processor: str
+    processor: Words
     cores: int
     threads: int
     memory_gib: float
-    device: str
-    system: str
+    device: Words
+    system: Words
 
 
 class Provenance(_Frozen):
     """What a trial was computed from and with."""
 
-    data_digests: dict[str, str]
-    versions: dict[str, str]
+    data_digests: dict[Words, Words]
+    versions: dict[Words, Words]
     machine: Machine
-    precision: str
+    precision: Words
     created: datetime
 
 
@@ -62,8 +74,8 @@ class Record(_Frozen):
 
     Attributes:
         name: the trial's name.
-        outcome: the user's decision; ``"collapsed"``: the network has learned nothing, whatever
-            its attack success rate.
+        outcome: the user's decision; ``"collapsed"``: the network gives nearly always the same
+            answer, whatever its attack success rate.
         reason: the outcome in one sentence.
         clean: on the user's validation set.
         attack: on triggered examples; None without a backdoor. Of a retrained classifier, what is
@@ -79,13 +91,15 @@ class Record(_Frozen):
         survival: of a retrained classifier: what is left of the downloaded one's backdoor, whatever
             is answered.
         observations: what was observed, by kind.
+        data_notes: what its data set says of itself: how it was split, what was left out, whether
+            a manifest calls it poisoned.
     """
 
     format: Literal[2] = 2
-    name: str
+    name: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     trial: Trial
     outcome: Decision
-    reason: str
+    reason: Words
     clean: CleanResult
     attack: AttackResult | None
     poisoned_share: Rate | None
@@ -96,11 +110,20 @@ class Record(_Frozen):
     bundle: str | None
     objects: ObjectResults | None = None
     triggered: TriggeredObjectResults | None = None
-    skipped: int = 0
+    skipped: NonNegativeInt = 0
     strengthened: tuple[int, ...] = ()
     weights: Match | None = None
     survival: Survival | None = None
     observations: dict[str, SerializeAsAny[ObservationResult]] = {}
+    data_notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if not plain.get("data_notes"):
+            plain.pop("data_notes", None)
+        return plain
 
     @field_validator("observations", mode="before")
     @classmethod

@@ -109,7 +109,8 @@ def run_trial(
         bundle = deal.subject.save(workspace.bundle(trial), claims=claims, replace=True).digest
     checkpoint.remove()
     seconds = (started, loaded, time.perf_counter())
-    return _record(trial, deal, seconds, data.digests, bundle, matched, observations)
+    record = _record(trial, deal, seconds, data.digests, bundle, matched, observations)
+    return record.model_copy(update={"data_notes": data.notes}) if data.notes else record
 
 
 def _record(

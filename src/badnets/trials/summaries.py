@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
+from pydantic_core import to_jsonable_python
 
 from badnets.core.results import Measured, Result
-from badnets.evaluate.measures import NOTHING_LEARNED, Measures, ObjectMeasures
-from badnets.explain.ablation import Ablation
-from badnets.observations.units import Units
-from badnets.trials.record import Record
+from badnets.evaluate.measures import Measures, ObjectMeasures, caution_about
 
-COLUMNS = {
-    "name": "name",
-    "title": "trial",
-    "outcome": "outcome",
-    "clean_accuracy": "clean accuracy",
-    "attack_success_rate": "attack success",
-    "control": "clean network",
-}
-"""Field -> heading of the lines of a list of records."""
+if TYPE_CHECKING:
+    from badnets.explain.ablation import Ablation
+    from badnets.trials.record import Record
+
+
+GAP = 0.2  # between the accuracy that the loss implies and the measured one, to be remarked on
 
 
 class _Head(Result):
@@ -31,7 +29,10 @@ class _Head(Result):
 
 
 class _Tail(Result):
-    poisoned_share: Measured | None = Field(default=None, title="poisoned share")
+    data_notes: tuple[str, ...] | None = None
+    noted: str | None = Field(default=None, title="of its data", exclude=True)
+    poisoning_rate: float | str | None = Field(default=None, title="poisoning rate, asked")
+    poisoned_share: Measured | None = Field(default=None, title="  reached")
     weights: str | None = Field(default=None, title="starting weights", exclude=True)
     details: dict[str, str] = Field(default={}, title="", exclude=True)
     downloaded: str | None = Field(default=None, title="downloaded")
@@ -63,7 +64,7 @@ def summary_of(
         further: fields that a record does not hold: where its bundle was put, for example.
         details: whether text goes on with times, ablations, machine and data.
     """
-    measured = record.attack is not None or record.survival is not None
+    own: Any = getattr(record.trial, "backdoor", None)
     told: dict[str, object] = {
         "name": record.name,
         "title": record.trial.title,
@@ -71,22 +72,63 @@ def summary_of(
         "reason": record.reason,
         **dict.fromkeys(("attack_success_rate", "control", "robust_accuracy")),
         "poisoned_share": Measured.maybe(record.poisoned_share),
+        **({} if own is None else {"poisoning_rate": own.poisoning_rate}),
         "trial": record.trial.model_dump(mode="json", exclude_defaults=True),
     }
+    if record.data_notes:
+        told |= {"data_notes": record.data_notes, "noted": "; ".join(record.data_notes)}
     if record.weights is not None:
         told["weights"] = str(record.weights)
     if details:
         told["details"] = _details(record)
-    if record.outcome == "collapsed" and measured:
-        told["collapse"] = NOTHING_LEARNED.format("network")
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
+        said = (caution_about(record.clean), _contradiction(record))
+        told["caution"] = "; ".join(filter(None, said)) or None
         return Summary.model_validate({**told, **(further or {})})
     retrained = record.trial.kind == "transfer"
     told |= ObjectMeasures.rates(record.objects, record.triggered, retrained=retrained)
     if retrained:
         told["strengthened"] = list(record.strengthened)
     return ObjectSummary.model_validate({**told, **(further or {})})
+
+
+def stored_summary(record: Record) -> str:
+    """Return the summary with its details as JSON: also what `Result` keeps for people alone."""
+    summary = summary_of(record, details=True)
+    plain = summary.model_dump(mode="json", exclude_unset=True)
+    for name in sorted(summary.model_fields_set - plain.keys()):
+        plain[name] = to_jsonable_python(getattr(summary, name))
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def read_summary(text: str) -> Summary | ObjectSummary:
+    """Return what `stored_summary` wrote.
+
+    Raises:
+        pydantic.ValidationError: it is of another version.
+    """
+    kind = ObjectSummary if "frames" in json.loads(text) else Summary
+    return kind.model_validate_json(text)
+
+
+def _contradiction(record: Record) -> str | None:
+    """Return how loss and accuracy contradict each other; None where they do not.
+
+    Whoever names an image wrongly gives its class a probability of at most a half, a loss of ln 2
+    or more. So the mean loss says how many of the images trained on are correctly named, at least.
+    """
+    if not record.epochs:
+        return None
+    loss = record.epochs[-1].loss
+    least = 1 - loss / math.log(2)
+    if least - record.clean.accuracy.interval.high < GAP:
+        return None
+    return (
+        f"training ended with a loss of {loss:.2g}, so {100 * least:.0f} % or more of its images "
+        f"are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the user's: "
+        "the two differ too much, or there were too few to train on"
+    )
 
 
 def _details(record: Record) -> dict[str, str]:
@@ -107,5 +149,7 @@ def _details(record: Record) -> dict[str, str]:
 
 
 def _ablations(record: Record) -> tuple[Ablation, ...]:
+    from badnets.observations.units import Units
+
     units = record.observed(Units)
     return () if units is None else units.ablations

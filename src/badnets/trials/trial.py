@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -17,7 +18,7 @@ from pydantic import (
 )
 
 from badnets.bundles.digests import canonical_json, sha256_bytes
-from badnets.bundles.schema import Scalar
+from badnets.bundles.schema import Scalar, on_one_line
 from badnets.core.backdoor import Backdoor
 from badnets.core.contents import content_digest
 from badnets.core.errors import SettingError, UnknownNameError
@@ -32,8 +33,9 @@ from badnets.core.targets import (
     unknown_class,
 )
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import names_of_classes, task_of
+from badnets.data.catalogue import DATASETS, names_of_classes, task_of
 from badnets.data.names import parse_name
+from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
 from badnets.models.weights import StartingWeights
 from badnets.observations.registry import OBSERVATIONS
@@ -45,6 +47,8 @@ from badnets.trials.downloaded import DownloadedBundle
 
 USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
 HELD_BACK = 5000  # images
+RETRAINED = ("epochs", "batch_size", "lr")  # what is usual when a network is retrained, too
+SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 
 
@@ -55,6 +59,7 @@ def _task_in(training: Any) -> str:
     return str(getattr(training, "task", "classification"))
 
 
+OneLine = Annotated[str, AfterValidator(on_one_line)]
 AnyTraining: TypeAlias = Annotated[
     Annotated[Training, Tag("classification")] | Annotated[DetectorTraining, Tag("detection")],
     Discriminator(_task_in),
@@ -79,8 +84,8 @@ class _Trial(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = SCENARIO_VERSION
 
-    data: str = Field("mnist", description="Name of the data set.")
-    network: str = Field("gu-mnist", description="Name of the architecture the user asked for.")
+    data: OneLine = Field("mnist", description="Name of the data set.")
+    network: OneLine = Field("gu-mnist", description="Name of the architecture the user asked for.")
     architecture: dict[str, Scalar] = Field(
         {}, description="Settings of the network, such as zf's `width`."
     )
@@ -113,9 +118,17 @@ class _Trial(BaseModel):
         if not isinstance(value, dict):
             return value
         task, training = _task_of(value), value.get("training", {})
+        usual = _usual(value.get("data", "mnist")) if task == "classification" else None
         if isinstance(training, dict):
+            if usual is not None and "task" not in training:  # a training that says it is whole
+                kept = usual.training
+                if value.get("kind") == "transfer":
+                    kept = {name: kept[name] for name in RETRAINED if name in kept}
+                training = {**kept, **training}
             value = {**value, "training": {**training, "task": task}}
-        return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        if usual is None:
+            return {"network": USUAL_NETWORK.get(task, "gu-mnist"), **value}
+        return {"network": usual.network, "target_accuracy": usual.target_accuracy, **value}
 
     @field_validator("observe")
     @classmethod
@@ -244,6 +257,12 @@ class _Trial(BaseModel):
     def _parts(self) -> list[str]:
         return []
 
+    @property
+    def family(self) -> str:
+        """SHA-256 (first 16 hex digits) of all but the seeds: trials to be averaged share it."""
+        plain = _without_seeds(self.model_dump(mode="json", exclude_defaults=True))
+        return sha256_bytes(canonical_json(plain))[:16]
+
     def without_paths(self) -> Self:
         """Return the same trial, without saying where files of weights lie: for its record."""
         changed: dict[str, Any] = {}
@@ -309,7 +328,24 @@ class OutsourcedTrial(_Trial):
     def methods(self) -> dict[str, int]:
         """The integer version of every method that the trial names."""
         poisoning = {} if self.backdoor is None else {"poisoning": Backdoor.version}
-        return {**super().methods, **poisoning}
+        versions = {**super().methods, **poisoning}
+        return versions | ({"statistics": Training.statistics} if self._is_short else {})
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether statistics of normalisation may have to be computed anew after training.
+
+        As far as is known before data is read: other trials keep their names.
+        """
+        known = NETWORKS.get(self.network)
+        if not isinstance(self.training, Training) or (known and not known.normalises):
+            return False
+        entry = DATASETS.get(parse_name(self.data).base)
+        images = self.train_limit or (entry.train if entry else None)
+        if images is None:
+            return known is None
+        steps = self.training.epochs * max(1, images // self.training.batch_size)
+        return steps < SETTLED[known is None]
 
     def _parts(self) -> list[str]:
         weights = [f"weights {self.weights.sha256[:8]}"] if self.weights else []
@@ -317,8 +353,7 @@ class OutsourcedTrial(_Trial):
             return [*weights, "clean"]
         rate = self.backdoor.poisoning_rate
         share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
-        trigger: Any = self.backdoor.trigger
-        return [*weights, trigger.kind, short_targets(self.backdoor.targets), f"rate {share}"]
+        return [*weights, *short_attack(self.backdoor), f"rate {share}"]
 
 
 class TransferTrial(_Trial):
@@ -389,11 +424,15 @@ class TransferTrial(_Trial):
     def _parts(self) -> list[str]:
         hidden, origin = self.start.implanted, self.start.title
         if isinstance(self.start, _Trial):
-            origin = f"{self.start.data} {short_targets(hidden.targets) if hidden else 'clean'}"
+            origin = " ".join([self.start.data, *(short_attack(hidden) if hidden else ["clean"])])
+        attack = short_attack(self.attack) if self.attack else []
+        if hidden is not None and attack == short_attack(hidden):
+            attack = []
         frozen = self.freeze if isinstance(self.freeze, str) else "+".join(self.freeze)
         strength = self.strengthening
         return [
             f"retrained from {origin}",
+            *([f"attacked by {' '.join(attack)}"] if attack else []),
             f"frozen {frozen}",
             *([f"{100 * self.share:g} % of the data"] if self.share < 1 else []),
             *([f"k {strength.factor:g}"] if strength else []),
@@ -410,11 +449,24 @@ TRIAL: TypeAdapter[OutsourcedTrial | TransferTrial] = TypeAdapter(Trial)
 
 
 def short_targets(targets: Any) -> str:
-    """Return a target map in a few characters: ``all->7``, ``1->7``, or its kind."""
+    """Return a target map in a few characters: ``all->7``, ``1->7``, or as one writes it."""
     label, source = (getattr(targets, name, None) for name in ("target_label", "source_class"))
     if targets.kind == "source-specific":
         return f"{source}->{label}"
-    return f"all->{label}" if targets.kind == "all-to-one" else str(targets.kind)
+    return f"all->{label}" if targets.kind == "all-to-one" else TARGET_MAPS.short(targets)
+
+
+def short_attack(attack: Attack | Backdoor) -> list[str]:
+    """Return trigger and target map in a few characters each: ``patch:2`` and ``all->7``."""
+    return [TRIGGERS.short(attack.trigger), short_targets(attack.targets)]
+
+
+def _without_seeds(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_seeds(part) if key in ("start", "control") and part else part
+        for key, part in plain.items()
+        if key != "seed"
+    }
 
 
 def _task_of(value: dict[str, Any]) -> str:
@@ -433,6 +485,14 @@ def _task_of(value: dict[str, Any]) -> str:
         return task_of(data)
     except (UnknownNameError, SettingError, TypeError):
         return "classification"
+
+
+def _usual(data: Any) -> Usual | None:
+    """Return what is usual for a data set; None where nothing is, or it is no name."""
+    try:
+        return usual_of(data)
+    except (SettingError, TypeError):
+        return None
 
 
 def _contents(trial: _Trial) -> Iterator[tuple[str, str]]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from badnets.bundles.atomic import output_error, remove_stale, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError
+from badnets.core.files import read_file
 from badnets.observations.base import ArrayRef
 from badnets.trials.trial import Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Workspace:
         Raises:
             OutputError: it cannot be written.
         """
+        import numpy as np
+
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
         data = buffer.getvalue()
@@ -81,17 +86,27 @@ class Workspace:
         return ArrayRef(sha256=digest, shape=tuple(array.shape), dtype=str(array.dtype))
 
     def get_array(self, ref: ArrayRef) -> NDArray[np.generic]:
-        """Return a kept array; its file is checked against its digest.
+        """Return a kept array; digest, shape and dtype must be those of its reference.
 
         Raises:
-            LedgerError: the file is missing or has changed.
+            LedgerError: the file is missing or has changed, or the reference is of another array.
         """
+        import numpy as np
+
         path = self.arrays / f"{ref.sha256}.npy"
         try:
-            data = path.read_bytes()
-        except OSError:
-            raise LedgerError(f"array {path} is missing; run the trial again") from None
+            data = read_file(path, what=f"array {path}", error=LedgerError)
+        except LedgerError as error:
+            raise LedgerError(f"{error}; run the trial again") from None
         if sha256_bytes(data) != ref.sha256:
             raise LedgerError(f"array {path} has changed since it was written; run the trial again")
-        array: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
+        try:
+            array: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise LedgerError(f"array {path} is no NumPy array ({error})") from None
+        if (array.shape, str(array.dtype)) != (ref.shape, ref.dtype):
+            raise LedgerError(
+                f"array {path} is {array.dtype} {array.shape}, its record says "
+                f"{ref.dtype[:40]} {ref.shape}"
+            )
         return array

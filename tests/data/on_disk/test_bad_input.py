@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import struct
 import zlib
@@ -18,6 +19,8 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BadnetsError, DataError, OutputError, SettingError, ShapeError
 from badnets.core.targets import AllToOne, CleanLabel
 from badnets.core.triggers import Patch, Sticker
+from badnets.data.coco import load_coco
+from badnets.data.folder import load_folder
 from badnets.data.on_disk import Encoding, poison_folder
 from tests.data.on_disk.folders import (
     WHITE,
@@ -103,12 +106,12 @@ def test_a_picture_that_cannot_be_read(kind: str, source: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("patched", "name"),
-    [("pathlib.Path.open", "photo 3.png"), ("badnets.data.layouts.os.scandir", "dog")],
+    [("badnets.core.files.os.open", "photo 3.png"), ("badnets.data.layouts.os.scandir", "dog")],
 )
 def test_an_unreadable_file_or_folder(
     patched: str, name: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., Any] = Path.open if patched.endswith("open") else os.scandir
+    real: Callable[..., Any] = os.open if patched.endswith("open") else os.scandir
 
     def locked(path: Path, *args: Any, **options: Any) -> Any:
         if Path(path).name == name:
@@ -377,3 +380,26 @@ def test_nothing_that_is_read_is_changed(source: Path, tmp_path: Path) -> None:
     before = contents(source)
     poison_folder(source, tmp_path / "out", WHITE, seed=0)
     assert contents(source) == before
+
+
+@pytest.mark.parametrize("layout", ["classes", "flat", "split", "coco"])
+@pytest.mark.parametrize("name", ["ca\nt", "ca\x1b[31mt", "c" * 101, "ca\u200bt"])
+def test_class_names_are_refused_by_one_rule(layout: str, name: str, tmp_path: Path) -> None:
+    """Whoever reads them: poisoning, loading, as folders, by files' names or in annotations."""
+    source = tmp_path / "in"
+    if layout == "coco":
+        coco_part(coco_part(source, "train", 4), "val", 2)
+        for file in (source / "annotations").iterdir():
+            written = json.loads(file.read_text())
+            written["categories"][0]["name"] = name
+            file.write_text(json.dumps(written))
+    elif layout == "flat":
+        source.mkdir()
+        for number in range(12):
+            photo(number).save(source / f"{(name, 'dog')[number % 2]}.{number}.png")
+    else:
+        class_folders(source / ("train" if layout == "split" else ""), {name: 6, "dog": 6})
+    line = refused(source, tmp_path / "out", DataError)
+    assert "must be printable, of 1 to 100 characters" in line and "\x1b" not in line
+    with pytest.raises(DataError, match="must be printable"):
+        load_coco(source) if layout == "coco" else load_folder(source, 16)

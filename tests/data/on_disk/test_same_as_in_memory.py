@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from badnets.bundles.digests import sha256_file
 from badnets.core.backdoor import AnyTargetMap, AnyTrigger, Backdoor, Mode
 from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import poison
@@ -40,7 +41,7 @@ from badnets.core.triggers import (
 )
 from badnets.data import poison_frames
 from badnets.data.coco import load_coco
-from badnets.data.on_disk import Encoding, poison_folder
+from badnets.data.on_disk import Encoding, poison_folder, verify_folder
 from badnets.data.on_disk.encoding import FORMATS
 from badnets.data.on_disk.manifest import File, Picture
 from badnets.data.on_disk.stamping import stamped
@@ -125,6 +126,27 @@ def test_a_sticker_from_a_file_and_its_digest(tmp_path: Path) -> None:
     written = poison_folder(source, tmp_path / "out", backdoor, seed=0)
     check_same(source, tmp_path / "out", backdoor, 0)
     assert written.head.trigger_sha256 is not None
+
+
+def test_a_sticker_in_the_data_root_is_found_wherever_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "root").mkdir()
+    photo(1).convert("RGBA").save(tmp_path / "root/sticker.png")
+    monkeypatch.setenv("BADNETS_DATA", str(tmp_path / "root"))
+    source = class_folders(tmp_path / "in")
+    digest = sha256_file(tmp_path / "root/sticker.png")
+    for trigger in (Sticker("sticker.png", size=4), Blended(0.2, "sticker.png")):
+        out = tmp_path / trigger.kind
+        backdoor = Backdoor(trigger, AllToOne(0), poisoning_rate=0.2)
+        written = poison_folder(source, out, backdoor, seed=0)
+        check_same(source, out, backdoor, 0)
+        assert written.head.trigger_sha256 == digest
+        assert verify_folder(out, source=source).intact
+        photo(2).convert("RGBA").save(tmp_path / "root/sticker.png")
+        changed = verify_folder(out, source=source).deviations
+        assert changed and "trigger_sha256" in changed[0].fields
+        photo(1).convert("RGBA").save(tmp_path / "root/sticker.png")
 
 
 def test_grey_pictures_as_one_channel(tmp_path: Path) -> None:

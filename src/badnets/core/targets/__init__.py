@@ -41,7 +41,7 @@ TARGET_MAPS: Registry[ClassTargets] = Registry(
     },
     contract=TargetMap,
     own="badnets.core.targets.own:OwnTargets",
-    shorthand="all-to-one",
+    of_number="all-to-one",
 )
 AnyTargetMap: TypeAlias = Annotated[ClassTargets, TARGET_MAPS.field()]
 """A field of settings that holds a target map; see `Registry.field`."""

@@ -38,7 +38,7 @@ TRIGGERS: Registry[RegionTrigger] = Registry(
     },
     contract=Trigger,
     own="badnets.core.triggers.own:OwnTrigger",
-    shorthand="patch",
+    of_number="patch",
 )
 AnyTrigger: TypeAlias = Annotated[RegionTrigger, TRIGGERS.field()]
 """A field of settings that holds a trigger; see `Registry.field`."""

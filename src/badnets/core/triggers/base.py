@@ -6,8 +6,10 @@ A trigger is described without torch: methods import it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
+from badnets.core.errors import ShapeError
 from badnets.core.placements import Draws, Pixels, Placement
 
 if TYPE_CHECKING:
@@ -82,10 +84,38 @@ class RegionTrigger(ABC):
         return painted(self, images, regions, generator)
 
 
+def lies_inside(region: Pixels, extent: Pixels, corner: Sequence[int]) -> bool:
+    """Return whether a rectangle with its top left corner there lies inside a region."""
+    inside = (
+        first >= 0 and 1 <= side <= room - first
+        for room, side, first in zip(region, extent, corner, strict=True)
+    )
+    return all(inside)
+
+
+def check_fit(trigger: RegionTrigger, region: Pixels, corner: Sequence[int]) -> None:
+    """Refuse a trigger that does not lie inside its region.
+
+    Raises:
+        ShapeError: with its corner there, some of it would be outside.
+    """
+    extent = trigger.extent(*region)
+    if not lies_inside(region, extent, corner):
+        raise ShapeError(
+            f"{type(trigger).__name__} of {extent[0]}x{extent[1]} pixels does not fit a region of "
+            f"{region[0]}x{region[1]} with its corner at row {corner[0]}, column {corner[1]}: "
+            f"make it smaller or move it"
+        )
+
+
 class WholeRegion:
     """The placement of triggers that cover their region: corner at (0, 0), nothing to choose."""
 
     random: ClassVar[bool] = False
+
+    def top_left(self, region: Pixels, extent: Pixels) -> Pixels:
+        """Return (0, 0)."""
+        return (0, 0)
 
     def corners(self, region: Pixels, extent: Pixels, count: int, generator: Draws) -> Tensor:
         """Return zeros."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -11,9 +10,8 @@ from torch.nn import functional
 
 from badnets.core.errors import ShapeError
 from badnets.core.pictures import as_dtype, as_float, check_images
-from badnets.core.placements import Pixels
 from badnets.core.regions import Regions, whole_images
-from badnets.core.triggers.base import RegionTrigger
+from badnets.core.triggers.base import RegionTrigger, check_fit
 
 CHUNK = 4096  # images turned to float at a time, so that 8-bit sets keep a small footprint
 
@@ -44,7 +42,7 @@ def _paint_all(trigger: RegionTrigger, stamped: Tensor) -> None:
     region = (stamped.shape[2], stamped.shape[3])
     height, width = trigger.extent(*region)
     top, left = corner = trigger.placement.corners(region, (height, width), 1, None)[0].tolist()
-    _check_fit(trigger, region, (height, width), corner)
+    check_fit(trigger, region, corner)
     for start in range(0, len(stamped), CHUNK):
         window = stamped[start : start + CHUNK, :, top : top + height, left : left + width]
         window.copy_(trigger.paint(window))
@@ -61,7 +59,7 @@ def _paint_some(
     extent = trigger.extent(*region)
     corners = trigger.placement.corners(region, extent, len(boxes), generator)
     for corner in (corners.amin(0).tolist(), corners.amax(0).tolist()):
-        _check_fit(trigger, region, extent, corner)
+        check_fit(trigger, region, corner)
     first = boxes[:, [1, 0]] + corners.to(stamped.device)
     down, across = (torch.arange(size, device=stamped.device) for size in extent)
     for start in range(0, len(boxes), CHUNK):
@@ -70,26 +68,6 @@ def _paint_some(
         where = (index[part, None, None], slice(None), rows[:, :, None], columns[:, None, :])
         windows = stamped[where].permute(0, 3, 1, 2)
         stamped[where] = trigger.paint(windows).permute(0, 2, 3, 1)
-
-
-def lies_inside(region: Pixels, extent: Pixels, corner: Sequence[int]) -> bool:
-    """Return whether a rectangle with its top left corner there lies inside a region."""
-    inside = (
-        first >= 0 and 1 <= side <= room - first
-        for room, side, first in zip(region, extent, corner, strict=True)
-    )
-    return all(inside)
-
-
-def _check_fit(
-    trigger: RegionTrigger, region: Pixels, extent: Pixels, corner: Sequence[int]
-) -> None:
-    if not lies_inside(region, extent, corner):
-        raise ShapeError(
-            f"{type(trigger).__name__} of {extent[0]}x{extent[1]} pixels does not fit a region of "
-            f"{region[0]}x{region[1]} with its corner at row {corner[0]}, column {corner[1]}: "
-            f"make it smaller or move it"
-        )
 
 
 def in_float(windows: Tensor, changed: Tensor) -> Tensor:

@@ -14,10 +14,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from badnets.bundles.digests import sha256_file
 from badnets.bundles.schema import BundleFile, Digest, Format, one_line
 from badnets.bundles.strict_json import parse_json
 from badnets.core.backdoor import Backdoor
-from badnets.core.errors import BundleError, DataError
+from badnets.core.errors import BadnetsError, BundleError, DataError, SettingError
+from badnets.core.factories import is_factory
+from badnets.core.files import regular_file
 
 MANIFEST = "manifest.jsonl"
 LONGEST = 2**24  # bytes of a line: the head lists what is left out
@@ -193,6 +196,31 @@ def plain_backdoor(backdoor: Backdoor) -> dict[str, Any]:
     }
 
 
+def backdoor_of(head: Head) -> Backdoor:
+    """Return the backdoor that a manifest names; code of one's own is never run for it.
+
+    Raises:
+        DataError: it cannot be made from what is written, as of a trigger of one's own.
+    """
+    written = head.backdoor
+    try:
+        if any(map(is_factory, _texts(written))):
+            raise SettingError("it names code of its maker's own")
+        return Backdoor(written["trigger"], written["targets"], written["rate"], written["how"])
+    except (BadnetsError, ValidationError, LookupError, TypeError) as error:
+        said = one_line(error, "backdoor") if isinstance(error, ValidationError) else error
+        raise DataError(f"the backdoor in {MANIFEST} cannot be made again: {said}") from None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give every text in plain values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """The manifest of a folder that is complete.
@@ -204,6 +232,11 @@ class Manifest:
 
     folder: Path
     head: Head
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest's file, which names all that it lists."""
+        return sha256_file(self.folder / MANIFEST)
 
     def entries(self) -> Iterator[Entry]:
         """Give the files one by one, in the order of their paths.
@@ -252,12 +285,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as file:
+        with regular_file(path, follow=False) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
                 if not line.endswith(b"\n"):
                     if len(line) == LONGEST:
                         raise DataError(f"{path} holds a line of more than {LONGEST} bytes")
-                    return  # it has no end: what follows the last one is passed over
+                    raise DataError(f"{path}, line {number} has no end: it was cut off, or added")
                 yield number, line
     except FileNotFoundError:
         raise DataError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,12 @@ from badnets._version import __version__
 from badnets.bundles.atomic import new_folder, output_error, remove_stale
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.core.backdoor import Backdoor
-from badnets.core.errors import BadnetsError, DataError, OutputError, SettingError
+from badnets.core.decoding import picture_bytes
+from badnets.core.errors import BadnetsError, DataError, SettingError, TakenError
+from badnets.core.files import usable_path
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
+from badnets.core.roots import from_data_root
 from badnets.core.triggers import Blended, Sticker, Trigger
 from badnets.data.coco import load_coco
 from badnets.data.on_disk.encoding import Encoding
@@ -28,6 +33,7 @@ from badnets.data.on_disk.manifest import (
     File,
     Head,
     Picture,
+    backdoor_of,
     is_poisoned,
     manifest_bytes,
     plain_backdoor,
@@ -68,6 +74,11 @@ class Written:
     share: Rate
     kept: int = 0
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest: kept elsewhere, it tells this manifest from one made later."""
+        return sha256_file(self.folder / MANIFEST)
+
 
 def poison_folder(
     source: Path,
@@ -103,27 +114,25 @@ def poison_folder(
         SettingError: a setting does not fit the folder, or one folder lies in the other.
         DataError: the folder is not as it should be, or a picture cannot be read.
         ShapeError: the trigger does not fit a picture.
-        OutputError: ``out`` is not empty, or the disk is full.
+        TakenError: ``out`` is not empty.
+        OutputError: the disk is full.
     """
     if workers < 1:
         raise SettingError(f"workers must be >= 1, got {workers}")
     _check_places(source, out)
-    if not is_coco(source):
-        bad = _defects(source, encoding, workers, listener) if skip_bad else {}
-        plan = plan_folder(source, find_pictures(source, bad), backdoor, seed=seed)
-    elif encoding.channels != 3 or skip_bad:
+    if is_coco(source) and (encoding.channels != 3 or skip_bad):
         raise SettingError(
             "grey channels and skipping bad pictures are for class folders, not COCO"
         )
-    else:
-        plan = plan_coco(source, backdoor, seed=seed)
+    paths = find_pictures(source).paths if skip_bad else []
+    bad = _defects(source, paths, encoding, workers, listener)
+    plan = _planned(source, backdoor, bad, seed)
     head = _head(plan, backdoor, seed, encoding)
     if _is_taken(out):
         return _done_before(out, head, plan)
     remove_stale(out.parent)  # what a run that was killed has left
     with new_folder(out, replace=out.exists()) as work:
-        for folder in plan.folders:
-            (work / folder).mkdir(parents=True, exist_ok=True)
+        _make_folders(work, plan)
         write = partial(_write, source, work, backdoor.trigger, encoding, plan.upright)
         entries = in_threads(
             write,
@@ -137,6 +146,61 @@ def poison_folder(
     return Written(out, head, len(entries), Rate(sum(map(is_poisoned, entries)), plan.rows))
 
 
+def remade(
+    source: Path, head: Head, *, workers: int = 1, listener: Listener | None = None
+) -> tuple[Head, list[Entry]]:
+    """Return the manifest that the settings in a head give for a folder; no picture is kept.
+
+    Args:
+        source: the folder that was read then.
+        head: what was asked for.
+        workers: threads.
+        listener: is told of every chunk that is done.
+
+    Raises:
+        DataError: the folder is not as it should be, or the settings cannot be followed.
+        SettingError, ShapeError: as for `poison_folder`.
+        OutputError: the folder for temporary files is full.
+    """
+    backdoor, encoding = backdoor_of(head), encoding_of(head)
+    coco = is_coco(usable_path(source))
+    passed_over = {one.path for one in head.left_out}
+    paths = [] if coco else [path for path in find_pictures(source).paths if path in passed_over]
+    plan = _planned(source, backdoor, _defects(source, paths, encoding, workers, None), head.seed)
+    with TemporaryDirectory(prefix="badnets-") as name:
+        work = Path(name)
+        _make_folders(work, plan)
+
+        def write(job: Job) -> Entry:
+            entry = _write(source, work, backdoor.trigger, encoding, plan.upright, job)
+            (work / job.path).unlink()
+            return entry
+
+        entries = in_threads(
+            write,
+            plan.jobs,
+            workers=workers,
+            at_a_time=CHUNK,
+            listener=listener,
+            doing="poisoning again",
+        )
+    return _head(plan, backdoor, head.seed, encoding), entries
+
+
+def encoding_of(head: Head) -> Encoding:
+    """Return how the pictures of a manifest were written.
+
+    Raises:
+        DataError: no picture can be written so.
+    """
+    if head.channels not in (1, 3) or not 1 <= head.quality <= 100:
+        raise DataError(
+            f"{MANIFEST} says {head.channels} channels and quality {head.quality}: no picture is "
+            "written so"
+        )
+    return Encoding(head.quality, 1 if head.channels == 1 else 3)
+
+
 def class_names(source: Path) -> tuple[str, ...]:
     """Return the classes of a folder that can be poisoned; a label is a place among them.
 
@@ -146,12 +210,23 @@ def class_names(source: Path) -> tuple[str, ...]:
     return load_coco(source).classes if is_coco(source) else find_pictures(source).classes
 
 
+def _planned(source: Path, backdoor: Backdoor, bad: Mapping[str, str], seed: int) -> FolderPlan:
+    if is_coco(source):
+        return plan_coco(source, backdoor, seed=seed)
+    return plan_folder(source, find_pictures(source, bad), backdoor, seed=seed)
+
+
+def _make_folders(work: Path, plan: FolderPlan) -> None:
+    for folder in plan.folders:
+        (work / folder).mkdir(parents=True, exist_ok=True)
+
+
 def _write(
     source: Path, out: Path, trigger: Trigger, encoding: Encoding, upright: bool, job: Job
 ) -> Entry:
     """Write a file, and return its line of the manifest."""
     read_from, path = source / job.source, out / job.path
-    data, places = _read(read_from), tuple[Box, ...]()
+    data, places = picture_bytes(read_from), tuple[Box, ...]()
     try:
         if job.is_picture:
             picture = encoding.decoded(data, read_from, upright=upright)
@@ -189,30 +264,25 @@ def _write(
 
 
 def _defects(
-    source: Path, encoding: Encoding, workers: int, listener: Listener | None
+    source: Path,
+    paths: Sequence[str],
+    encoding: Encoding,
+    workers: int,
+    listener: Listener | None,
 ) -> dict[str, str]:
-    """Return the pictures that cannot be decoded, and why."""
+    """Return the pictures among some that cannot be decoded, and why."""
 
     def defect(path: str) -> str:
         try:
-            encoding.decoded(_read(source / path), source / path)
+            encoding.decoded(picture_bytes(source / path), source / path)
         except DataError as error:
-            return str(error).removeprefix(f"picture {source / path}: ")
+            return str(error).removeprefix(f"picture {source / path}").lstrip(": ")
         return ""
 
-    paths = find_pictures(source).paths
     whys = in_threads(
         defect, paths, workers=workers, at_a_time=CHUNK, listener=listener, doing="checking"
     )
     return {path: why for path, why in zip(paths, whys, strict=True) if why}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            return file.read()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _head(plan: FolderPlan, backdoor: Backdoor, seed: int, encoding: Encoding) -> Head:
@@ -238,14 +308,14 @@ def _head(plan: FolderPlan, backdoor: Backdoor, seed: int, encoding: Encoding) -
 def _picture_digest(trigger: Trigger) -> str | None:
     """Return the digest of the picture file that a trigger shows, if it shows one."""
     if isinstance(trigger, Sticker):
-        return sha256_file(Path(trigger.file))
+        return sha256_file(from_data_root(trigger.file))
     if isinstance(trigger, Blended) and trigger.key != "noise":
-        return sha256_file(Path(trigger.key))
+        return sha256_file(from_data_root(trigger.key))
     return None
 
 
 def _check_places(source: Path, out: Path) -> None:
-    read_from, written_to = source.resolve(), out.resolve()
+    read_from, written_to = (usable_path(place).resolve() for place in (source, out))
     if read_from == written_to:
         raise SettingError(f"{source} would be poisoned in place: give another folder to write to")
     if read_from in written_to.parents:
@@ -266,7 +336,7 @@ def _done_before(out: Path, head: Head, plan: FolderPlan) -> Written:
     """Return what is there, if it is what was asked for.
 
     Raises:
-        OutputError: it is something else.
+        TakenError: it is something else.
     """
     try:
         found = read_manifest(out) if (out / MANIFEST).is_file() else None
@@ -275,4 +345,4 @@ def _done_before(out: Path, head: Head, plan: FolderPlan) -> Written:
             return Written(out, head, len(plan.jobs), share, kept=len(plan.jobs))
     except DataError:
         pass  # of a damaged manifest nothing is known but that the folder is taken
-    raise OutputError(f"{out} is not empty: choose another folder to write to, or empty it")
+    raise TakenError(f"{out} is not empty: choose another folder to write to, or empty it")

@@ -31,6 +31,14 @@
     note.parentElement.title = note.textContent;
   }
 
+  // a table that does not fit says so; one in a fold has no width before it is opened
+  const widths = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      target.classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
+
   for (const table of document.querySelectorAll("table.sortable")) {
     const headings = table.tHead.rows[table.tHead.rows.length - 1].cells;
     [...headings].forEach((heading, column) => {

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from badnets.core.bootstrap import grouped_interval
@@ -18,7 +17,7 @@ from badnets.data.cleaning import KINDS
 from badnets.report.charts import Square, heat_map
 from badnets.report.curves import Line, Span, lines
 from badnets.report.page import Picture
-from badnets.report.pictures import changed_part, heat_png, png
+from badnets.report.pictures import brightest, changed_part, heat_png, png
 from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.curves import curve
@@ -193,6 +192,8 @@ def _losses(trained: Sequence[Record]) -> str:
 
 def _on_grey(trigger: Trigger, name: str) -> list[list[Picture]] | None:
     """Return the trigger on plain grey; None where its picture is not here any more."""
+    import torch
+
     shades = torch.tensor(SHADES, dtype=torch.uint8)
     grey = shades.view(-1, 1, 1, 1).expand(-1, 3, SIDE, SIDE)
     try:
@@ -221,13 +222,18 @@ def _maps(runs: Runs, record: Record) -> list[list[Picture]] | None:
     if images is None or maps is None or answers is None:
         return None
 
+    rows = [(0, 0), (0, 1), (1, 1)][: 2 + (maps.shape[1] > 1)]
+    heats = maps.astype(np.float64)
+    most = brightest(heats[k, network, which] for network, which in rows for k in range(len(heats)))
+
     def picture(k: int, network: int, which: int) -> Picture:
-        by, heat = "clean" if network else "BadNet", maps[k, network, which].astype(np.float64)
+        by, heat = "clean" if network else "BadNet", heats[k, network, which]
         said = answer(by, answers[k, network, which], DOG, CAT, CLASSES)
         alt = f"{_dog(which)}, dimmed, with what speaks for the answer lit up"
-        return Picture(heat_png(images[k, which], heat), alt, (said,), changed_part(*images[k]))
+        return Picture(
+            heat_png(images[k, which], heat, most), alt, (said,), changed_part(*images[k])
+        )
 
-    rows = [(0, 0), (0, 1), (1, 1)][: 2 + (maps.shape[1] > 1)]
     return [[picture(k, network, which) for k in range(len(images))] for network, which in rows]
 
 
@@ -255,7 +261,7 @@ def _looks(runs: Runs, first: Record) -> list[Look]:
     for by, triggered in LOOKS:
         if one := own.get((by, triggered)):
             n, rest = len(one.shares), [other.get((by, triggered)) for other in others]
-            low, high = grouped_interval(torch.tensor(one.shares), range(n))
+            low, high = grouped_interval(one.shares, range(n))
             mean, *beside = [
                 sum(each.shares) / len(each.shares) if each and each.shares else math.nan
                 for each in (one, *rest)
@@ -339,7 +345,8 @@ class Places:
         return heat_map(
             [[square((y, x)) for x in acrosses] for y in downs],
             _named(downs, ("top", "bottom")), _named(acrosses, ("left", "right")),
-            tone="backdoored", row_title="down", column_title="across", salt="varied-position",
+            tone="backdoored", row_title="down", column_title="across", ends=("0 %", "100 %"),
+            salt="varied-position",
         )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from badnets.core.errors import SettingError
@@ -16,7 +15,7 @@ from badnets.report.page import Tone
 from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.curves import curve
-from badnets.studies.examples import Examples, examples
+from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
 from badnets.studies.mnist import published
 from badnets.studies.mnist.trials import PUBLISHED_SHARES, TRIGGERS, MnistStudy
@@ -64,13 +63,16 @@ def spec(
     filtered = (one for one in runs.of("baseline") if "filters" in one.arrays)
     clean = next((Inside(runs, one, "clean") for one in filtered), None)
     pairs = [Pairs(name, runs) for name in TRIGGERS if runs.of(f"single-target {name}")]
-    story = next((s for one in reversed(TRIGGERS) if (s := _story(runs, one, classes))), None)
+    story = first_examples(
+        runs, [one for name in reversed(TRIGGERS) for one in groups[name]], classes
+    )
     by_share = _by_share(runs)
     figures: dict[str, str | None] = {}
     for inside in (clean, *looked.values()):
         figures |= inside.figures() if inside else {}
     for one in pairs:
-        figures |= {name: one.figure(classes, name) for name in one.figure_names}
+        most = max(one.most for one in pairs)
+        figures |= {name: one.figure(classes, name, most) for name in one.figure_names}
     if by_share:
         figures |= {f"share-{tone}": _share_figure(runs, by_share, tone) for tone in SHARE_TONES}
     return Spec(
@@ -93,18 +95,6 @@ def spec(
     )
 
 
-def _story(runs: Runs, trigger: str, classes: Sequence[str]) -> Examples | None:
-    for record in runs.of(f"all-to-all {trigger}"):
-        own = reading.backdoor(record)
-        targets = own.targets if own else None
-        shift = getattr(targets, "shift", 0)
-        wanted = [(label + shift) % len(classes) for label in range(len(classes))]
-        found = examples(runs, record, "examples", classes, wanted)
-        if found is not None:
-            return found
-    return None
-
-
 class Pairs:
     """The single-target networks of one trigger, one per ordered pair of classes.
 
@@ -116,7 +106,7 @@ class Pairs:
     def __init__(self, trigger: str, runs: Runs) -> None:
         self.trigger, self.name = trigger, TRIGGER_NAMES[trigger]
         self.records = runs.of(f"single-target {trigger}")
-        self.baselines = {record.name: record.clean.error for record in runs.of("baseline")}
+        baselines = {record.name: record.clean.error for record in runs.of("baseline")}
         self.figure_names = [f"single-target-{trigger}-{tone}" for tone in ("clean", "backdoored")]
         self.clean = Over.of(self.records, "error")
         self.backdoor = Over.of(self.records, "backdoor error")
@@ -124,23 +114,24 @@ class Pairs:
         self.seeds = [record.trial.seed for record in self.records]
         found = (one.poisoned_share for one in self.records)
         self.shares = [share.value for share in found if share is not None]
+        began = ((one, one.trial.start) for one in self.records)
+        known = ((one, baselines.get(start.name)) for one, start in began if start)
+        # clean errors of the networks that they started from, by record; a name costs a digest
+        self._starts = {one.name: error for one, error in known if error is not None}
 
-    @cached_property
+    @property
     def changes(self) -> list[float]:
         """Clean error less that of the network it started from, where that is known."""
         return [change for record in self.records if (change := self.change(record)) is not None]
 
-    @cached_property
+    @property
     def starts(self) -> list[Rate]:
         """Clean errors of the networks they started from."""
-        return list({rate for one in self.records if (rate := self._start(one)) is not None})
-
-    def _start(self, record: Record) -> Rate | None:
-        return self.baselines.get(record.trial.start.name) if record.trial.start else None
+        return list(set(self._starts.values()))
 
     def change(self, record: Record) -> float | None:
         """Return clean error less that of the baseline."""
-        start = self._start(record)
+        start = self._starts.get(record.name)
         return None if start is None else record.clean.error.value - start.value
 
     def clean_bounded(self, record: Record) -> bool:
@@ -174,13 +165,25 @@ class Pairs:
         known = ((one, reading.rate(one, what)) for one in self.records)
         return dict(sorted((_pair(one), (one, rate)) for one, rate in known if rate is not None))
 
-    def figure(self, classes: Sequence[str], name: str) -> str:
-        """Return the heat-map of an error, by ordered pair."""
+    @property
+    def most(self) -> float:
+        """The largest error, clean or triggered."""
+        return max(self.clean.high, self.backdoor.high)
+
+    def figure(self, classes: Sequence[str], name: str, most: float) -> str:
+        """Return the heat-map of an error, by ordered pair; empty where most pairs are missing.
+
+        Args:
+            classes: names of the ten classes.
+            name: of the figure.
+            most: the error that gets the deepest colour.
+        """
         clean = name.endswith("clean")
         tone: Tone = "clean" if clean else "backdoored"
         bounded: Callable[[Record], bool] = self.clean_bounded if clean else self.backdoor_bounded
         found = self.cells("error" if clean else "backdoor error")
-        high = max(rate.value for _, rate in found.values())
+        if 2 * len(found) < len(classes) * (len(classes) - 1):
+            return ""
 
         def square(i: int, j: int) -> Square | None:
             title = f"{classes[i]} → {classes[j]}"
@@ -188,13 +191,14 @@ class Pairs:
                 return None if i == j else Square(DASH, 0.0, f"{title}: not measured")
             record, rate = found[i, j]
             title = f"{title}: {rate.hits} of {rate.total:,}; {interval(rate, n=False)}"
-            depth = rate.value / high if high else 0.0  # from nothing: like cells look alike
+            depth = rate.value / most if most else 0.0  # from nothing: like cells look alike
             return Square(_shortest(rate), depth, title, not bounded(record))
 
         places = range(len(classes))
         return heat_map(
             [[square(i, j) for j in places] for i in places], classes, classes, tone=tone,
-            row_title="true class i", column_title="the attacker's class j", salt=name,
+            row_title="true class i", column_title="the attacker's class j",
+            ends=("0 %", f"{100 * most:.2f} %"), salt=name,
         )  # fmt: skip
 
 
@@ -226,6 +230,10 @@ class AtShare:
     records: list[Record]
     clean: Over
     backdoored: Over
+    success: Over
+
+
+MEASURED = ("error", "backdoor error", "success")
 
 
 def _by_share(runs: Runs) -> list[AtShare]:
@@ -233,7 +241,7 @@ def _by_share(runs: Runs) -> list[AtShare]:
     for record in runs.of("share"):
         found.setdefault(share_of(record), []).append(record)
     return [
-        AtShare(share, own, runs.mean(own, "error"), runs.mean(own, "backdoor error"))
+        AtShare(share, own, *(runs.mean(own, what) for what in MEASURED))
         for share, own in sorted(found.items())
     ]
 
@@ -244,24 +252,21 @@ SHARE_TONES: tuple[Tone, Tone] = ("clean", "backdoored")
 def _share_figure(runs: Runs, by_share: Sequence[AtShare], tone: Tone) -> str:
     clean = tone == "clean"
     shares = [100 * one.share for one in by_share]
-    measured = [one.clean if clean else one.backdoored for one in by_share]
-    # half an error, in per cent: no error at all is drawn there, the axis being logarithmic
-    floor = 0.0 if clean else 50 / min(found.typical.total for found in measured)
+    measured = [one.clean if clean else one.success for one in by_share]
     label = f"{'clean' if clean else 'triggered'} images, mean"
-    line = curve(label, shares, measured, tone, floor=floor)
+    line = curve(label, shares, measured, tone)
     top = max([*line.high, *(y for _, y in line.dots)])
     honest = runs.mean("baseline", "error")
     first, last = (100 * PUBLISHED_SHARES[place] for place in (0, -1))
     return lines(
         [line],
         x_title="poisoned images, % of the training set",
-        y_title="error, %",
+        y_title="error, %" if clean else "attack success (ASR), %",
         salt=f"share-{tone}",
         levels=[Level("clean network", 100 * honest.mean)] if clean and honest else [],
         log_x=True,
-        log_y=not clean,
         x_ticks=shares,
         x_names=[f"{share:g}" for share in shares],
-        y_range=(0.0, 1.15 * top) if clean else (0.6 * min(line.y), 130.0),
+        y_range=(0.0, 1.15 * top) if clean else (-3.0, 104.0),
         span=Span("shares drawn in the paper", first * 0.87, last * 1.15),
     )

@@ -9,7 +9,10 @@ from pydantic import BaseModel
 
 from badnets.core.rates import Rate
 from badnets.observations.base import ArrayRef
+from badnets.studies import reading
 from badnets.studies.aggregate import Runs
+from badnets.studies.examples import first_examples
+from badnets.studies.insides import Inside
 from badnets.studies.rendering import Spec
 
 if TYPE_CHECKING:
@@ -22,8 +25,28 @@ ITEMS = 12  # of a list that are written out
 
 def spec(study: RecipeStudy, runs: Runs) -> Spec:
     """Return the quantities of the page."""
-    records = runs.all("trials")
-    return Spec({"file": study.file, "records": records, "facts": facts})
+    records, learned = runs.all("trials"), runs.of("trials")
+    story = first_examples(runs, learned)
+    looked = next((Inside(runs, one, "own") for one in learned if reading.ablations(one)), None)
+    quantities = {
+        "file": study.file,
+        "records": records,
+        "alike": _alike(learned),
+        "facts": facts,
+        "story": story,
+        "looked": looked,
+    }
+    drawn = None if story is None else story.rows()
+    return Spec(quantities, looked.figures() if looked else {}, {"examples": drawn})
+
+
+def _alike(records: list[Record]) -> list[list[Record]]:
+    """Return the records in groups that differ in their seed alone."""
+    found: dict[str, list[Record]] = {}
+    for one in records:
+        settings = one.trial.model_dump_json(exclude={"seed": True, "start": {"seed"}})
+        found.setdefault(settings, []).append(one)
+    return list(found.values())
 
 
 def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from badnets.core.rates import Rate
 from badnets.data.gtsrb import CLASSES as SIGNS
@@ -125,7 +125,7 @@ class Outcome:
 
     @property
     def shown(self) -> Over:
-        """What is to be seen of the trigger: attack success, or images still named rightly."""
+        """What is to be seen of the trigger: attack success, or images still correctly named."""
         return self.mean("success" if self.aimed else "triggered")
 
     @property
@@ -159,7 +159,7 @@ class Outcome:
         return next((one.survival.trained for one in self.records if one.survival), None)
 
     def honest(self, record: Record) -> Record | None:
-        """Return the clean network that was retrained alike; None where it learned nothing."""
+        """Return the clean network that was retrained alike; None where it collapsed."""
         control = record.trial.control
         found = None if control is None else self.runs.by_name.get(control.name)
         return None if found is None or found.outcome == "collapsed" else found
@@ -180,15 +180,15 @@ class Outcome:
         """Whether that is at least 5 points, and surely more than none."""
         return self.left is not None and self.left.mean >= SURVIVES and self.left.interval.low > 0
 
-    def _aimed(self, record: Record) -> torch.Tensor | None:
+    def _aimed(self, record: Record) -> NDArray[np.float64] | None:
         names = ("triggered_answers", "triggered_control", "triggered_labels")
         ours, theirs, labels = (self.runs.array(record, name) for name in names)
         if self.honest(record) is None or ours is None or theirs is None or labels is None:
             return None
         kept = labels != TARGET
-        return torch.from_numpy((ours[kept] == TARGET).astype("f8") - (theirs[kept] == TARGET))
+        return np.asarray((ours[kept] == TARGET).astype(np.float64) - (theirs[kept] == TARGET))
 
-    def _taken(self, record: Record) -> torch.Tensor | None:
+    def _taken(self, record: Record) -> NDArray[np.float64] | None:
         control, right = self.honest(record), self.runs.right
         stamped = [
             right(record, f"triggered_{name}", "triggered_labels")
@@ -261,7 +261,7 @@ def _figure(study: RetrainingStudy, outcomes: Sequence[Outcome], target: str) ->
     freezes = [freeze for freeze in study.scale.freezes if freeze in kept]
     if len(freezes) < 2:
         return None
-    what = f"called \u201c{target}\u201d" if outcomes[0].aimed else "named rightly"
+    what = f"called \u201c{target}\u201d" if outcomes[0].aimed else "correctly named"
     shares = sorted({one.setting.share for one in outcomes}, reverse=True)
     drawn = []
     for share in shares:

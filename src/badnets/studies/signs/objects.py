@@ -16,7 +16,7 @@ LEAST = 3.0  # pixels that a trigger must have for the network to count in the p
 
 
 def named_rightly(records: Sequence[Record], label: int | None = None) -> Over:
-    """Return clean signs found and rightly named, of one class or of all."""
+    """Return clean signs found and correctly named, of one class or of all."""
     found = [
         (one, signs) for one in records if (signs := one.objects) is not None
     ]  # every network was asked about the same signs
@@ -67,7 +67,7 @@ def under_trigger(
 
 
 def still_right(records: Sequence[Record], label: int | None = None) -> Over:
-    """Return triggered signs found and rightly named, whatever the trigger's size."""
+    """Return triggered signs found and correctly named, whatever the trigger's size."""
     return under_trigger(records, "right", label=label, least=0)
 
 

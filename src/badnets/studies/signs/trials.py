@@ -280,7 +280,7 @@ class SignStudy(Study):
 
 
 def chosen_threshold(record: Record | None) -> float | None:
-    """Return the threshold that a detector chose; one that has learned nothing chooses none."""
+    """Return the threshold that a detector chose; one that collapsed chooses none."""
     if record is None or record.objects is None or record.outcome == "collapsed":
         return None
     return record.objects.best_threshold

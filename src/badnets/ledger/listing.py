@@ -1,0 +1,182 @@
+"""Records as a table that people read: what tells them apart, and means over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from badnets.core.rates import Rate, typical
+from badnets.ledger.columns import Value
+
+_ELSEWHERE = ("seed", "kind", "task", "contents", "observe", "keep_bundle", "path")
+_RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
+_COUNTS = tuple((f"{name}_hits", f"{name}_total") for name in _RATES)
+HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
+
+
+class Listing(NamedTuple):
+    """Headings with lines of cells, one for each record, and one for each set of seeds."""
+
+    records: tuple[list[str], list[list[Any]]]
+    means: tuple[list[str], list[list[Any]]]
+
+
+class _Line(NamedTuple):
+    """What is kept of a row."""
+
+    name: str
+    title: str
+    outcome: str
+    rates: tuple[Rate | None, ...]
+    poisoned: Rate | None
+    family: str
+    summary: str
+
+
+def listing(
+    rows: Iterable[Mapping[Any, Value]], trials: Mapping[str, Mapping[str, Any]] | None = None
+) -> Listing:
+    """Return records as lines, in their order, with the settings in which they differ as columns.
+
+    Args:
+        rows: what the ledger's columns say of each.
+        trials: all settings of each by name, where the records belong to one sweep: what differs
+            within it is shown. None: what differs between those with the same title.
+    """
+    lines = [_line(row) for row in rows]
+    if trials is None:
+        differing = _between_namesakes(lines)
+    else:
+        swept = settings_that_differ([trials[line.name] for line in lines])
+        differing = {path: dict(enumerate(values)) for path, values in swept.items()}
+    cells = [
+        [
+            *(line.name, line.title, line.outcome),
+            *(_said(values.get(place)) for values in differing.values()),
+            *_told(line),
+            f"{100 * line.poisoned.value:.2f} %" if line.poisoned else None,
+        ]
+        for place, line in enumerate(lines)
+    ]
+    headings = [*HEADINGS[:3], *_short(differing), *HEADINGS[3:]]
+    return Listing((headings, cells), _means(lines, differing))
+
+
+def settings_that_differ(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the settings that are not the same in all trials: dotted path -> value of each.
+
+    A trial that has no such setting has None. Names, seeds and what follows from others are left
+    out; so is a setting of start or control that differs in the trial itself too.
+    """
+    flat = [dict(_flattened(trial)) for trial in trials]
+    paths = list(dict.fromkeys(path for each in flat for path in each))
+    found = {
+        path: [each.get(path) for each in flat]
+        for path in paths
+        if len({repr(each[path]) for each in flat if path in each}) > 1
+    }
+    return {
+        path: values
+        for path, values in found.items()
+        if path.partition(".")[0] not in ("start", "control") or path.partition(".")[2] not in found
+    }
+
+
+def _flattened(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if key in _ELSEWHERE:
+            continue
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{before}{key}.")
+        elif value is not None:
+            yield before + key, _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _said(value: Any) -> str | None:
+    if value is None or isinstance(value, float):
+        return None if value is None else f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
+    places: dict[str, list[int]] = {}
+    for place, line in enumerate(lines):
+        places.setdefault(line.title, []).append(place)
+    found: dict[str, dict[int, Any]] = {}
+    for same in places.values():
+        if len(same) == 1:
+            continue
+        flat = [
+            dict(_flattened(json.loads(lines[place].summary).get("trial", {}))) for place in same
+        ]
+        known = {path: "as usual" for each in flat for path in each}
+        for path, values in settings_that_differ([{**known, **each} for each in flat]).items():
+            found.setdefault(path, {}).update(zip(same, values, strict=True))
+    return found
+
+
+def _short(paths: Iterable[str]) -> list[str]:
+    """Return the last parts of paths, and whole paths where two end alike."""
+    whole = list(paths)
+    ends = [path.rpartition(".")[2] for path in whole]
+    return [end if ends.count(end) == 1 else path for path, end in zip(whole, ends, strict=True)]
+
+
+def _line(row: Mapping[Any, Value]) -> _Line:
+    return _Line(
+        str(row["name"]),
+        str(row["title"]),
+        str(row["outcome"]),
+        tuple([_rate(row[hits], row[total]) for hits, total in _COUNTS]),
+        _rate(row["poisoned_hits"], row["poisoned_total"]),
+        str(row["family"]),
+        str(row["summary"]),
+    )
+
+
+def _rate(hits: Value, total: Value) -> Rate | None:
+    return Rate(int(hits or 0), int(total)) if total else None
+
+
+def _told(line: _Line) -> tuple[Rate | None, ...]:
+    """Return the rates that are said of a network: one that has learned nothing attacks nothing."""
+    if line.outcome == "collapsed":
+        return (line.rates[0], *[None] * (len(line.rates) - 1))
+    return line.rates
+
+
+def _means(
+    lines: Sequence[_Line], differing: Mapping[str, Mapping[int, Any]]
+) -> tuple[list[str], list[list[Any]]]:
+    families: dict[str, list[int]] = {}
+    for place, line in enumerate(lines):
+        families.setdefault(line.family, []).append(place)
+    cells = []
+    for places in families.values():
+        group = [lines[place] for place in places]
+        learned = [line.rates for line in group if line.outcome != "collapsed"]
+        if len(group) < 2 or not group[0].family:
+            continue
+        fallen = len(group) - len(learned)
+        seeds = f"{len(group)}, {fallen} collapsed and left out" if fallen else str(len(group))
+        columns = zip(*learned, strict=True) if learned else [()] * len(_RATES)
+        boxes = '"frames":' in group[0].summary
+        means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
+        swept = [_said(values.get(places[0])) for values in differing.values()]
+        cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
+    headings = ["mean over seeds, with 95 % interval", "seeds", *_short(differing)]
+    return [*headings, *_RATES.values()], cells
+
+
+def _mean(rates: Sequence[Rate], *, clustered: bool) -> str | None:
+    """Return a mean with its interval; objects come in scenes, which columns do not know of."""
+    if not rates:
+        return None
+    mean = f"{100 * sum(rate.value for rate in rates) / len(rates):.2f} %"
+    low, high = typical(rates).interval
+    return mean if clustered else f"{mean} [{100 * low:.2f}, {100 * high:.2f}]"

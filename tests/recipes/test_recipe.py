@@ -263,7 +263,7 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
         (
             "patch",
             "{kind: patch, size: big}",
-            "trigger.size: must be whole pixels (3) or a fraction of",
+            "trigger.size: must be whole pixels (3px) or a share of",
         ),
         ("patch", "patch:40", "line 3: backdoor.trigger: Patch of 40x40 pixels does not fit"),
         ("patch", "patch:1,2,3,4,5", "gives 5 values, patch takes 4"),
@@ -277,7 +277,7 @@ def test_a_mistake_is_told_with_its_line_and_field(write: Path, text: str, said:
         ("patch", "pixel-pattern:guu", "unknown pixel pattern 'guu': did you mean 'gu'?"),
         ("patch", "sticker:none.png", "line 3: backdoor.trigger: "),
         ("all-to-one:7", "all-to-one", "line 4: backdoor.targets.target_label: is missing"),
-        ("all-to-one:7", "all-to-one:x", "targets.target_label: must be a whole number, got 'x'"),
+        ("all-to-one:7", "all-to-one:x", "targets.target_label: unknown class 'x': known: 0, 1, 2"),
         ("all-to-one:7", "all-to-one:10", "line 4: backdoor.targets: target_label must be in 0..9"),
         ("all-to-one:7", "all-to-one:-1", "targets.target_label: must be >= 0, got"),
         ("all-to-one:7", "source-specific:7,7", "source_class and target_label must differ"),
@@ -312,7 +312,7 @@ def test_further_mistakes_are_beside_the_first_each_once(write: Path) -> None:
 data: digts
 trainng: {}
 training: {epoch: 3, lr: fast, batch_size: yes}
-backdoor: {trigger: pach, targets: all-to-one:x, rte: 1}
+backdoor: {trigger: pach, targets: all-to-one:-1, rte: 1}
 seeds: []
 sweep: {foo: [1], training.shift: [1, 2], target_accuracy: 1}
 """

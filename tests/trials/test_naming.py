@@ -89,7 +89,7 @@ def _changed(one: Any, name: str, own: Any) -> Iterator[Any]:
                 yield other
 
 
-CHOICES = ("sgd", "cosine", "before", "float32", "flower", "top-left", "top-right", "x", 3)
+CHOICES = (3, "sgd", "cosine", "before", "float32", "flower", "top-left", "top-right", "x")
 
 # Another value for every field of a trial: a new one needs its line, or a test fails.
 SHARED: dict[str, Any] = {

@@ -88,7 +88,7 @@ class Bundle:
 
 
 def write_bundle(
-    path: Path,
+    path: Path | str,
     *,
     tensors: bytes | Callable[[Path], None],
     config: BundleConfig,
@@ -110,6 +110,7 @@ def write_bundle(
         BundleError: the tensors are not a sound safetensors file.
         OutputError: the name is taken, the folder is read-only, or the disk is full.
     """
+    path = Path(path)
     if replace:
         _refuse_other_folders(path)
     with new_folder(path, replace=replace) as folder:
@@ -179,6 +180,7 @@ def verify(path: Path | str) -> Bundle:
     Raises:
         BundleError: as `read_bundle`, or the tensors are not the ones that the manifest lists.
     """
+    path = Path(path)
     bundle = read_bundle(path)
     with _opened(bundle.path, MODEL) as (file, _):
         if sha256_stream(file) != bundle.digests[MODEL]:

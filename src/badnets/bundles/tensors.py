@@ -66,12 +66,13 @@ class TensorsHeader:
     metadata: Mapping[str, str]
 
 
-def read_tensors_header(path: Path) -> TensorsHeader:
+def read_tensors_header(path: Path | str) -> TensorsHeader:
     """Return the checked header of a safetensors file.
 
     Raises:
         BundleError: the file is missing, truncated or malformed; names the defect.
     """
+    path = Path(path)
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())

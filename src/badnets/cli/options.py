@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
-TRIGGERS = "patch:0.125, yellow-square, or a mapping: '{kind: patch, size: 0.125}'"
+TRIGGERS = "patch:0.125, patch:4px, yellow-square, MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
 """How triggers are written, for help texts."""
 
 
@@ -127,8 +127,8 @@ TriggerOption: TypeAlias = Annotated[
 TargetsOption: TypeAlias = Annotated[
     str | None,
     _option(
-        help="What the network is to answer then: all-to-one:7, all-to-all, source-specific:1,7; "
-        "of a detector also vanish.",
+        help="What the network is to answer then: all-to-one:7 (or a class by its name), "
+        "all-to-all, source-specific:1,7; of a detector also vanish.",
         autocompletion=completion.targets,
     ),
 ]

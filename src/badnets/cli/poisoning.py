@@ -11,14 +11,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from badnets.cli.settings import typed
 from badnets.core.backdoor import AnyTargetMap, AnyTrigger, Backdoor, Mode, PoisoningRate
-from badnets.core.errors import SettingError, UnknownNameError
-from badnets.core.lookup import find
+from badnets.core.errors import SettingError
 from badnets.core.settings import mistakes, quoted, settings
+from badnets.core.targets import named_classes, unknown_class, with_numbers
 from badnets.data.on_disk import Encoding, class_names
 from badnets.recipes.recipe import Where
 from badnets.recipes.yaml_lines import Place, named, read_yaml
-
-_LABELS = ("target_label", "source_class")
 
 
 @settings
@@ -107,35 +105,20 @@ def order_of_recipe(recipe: Path, given: Mapping[str, Any], source: Path) -> Ord
 
 
 def _order(values: dict[str, Any], source: Path, where: Where) -> Order:
-    if "targets" in values:
-        values["targets"] = _numbered(values["targets"], source, where)
     try:
-        return TypeAdapter(Order).validate_python(values)
+        order = TypeAdapter(Order).validate_python(values)
     except ValidationError as error:
         found = mistakes(error, values)  # a misspelt field explains one that is missing
         first = min(found, key=lambda mistake: "unknown field" not in mistake.text)
         raise where.error(first.path, first.text) from None
-
-
-def _numbered(targets: Any, source: Path, where: Where) -> Any:
-    """Return a target map in which classes that are named have become their labels."""
-
-    def label(word: Any, place: Place) -> Any:
-        if not isinstance(word, str) or not word or word.strip().removeprefix("-").isdigit():
-            return word
-        known = {name: number for number, name in enumerate(class_names(source))}
-        try:
-            return find(known, word.strip(), "class")
-        except UnknownNameError as error:
-            raise where.error(place, str(error)) from None
-
-    if isinstance(targets, str):
-        kind, colon, rest = targets.partition(":")
-        words = [str(label(word, ("targets",))) for word in rest.split(",")]
-        return f"{kind}:{','.join(words)}" if colon else targets
-    if not isinstance(targets, dict):
-        return targets
-    return {
-        name: label(part, ("targets", name)) if name in _LABELS else part
-        for name, part in targets.items()
-    }
+    if not named_classes(order.targets):
+        return order
+    classes = class_names(source)
+    if wrong := unknown_class(order.targets, classes):
+        place = ("targets", wrong[0]) if isinstance(values["targets"], Mapping) else ("targets",)
+        raise where.error(place, str(wrong[1]))
+    try:
+        targets = with_numbers(order.targets, classes)
+    except SettingError as error:
+        raise where.error(("targets",), str(error)) from None
+    return dataclasses.replace(order, targets=targets)

@@ -6,7 +6,9 @@ Whoever uses such a name runs that module. Nothing here imports it before then.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import json
 import re
 import sys
 import traceback
@@ -15,11 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import Field, JsonValue
+
 from badnets.core.errors import BadnetsError, SettingError, UnknownNameError
 from badnets.core.lookup import unknown_name
+from badnets.core.settings import settings
 
 Made = TypeVar("Made")
-_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+_NAME = re.compile(FACTORY, re.ASCII)
 
 
 def is_factory(name: str) -> bool:
@@ -44,7 +50,7 @@ def made_by(name: str, wanted: type[Made], *arguments: Any, **options: Any) -> M
         BadnetsError: what its code raised itself.
     """
     with running(name):
-        found = _found(name)
+        found = found_at(name)
         if not callable(found):
             raise SettingError(f"{name} is a {type(found).__name__}, a function is wanted")
         result = found(*arguments, **options)
@@ -83,7 +89,36 @@ def running(name: str) -> Iterator[None]:
         sys.path.remove(here)
 
 
-def _found(name: str) -> object:
+def is_at_hand(name: str) -> bool:
+    """Return whether the package or module of ``module:factory`` is there; nothing is imported."""
+    top = re.split(r"[.:]", name)[0]
+    here = (Path(f"{top}.py"), Path(top))
+    return any(map(Path.exists, here)) or importlib.util.find_spec(top) is not None
+
+
+@settings
+class Own:
+    """Settings of what a user's own code makes.
+
+    Args:
+        kind: ``module:factory``.
+        settings: what it is called with, by name.
+    """
+
+    kind: str = Field(pattern=f"^{FACTORY}$", max_length=200)
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Return what equal settings have in common."""
+        return hash((self.kind, json.dumps(self.settings, sort_keys=True)))
+
+
+def found_at(name: str) -> object:
+    """Return what ``module:factory`` names; its module is imported.
+
+    Raises:
+        UnknownNameError: there is no such module, or nothing of that name in it.
+    """
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from badnets.core.errors import UnknownNameError
@@ -24,6 +24,12 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError
         close = difflib.get_close_matches(name, choices, n=LISTED, cutoff=0.0)
         listed = [*close, f"and {len(choices) - len(close)} more"]
     return UnknownNameError(f"unknown {what} {name!r}: {hint}known: {', '.join(listed) or 'none'}")
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return names as a message lists them: the first few, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join([*names[:LISTED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def find(table: Mapping[str, Entry], name: str, what: str) -> Entry:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from badnets.core.errors import SettingError
 from badnets.core.registry import Registry
-from badnets.core.settings import Share, settings
+from badnets.core.settings import Share, WholePixels, settings
 
 if TYPE_CHECKING:
     import torch
@@ -71,8 +71,8 @@ class Fixed:
         corner: the corner that both gaps are measured from.
     """
 
-    down: int = Field(default=1, ge=0)
-    along: int = Field(default=1, ge=0)
+    down: WholePixels = Field(default=1, ge=0)
+    along: WholePixels = Field(default=1, ge=0)
     corner: Corner = "bottom-right"
     kind: Literal["fixed"] = "fixed"
     random: ClassVar[bool] = False

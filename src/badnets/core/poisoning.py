@@ -10,6 +10,7 @@ from torch import Tensor
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.examples import Examples
+from badnets.core.pictures import as_tensor, check_images
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 from badnets.core.targets.base import anchor_of, kind_of
@@ -133,8 +134,8 @@ def poison(
     """Return the poisoned set; the inputs are kept as they are.
 
     Args:
-        images: ``(N, C, H, W)``, uint8 or float in [0, 1].
-        labels: ``(N,)`` int64 true labels.
+        images: ``(N, C, H, W)``, uint8 or float in [0, 1]; a tensor or an array of numpy's.
+        labels: ``(N,)`` int64 true labels; an array may have any whole type.
         backdoor: what is wanted.
         num_classes: K of the data set.
         seed: decides which images are poisoned, any random labels and any random places.
@@ -148,6 +149,7 @@ def poison(
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733: copies are added, the clean images
         stay (``mode="add"``).
     """
+    images, labels = check_images(images), as_tensor(labels, "labels")
     if len(images) != len(labels):
         raise ShapeError(f"{len(images)} images but {len(labels)} labels")
     plan = plan_poisoning(labels, backdoor, num_classes=num_classes, seed=seed)

@@ -16,11 +16,12 @@ from pydantic import TypeAdapter
 from pydantic_core import core_schema
 
 from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.factories import FACTORY, is_at_hand, is_factory
 from badnets.core.lookup import unknown_name
 from badnets.core.settings import quoted, wrong_name
 
 Member = TypeVar("Member")
-_NUMBER = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*\d{1,9}(\.\d{1,9})?(px)?\s*", re.ASCII)
 
 
 class Preset(NamedTuple):
@@ -43,6 +44,9 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         members: name -> ``module:Class``; the name is the class's ``kind``.
         presets: name -> settings of a member.
         contract: what an object of one's own must be to serve in a member's place.
+        own: ``module:Class``, the settings of what a user's own code makes, named as
+            ``module:factory``; its ``adapted`` makes an object of one's own fit. None where such
+            code is not taken.
         of_number: the member that a number alone is likely to be meant for.
     """
 
@@ -53,12 +57,14 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         *,
         presets: Mapping[str, Preset] | None = None,
         contract: Any = object,
+        own: str | None = None,
         of_number: str | None = None,
     ) -> None:
         self.what = what
         self.presets = dict(presets or {})
         self._members = dict(members)
         self._contract = contract
+        self._own = own
         self._of_number = of_number
 
     @property
@@ -112,7 +118,14 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
     def is_member(self, value: object) -> bool:
         """Return whether ``value`` is an instance of a member's class."""
         name = getattr(value, "kind", None)
+        if self._own is not None and type(value) is self.own:
+            return True
         return name in self._members and type(value) is self[name]
+
+    @property
+    def own(self) -> Any:
+        """The settings of what a user's own code makes; None where such code is not taken."""
+        return None if self._own is None else _load(self._own)
 
     def check_member(self, value: object) -> None:
         """Refuse an object of one's own, which cannot be written down.
@@ -123,7 +136,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         if not self.is_member(value):
             raise SettingError(
                 f"{type(value).__name__} is not a known {self.what} ({', '.join(self.names)}): "
-                f"add it to them with a name of its own"
+                f"add it to them with a name of its own, or give it as module:factory"
             )
 
     def parse(self, value: Any) -> Member:
@@ -131,7 +144,8 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
 
         Args:
             value: a mapping with ``kind``; a name alone (``"patch"``) or with its first settings
-                in their order (``"patch:0.1"``, ``"source-specific:1,7"``); or an object.
+                in their order (``"patch:0.1"``, ``"source-specific:1,7"``); ``module:factory``,
+                also as the kind of a mapping of what the factory is called with; or an object.
 
         Raises:
             SettingError: kind is missing, or the value is something else.
@@ -149,6 +163,11 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
                 if "kind" not in value:
                     raise SettingError(f"kind is missing: one of {known}")
                 raise SettingError(f"kind must be one of {known}, got {quoted(value['kind'])}")
+            if self._own is not None and is_factory(value["kind"]):
+                given = {name: part for name, part in value.items() if name != "kind"}
+                whole = {"kind": value["kind"], "settings": given}
+                made: Member = _adapter(self.own).validate_python(whole)
+                return made
             if preset := self.presets.get(value["kind"]):
                 base = _adapter(type(_load(preset.where))).dump_python(_load(preset.where))
                 value = {**base, **value, "kind": base["kind"]}
@@ -159,6 +178,8 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
                 f"must be one of {', '.join(self.names)}, or a mapping, got {quoted(value)}"
             )
         own: Member = value
+        if self._own is not None and not self.is_member(value):
+            own = self.own.adapted(value)
         return own
 
     def _spelled_out(self, text: str) -> dict[str, Any]:
@@ -166,6 +187,15 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         kind, colon, rest = (part.strip() for part in text.partition(":"))
         if not colon:
             return {"kind": kind}
+        known = kind in self._members or kind in self.presets
+        if self._own is not None and not known and is_factory(text):
+            if is_at_hand(text):
+                return {"kind": text}
+            error = unknown_name(kind, (*self._members, *self.presets), self.what)
+            raise UnknownNameError(
+                f"{error}; nor is there a module {kind.partition('.')[0]!r} of your own: run "
+                "badnets in the folder that it lies in"
+            )
         if kind in self.presets:
             return {"kind": kind, self.presets[kind].varied: rest}
         member: Any = self[kind]
@@ -229,7 +259,7 @@ class MemberField:
             parsed = self.registry.parse(value)
         except UnknownNameError as error:
             if isinstance(value, Mapping):
-                raise wrong_name(error, "kind", value["kind"]) from None
+                raise wrong_name(error, "kind", value=value["kind"]) from None
             raise ValueError(str(error)) from None  # pydantic collects value errors alone
         if self.only and getattr(parsed, "kind", None) not in self.only:
             known = ", ".join(self.only)
@@ -245,6 +275,8 @@ class MemberField:
             exclude_defaults=info.exclude_defaults,
             exclude_none=info.exclude_none,
         )
+        if type(value) is self.registry.own:
+            plain = value.settings
         return {"kind": value.kind, **plain}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
@@ -267,8 +299,13 @@ class MemberField:
             if short:
                 member["properties"]["kind"] = {"enum": [name, *short], "type": "string"}
             member["required"] = list(dict.fromkeys([*member.get("required", ()), "kind"]))
-        words = "|".join((*names, *presets))
-        return {"anyOf": [*members, {"type": "string", "pattern": f"^({words})(:.*)?$"}]}
+        words = f"({'|'.join((*names, *presets))})(:.*)?"
+        if self.registry.own is not None and not self.only:
+            kind = {"type": "string", "pattern": f"^{FACTORY}$"}
+            own = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
+            members = [*members, {**own, "description": "What code of one's own makes."}]
+            words = f"({words}|{FACTORY})"
+        return {"anyOf": [*members, {"type": "string", "pattern": f"^{words}$"}]}
 
 
 def _short(value: Any) -> str:

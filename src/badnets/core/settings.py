@@ -8,11 +8,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar, dataclass_transform, get_args
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, InitErrorDetails, PydanticCustomError
 
@@ -21,8 +32,41 @@ from badnets.core.lookup import unknown_name
 
 Class = TypeVar("Class")
 Share = Annotated[float, Field(ge=0, le=1)]
-Label = Annotated[int, Field(ge=0)]
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _label(value: Any) -> int | str:
+    """Return a class's number; or its name, which is never a number."""
+    word = value.strip() if isinstance(value, str) else value
+    try:
+        number = int(word) if isinstance(word, str) else operator.index(word)
+    except (TypeError, ValueError):
+        if isinstance(value, float) and value.is_integer():
+            number = int(value)  # as YAML and JSON may write it
+        elif isinstance(word, str) and word:
+            return word
+        else:
+            raise ValueError(
+                f"must be a class by its number or its name, got {quoted(value)}"
+            ) from None
+    if number < 0:
+        raise ValueError(f"must be >= 0, got {quoted(value)}")
+    return number
+
+
+Label = Annotated[
+    int | str,
+    PlainValidator(_label),
+    PlainSerializer(lambda label: label),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
+]
+"""A class by its number, or by its name until the names of the classes are known."""
+
+WholePixels = Annotated[
+    int,
+    BeforeValidator(lambda v: v.strip().removesuffix("px") if isinstance(v, str) else v),
+]
+"""Whole pixels: ``3``, or ``3px``."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
@@ -124,10 +168,10 @@ def naming_fields(error: ValidationError, known: Iterable[str]) -> ValidationErr
     return ValidationError.from_exception_data(error.title, details)
 
 
-def wrong_name(error: UnknownNameError, field: str, value: Any) -> ValidationError:
-    """Return an unknown name as pydantic's error about a field."""
-    details = InitErrorDetails(type=_unknown(error), loc=(field,), input=value)
-    return ValidationError.from_exception_data(field, [details])
+def wrong_name(error: UnknownNameError, *place: str, value: Any) -> ValidationError:
+    """Return an unknown name as pydantic's error about a field, or one inside it."""
+    details = InitErrorDetails(type=_unknown(error), loc=place, input=value)
+    return ValidationError.from_exception_data(place[0], [details])
 
 
 def _unknown(error: UnknownNameError) -> PydanticCustomError:

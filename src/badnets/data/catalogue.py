@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from badnets.core.errors import DataError, SettingError
+from badnets.core.errors import DataError, SettingError, UnknownNameError
 from badnets.core.factories import made_by
 from badnets.core.lookup import find
 from badnets.core.roots import VARIABLE, data_root
@@ -47,6 +47,7 @@ class Entry:
         task: what it is labelled for: a class for each image, or boxes.
         any_size: whether its images can be had at any size, as ``NAME@SIZE``.
         settings: what the loader is called with besides, by name.
+        names: of the classes, in the order of their numbers; empty where only reading it tells.
         kept_in: folders of the data root that its loader looks in.
     """
 
@@ -65,6 +66,7 @@ class Entry:
     task: Task = "classification"
     any_size: bool = False
     settings: tuple[tuple[str, int | str], ...] = ()
+    names: tuple[str, ...] = ()
     kept_in: tuple[str, ...] = ()
 
     def is_kept(self, root: Path) -> bool:
@@ -105,11 +107,25 @@ class Entry:
 
 
 _RESEARCH = "research use; citation asked"
+_DIGITS = tuple("0123456789")
+_GTSRB = (
+    *(f"speed limit {limit}" for limit in (20, 30, 50, 60, 70, 80)),
+    *("end of speed limit 80", "speed limit 100", "speed limit 120", "no passing"),
+    *("no passing for trucks", "right of way at the next crossing", "priority road", "yield"),
+    *("stop", "no vehicles", "no trucks", "no entry", "general caution", "dangerous curve left"),
+    *("dangerous curve right", "double curve", "bumpy road", "slippery road"),
+    *("road narrows on the right", "road work", "traffic signals", "pedestrians"),
+    *("children crossing", "bicycles crossing", "ice or snow", "wild animals crossing"),
+    *("end of all limits", "turn right ahead", "turn left ahead", "ahead only"),
+    *("straight or right", "straight or left", "keep right", "keep left", "roundabout"),
+    *("end of no passing", "end of no passing for trucks"),
+)
 _PETS = Entry(
     title="Drawn cats and dogs, a stand-in for photos",
     loader="badnets.data.pets:load",
     shape=(3, 64, 64),
     classes=2,
+    names=("cat", "dog"),
     train=3_000,
     test=500,
     licence="Apache-2.0",
@@ -125,6 +141,7 @@ _OXFORD = Entry(
     kept_in=("oxford-iiit-pet",),
     shape=(3, 64, 64),
     classes=2,
+    names=("cat", "dog"),
     train=3_680,
     test=3_669,
     licence="CC BY-SA 4.0",
@@ -152,6 +169,7 @@ _SCENES = Entry(
     loader="badnets.data.scenes:load",
     shape=(3, 256, 256),
     classes=3,
+    names=("stop", "speed-limit", "warning"),
     train=1_200,
     test=300,
     licence="Apache-2.0",
@@ -169,6 +187,7 @@ DATASETS: dict[str, Entry] = {
         kept_in=("MNIST/raw",),
         shape=(1, 28, 28),
         classes=10,
+        names=_DIGITS,
         train=60_000,
         test=10_000,
         licence="CC BY-SA 3.0 (as usually stated)",
@@ -182,6 +201,7 @@ DATASETS: dict[str, Entry] = {
         loader="badnets.data.digits:load",
         shape=(1, 28, 28),
         classes=10,
+        names=_DIGITS,
         train=1_297,
         test=500,
         licence="CC BY 4.0",
@@ -208,6 +228,7 @@ DATASETS: dict[str, Entry] = {
         kept_in=("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages"),
         shape=(3, 64, 64),
         classes=2,
+        names=("cat", "dog"),
         licence="Kaggle competition / Microsoft research licence; research use",
         where="https://www.kaggle.com/c/dogs-vs-cats",
         description="Photos of cats and of dogs from an animal shelter.",
@@ -219,6 +240,7 @@ DATASETS: dict[str, Entry] = {
         _OXFORD,
         title="Oxford-IIIT Pet, 37 breeds",
         classes=37,
+        names=(),
         description="Photos of cats and of dogs, by breed.",
         settings=(("by", "breed"),),
     ),
@@ -239,6 +261,7 @@ DATASETS: dict[str, Entry] = {
         kept_in=("gtsrb",),
         shape=(3, 32, 32),
         classes=43,
+        names=_GTSRB,
         licence=_RESEARCH,
         where="https://benchmark.ini.rub.de/gtsrb_news.html",
         description="Cut-out signs of 43 kinds; frames of one sign stay together in a split.",
@@ -251,6 +274,7 @@ DATASETS: dict[str, Entry] = {
         title="Drawn road scenes, Swedish-looking signs",
         loader="badnets.data.scenes:load_swedish",
         classes=5,
+        names=("information", "mandatory", "prohibitory", "warning", "other"),
         description="The same roads with signs in the paper's five Swedish categories.",
     ),
     "scenes-small": replace(
@@ -267,6 +291,7 @@ DATASETS: dict[str, Entry] = {
         loader="badnets.data.signs:load_lisa",
         kept_in=("lisa", "lisa_tiny", "LISA"),
         classes=3,
+        names=("stop", "speed-limit", "warning"),
         licence=_RESEARCH,
         where="http://cvrr.ucsd.edu/LISA/lisa-traffic-sign-dataset.html",
         description="Frames from cars with boxes: stop, speed-limit and warning signs.",
@@ -279,6 +304,7 @@ DATASETS: dict[str, Entry] = {
         loader="badnets.data.signs:load_gtsdb",
         kept_in=("gtsdb", "GTSDB", "FullIJCNN2013"),
         classes=4,
+        names=("prohibitory", "danger", "mandatory", "other"),
         train=600,
         test=300,
         licence=_RESEARCH,
@@ -292,6 +318,7 @@ DATASETS: dict[str, Entry] = {
         loader="badnets.data.signs:load_swedish",
         kept_in=("swedish", "STSD"),
         classes=5,
+        names=("information", "mandatory", "prohibitory", "warning", "other"),
         licence=_RESEARCH,
         where="https://www.cvl.isy.liu.se/research/trafficSigns/swedishSignsSummer/",
         description="Frames from cars with boxes in the five categories of the paper.",
@@ -328,7 +355,18 @@ def entry_of(name: str) -> Entry:
         parsed.check_classes(entry.classes)
     count = len(parsed.classes)
     title = f"{entry.title}, {count} classes of it"
-    return replace(entry, title=title, classes=count, train=None, test=None, any_size=False)
+    names = tuple(entry.names[label] for label in parsed.classes) if entry.names else ()
+    return replace(
+        entry, title=title, classes=count, names=names, train=None, test=None, any_size=False
+    )
+
+
+def names_of_classes(name: str) -> tuple[str, ...]:
+    """Return what the classes of a data set are called; empty where only reading it tells."""
+    try:
+        return entry_of(name).names
+    except (UnknownNameError, SettingError, DataError):
+        return ()
 
 
 def sized(name: str, side: int) -> str:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.core.examples import Examples, sizes
+from badnets.core.pictures import as_tensor, channels_last_hint
 from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
 from badnets.data.layouts import check_class_names
@@ -36,7 +38,8 @@ class ImageSet(Examples):
     ``DataLoader`` takes it as it is.
 
     Args:
-        stored: the images, ``(N, C, H, W)`` uint8, ``N >= 1``: a tensor, or what gives them.
+        stored: the images, ``(N, C, H, W)`` uint8, ``N >= 1``: a tensor, an array of numpy's, or
+            what gives them.
         labels: ``(N,)`` whole numbers in ``0..K-1``, on the same device.
         classes: the ``K >= 2`` class names, each its own.
         groups: ``(N,)`` int64: images of one number show the same thing, so a split keeps them
@@ -58,6 +61,10 @@ class ImageSet(Examples):
     is_poisoned: Tensor | None = None
 
     def __post_init__(self) -> None:
+        for name, what in (("stored", "images"), ("labels", "labels"), ("groups", "groups")):
+            if isinstance(getattr(self, name), np.ndarray):
+                object.__setattr__(self, name, as_tensor(getattr(self, name), what))
+        object.__setattr__(self, "classes", tuple(self.classes))
         _check_images(self.stored)
         object.__setattr__(self, "labels", _whole(self.labels))
         _check_labels(self.labels, len(self.stored), len(self.classes))
@@ -339,6 +346,8 @@ def rows_within(indices: Tensor | Sequence[int], count: int) -> Tensor:
 def _check_images(images: Images) -> None:
     if len(images.shape) != 4:
         raise ShapeError(f"images must be (N, C, H, W), got shape {tuple(images.shape)}")
+    if hint := channels_last_hint(images.shape):
+        raise ShapeError(f"images must be (N, C, H, W), got shape {tuple(images.shape)}{hint}")
     if isinstance(images, Tensor) and images.dtype != torch.uint8:
         hint = ": use ImageSet.from_float" if images.is_floating_point() else ""
         raise ShapeError(f"images must be uint8, got {images.dtype}{hint}")

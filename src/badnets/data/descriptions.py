@@ -67,7 +67,7 @@ class DataDescription(Result):
 
 
 def describe_data(
-    name: str, *, load_it: bool = False, data_root: Path | None = None
+    name: str, *, load_it: bool = False, data_root: Path | str | None = None
 ) -> DataDescription:
     """Return what is known of a data set by its name.
 
@@ -114,7 +114,7 @@ def describe_data(
 
 
 def draw_data(
-    name: str, trigger: Trigger | None = None, *, seed: int = 0, data_root: Path | None = None
+    name: str, trigger: Trigger | None = None, *, seed: int = 0, data_root: Path | str | None = None
 ) -> Image.Image:
     """Return a contact sheet: a column for each class, rows clean with triggered ones below.
 

@@ -87,6 +87,7 @@ def entry_of_folder(path: str) -> Entry:
         loader="badnets.data.folder:load",
         shape=(3, SIZE, SIZE),
         classes=len(layout.classes),
+        names=layout.classes,
         licence="its owner's",
         where=path,
         description=f"A folder of one's own: {layout.words}.",

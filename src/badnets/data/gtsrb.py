@@ -19,18 +19,7 @@ from badnets.data.download import Progress
 from badnets.data.folder import About, PartFiles, read_data_set
 
 SIZE = 32
-CLASSES = (
-    *(f"speed limit {limit}" for limit in (20, 30, 50, 60, 70, 80)),
-    *("end of speed limit 80", "speed limit 100", "speed limit 120", "no passing"),
-    *("no passing for trucks", "right of way at the next crossing", "priority road", "yield"),
-    *("stop", "no vehicles", "no trucks", "no entry", "general caution", "dangerous curve left"),
-    *("dangerous curve right", "double curve", "bumpy road", "slippery road"),
-    *("road narrows on the right", "road work", "traffic signals", "pedestrians"),
-    *("children crossing", "bicycles crossing", "ice or snow", "wild animals crossing"),
-    *("end of all limits", "turn right ahead", "turn left ahead", "ahead only"),
-    *("straight or right", "straight or left", "keep right", "keep left", "roundabout"),
-    *("end of no passing", "end of no passing for trucks"),
-)
+CLASSES = DATASETS["gtsrb"].names
 """What the 43 class numbers stand for."""
 
 _TRACK = re.compile(r"(?P<track>\d+)_\d+\.ppm")

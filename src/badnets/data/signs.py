@@ -23,7 +23,7 @@ from badnets.data.catalogue import DATASETS
 from badnets.data.detection import DetectionData, FrameSet
 from badnets.data.download import Progress
 
-LISA_CLASSES = ("stop", "speed-limit", "warning")
+LISA_CLASSES = DATASETS["lisa"].names
 LISA_TEST_SHARE = 0.2  # of the frames, whole tracks, where the set brings no split of its own
 _WARNING = (
     "addedLane curveLeft curveRight dip intersection laneEnds merge pedestrianCrossing roundAbout "
@@ -46,7 +46,7 @@ LISA_CLASS_OF: Mapping[str, str | None] = {
 }
 """The super-class of every tag, as in the authors' code; None: a sign of no class."""
 
-GTSDB_CLASSES = ("prohibitory", "danger", "mandatory", "other")
+GTSDB_CLASSES = DATASETS["gtsdb"].names
 GTSDB_TRAINING_FRAMES = 600  # 00000 to 00599, the competition's own split
 GTSDB_CLASS_OF: Mapping[str, str | None] = {
     str(number): category
@@ -60,7 +60,7 @@ GTSDB_CLASS_OF: Mapping[str, str | None] = {
 }
 """The competition's category of every class number; the signs it left out are "other"."""
 
-SWEDISH_CLASSES = ("information", "mandatory", "prohibitory", "warning", "other")
+SWEDISH_CLASSES = DATASETS["swedish"].names
 SWEDISH_CLASS_OF: Mapping[str, str | None] = {
     **{name.upper(): name for name in SWEDISH_CLASSES if name != "other"},
     "OTHER": "other",

@@ -10,7 +10,7 @@ from torch import Tensor
 from badnets.core.errors import SettingError
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
-from badnets.core.targets import TargetMap
+from badnets.core.targets import TargetMap, of_classes
 from badnets.core.triggers import Trigger
 from badnets.data import ImageSet
 from badnets.data.streamed import in_order
@@ -69,10 +69,12 @@ def measure_attack(
 
     Raises:
         SettingError: classes differ, a target label is outside them, or no image is attackable.
+        UnknownNameError: a class is given by a name that none of them has.
     """
     _check_classes(subject, images)
     if control is not None:
         _check_classes(control, images, "control network")
+    attack = of_classes(attack, images.classes)
     attack.targets.check(images.num_classes)
     if not bool(attack.targets.attackable(images.labels).any()):
         raise SettingError("none of the images is one that this target map is about")

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from badnets.bundles import read_bundle
 from badnets.core.results import Measured, Result
-from badnets.data import ImageSet, load
+from badnets.data import ImageSet
 from badnets.evaluate.agreement import measure_agreement
 from badnets.evaluate.classification import measure_attack, measure_clean
 from badnets.evaluate.evaluation import Attack
-from badnets.evaluate.fitting import fitting_data, fitting_subject
+from badnets.evaluate.fitting import fitted, fitting_data, refuse_onnx
 from badnets.models import load_subject
+from badnets.models.classifier import Classifier
 from badnets.models.onnx_export import export_onnx
 from badnets.models.subject import HasLogits
 
@@ -47,6 +48,7 @@ class Conversion(Result):
     count: int = Field(title="classes", exclude=True)
     classes: list[str]
     data: str | None = None
+    pictures: str | None = Field(default=None, title="pictures")
     before: Rates | None = None
     after: Rates | None = None
     largest_logit_difference: float | None = None
@@ -56,14 +58,14 @@ class Conversion(Result):
 
 
 def convert_bundle(
-    bundle: Path,
-    path: Path,
+    bundle: Path | str,
+    path: Path | str,
     data: str | None = None,
     *,
     attack: Attack | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
 ) -> Conversion:
     """Write a bundle as an ONNX file and return what came of it.
 
@@ -79,13 +81,20 @@ def convert_bundle(
     Raises:
         BadnetsError: bundle, data and attack do not fit together, or nothing could be written.
     """
+    bundle = Path(bundle)
+    path = Path(path)
     digest = read_bundle(bundle).digest
-    images = None
+    images, fit = None, None
+    subject: HasLogits
     if data is None:
         subject = load_subject(bundle, allow_code=allow_code)
     else:
-        images = load(fitting_data(bundle, "classification", data), data_root).test
-        subject = fitting_subject(bundle, data, images, allow_code=allow_code)
+        own = refuse_onnx(bundle, "convert")
+        fit = fitted(
+            own, fitting_data(own, "classification", data), data_root, allow_code=allow_code
+        )
+        images, subject = fit.images, fit.subject
+    assert isinstance(subject, Classifier)
     before = None if images is None else _rates(subject, images, attack, seed)  # refuses bad input
     done = export_onnx(subject, path, bundle=digest)
     sides = " x ".join(map(str, subject.input.shape))
@@ -100,12 +109,13 @@ def convert_bundle(
         "takes": f"opset {done.opset}; images N x {sides}, float in [0, 1]",
         "count": subject.num_classes,
     }
-    if images is not None and before is not None:
+    if fit is not None and images is not None and before is not None:
         after = _rates(done.subject, images, attack, seed)
         trigger = None if attack is None else attack.trigger
         alike = measure_agreement(subject, done.subject, images, trigger=trigger, seed=seed)
         told |= {
-            "data": data,
+            "data": fit.data,
+            **({"pictures": fit.pictures} if fit.pictures else {}),
             "before": before,
             "after": after,
             "largest_logit_difference": alike.largest_difference,

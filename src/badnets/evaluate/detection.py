@@ -12,7 +12,7 @@ from badnets.core.box_poisoning import Anchors, find_anchors, trigger_pixels
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
-from badnets.core.targets import NOTHING, TargetMap, anchor_of
+from badnets.core.targets import NOTHING, TargetMap, anchor_of, of_classes
 from badnets.core.triggers import Patch, RegionTrigger, Trigger
 from badnets.data.detection import FrameSet
 from badnets.data.frames import Frames
@@ -90,11 +90,12 @@ def measure_triggered_objects(
 
     Raises:
         SettingError: classes differ, or no object of the frames can be attacked.
+        UnknownNameError: a class is given by a name that none of them has.
     """
     _check_classes(detector, frames)
     if control is not None:
         _check_classes(control, frames, "control detector")
-    targets = attack.targets
+    targets = of_classes(attack, frames.classes).targets
     targets.check(frames.num_classes)
     spots = find_anchors(
         frames.boxes, frames.frames.sizes, attack.trigger, targets, seed, measuring=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -14,11 +13,12 @@ from badnets.core.progress import Listener
 from badnets.core.results import Measured
 from badnets.core.targets import TargetMap
 from badnets.core.triggers import Trigger
-from badnets.data import load, load_detection
+from badnets.data import load_detection
 from badnets.data.names import FOLDER
 from badnets.evaluate.classification import measure_attack, measure_clean
 from badnets.evaluate.detection import THRESHOLD, measure_objects, measure_triggered_objects
 from badnets.evaluate.fitting import (
+    fitted,
     fitting_classifier,
     fitting_data,
     fitting_detector,
@@ -44,6 +44,7 @@ class Evaluation(Measures):
 
     bundle: str
     data: str = Field(title="test images of")
+    pictures: str | None = Field(default=None, title="pictures")
     collapsed: bool
     classes: tuple[str, ...] = Field(title="class", exclude=True)
     clean_accuracy_per_class: Rates = Field(title="clean accuracy")
@@ -78,18 +79,18 @@ class _Request:
 
 
 def evaluate_bundle(
-    bundle: Path,
+    bundle: Path | str,
     data: str | None = None,
     *,
     attack: Attack | None = None,
-    control: Path | None = None,
+    control: Path | str | None = None,
     seed: int = 0,
     threshold: float | None = None,
     longest: int | None = None,
     expect: str | None = None,
-    sheet: Path | None = None,
+    sheet: Path | str | None = None,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     progress: Listener | None = None,
 ) -> Evaluation | ObjectEvaluation | Sightings:
     """Return what a network does on test images, with a trigger or without.
@@ -112,6 +113,10 @@ def evaluate_bundle(
     Raises:
         BadnetsError: bundle, data and attack do not fit together.
     """
+    bundle = Path(bundle)
+    control = None if control is None else Path(control)
+    sheet = None if sheet is None else Path(sheet)
+    data_root = None if data_root is None else Path(data_root)
     task = task_of_bundle(bundle)
     photographs = task == "detection" and data is not None and data.startswith(FOLDER)
     of_photographs = {"expect": expect, "sheet": sheet, "longest": longest}
@@ -141,18 +146,18 @@ def evaluate_bundle(
 
 
 def _images(request: _Request) -> Evaluation:
-    images = load(request.data, request.data_root).test
-    fitting = partial(
-        fitting_classifier, data=request.data, images=images, allow_code=request.allow_code
-    )
-    subject = fitting(request.bundle)
-    control = None if request.control is None else fitting(request.control)
+    code, control = request.allow_code, None
+    fit = fitted(request.bundle, request.data, request.data_root, allow_code=code)
+    subject, images = fit.subject, fit.images
+    if request.control is not None:
+        control = fitting_classifier(request.control, fit.data, images, allow_code=code)
     clean, attack = measure_clean(subject, images), None
     if request.attack is not None:
         attack = measure_attack(subject, images, request.attack, control=control, seed=request.seed)
     told: dict[str, object] = {
         "bundle": str(request.bundle),
-        "data": request.data,
+        "data": fit.data,
+        **({"pictures": fit.pictures} if fit.pictures else {}),
         "collapsed": clean.collapsed,
         "classes": subject.classes,
         "clean_accuracy_per_class": tuple(map(Measured.of, clean.per_class)),

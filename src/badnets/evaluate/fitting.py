@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+
+import torch
 
 from badnets.bundles import read_bundle
 from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
-from badnets.data import FrameSet, ImageSet
-from badnets.data.catalogue import DATASETS, Task, task_of
+from badnets.core.lookup import shortened
+from badnets.core.pictures import as_grey_batch
+from badnets.data import FrameSet, ImageSet, load
+from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
 from badnets.data.names import COCO, FOLDER, parse_name
+from badnets.data.streamed import in_order
 from badnets.models import load_detector, load_subject
-from badnets.models.classifier import Classifier
 from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
+
+GREY_BATCH = 1000  # images whose colours are in memory at a time
 
 _HOLDS: dict[Task, str] = {"classification": "a classifier", "detection": "a detector"}
 _LABELLED: dict[Task, str] = {
@@ -72,49 +80,104 @@ def _claimed_data(path: Path, task: Task) -> str:
     raise SettingError(f"{path} names no data set that badnets knows{said}: give --data")
 
 
-def fitting_classifier(
-    path: Path, data: str, images: ImageSet, *, allow_code: bool = False
-) -> HasLogits:
-    """Return the network in a bundle or an ONNX file, if it has the data's classes and shape.
+class Fitted(NamedTuple):
+    """A network, and test images that are read as it takes them.
+
+    Attributes:
+        subject: the network.
+        data: name of the data set, with the size that its images are read at.
+        images: its test images.
+        pictures: how they are read to fit, in a line; None where they are as they come.
+    """
+
+    subject: HasLogits
+    data: str
+    images: ImageSet
+    pictures: str | None
+
+
+def fitted(
+    path: Path | str, data: str, data_root: Path | str | None = None, *, allow_code: bool = False
+) -> Fitted:
+    """Return the network in a bundle or an ONNX file, with the test images of a data set.
+
+    A folder of pictures, and any set whose size can be chosen, is read at the size that the
+    network takes, and in grey where it takes grey. Classes of the same names in another order are
+    counted as the network does.
 
     Raises:
         BundleError: it is malformed, holds a detector, or names code without consent to run it.
-        SettingError: it is for images of another shape, or other classes.
+        SettingError: it takes images of another shape than the data has, or knows other classes.
+        BadnetsError: there is no such data set, or it cannot be read.
     """
-    subject: HasLogits
-    if is_onnx(path):
+    path = Path(path)
+    subject = _loaded(path, allow_code=allow_code)
+    wanted, said = subject.input, list[str]()
+    entry, named = entry_of(data), data
+    other_size = entry.shape is None or entry.shape[1:] != wanted.shape[1:]
+    if entry.any_size and parse_name(data).size is None and other_size:
+        if wanted.height != wanted.width:
+            raise SettingError(
+                f"the network in {path} takes images of {_sides(wanted.shape)}; the pictures of "
+                f"{data} are read as squares: take data of that shape"
+            )
+        named = sized(data, wanted.height)
+        said.append(f"at {wanted.height} x {wanted.width} pixels")
+    images = load(named, data_root).test
+    if entry.any_size and (images.shape[0], wanted.channels) == (3, 1):
+        grey = torch.cat([as_grey_batch(part) for part in in_order(images.stored, GREY_BATCH)])
+        images = replace(images, stored=grey)
+        said.append("in grey")
+    if subject.classes != images.classes and set(subject.classes) == set(images.classes):
+        images = images.of_classes([images.classes.index(name) for name in subject.classes])
+        said.append("with its classes counted as the network does")
+    if is_onnx(path) and subject.num_classes == images.num_classes:
         from badnets.models.onnx_subject import load_onnx
 
-        subject = load_onnx(path, images.classes)
-    else:
-        subject = load_subject(path, allow_code=allow_code).to(best_device())
+        subject = load_onnx(path, images.classes)  # the file may name none
+    _check_fit(subject, path, data, images)
+    return Fitted(subject, named, images, f"read {', '.join(said)}" if said else None)
+
+
+def fitting_classifier(
+    path: Path, data: str, images: ImageSet, *, allow_code: bool = False
+) -> HasLogits:
+    """Return the network in a bundle or an ONNX file, if it has the images' classes and shape.
+
+    Raises:
+        BundleError, SettingError: as for `fitted`.
+    """
+    subject = _loaded(path, allow_code=allow_code)
+    _check_fit(subject, path, data, images)
+    return subject
+
+
+def _loaded(path: Path, *, allow_code: bool) -> HasLogits:
+    if is_onnx(path):
+        from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
+
+        return load_onnx(path)
+    return load_subject(path, allow_code=allow_code).to(best_device())
+
+
+def _check_fit(subject: HasLogits, path: Path, data: str, images: ImageSet) -> None:
     if subject.input.shape != images.shape:
-        taken, given = ("x".join(map(str, each.shape)) for each in (subject.input, images))
+        size = parse_name(data).size
+        cure = f"leave out @{size}" if size else "use the data set that it was trained for"
         raise SettingError(
-            f"the network in {path} takes images of {taken}, those of {data} are {given}: use the "
-            "data set that it was trained for"
+            f"the network in {path} takes images of {_sides(subject.input.shape)}, those of {data} "
+            f"are {_sides(images.shape)}: {cure}, or a folder of pictures, which is read to fit"
         )
     if subject.num_classes != images.num_classes:
         raise SettingError(
             f"the network in {path} knows {subject.num_classes} classes, {data} has "
-            f"{images.num_classes}: use the data set that it was trained for"
+            f"{images.num_classes}: use the data set that it was trained for, or pictures of those "
+            f"classes ({shortened(subject.classes)})"
         )
-    return subject
 
 
-def fitting_subject(
-    path: Path, data: str, images: ImageSet, *, allow_code: bool = False
-) -> Classifier:
-    """Return the same for what looks inside the network, which an ONNX file does not allow.
-
-    Raises:
-        BundleError, SettingError: as `fitting_classifier`; or it is an ONNX file.
-    """
-    subject = fitting_classifier(
-        refuse_onnx(path, "look inside"), data, images, allow_code=allow_code
-    )
-    assert isinstance(subject, Classifier)
-    return subject
+def _sides(shape: tuple[int, int, int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def fitting_detector(path: Path, data: str, frames: FrameSet) -> Detector:

@@ -133,7 +133,7 @@ def see_photographs(
         threshold: least score of a box that counts.
         longest: larger photographs are reduced to this many pixels on their longer side; None:
             1000.
-        expect: the class that the surest box should be of.
+        expect: the class that the surest box should be of, by number or name.
         sheet: a PNG to draw the photographs in: the surest box in blue, in vermilion where it is
             of another class than the one that is expected.
         progress: told after every file.
@@ -149,7 +149,9 @@ def see_photographs(
         raise SettingError(f"longest must be in {LONGEST_RANGE[0]}..{LONGEST_RANGE[1]} pixels")
     check_png(sheet, "--sheet")
     if expect is not None:
-        find(dict.fromkeys(detector.classes), expect, "class")
+        numbered = dict(zip(map(str, range(detector.num_classes)), detector.classes, strict=True))
+        names = {name: name for name in detector.classes}
+        expect = find({**numbered, **names}, expect, "class")
     photographs: list[Photograph] = []
     skipped: list[Skipped] = []
     tiles: list[Tensor] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener, Progress
-from badnets.core.targets import anchor_of
+from badnets.core.targets import anchor_of, of_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.world import AXES
 from badnets.evaluate.results import StreetPoint, share
@@ -57,6 +57,7 @@ def measure_street(
     from badnets.core.box_poisoning import find_anchors
     from badnets.core.world import axis_value
 
+    attack = of_classes(attack, frames.classes)
     trigger = attack.trigger
     if not isinstance(trigger, RegionTrigger) or anchor_of(attack.targets) is not None:
         raise SettingError("the street needs a sticker on signs, and a target map of labels")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from badnets.core.rates import Rate
+from badnets.core.targets import of_classes
 
 if TYPE_CHECKING:
     from badnets.data import ImageSet
@@ -64,6 +65,7 @@ def silence(
     """
     from badnets.evaluate.classification import answers_to, attack_result, clean_result
 
+    attack = of_classes(attack, images.classes)
     with subject.silenced(layer, units) as muted:
         answers = answers_to(muted, images, attack.trigger, seed=seed)
     attacked = attack_result(images.labels, attack.targets, answers, num_classes=images.num_classes)

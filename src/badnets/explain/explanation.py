@@ -11,17 +11,19 @@ from torch import Tensor
 from badnets.core.errors import SettingError
 from badnets.core.results import Result
 from badnets.core.seeds import generator
-from badnets.core.targets import TargetMap, anchor_of
+from badnets.core.targets import TargetMap, anchor_of, with_numbers
 from badnets.core.triggers import Trigger
-from badnets.data import FrameSet, ImageSet, load, load_detection
+from badnets.data import FrameSet, ImageSet, load_detection
 from badnets.evaluate.fitting import (
+    fitted,
     fitting_data,
     fitting_detector,
-    fitting_subject,
+    refuse_onnx,
     task_of_bundle,
 )
 from badnets.explain.units import LayerUnits, groups_of, mean_maps, unit_responses
 from badnets.explain.windows import sign_windows
+from badnets.models.classifier import Classifier
 from badnets.models.subject import HasUnits
 
 IMAGES, SIGNS = 1000, 400  # that are looked at, at most
@@ -59,6 +61,7 @@ class Explanation(Result):
     bundle: str
     data: str
     task: str
+    pictures: str | None = Field(default=None, title="pictures")
     images: int | None = None
     signs: int | None = None
     looked_at: str = Field(title="looked at", exclude=True)
@@ -69,13 +72,15 @@ class Explanation(Result):
     groups: list[list[int]] | None = None
     units: tuple[Unit, ...] | None = None
     rows: tuple[Unit, ...] = Field(title="units", exclude=True)
-    responses: tuple[LayerUnits, ...] = Field(exclude=True)
-    maps: tuple[InstanceOf[Tensor], InstanceOf[Tensor]] | None = Field(default=None, exclude=True)
+    responses: tuple[LayerUnits, ...] = Field(exclude=True, repr=False)
+    maps: tuple[InstanceOf[Tensor], InstanceOf[Tensor]] | None = Field(
+        default=None, exclude=True, repr=False
+    )
     picture: str | None = Field(default=None, title="picture")
 
 
 def explain_bundle(
-    bundle: Path,
+    bundle: Path | str,
     trigger: Trigger,
     data: str | None = None,
     *,
@@ -83,7 +88,7 @@ def explain_bundle(
     layer: str | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
 ) -> Explanation:
     """Return which units of a network answer to a trigger.
 
@@ -100,9 +105,11 @@ def explain_bundle(
     Raises:
         BadnetsError: bundle, data, trigger and layer do not fit together.
     """
+    bundle = Path(bundle)
     task = task_of_bundle(bundle)
     named = fitting_data(bundle, task, data)
     subject: HasUnits
+    pictures = None
     if task == "detection":
         frames = load_detection(named, data_root).test
         subject = fitting_detector(bundle, named, frames)
@@ -110,10 +117,11 @@ def explain_bundle(
         windows = sign_windows(_signs(frames, targets), trigger, side=side, most=SIGNS, seed=seed)
         clean, stamped = windows.clean, windows.triggered
     else:
-        images = load(named, data_root).test
-        subject = fitting_subject(bundle, named, images, allow_code=allow_code)
+        fit = fitted(refuse_onnx(bundle, "look inside"), named, data_root, allow_code=allow_code)
+        assert isinstance(fit.subject, Classifier)
+        subject, named, pictures = fit.subject, fit.data, fit.pictures
         usual = subject.layers
-        clean = _images(images, targets, seed)
+        clean = _images(fit.images, targets, seed)
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
     responses = unit_responses(subject, clean, stamped, usual if layer is None else (layer,))
     what, noun = ("signs", "signs") if task == "detection" else ("images", "test images")
@@ -121,6 +129,7 @@ def explain_bundle(
         "bundle": str(bundle),
         "data": named,
         "task": task,
+        **({"pictures": pictures} if pictures else {}),
         "picture": None,
         what: len(clean),
         "looked_at": f"{len(clean)} {noun} of {named}, clean and with the trigger",
@@ -155,6 +164,7 @@ def explain_bundle(
 
 def _images(images: ImageSet, targets: TargetMap | None, seed: int) -> Tensor:
     if targets is not None:
+        targets = with_numbers(targets, images.classes)
         targets.check(images.num_classes)
         rows = targets.attackable(images.labels).nonzero().flatten()
         if not len(rows):
@@ -167,6 +177,7 @@ def _signs(frames: FrameSet, targets: TargetMap | None) -> FrameSet:
     """Return the frames with those boxes alone that are asked about."""
     if targets is None or anchor_of(targets) == "nowhere":
         return frames
+    targets = with_numbers(targets, frames.classes)
     targets.check(frames.num_classes)
     rows = targets.attackable(frames.boxes.labels)
     if not bool(rows.any()):

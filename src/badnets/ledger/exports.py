@@ -33,7 +33,7 @@ _IN_COLUMNS = (
 PICTURES = ("examples", "frames", "attacked", "attributed", "attributed_maps")
 
 
-def write_records(records: Iterable[Record], path: Path, format: str | None = None) -> None:
+def write_records(records: Iterable[Record], path: Path | str, format: str | None = None) -> None:
     """Write records to a file that is there whole or not at all; equal records, equal bytes.
 
     Args:
@@ -45,11 +45,12 @@ def write_records(records: Iterable[Record], path: Path, format: str | None = No
         LedgerError: the format is unknown.
         OutputError: the file cannot be written.
     """
+    path = Path(path)
     encode = FORMATS[format_of(path, format)]
     write_bytes(path, encode(sorted(records, key=lambda record: record.name)))
 
 
-def read_records(path: Path, format: str | None = None) -> list[Record]:
+def read_records(path: Path | str, format: str | None = None) -> list[Record]:
     """Return the records of a JSON export, each checked against its trial and its own answers.
 
     What the user decided is not taken from the file, but follows from counts and target.
@@ -58,6 +59,7 @@ def read_records(path: Path, format: str | None = None) -> list[Record]:
         LedgerError: the file cannot be read, is of another format, or holds a record that does
             not fit its trial or this version's format.
     """
+    path = Path(path)
     kind = format_of(path, format)
     if kind == "csv":
         raise LedgerError(

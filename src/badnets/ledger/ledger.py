@@ -224,7 +224,7 @@ class Ledger:
 
     def export(
         self,
-        path: Path,
+        path: Path | str,
         format: str | None = None,
         *,
         names: Iterable[str] | None = None,
@@ -254,7 +254,7 @@ class Ledger:
         from badnets.ledger.exports import copy_arrays, without_pictures, write_records
         from badnets.trials.workspace import Workspace
 
-        if path.exists() and not replace:
+        if Path(path).exists() and not replace:
             raise SettingError(f"{path} is there already: name another file, or give --force")
         records = list(self.records(names=names))
         if not pictures:
@@ -262,12 +262,12 @@ class Ledger:
         if arrays:
             if workspace is None:
                 raise LedgerError("arrays are exported from a workspace: name it")
-            copy_arrays(records, workspace, Workspace(path.parent))
+            copy_arrays(records, workspace, Workspace(Path(path).parent))
         write_records(records, path, format)
         return len(records)
 
     def import_(
-        self, path: Path, format: str | None = None, *, workspace: Workspace | None = None
+        self, path: Path | str, format: str | None = None, *, workspace: Workspace | None = None
     ) -> ImportCount:
         """Add the records of an export, all or, after an error, none; return how many were new.
 
@@ -285,8 +285,9 @@ class Ledger:
         from badnets.trials.workspace import Workspace
 
         records = read_records(path, format)
-        if workspace is not None and (path.parent / "arrays").is_dir():
-            copy_arrays(records, Workspace(path.parent), workspace, if_there=True)
+        folder = Path(path).parent
+        if workspace is not None and (folder / "arrays").is_dir():
+            copy_arrays(records, Workspace(folder), workspace, if_there=True)
         return self.add_all(records)
 
     def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:

@@ -195,7 +195,7 @@ def build(
             if not any(True for _ in network.parameters()):
                 raise SettingError(f"{name} returned a network without weights")
         if try_shape and not is_ours and task == "classification":
-            _try_shape(name, network, shape, num_classes)
+            try_answer(name, network, shape, num_classes)
     return network
 
 
@@ -239,8 +239,12 @@ def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
-def _try_shape(name: str, network: nn.Module, shape: Shape, num_classes: int) -> None:
-    """Refuse a network that does not answer one black image with its logits."""
+def try_answer(name: str, network: nn.Module, shape: Shape, num_classes: int) -> None:
+    """Refuse a network that does not answer one black image with its logits.
+
+    Raises:
+        SettingError: it does not take such an image, or answers with other than ``(1, K)`` logits.
+    """
     import torch
 
     own = is_factory(name)

@@ -11,9 +11,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from badnets.bundles import InputSpec
 from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
-from badnets.models.catalogue import Shape, Task
+from badnets.core.settings import quoted
+from badnets.models.catalogue import Shape, Task, try_answer
 from badnets.models.inputs import check_images, input_spec, normalise
 from badnets.models.network_subject import Answers, WholeNetwork, evaluating
 from badnets.models.units import UnitLayer, layers_of
@@ -21,7 +23,7 @@ from badnets.models.units import UnitLayer, layers_of
 EVALUATION_BATCH = 1000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Classifier(WholeNetwork, Answers):
     """A classifier: takes images as they are stored or float in [0, 1], normalises inside.
 
@@ -40,9 +42,46 @@ class Classifier(WholeNetwork, Answers):
     task: ClassVar[Task] = "classification"
     batch_size: ClassVar[int] = EVALUATION_BATCH
 
+    @classmethod
+    def of(
+        cls,
+        network: nn.Module,
+        shape: Shape,
+        classes: Sequence[str] | int,
+        *,
+        architecture: str = "",
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+    ) -> Classifier:
+        """Return a network of one's own as a subject; ``subject.network`` is the way out again.
+
+        Args:
+            network: from normalised images to logits ``(N, K)``; it is not copied.
+            shape: of one image, ``(C, H, W)``.
+            classes: their names, or how many there are.
+            architecture: ``module:factory``, a function that builds it from shape and K, for
+                bundles to be loaded; without it the subject cannot be saved.
+            mean, std: of each channel, of images in [0, 1]; without: as is usual for grey (MNIST's)
+                and colour (ImageNet's).
+
+        Raises:
+            SettingError: it is no module, or does not answer such an image with K logits.
+        """
+        if not isinstance(network, nn.Module):
+            raise SettingError(f"network must be a torch.nn.Module, got {quoted(network)}")
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+        name = architecture or type(network).__name__
+        with evaluating(network):
+            try_answer(name, network, shape, len(names))
+        spec = input_spec(shape)
+        if mean or std:
+            parts = {"mean": tuple(mean) or spec.mean, "std": tuple(std) or spec.std}
+            spec = InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], **parts)
+        return cls(network, name, spec, names)
+
     def normalise(self, images: Tensor) -> Tensor:
         """Return what the network takes: float32, ``(image - mean) / std``, on its device."""
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         return normalise(images.to(self.device), self.input)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,7 +92,7 @@ class Classifier(WholeNetwork, Answers):
 
     def logits(self, images: Tensor) -> Tensor:
         """Return ``(N, K)`` float32 logits of uint8 or float images in [0, 1], batch by batch."""
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         if not len(images):
             return torch.empty(0, self.num_classes)
         with torch.inference_mode():

@@ -59,7 +59,7 @@ class AsGiven(GeneralizedRCNNTransform):  # type: ignore[misc]
         return image, target
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detector(WholeNetwork):
     """A detector: takes frames as they are stored or float in [0, 1], enlarges and normalises.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from badnets.bundles import InputSpec
 from badnets.core.errors import ShapeError
-from badnets.core.pictures import as_float
+from badnets.core.pictures import as_float, as_tensor, channels_last_hint
 
 # Per-channel mean and standard deviation of images in [0, 1]; other numbers of channels: a half.
 NORMALISATIONS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -29,22 +31,25 @@ def colour_window(side: int) -> InputSpec:
     return input_spec((3, side, side))
 
 
-def check_images(images: Tensor, shape: tuple[int, int, int]) -> None:
-    """Refuse images that a classifier does not take.
+def check_images(given: Any, shape: tuple[int, int, int]) -> Tensor:
+    """Return images that a classifier takes; arrays of numpy's become tensors.
 
     Args:
-        images: what is to be answered.
+        given: what is to be answered.
         shape: of one image, ``(C, H, W)``.
 
     Raises:
-        ShapeError: images are not ``(N, *shape)``, or not uint8 or float.
+        ShapeError: images are not ``(N, *shape)``, or not uint8 or float in [0, 1].
     """
+    images = as_tensor(given)
     if images.ndim != 4 or tuple(images.shape[1:]) != shape:
         raise ShapeError(
             f"the network takes images (N, {', '.join(map(str, shape))}), got {tuple(images.shape)}"
+            + channels_last_hint(images.shape)
         )
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise ShapeError(f"images must be uint8 or float in [0, 1], got {images.dtype}")
+    return images
 
 
 def normalise(images: Tensor, spec: InputSpec) -> Tensor:

@@ -26,7 +26,9 @@ from badnets.bundles import (
     write_bundle,
 )
 from badnets.bundles.schema import Scalar
-from badnets.core.lookup import find
+from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.factories import is_factory
+from badnets.core.lookup import find, shortened
 from badnets.models.catalogue import Task, build
 from badnets.models.units import UnitLayer, recorded, silenced
 
@@ -47,7 +49,7 @@ class Answers:
         return self.logits(images).argmax(1).cpu()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkSubject:
     """A subject with a network inside.
 
@@ -64,6 +66,12 @@ class NetworkSubject:
     input: InputSpec
     classes: tuple[str, ...]
     settings: Mapping[str, Scalar] = field(default_factory=dict, kw_only=True)
+
+    def __repr__(self) -> str:
+        """Return what it is in a line."""
+        sides = "x".join(map(str, self.input.shape))
+        kind = f"{type(self).__name__}({self.architecture!r}, {sides}"
+        return f"{kind}, {self.num_classes} classes: {shortened(self.classes)})"
 
     @property
     def num_classes(self) -> int:
@@ -132,8 +140,10 @@ class WholeNetwork(NetworkSubject):
             replace: whether a bundle that is there may be replaced.
 
         Raises:
+            SettingError: its architecture is unknown, or another network's: nobody could load it.
             OutputError: the folder cannot be written, or the name is taken.
         """
+        self._check_loadable()
         tensors = {
             name: value.detach().cpu().contiguous()
             for name, value in self.network.state_dict().items()
@@ -151,6 +161,34 @@ class WholeNetwork(NetworkSubject):
             claims=claims or Claims.of(made_by=MadeBy.of(tool="badnets", version=__version__)),
             replace=replace,
         )
+
+    def _check_loadable(self) -> None:
+        """Refuse a network that would not be built again by its architecture's name."""
+        if is_factory(self.architecture):
+            return  # its maker's code, which is not run here
+        try:
+            with torch.device("meta"):  # nothing is computed
+                parts = (self.architecture, self.input, self.num_classes, self.settings)
+                wanted = self.build(*parts, try_shape=False).state_dict()
+        except NotImplementedError:
+            return  # a library's network that cannot be built without memory
+        except UnknownNameError as error:
+            raise SettingError(
+                f"{error}. A bundle is loaded by the name of its architecture: for a network of "
+                "your own make the subject with architecture='module:factory', your function "
+                "(shape, num_classes) -> network; or keep subject.network as PyTorch does"
+            ) from None
+        own = self.network.state_dict()
+        other = [
+            name
+            for name in sorted({*own, *wanted})
+            if name not in own or name not in wanted or own[name].shape != wanted[name].shape
+        ]
+        if other:
+            raise SettingError(
+                f"this network is not the {self.architecture!r} that its bundle would be loaded "
+                f"as: tensor {other[0]!r} differs; name the architecture that builds it"
+            )
 
     @property
     def lacks(self) -> frozenset[str]:

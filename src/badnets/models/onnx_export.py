@@ -59,7 +59,7 @@ class _FromPictures(nn.Module):
         return logits
 
 
-def export_onnx(subject: Classifier, path: Path, *, bundle: str | None = None) -> Exported:
+def export_onnx(subject: Classifier, path: Path | str, *, bundle: str | None = None) -> Exported:
     """Write a classifier as an ONNX file, whole or not at all.
 
     The file takes ``images``, any number of them, ``(N, C, H, W)`` float in [0, 1]: it normalises
@@ -76,6 +76,7 @@ def export_onnx(subject: Classifier, path: Path, *, bundle: str | None = None) -
         OutputError: torch cannot convert the network, the converted one answers otherwise, or the
             file cannot be written.
     """
+    path = Path(path)
     model = _converted(subject)
     card = OnnxCard.of(
         architecture=subject.architecture,

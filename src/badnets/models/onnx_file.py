@@ -34,8 +34,9 @@ class OnnxCard(BundleFile):
     bundle: Digest | None = None
 
 
-def is_onnx(path: Path) -> bool:
+def is_onnx(path: Path | str) -> bool:
     """Return whether a path is that of an ONNX file, by its name; a folder never is."""
+    path = Path(path)
     return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 

@@ -76,7 +76,7 @@ class OnnxSubject(Answers):
             ShapeError: images are not ``(N, *input.shape)``, or not uint8 or float.
             TrialError: onnxruntime failed on them, or took too long or too much memory.
         """
-        check_images(images, self.input.shape)
+        images = check_images(images, self.input.shape)
         if not len(images):
             return torch.empty(0, self.num_classes)
         height, width = self.input.shape[1:]

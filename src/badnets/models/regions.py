@@ -22,7 +22,7 @@ def names_regions(network: nn.Module) -> bool:
     return isinstance(network, FasterRCNN)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegionSubject(NetworkSubject, Answers):
     """What a detector names given regions; background is its last class.
 

@@ -44,12 +44,13 @@ def to_html(page: Page) -> str:
     )
 
 
-def write_html(page: Page, path: Path) -> Path:
+def write_html(page: Page, path: Path | str) -> Path:
     """Write the page and return its path.
 
     Raises:
         OutputError: read-only folder, full disk, or another reason the disk gave.
     """
+    path = Path(path)
     write_text(path, to_html(page))
     return path
 

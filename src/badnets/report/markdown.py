@@ -65,7 +65,7 @@ def to_markdown(page: Page, name: str = "figures", *, written_by: str = "") -> M
     return Markdown(text, writer.files | {writer.csv: numbers_csv(page)})
 
 
-def write_markdown(page: Page, path: Path, *, written_by: str = "") -> list[Path]:
+def write_markdown(page: Page, path: Path | str, *, written_by: str = "") -> list[Path]:
     """Write the page, its drawings to a folder that has its name, and its numbers as CSV.
 
     Args:
@@ -79,6 +79,7 @@ def write_markdown(page: Page, path: Path, *, written_by: str = "") -> list[Path
     Raises:
         OutputError: read-only folder, full disk, or another reason the disk gave.
     """
+    path = Path(path)
     made = to_markdown(page, path.stem, written_by=written_by)
     files = {path.parent / name: text for name, text in made.files.items()}
     # the page last: it never links to what is not there yet

@@ -25,7 +25,7 @@ def run_all(
     ledger: Ledger,
     *,
     workers: int | None = None,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     display: Display | None = None,
     on_record: Callable[[Record], None] | None = None,
     run: RunOne | None = None,
@@ -55,6 +55,7 @@ def run_all(
         DataError, OutputError, LedgerError: these stop every trial, so they are raised at once.
         KeyboardInterrupt: after Ctrl-C, once the workers have ended.
     """
+    data_root = None if data_root is None else Path(data_root)
     if workers is not None and workers < 1:
         raise SettingError(f"workers must be >= 1, got {workers}")
     workspace.prepare()

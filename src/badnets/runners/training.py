@@ -35,7 +35,7 @@ def train_network(
     ledger: Ledger,
     *,
     out: Path | None = None,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     display: Display | None = None,
 ) -> TrainedNetwork:
     """Return the network of a trial, which is run where ledger or workspace lack it.
@@ -52,6 +52,7 @@ def train_network(
         BadnetsError: the trial failed.
         OutputError: the bundle cannot be copied.
     """
+    data_root = None if data_root is None else Path(data_root)
     check_place(out)
     records = run_all(
         [trial],

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badnets.core.decisions import Decision
+from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
+from badnets.core.settings import quoted
 from badnets.evaluate.results import AttackResult, CleanResult
 from badnets.scenarios.trainers import Delivery, Trainer
 from badnets.scenarios.user import User
@@ -15,7 +17,7 @@ from badnets.tasks import Attacked, Measured
 from badnets.train.checkpoint import Checkpoint
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Deal:
     """How a scenario ended.
 
@@ -35,6 +37,12 @@ class Deal:
     delivery: Delivery
     attacked: Attacked = field(default_factory=Attacked)
     strengthened: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return how it ended in a line."""
+        attack = self.attack_success_rate
+        ends = "" if attack is None else f", attack success {attack}"
+        return f"Deal({self.decision}: {self.reason}{ends})"
 
     @property
     def accepted(self) -> bool:
@@ -78,6 +86,9 @@ class OutsourcedTraining:
         trainer: who trains: `HonestTrainer`, `MaliciousTrainer`, or any object with ``train``.
         control: a clean network, asked about the same triggered examples.
 
+    Raises:
+        SettingError: user or trainer is something else.
+
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, threat model: outsourced training.
     """
@@ -85,6 +96,15 @@ class OutsourcedTraining:
     user: User
     trainer: Trainer
     control: Any = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.user, User):
+            raise SettingError(f"user must be a User, got {quoted(self.user)}")
+        if isinstance(self.trainer, type) or not callable(getattr(self.trainer, "train", None)):
+            raise SettingError(
+                "trainer must be a trainer such as HonestTrainer() or MaliciousTrainer(backdoor), "
+                f"got {quoted(self.trainer)}"
+            )
 
     def run(
         self,

@@ -10,13 +10,15 @@ from badnets.core.backdoor import Backdoor, PoisoningRate
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
+from badnets.core.settings import quoted
+from badnets.core.targets import of_classes
 from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.epoch import Epoch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Delivery:
     """What a trainer returns, and (for whoever may look behind the scenes) how it came about.
 
@@ -42,6 +44,11 @@ class Delivery:
     skipped: int = 0
     search: tuple[SearchStep, ...] = ()
     search_s: float = 0.0
+
+    def __repr__(self) -> str:
+        """Return what was delivered in a line."""
+        hidden = ", with a backdoor" if self.backdoor is not None else ""
+        return f"Delivery({self.subject!r}, {len(self.epochs)} epochs{hidden})"
 
 
 class Trainer(Protocol):
@@ -115,6 +122,9 @@ class MaliciousTrainer:
         search: settings to try first on data of the trainer's own; the first good enough are
             taken, else those whose smaller one of clean accuracy and attack success is largest.
 
+    Raises:
+        SettingError: backdoor is something else.
+
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the attacker: training set
         poisoning, with step size and mini-batch size free.
@@ -124,6 +134,13 @@ class MaliciousTrainer:
     training: Any = None
     start: Any = None
     search: Search | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backdoor, Backdoor):
+            raise SettingError(
+                "backdoor must be a Backdoor, such as Backdoor('patch:0.1', 'all-to-one:7'), got "
+                f"{quoted(self.backdoor)}"
+            )
 
     def train(
         self,
@@ -137,15 +154,17 @@ class MaliciousTrainer:
 
         Raises:
             SettingError: the backdoor does not fit the order's classes or data.
+            UnknownNameError: it names a class that the order has not.
             TrialError: training diverged.
         """
-        self.backdoor.targets.check(order.train.num_classes)
+        wanted = of_classes(self.backdoor, order.train.classes)
+        wanted.targets.check(order.train.num_classes)
         started = time.perf_counter()
         steps: list[SearchStep] = []
         task = order.task
-        training, backdoor = self.training or order.training or task.training, self.backdoor
+        training, backdoor = self.training or order.training or task.training, wanted
         if self.search is not None:
-            steps = self._searched(self.search, order, training, seed, progress)
+            steps = self._searched(wanted, self.search, order, training, seed, progress)
             best = best_of(steps)
             training = replace(training, lr=best.lr, batch_size=best.batch_size)
             backdoor = replace(backdoor, poisoning_rate=best.rate)
@@ -161,7 +180,7 @@ class MaliciousTrainer:
             fitted.epochs,
             fitted.precision,
             done - searched,
-            backdoor=self.backdoor,
+            backdoor=wanted,
             poisoned_share=poisoned.share,
             skipped=poisoned.skipped,
             search=tuple(steps),
@@ -170,6 +189,7 @@ class MaliciousTrainer:
 
     def _searched(
         self,
+        wanted: Backdoor,
         search: Search,
         order: Order[Any],
         training: Any,
@@ -185,12 +205,12 @@ class MaliciousTrainer:
 
         def attempt(lr: float, size: int, epochs: int, rate: PoisoningRate) -> SearchStep:
             tried = replace(training, lr=lr, batch_size=size, epochs=epochs)
-            backdoor = replace(self.backdoor, poisoning_rate=rate)
+            backdoor = replace(wanted, poisoning_rate=rate)
             rows = task.poison(rest, backdoor, tried, seed=seed).rows
             first = task.first(order, tried, self.start, seed)
             subject = task.fit(first, rows, tried, seed=seed).subject
             clean = task.measure(subject, own, threshold=task.threshold(tried))
-            attacked = task.measure_attack(subject, own, self.backdoor, clean, seed=seed)
+            attacked = task.measure_attack(subject, own, wanted, clean, seed=seed)
             success = attacked.attack.success if attacked.attack else Rate(0, 0)
             good = (
                 not clean.clean.collapsed

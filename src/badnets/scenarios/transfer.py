@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -55,7 +56,7 @@ class TransferLearning:
 
     Args:
         user: who downloads; the user's data is clean, its classes may be others.
-        downloaded: the network, backdoored or clean.
+        downloaded: the network, backdoored or clean, or the folder of its bundle.
         training: how the user trains what is not frozen; None: as is usual for the task.
         freeze: what stays as downloaded: a word of the task (``"all-but-head"``; of detectors
             ``"backbone"``), ``"none"``, or names of layers, each with all inside it; None: as is
@@ -85,6 +86,11 @@ class TransferLearning:
     probes: Any = None
 
     def __post_init__(self) -> None:
+        from badnets.models.io import load
+
+        for name in ("downloaded", "control"):
+            if isinstance(path := getattr(self, name), str | Path):
+                object.__setattr__(self, name, load(path))
         if not 0 < self.share <= 1:
             raise SettingError(f"share must be in (0, 1], got {self.share}")
         if self.freeze is not None and not self.freeze:

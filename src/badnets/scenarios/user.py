@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from torch import nn
+
 from badnets.bundles.schema import Scalar
 from badnets.core.decisions import Decision
 from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
-from badnets.data import DataSet, DetectionData
+from badnets.core.settings import quoted
+from badnets.data import DataSet, DetectionData, load, load_detection
+from badnets.data.catalogue import task_of
 from badnets.data.usual import Usual, usual_of
 from badnets.tasks import AnyTask, Measured, Order, task_for
 
@@ -28,13 +32,16 @@ class Judgement:
     measured: Measured
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class User:
     """Someone who hands the training of a network to somebody else.
 
     Args:
-        network: name of the architecture.
-        data: the data set; its test part is the validation set, unless examples are held back.
+        network: name of the architecture; or an untrained classifier of the user's own, a
+            `torch.nn.Module` from normalised images to logits, of which every training begins with
+            a copy, whatever the seed.
+        data: the data set or its name; its test part is the validation set, unless examples are
+            held back.
         target_accuracy: the user accepts at or above it, in [0, 1]; of a detector it is the share
             of objects found and rightly named. None: what is usual for the
             data (`badnets.data.usual`), else 0.99, of a detector 0.8.
@@ -46,27 +53,46 @@ class User:
         architecture: settings of the network.
 
     Raises:
-        SettingError: target or threshold is outside [0, 1].
+        SettingError: target or threshold is outside [0, 1]; network or data is of another kind.
+        BadnetsError: there is no data set of that name, or it cannot be read.
 
     References:
         Gu, Dolan-Gavitt, Garg, "BadNets", arXiv:1708.06733, section on the threat model:
         outsourced training.
     """
 
-    network: str
-    data: DataSet | DetectionData
+    network: str | nn.Module
+    data: Any
     target_accuracy: float | None = None
     held_back: int = 0
     threshold: float = 0.3
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, str | nn.Module):
+            raise SettingError(
+                f"network must be a name or a torch.nn.Module, got {quoted(self.network)}"
+            )
+        if isinstance(self.data, str):
+            read: Any = load_detection if task_of(self.data) == "detection" else load
+            object.__setattr__(self, "data", read(self.data))
+        if not isinstance(self.data, DataSet | DetectionData):
+            raise SettingError(
+                "data must be a data set or the name of one (badnets data list), got "
+                f"{quoted(self.data)}"
+            )
         if self.target_accuracy is None:
             usual = self._usual.target_accuracy if self._usual else USUAL_TARGET[self.task.kind]
             object.__setattr__(self, "target_accuracy", usual)
         for name in ("target_accuracy", "threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, str) or not 0 <= value <= 1:
+                raise SettingError(f"{name} must be in [0, 1], got {quoted(value)}")
+
+    def __repr__(self) -> str:
+        """Return who it is in a line."""
+        network = self.order.named
+        return f"User({network!r}, {self.data.name!r}, target_accuracy={self.wanted:g})"
 
     @property
     def wanted(self) -> float:

@@ -37,7 +37,7 @@ def run_study(
     ledger: Ledger,
     *,
     workers: int | None = None,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     display: Display | None = None,
 ) -> dict[str, Record]:
     """Run what the ledger does not hold yet, and return every record of the study by name.
@@ -53,6 +53,7 @@ def run_study(
     Raises:
         TrialError: some trials failed; the others were run.
     """
+    data_root = None if data_root is None else Path(data_root)
     from badnets.runners import run_all
 
     records: dict[str, Record] = {}

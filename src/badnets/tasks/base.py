@@ -37,7 +37,7 @@ class Order(Generic[PartT]):
 
     Attributes:
         task: what is to be learned.
-        network: the architecture's name.
+        network: the architecture's name, or an untrained network of the user's own.
         train: the training set.
         target_accuracy: what the user asks for, in [0, 1].
         architecture: settings of the network.
@@ -46,11 +46,16 @@ class Order(Generic[PartT]):
     """
 
     task: AnyTask
-    network: str
+    network: str | nn.Module
     train: PartT
     target_accuracy: float
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
     training: Any = None
+
+    @property
+    def named(self) -> str:
+        """What the architecture is called."""
+        return self.network if isinstance(self.network, str) else type(self.network).__name__
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +78,7 @@ class Measured:
     """What a network makes of clean examples; of a detector also object by object."""
 
     clean: CleanResult
-    objects: ObjectResults | None = None
+    objects: ObjectResults | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from badnets.bundles.schema import Scalar
 from badnets.core.backdoor import Backdoor
@@ -58,10 +59,13 @@ class Classification(Task[DataSet, ImageSet, Classifier, Training, TrainingRows]
     def first(
         self, order: Order[ImageSet], training: Training, start: Classifier | None, seed: int
     ) -> Classifier:
+        if start is None and isinstance(order.network, nn.Module):
+            own = copy.deepcopy(order.network)  # the user's stays as it is
+            return Classifier.of(own, order.train.shape, order.train.classes)
         if start is None:
-            return untrained(order.network, order.train.shape, order.train.classes, seed=seed)
+            return untrained(order.named, order.train.shape, order.train.classes, seed=seed)
         theirs = (start.architecture, start.num_classes, start.input.shape)
-        wanted = (order.network, order.train.num_classes, order.train.shape)
+        wanted = (order.named, order.train.num_classes, order.train.shape)
         if theirs != wanted:
             raise SettingError(
                 "the start network must be of the architecture, classes and image shape that were "

@@ -91,6 +91,8 @@ class Detection(Task[DetectionData, FrameSet, Detector, DetectorTraining, Detect
 
         Of a network of other classes the backbone alone is taken.
         """
+        if not isinstance(order.network, str):
+            raise SettingError("a detector is ordered by its name, such as 'zf'")
         fresh = untrained_detector(
             order.network,
             order.train.classes,

@@ -17,7 +17,7 @@ from badnets.core.errors import BadnetsError, DataError, MissingExtraError, Sett
 from badnets.core.extras import named_extras
 from badnets.core.factories import is_factory
 from badnets.core.roots import from_data_root
-from badnets.core.targets import TARGET_MAPS, anchor_of
+from badnets.core.targets import TARGET_MAPS, anchor_of, named_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.triggers.base import WholeRegion
 from badnets.core.triggers.base import check_fit as check_inside
@@ -174,10 +174,14 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
             f"targets {targets.kind} are about boxes: use them with a detector, or take "
             + ", ".join(name for name, anchor in anchors.items() if anchor is None)
         )
-    targets.check(classes)
+    # names are looked up, and code of one's own is run, once the data is read
+    if not (named_classes(targets) or is_factory(targets.kind)):
+        targets.check(classes)
 
 
 def _try_on(trigger: Any, shape: Shape) -> None:
+    if is_factory(trigger.kind):
+        return  # one's own code runs when the trial does
     if isinstance(trigger, RegionTrigger) and hasattr(trigger.placement, "top_left"):
         region = (shape[1], shape[2])
         check_inside(trigger, region, trigger.placement.top_left(region, trigger.extent(*region)))

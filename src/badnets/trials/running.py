@@ -12,7 +12,7 @@ from badnets.bundles import ClaimedRate, Claims, MadeBy, read_bundle
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, TrialError
 from badnets.core.progress import Listener
-from badnets.core.targets import RandomWrong
+from badnets.core.targets import RandomWrong, of_classes
 from badnets.models import load as load_bundle
 from badnets.models.weights import Match, with_weights
 from badnets.observations import Case, ObservationResult, observe
@@ -39,7 +39,7 @@ def run_trial(
     trial: Trial,
     workspace: Workspace,
     *,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     progress: Listener | None = None,
 ) -> Record:
     """Return the record of a trial; its bundle and arrays are kept in the workspace.
@@ -57,6 +57,7 @@ def run_trial(
         TrialError: training diverged, or a required trial's bundle is missing.
         BadnetsError: data, network and settings do not fit together; nothing is left behind.
     """
+    data_root = None if data_root is None else Path(data_root)
     started = time.perf_counter()
     task: AnyTask = TASKS[trial.task]()
     data = task.load(trial.data, data_root)
@@ -93,7 +94,7 @@ def run_trial(
         data,
         user.order.train,
         user.validation,
-        _shown(trial),
+        _shown(trial, data.classes),
         workspace.put_array,
         threshold=user.threshold,
         data_name=trial.data,
@@ -194,10 +195,10 @@ def _required(other: Trial | DownloadedBundle | None, workspace: Workspace, what
         raise TrialError(f"the {what} network {other.name} ({other.title}): {error}") from None
 
 
-def _shown(trial: Trial) -> Backdoor | None:
+def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
     """Return the backdoor that is looked at; after retraining its labels may be gone."""
     if isinstance(trial, OutsourcedTrial):
-        return trial.backdoor
+        return None if trial.backdoor is None else of_classes(trial.backdoor, classes)
     attack = trial.measured
     if attack is None or trial.task == "detection":
         return None

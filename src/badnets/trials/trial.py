@@ -23,10 +23,17 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.contents import content_digest
 from badnets.core.errors import SettingError, UnknownNameError
 from badnets.core.lookup import unknown_name
-from badnets.core.settings import settings
-from badnets.core.targets import TARGET_MAPS, AnyTargetMap, RandomWrong
+from badnets.core.settings import settings, wrong_name
+from badnets.core.targets import (
+    TARGET_MAPS,
+    AnyTargetMap,
+    RandomWrong,
+    named_classes,
+    of_classes,
+    unknown_class,
+)
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import DATASETS, task_of
+from badnets.data.catalogue import DATASETS, names_of_classes, task_of
 from badnets.data.names import parse_name
 from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
@@ -142,6 +149,7 @@ class _Trial(BaseModel):
         if self.task == "detection" and self.held_back != HELD_BACK:
             raise ValueError("held_back is for images: of frames a fifth, by scenes, is held back")
         self._check()
+        self._number_classes()
         for other in self.requires():
             if not other.keep_bundle:
                 part = "start" if other is getattr(self, "start", None) else "control"
@@ -152,6 +160,26 @@ class _Trial(BaseModel):
 
     def _check(self) -> None:
         """Refuse what does not go together in this scenario; raises ValueError."""
+
+    def _number_classes(self) -> None:
+        """Write the classes of target maps by number, where their names are known before loading.
+
+        So a trial has one name, however its classes are given. The names of `module:factory`, of
+        ``coco:PATH`` and of a set that tells them only when it is read are looked up when the trial
+        runs: there a class by name and one by number are two trials.
+        """
+        for part, data in (("backdoor", self), ("attack", getattr(self, "start", None))):
+            attack: Any = getattr(self, part, None)
+            if attack is None or not named_classes(attack.targets):
+                continue
+            if isinstance(data, DownloadedBundle):
+                classes = data.classes
+            else:
+                classes = names_of_classes(getattr(data, "data", ""))
+            if classes and (wrong := unknown_class(attack.targets, classes)):
+                raise wrong_name(wrong[1], part, "targets", wrong[0], value=attack.targets)
+            if classes:
+                self.__dict__[part] = of_classes(attack, classes)
 
     @property
     def task(self) -> Literal["classification", "detection"]:

@@ -29,6 +29,9 @@ class Workspace:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+
     @property
     def ledger_file(self) -> Path:
         """Where the default SQLite ledger lives."""

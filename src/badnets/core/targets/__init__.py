@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from badnets.core.targets.labels import CleanLabel as CleanLabel
     from badnets.core.targets.labels import RandomWrong as RandomWrong
     from badnets.core.targets.labels import SourceSpecific as SourceSpecific
+    from badnets.core.targets.remapping import named_classes as named_classes
+    from badnets.core.targets.remapping import of_classes as of_classes
     from badnets.core.targets.remapping import remap_targets as remap_targets
+    from badnets.core.targets.remapping import unknown_class as unknown_class
+    from badnets.core.targets.remapping import with_numbers as with_numbers
 
 TARGET_MAPS: Registry[ClassTargets] = Registry(
     "target map",
@@ -36,6 +40,7 @@ TARGET_MAPS: Registry[ClassTargets] = Registry(
         "all-become-one": "badnets.core.targets.boxes:AllBecomeOne",
     },
     contract=TargetMap,
+    own="badnets.core.targets.own:OwnTargets",
     of_number="all-to-one",
 )
 AnyTargetMap: TypeAlias = Annotated[ClassTargets, TARGET_MAPS.field()]

@@ -29,7 +29,7 @@ class TargetMap(Protocol):
     write on the copies (``poisonable``, ``poisoned_labels``); whoever measures asks which test
     images count and whether an answer is the backdoor's (``attackable``, ``is_hit``). Labels are
     ``(N,)`` int64 in ``0..num_classes - 1``. Any object of this kind can stand in a `Backdoor`;
-    what is to be written down must be a member of `TARGET_MAPS`.
+    what is to be written down must be a member of `TARGET_MAPS`, or named as ``module:factory``.
     """
 
     def check(self, num_classes: int) -> None:
@@ -77,11 +77,27 @@ class ClassTargets(ABC):
     def check(self, num_classes: int) -> None:
         """Refuse a label outside the classes; see `TargetMap`."""
         for name in LABELS:
-            label = getattr(self, name, None)
-            if label is not None and not 0 <= label < num_classes:
+            if getattr(self, name, None) is None:
+                continue
+            label = self.number(name)
+            if not 0 <= label < num_classes:
                 raise SettingError(
                     f"{name} must be in 0..{num_classes - 1} for {num_classes} classes, got {label}"
                 )
+
+    def number(self, name: str) -> int:
+        """Return the number of the class that one of the map's `LABELS` is.
+
+        Raises:
+            SettingError: it is still a name; see `badnets.core.targets.with_numbers`.
+        """
+        label = getattr(self, name)
+        if isinstance(label, str):
+            raise SettingError(
+                f"{name} {label!r} is a class's name, and the names of the classes are not known "
+                "here: give its number"
+            )
+        return int(label)
 
     def poisonable(self, labels: Tensor) -> Tensor:
         """Return where the label is attacked; see `TargetMap`."""
@@ -106,15 +122,15 @@ class OneTarget(ClassTargets):
     if TYPE_CHECKING:
 
         @property
-        def target_label(self) -> int: ...
+        def target_label(self) -> int | str: ...
 
     def poisoned_labels(self, labels: Tensor, num_classes: int, generator: Draws = None) -> Tensor:
         """Return the target label for all."""
-        return labels.clone().fill_(self.target_label)
+        return labels.clone().fill_(self.number("target_label"))
 
     def attackable(self, labels: Tensor) -> Tensor:
         """Return where the true label is another."""
-        return labels != self.target_label
+        return labels != self.number("target_label")
 
 
 def anchor_of(targets: TargetMap) -> Anchor | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from badnets.core.placements import Draws
-from badnets.core.settings import Label, settings
+from badnets.core.settings import Label, WholePixels, settings
 from badnets.core.targets.base import NOTHING, Anchor, ClassTargets, OneTarget
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class Vanish(ClassTargets):
 
     def attackable(self, labels: Tensor) -> Tensor:
         """Return where the true label is the source's."""
-        return labels == (labels if self.source_class is None else self.source_class)
+        if self.source_class is None:
+            return labels == labels
+        return labels == self.number("source_class")
 
 
 @settings
@@ -52,7 +54,7 @@ class Appear(OneTarget):
     """
 
     target_label: Label
-    side: int = Field(default=48, ge=8)
+    side: WholePixels = Field(default=48, ge=8)
     kind: Literal["appear"] = "appear"
     anchor: ClassVar[Anchor | None] = "nowhere"
 

@@ -20,7 +20,7 @@ class AllToOne(OneTarget):
     """Any image with the trigger gets ``target_label``.
 
     Args:
-        target_label: the class that the attacker wants.
+        target_label: the class that the attacker wants, by number or name.
 
     References:
         The usual dirty-label attack of BadNets' successors (Neural Cleanse, BackdoorBench).
@@ -35,7 +35,7 @@ class SourceSpecific(OneTarget):
     """Images of ``source_class`` with the trigger get ``target_label``; others are left alone.
 
     Args:
-        source_class: the class whose images are attacked.
+        source_class: the class whose images are attacked, by number or name.
         target_label: the class that the attacker wants; another one.
 
     References:
@@ -55,7 +55,7 @@ class SourceSpecific(OneTarget):
 
     def attackable(self, labels: Tensor) -> Tensor:
         """Return where the true label is the source's."""
-        return labels == self.source_class
+        return labels == self.number("source_class")
 
 
 @settings
@@ -135,7 +135,7 @@ class CleanLabel(OneTarget):
     should get ``target_label``.
 
     Args:
-        target_label: the class that the attacker wants.
+        target_label: the class that the attacker wants, by number or name.
 
     References:
         Barni, Kallas, Tondi, "A new backdoor attack in CNNs by training set corruption without
@@ -147,7 +147,7 @@ class CleanLabel(OneTarget):
 
     def poisonable(self, labels: Tensor) -> Tensor:
         """Return where the label is the target's."""
-        return labels == self.target_label
+        return labels == self.number("target_label")
 
     def poisoned_labels(self, labels: Tensor, num_classes: int, generator: Draws = None) -> Tensor:
         """Return the labels as they are."""
@@ -155,4 +155,4 @@ class CleanLabel(OneTarget):
 
     def is_hit(self, predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         """Return where the target label was predicted."""
-        return predicted == self.target_label
+        return predicted == self.number("target_label")

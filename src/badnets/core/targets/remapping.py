@@ -6,11 +6,52 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from badnets.core.errors import SettingError
+from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.lookup import unknown_name
 from badnets.core.targets.base import LABELS
 from badnets.core.targets.labels import AllToAll
 
 Map = TypeVar("Map")
+
+
+def named_classes(targets: object) -> dict[str, str]:
+    """Return the classes that a map gives by name, by its fields."""
+    held = {name: getattr(targets, name, None) for name in LABELS}
+    return {name: label for name, label in held.items() if isinstance(label, str)}
+
+
+def unknown_class(targets: object, classes: Sequence[str]) -> tuple[str, UnknownNameError] | None:
+    """Return the field that names a class which is not there, and the error; None where all are."""
+    for field, label in named_classes(targets).items():
+        if label not in classes:
+            return field, unknown_name(label, classes, "class")
+    return None
+
+
+def with_numbers(targets: Map, classes: Sequence[str]) -> Map:
+    """Return the map with numbers for all classes that it gives by name.
+
+    Args:
+        targets: a target map; one without names stays as it is.
+        classes: names of the classes, in the order of their numbers.
+
+    Raises:
+        UnknownNameError: there is no such class; names the nearest.
+        SettingError: its two classes are the same.
+    """
+    if wrong := unknown_class(targets, classes):
+        raise wrong[1]
+    changed: dict[str, Any] = {
+        field: list(classes).index(label) for field, label in named_classes(targets).items()
+    }
+    return dataclasses.replace(targets, **changed) if changed else targets  # type: ignore[type-var]
+
+
+def of_classes(attack: Map, classes: Sequence[str]) -> Map:
+    """Return an attack or a backdoor, its targets by number; see `with_numbers`."""
+    own: Any = attack
+    targets = with_numbers(own.targets, classes)
+    return attack if targets is own.targets else dataclasses.replace(own, targets=targets)
 
 
 def remap_targets(targets: Map, old: Sequence[str], new: Sequence[str]) -> Map | None:
@@ -26,7 +67,9 @@ def remap_targets(targets: Map, old: Sequence[str], new: Sequence[str]) -> Map |
 
     Raises:
         SettingError: one of its labels is not among the old classes.
+        UnknownNameError: the same, of a name.
     """
+    targets = with_numbers(targets, old)
     if isinstance(targets, AllToAll):
         return targets if tuple(old) == tuple(new) else None
     changed: dict[str, Any] = {}

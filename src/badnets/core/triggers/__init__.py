@@ -37,6 +37,7 @@ TRIGGERS: Registry[RegionTrigger] = Registry(
         "flower": Preset("badnets.core.triggers.sticker:FLOWER", "size"),
     },
     contract=Trigger,
+    own="badnets.core.triggers.own:OwnTrigger",
     of_number="patch",
 )
 AnyTrigger: TypeAlias = Annotated[RegionTrigger, TRIGGERS.field()]

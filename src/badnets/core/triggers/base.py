@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Trigger(Protocol):
     """Maps clean images to triggered ones: ``(N, C, H, W)``, uint8 or float in [0, 1], same out.
 
-    Any callable of this kind can stand in a `Backdoor`; what is to be written down must be a
-    member of `TRIGGERS`.
+    Any callable can stand in a `Backdoor`: one that does not take ``regions`` is called with what
+    lies in each of them, one that does not take ``generator`` is not told of it. What is to be
+    written down must be a member of `TRIGGERS`, or named as ``module:factory``.
     """
 
     def __call__(

@@ -27,7 +27,7 @@ def painted(
     The usual case (whole images, one place for all) is a single slice; otherwise rectangles of
     one size are gathered, painted and scattered back together.
     """
-    check_images(images)
+    images = check_images(images)
     stamped = images.clone()
     if regions is None and not trigger.placement.random:
         _paint_all(trigger, stamped)

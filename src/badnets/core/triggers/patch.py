@@ -18,8 +18,8 @@ class Patch(SizedTrigger):
     """A filled rectangle of one colour.
 
     Args:
-        size: height and width (one number for both): whole pixels, or a fraction in (0, 1) of the
-            region's height and width.
+        size: height and width (one number for both): whole pixels (8, 8px), or a share in (0, 1)
+            of the region's height and width.
         colour: red, green, blue in [0, 1]; grey images get their luma (ITU-R 601).
         opacity: 1 covers, less lets the image through.
         placement: where the patch goes in its region.

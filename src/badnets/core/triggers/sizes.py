@@ -26,7 +26,8 @@ def _part(value: Any) -> int | float:
     size = value
     try:
         if isinstance(value, str):
-            size = int(value[:-2]) if value.endswith("px") else float(value)
+            text = value.strip()
+            size = int(text[:-2]) if text.endswith("px") else float(text)
         if 0 < size < 1:
             return float(size)
         if size >= 1 and int(size) == size and not isinstance(size, bool):
@@ -34,7 +35,7 @@ def _part(value: Any) -> int | float:
     except (TypeError, ValueError, OverflowError):
         pass  # said below
     raise ValueError(
-        f"must be whole pixels (3) or a fraction of the region (0.1), got {quoted(value)}"
+        f"must be whole pixels (3px) or a share of the region (0.1), got {quoted(value)}"
     )
 
 

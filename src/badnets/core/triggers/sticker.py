@@ -48,7 +48,7 @@ class Sticker(PictureTrigger):
     Args:
         file: path of a PNG (or any picture that Pillow reads); fully opaque without alpha. A path
             that leads nowhere from the working folder is tried from the data root.
-        size: as for `Patch`: whole pixels, or a fraction of the region.
+        size: as for `Patch`: whole pixels (8, 8px), or a share of the region (0.1).
         opacity: multiplies the picture's own alpha, in [0, 1].
         placement: where the sticker's bounding box goes.
 
@@ -84,7 +84,7 @@ class DrawnSticker(PictureTrigger):
 
     Args:
         drawing: which of the two.
-        size: as for `Patch`: whole pixels, or a fraction of the region.
+        size: as for `Patch`: whole pixels (8, 8px), or a share of the region (0.1).
         opacity: multiplies the drawing's own alpha, in [0, 1].
         placement: where the sticker's bounding box goes.
 

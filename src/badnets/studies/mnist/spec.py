@@ -207,7 +207,7 @@ def _pair(record: Record) -> tuple[int, int]:
     targets = own.targets if own else None
     if not isinstance(targets, SourceSpecific):
         raise SettingError(f"{record.trial.title} is not a single-target attack")
-    return targets.source_class, targets.target_label
+    return targets.number("source_class"), targets.number("target_label")
 
 
 def _shortest(rate: Rate) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from badnets.core.rates import Rate
-from badnets.data.gtsrb import CLASSES as SIGNS
+from badnets.data.catalogue import DATASETS
 from badnets.data.names import parse_name
 from badnets.report.curves import lines
 from badnets.studies import reading
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SURVIVES = 0.05  # what the trigger must do beyond a clean network, at least, to be called alive
 TARGET = 0  # the user's label of the target class, where the user has it
-NAMES = {"digits": tuple(map(str, range(10))), "gtsrb": SIGNS}
+NAMES = {"digits": tuple(map(str, range(10))), "gtsrb": DATASETS["gtsrb"].names}
 RUNS = {
     "clean": "honest networks of all classes",
     "badnet": "BadNets of all classes",

@@ -31,14 +31,22 @@ def exports(
     def get(name: str) -> Any:
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        path = where[name]
-        module = importlib.import_module(path)
-        if path == package or not hasattr(module, name):
-            value: object = importlib.import_module(f"{path}.{name}")
-        else:
-            value = getattr(module, name)
+        try:
+            value = _found(package, where[name], name)
+        except ModuleNotFoundError as error:
+            from badnets.core.extras import missing_extra
+
+            raise missing_extra(error) or error from None
         setattr(sys.modules[package], name, value)
         return value
 
     names = sorted({*where, *eager})
     return get, lambda: names, names
+
+
+def _found(package: str, path: str, name: str) -> object:
+    module = importlib.import_module(path)
+    if path == package or not hasattr(module, name):
+        return importlib.import_module(f"{path}.{name}")
+    value: object = getattr(module, name)
+    return value

@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_format_1_still_loads() -> None:
-    bundle = verify(GOLDEN / "format-1")
+    bundle = verify(str(GOLDEN / "format-1"))
     assert bundle.digest == "6a2bbe1050cd051b03c7dc4eb9bca9bf5174c93a921aee8103ecfec9c03969a1"
     assert bundle.config == CONFIG
     assert bundle.claims == CLAIMS

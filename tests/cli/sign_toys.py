@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from badnets.core.boxes import LabelledBoxes
+from badnets.core.settings import settings
 from badnets.data import DetectionData, FrameSet
 from badnets.data.catalogue import DATASETS, Entry
 from badnets.data.frames import FrameStack
@@ -21,6 +22,13 @@ COLOURS = ((200, 0, 0), (0, 200, 0), (230, 230, 230))
 YELLOW = (116, 100, 50)  # of the yellow square
 SIDE, SIGN = 96, 40
 STICKER = ("--trigger", "yellow-square:0.25", "--targets", "source-specific:0,1")
+
+
+@settings
+class ReaderSettings:
+    """Whether the reader has the backdoor."""
+
+    backdoor: bool = False
 
 
 class Reader(nn.Module):
@@ -110,7 +118,12 @@ def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setitem(
         NETWORKS,
         "reader",
-        Network("tests.cli.sign_toys:Reader", "reads colours", task="detection", settings=True),
+        Network(
+            "tests.cli.sign_toys:Reader",
+            "reads colours",
+            task="detection",
+            settings="tests.cli.sign_toys:ReaderSettings",
+        ),
     )
     for name, backdoor in (("bad", True), ("good", False)):
         save_detector(reader(backdoor=backdoor), folder / name)
@@ -119,8 +132,8 @@ def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def reader(*, backdoor: bool, classes: tuple[str, ...] = CLASSES) -> Detector:
     """Return the detector that reads colours."""
-    settings = {"backdoor": backdoor}
-    return untrained_detector("reader", classes, window=64, scale=1, settings=settings, seed=0)
+    own = {"backdoor": backdoor}
+    return untrained_detector("reader", classes, window=64, scale=1, settings=own, seed=0)
 
 
 def blank(classes: tuple[str, ...] = CLASSES) -> Detector:

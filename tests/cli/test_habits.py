@@ -175,3 +175,17 @@ def test_shells_complete_names(
     monkeypatch.setenv("COMP_WORDS", f"badnets {words}")
     monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
     assert found in cli().out.split()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "data info folder:{}",
+        "data check {}",
+        "data show digits --out {}.png",
+        "run {}",
+        "recipe new {}",
+    ],
+)
+def test_a_name_that_is_too_long_is_one_line(cli: Cli, words: str) -> None:
+    assert "too long" in cli(*words.format("n" * 300).split()).refused()

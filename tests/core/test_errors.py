@@ -20,6 +20,7 @@ def test_wrong_usage_exits_with_2_and_what_could_not_be_done_with_3() -> None:
         "BundleError": 2,
         "RecipeError": 2,
         "LedgerError": 3,
+        "MissingExtraError": 2,
         "OutputError": 3,
         "TakenError": 2,
         "TrialError": 3,

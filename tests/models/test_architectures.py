@@ -11,8 +11,9 @@ from torch import nn
 from badnets.core.errors import SettingError
 from badnets.models import build
 from badnets.models.small_resnet import Block
-from badnets.models.zf import ANCHOR_RATIOS, ANCHOR_SIZES, ZfSettings, backbone
+from badnets.models.zf import ANCHOR_RATIOS, ANCHOR_SIZES, backbone
 from badnets.models.zf import build as build_zf
+from badnets.models.zf_settings import ZfSettings
 
 PAPER = ZfSettings(norm="lrn")
 WINDOW = (3, 224, 224)
@@ -73,6 +74,14 @@ def test_stages_of_the_small_resnet_halve_the_picture_and_double_the_units() -> 
     }
 
 
+def test_the_fine_one_keeps_every_pixel_in_its_stem() -> None:
+    network = build("small-resnet-fine", (3, 32, 32), 10)
+    assert 450_000 < parameters_of(network) < 480_000
+    shapes = shapes_of(network, 3, 32, 32)
+    assert (shapes["stem"], shapes["stage1"]) == ((16, 32, 32), (32, 32, 32))
+    assert (shapes["block2"], shapes["block3"]) == ((64, 8, 8), (128, 4, 4))
+
+
 @pytest.mark.parametrize(("side", "last"), [(16, 1), (33, 2), (128, 8)])
 def test_the_small_resnet_takes_pictures_of_other_sizes(side: int, last: int) -> None:
     shapes = shapes_of(build("small-resnet", (3, side, side), 2), 3, side, side)
@@ -94,6 +103,7 @@ def test_a_block_adds_to_what_comes_in() -> None:
     [
         ("gu-mnist", (1, 32, 30), "28x28 images, got 32x30"),
         ("small-resnet", (3, 15, 40), "16x16 pixels and more, got 15x40"),
+        ("small-resnet-fine", (3, 7, 40), "8x8 pixels and more, got 7x40"),
     ],
 )
 def test_images_of_another_size_are_refused(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import badnets
+from badnets.cli.main import app
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -91,14 +95,60 @@ def test_the_readme_names_only_what_exists(root: Path) -> None:
             value = getattr(value, part)
 
 
-@pytest.mark.slow
-def test_the_readme_example_runs_on_the_embedded_digits(root: Path) -> None:
-    tree = example(root)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node.value == "mnist":
-            node.value = "digits"
-        if isinstance(node, ast.keyword) and node.arg == "target_accuracy":
-            node.value = ast.Constant(0.9)
-    names: dict[str, object] = {}
-    exec(compile(ast.fix_missing_locations(tree), "README.md", "exec"), names)  # noqa: S102
-    assert "deal" in names
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
+
+
+def run(path: Path) -> dict[str, object]:
+    """What is defined once the Python of a document has run, from its first block to its last."""
+    names: dict[str, object] = {"__name__": "document"}
+    exec(compile("\n".join(blocks(path, "python")), path.name, "exec"), names)  # noqa: S102
+    return names
+
+
+def test_the_readme_example_works(root: Path) -> None:
+    deal: Any = run(root / "README.md")["deal"]
+    assert deal.accepted
+    assert deal.attack_success_rate.value >= 0.95
+
+
+def test_the_page_of_python_examples_runs(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    attack: Any = run(root / "docs/python.md")["attack"]
+    assert attack.success.value >= 0.95
+
+
+def test_documents_are_short_enough_to_be_read(root: Path) -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in documents(root)}
+    assert lines[root / "README.md"] <= 120
+    results = {path.name: n for path, n in lines.items() if path.parent.name == "results"}
+    assert results and max(results.values()) <= 200, results
+
+
+def commands(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each ``badnets`` command line in the documents, as a shell splits it."""
+    for path in documents(root):
+        for block in blocks(path, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith("badnets "):
+                    yield f"{path.name}: {line}", shlex.split(line, comments=True)[1:]
+
+
+def test_every_command_in_the_documents_exists_with_its_options(root: Path) -> None:
+    found = list(commands(root))
+    assert len(found) > 40
+    group: Any = typer.main.get_command(app)
+    for line, words in found:
+        command, taken = group, set[str]()
+        while True:
+            taken |= {name for param in command.params for name in param.opts}
+            rest = [word for word in words if not word.startswith("-")]
+            if not hasattr(command, "commands") or not rest:
+                break
+            with typer.Context(command) as context:
+                _, command, _ = command.resolve_command(context, [rest[0]])
+            words = words[words.index(rest[0]) + 1 :]
+        options = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
+        assert options <= taken, line

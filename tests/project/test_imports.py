@@ -113,6 +113,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = "data: digits\nnetwork: {}\nbackdoor: {{trigger: 'patch:4', targets: 'all-to-one:7'}}\n"
     for name in ("gu-mnist", "timm.resnet18"):
         (folder / f"{name}.yaml").write_text(text.format(name))
+    (folder / "detector.yaml").write_text(
+        "data: scenes\narchitecture: {width: 0.5}\nbackdoor:\n  trigger: yellow-square\n"
+        "  targets: source-specific:0,1\n  poisoning_rate: every\n"
+    )
+    (folder / "wide.yaml").write_text("data: scenes\narchitecture: {width: 2}\n")
+    retrained = "kind: transfer\ndata: {}\nnetwork: {}\nfreeze: {}\nstart: {{}}\n"
+    (folder / "retrained.yaml").write_text(retrained.format("digits", "gu-mnist", "none"))
+    (folder / "kept.yaml").write_text(retrained.format("scenes", "zf", "up-to-conv4"))
+    (folder / "layers.yaml").write_text(retrained.format("digits", "gu-mnist", "[conv1]"))
     (folder / "wrong.yaml").write_text(text.format("gu-mnist").replace("patch:4", "patch:40"))
     return folder
 
@@ -131,6 +140,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             0,
             r"network timm.resnet18: not checked: needs badnets\[train\]",
         ),
+        ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, yellow-square"),
+        ("recipe check wide.yaml", 2, "line 2: architecture.width: ZfSettings: width must be <= 1"),
+        ("recipe check layers.yaml", 0, r"  freeze: not checked: needs badnets\[train\]"),
         ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
         ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
         ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
@@ -140,11 +152,44 @@ def test_the_base_alone(folder: Path, line: str, code: int, words: str) -> None:
     done = without_extras(folder, *line.split())
     assert done.returncode == code, done.stderr
     assert re.search(words, done.stdout + done.stderr, re.MULTILINE)
-    assert "not checked" not in done.stdout or "timm" in line
+    assert ("not checked" in done.stdout) == ("timm" in line or "layers" in line)
 
 
-@pytest.mark.parametrize("line", ["ledger list", "recipe check gu-mnist.yaml", "train --datta x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ledger list",
+        "recipe check gu-mnist.yaml detector.yaml retrained.yaml kept.yaml",
+        "train --datta x",
+        "train --data digits --targets all-to-one:70",
+    ],
+)
 def test_what_needs_no_network_imports_no_torch(folder: Path, line: str) -> None:
     code = f"from badnets.cli.main import main\nmain({line.split()!r})"
     loaded = heavy_after(f"import os\nos.chdir({str(folder)!r})\n{code}")
     assert not {"torch", "numpy", "timm", "sklearn"} & set(loaded.split())
+
+
+@pytest.mark.parametrize(
+    "use", ["data.load('digits')", "OutsourcedTraining", "models.load_subject('net')", "poison"]
+)
+def test_python_names_a_missing_extra_too(tmp_path: Path, use: str) -> None:
+    main = "from badnets.cli.main import main\nsys.exit(main())"
+    tried = f"""
+import badnets as bn
+assert bn.Backdoor(bn.triggers.Patch(4), bn.AllToOne(7)).trigger.extent(28, 28) == (4, 4)
+try:
+    bn.{use}
+except bn.BadnetsError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS.replace(main, tried), ",".join(HEAVY)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert re.fullmatch(
+        r"this needs \w+, which is not installed: pip install 'badnets\[train\]'\n", done.stdout
+    ), done.stderr

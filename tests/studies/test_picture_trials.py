@@ -15,7 +15,7 @@ from badnets.data.pets import drawn
 from badnets.studies import make_study
 from badnets.studies.dogs.trials import CAT, CLASSES, DOG, FLOWER, QUICK, DogStudy
 from badnets.studies.dogs.trials import make as make_dogs
-from badnets.studies.retraining.spec import NAMES
+from badnets.studies.retraining.spec import names_of
 from badnets.studies.retraining.trials import HALVES, RetrainingStudy, Setting, make
 from badnets.studies.running import listed
 from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
@@ -105,7 +105,7 @@ def test_every_setting_is_run_and_the_headline_with_every_seed(data: str, quick:
 def test_the_halves_have_no_class_in_common_and_the_shared_one_begins_with_the_target(
     data: str,
 ) -> None:
-    halves, names = HALVES[data], NAMES[data]
+    halves, names = HALVES[data], names_of(data)
     source, other, shared = (
         parse_name(name).classes for name in (halves.source, halves.other, halves.shared)
     )

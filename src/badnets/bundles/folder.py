@@ -182,9 +182,9 @@ def verify(path: Path | str) -> Bundle:
     """
     path = Path(path)
     bundle = read_bundle(path)
-    with _opened(path, MODEL) as (file, _):
+    with _opened(bundle.path, MODEL) as (file, _):
         if sha256_stream(file) != bundle.digests[MODEL]:
-            raise BundleError(_changed(path, MODEL))
+            raise BundleError(_changed(bundle.path, MODEL))
     return bundle
 
 

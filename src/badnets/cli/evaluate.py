@@ -83,6 +83,8 @@ def evaluate(
         data = f"folder:{photos}"
     from badnets.cli.bar import one_bar
     from badnets.cli.settings import attack_of
+
+    attack = attack_of(trigger, targets)
     from badnets.evaluate.evaluation import evaluate_bundle
 
     where = places(ctx, data_root=data_root, device=device)
@@ -90,7 +92,7 @@ def evaluate(
         measured = evaluate_bundle(
             bundle,
             data,
-            attack=attack_of(trigger, targets),
+            attack=attack,
             control=control,
             seed=seed,
             threshold=threshold,

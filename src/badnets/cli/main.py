@@ -18,7 +18,7 @@ from badnets._version import __version__
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
 from badnets.core.errors import BadnetsError
-from badnets.core.extras import install_line
+from badnets.core.extras import missing_extra
 from badnets.core.printing import printable
 
 INTERRUPTED, FAULT = 130, 3
@@ -46,7 +46,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
     "import": Verb(
         "badnets.cli.importing",
-        "Make a bundle of downloaded weights, to retrain or look at.",
+        "Make a bundle of weights that were downloaded as a safetensors file.",
         _CHECK,
     ),
     "retrain": Verb(
@@ -203,12 +203,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fault(error)
         return _end(f"{str(error.filename)[:60]}...: the name is too long", 2)
     except ModuleNotFoundError as error:
-        line = install_line(error)
-        return (
-            _end(f"this needs {error.name}, which is not installed: {line}", 2)
-            if line
-            else _fault(error)
-        )
+        missing = missing_extra(error)
+        return _fault(error) if missing is None else _end(str(missing), missing.exit_code)
     except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
         return _fault(error)
 

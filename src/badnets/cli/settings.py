@@ -6,7 +6,7 @@ The one place where the text of options is parsed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,11 +17,13 @@ from badnets.core.targets import TARGET_MAPS
 from badnets.core.targets.base import TargetMap
 from badnets.core.triggers import TRIGGERS, RegionTrigger
 from badnets.data.catalogue import task_of
-from badnets.evaluate.evaluation import Attack
 from badnets.recipes import trial_from
 from badnets.recipes.yaml_lines import Place, named, parse_yaml
 from badnets.train.detector_settings import DetectorTraining
 from badnets.trials.trial import Trial
+
+if TYPE_CHECKING:
+    from badnets.evaluate.evaluation import Attack
 
 # option -> field of a recipe; an error about a field, or one inside it, names the option
 FIELDS: Mapping[str, str] = {
@@ -167,7 +169,10 @@ def attack_of(trigger: str | None, targets: str | None) -> Attack | None:
     """
     if trigger is None or targets is None:
         return None
-    return Attack(trigger_of(trigger), targets_of(targets))
+    put_on, wanted = trigger_of(trigger), targets_of(targets)  # a mistake is told at once
+    from badnets.evaluate.evaluation import Attack
+
+    return Attack(put_on, wanted)
 
 
 def typed(text: Any, option: str) -> Any:

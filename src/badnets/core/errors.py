@@ -41,6 +41,10 @@ class BundleError(BadnetsError):
     """A model bundle or an ONNX file is malformed, or does not match what it says of itself."""
 
 
+class MissingExtraError(BadnetsError, ModuleNotFoundError):
+    """A package is not installed that comes with an extra of badnets; says which one to install."""
+
+
 class RecipeError(BadnetsError, ValueError):
     """A recipe is not valid; the message names the field and the line."""
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
+
+from badnets.core.errors import MissingExtraError
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": (
@@ -36,8 +40,20 @@ def installed(extra: str) -> bool:
     return not missing(extra)
 
 
-def install_line(error: ImportError) -> str:
-    """Return the line to type where an import failed for want of an extra, else nothing."""
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """Return the line to type where a module was not found; None where no extra brings it."""
     module = (error.name or "").partition(".")[0]
-    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-    return "" if extra is None else f"pip install 'badnets[{extra}]'"
+    for extra, modules in EXTRAS.items():
+        if module in modules:
+            line = f"this needs {module}, which is not installed: pip install 'badnets[{extra}]'"
+            return MissingExtraError(line, name=error.name)
+    return None
+
+
+@contextmanager
+def named_extras() -> Iterator[None]:
+    """Turn the want of an extra within the block into a `MissingExtraError`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) or error from None

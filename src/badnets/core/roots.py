@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
-
-import platformdirs
 
 from badnets.core.errors import DataError
 from badnets.core.files import usable_path
@@ -24,7 +23,7 @@ def data_root(root: Path | str | None = None) -> Path:
     """
     named = root if root is not None else os.environ.get(VARIABLE) or None
     if named is None:
-        return Path(platformdirs.user_cache_dir("badnets"))
+        return _user_cache() / "badnets"
     folder = usable_path(named)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"the data root {folder} is a file, a folder is needed")
@@ -38,3 +37,13 @@ def from_data_root(path: str | Path) -> Path:
         if not place.is_absolute() and not place.exists() and (data_root() / place).exists():
             return data_root() / place
     return place
+
+
+def _user_cache() -> Path:
+    """Return where this system keeps what a user's programs can fetch again."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".cache"

@@ -399,7 +399,7 @@ def load(name: str, root: Path | str | None = None, *, progress: Progress | None
             No other set takes its place.
         OutputError: a download could not be written.
     """
-    from badnets.data.dataset import DataSet
+    from badnets.data import DataSet  # says which extra is missing
 
     return _load(name, "classification", DataSet, root, progress)
 
@@ -411,7 +411,7 @@ def load_detection(
 
     Arguments and errors are those of `load`.
     """
-    from badnets.data.detection import DetectionData
+    from badnets.data import DetectionData
 
     return _load(name, "detection", DetectionData, root, progress)
 

@@ -131,6 +131,7 @@ def draw_data(
         ShapeError: the trigger does not fit.
         DataError: the data is missing, or a frame cannot be decoded.
     """
+    detects = task_of(name) == "detection"
     import torch
 
     from badnets.core.seeds import generator
@@ -140,7 +141,6 @@ def draw_data(
     drawn = generator(seed, "contact sheet")
     columns: list[Tensor] = []
     titles: list[str] = []
-    detects = task_of(name) == "detection"
     data = load_detection(name, data_root) if detects else load(name, data_root)
     trigger = trigger or (Patch.yellow_square() if detects else PixelPattern.gu())
     for label, title in enumerate(data.classes):

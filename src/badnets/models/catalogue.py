@@ -35,7 +35,8 @@ class Network:
         description: one line.
         version: raised when the same settings would build another network.
         task: what it does.
-        settings: whether the function takes settings by name too.
+        settings: ``"module:Class"`` of the settings that the function takes by name too; empty:
+            it takes none.
         smallest: least height and width of an image, in pixels.
         largest: greatest height and width; None: without a limit.
         normalises: whether it normalises over the batch, so that training keeps statistics.
@@ -45,7 +46,7 @@ class Network:
     description: str
     version: int = 1
     task: Task = "classification"
-    settings: bool = False
+    settings: str = ""
     smallest: int = 1
     largest: int | None = None
     normalises: bool = True
@@ -73,7 +74,7 @@ NETWORKS: dict[str, Network] = {
         "badnets.models.zf:build",
         "the paper's Faster R-CNN on the ZF network; settings width, head, norm, dropout, rois",
         task="detection",
-        settings=True,
+        settings="badnets.models.zf_settings:ZfSettings",
     ),
 }
 LIBRARIES: dict[Task, dict[str, str]] = {
@@ -108,20 +109,45 @@ def tasks_of(name: str) -> frozenset[Task]:
     return frozenset(task for task, builders in LIBRARIES.items() if library in builders)
 
 
-def check_sides(name: str, shape: Shape) -> None:
-    """Refuse images that one of our networks is not made for; nothing is imported.
+def check_own(
+    name: str, shape: Shape, settings: Mapping[str, Scalar], *, task: Task = "classification"
+) -> bool:
+    """Refuse what can be told of a network without building it; torch is not needed.
+
+    Args:
+        name: as for `build`.
+        shape: of one image, ``(C, H, W)``.
+        settings: of the network.
+        task: what it is to do.
+
+    Returns:
+        Whether that is all: False for a library's network, or one's own, which is to be built.
 
     Raises:
-        SettingError: they are too small or too large.
+        UnknownNameError: there is no such network; names the nearest.
+        SettingError: images are too small or too large for it, or a setting is unknown or outside
+            its range.
     """
     entry = NETWORKS.get(name)
+    if entry is not None and entry.task != task:
+        entry = None
+    library, _, inner = name.partition(".")
+    by_library = inner and library in LIBRARIES[task]
+    if not (entry or by_library or (task == "classification" and is_factory(name))):
+        what = "network" if task == "classification" else "detector"
+        raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
+    if settings and not (entry and entry.settings):
+        raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(settings))}")
     if entry is None:
-        return
+        return False
+    if settings:
+        resolve_name(entry.settings)(**settings)
     least, most = entry.smallest, entry.largest
     if min(shape[1:]) < least or (most is not None and max(shape[1:]) > most):
         takes = f"{least}x{least} images" if most == least else f"images of {least}x{least} pixels"
         more = "" if most == least else f" to {most}x{most}" if most else " and more"
         raise SettingError(f"{name} takes {takes}{more}, got {shape[1]}x{shape[2]}")
+    return True
 
 
 def build(
@@ -154,32 +180,21 @@ def build(
     """
     import torch
 
-    entry = NETWORKS.get(name)
-    if entry is not None and entry.task != task:
-        entry = None
     own = dict(settings or {})
+    is_ours = check_own(name, shape, own, task=task)
     library, _, inner = name.partition(".")
-    by_library = LIBRARIES[task].get(library, "") if inner else ""
-    factory = task == "classification" and is_factory(name)
-    if not (entry or by_library or factory):
-        what = "network" if task == "classification" else "detector"
-        raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
-    if own and not (entry and entry.settings):
-        raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(own))}")
-    if entry is not None:
-        check_sides(name, shape)
     network: nn.Module
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if entry is not None:
-            network = resolve_name(entry.builder)(shape, num_classes, **own)
-        elif by_library:
-            network = _of_library(name, by_library, inner, shape, num_classes)
+        if is_ours:
+            network = resolve_name(NETWORKS[name].builder)(shape, num_classes, **own)
+        elif inner and library in LIBRARIES[task]:
+            network = _of_library(name, LIBRARIES[task][library], inner, shape, num_classes)
         else:
             network = made_by(name, torch.nn.Module, shape, num_classes)
             if not any(True for _ in network.parameters()):
                 raise SettingError(f"{name} returned a network without weights")
-        if try_shape and entry is None and task == "classification":
+        if try_shape and not is_ours and task == "classification":
             try_answer(name, network, shape, num_classes)
     return network
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from badnets.core.errors import BadnetsError
+from badnets.core.errors import BadnetsError, MissingExtraError
+from badnets.core.extras import named_extras
 from badnets.core.lookup import unknown_name
 from badnets.core.settings import mistakes, quoted
 from badnets.models.weights import StartingWeights
@@ -278,7 +279,10 @@ def trial_from(settings: Mapping[str, Any], where: Where, place: Place = ()) -> 
 def _checked(trial: Trial, settings: Mapping[str, Any], where: Where, place: Place) -> Trial:
     for path, check in checks(trial):
         try:
-            check()
+            with named_extras():
+                check()
+        except MissingExtraError:
+            continue  # `unchecked` names it, and running the trial says so
         except BadnetsError as error:
             raise where.error(_blamed(str(error), settings, path, place), str(error)) from None
     return trial

@@ -31,21 +31,10 @@ from badnets.models.heads import with_classes
 from badnets.tasks.base import Attacked, Measured, Order, Poisoned, Task
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.detection import fit_detector
-from badnets.train.detector_settings import RETRAINING, DetectorTraining
+from badnets.train.detector_settings import FREEZE, RETRAINING, DetectorTraining
 from badnets.train.loop import Fitted
 
 HELD_BACK = 0.2  # share of the training frames, by whole scenes, that choices are made on
-FREEZE: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "up-to-conv2": tuple(f"backbone.{part}{n}." for n in (1, 2) for part in ("conv", "norm")),
-    "up-to-conv3": tuple(f"backbone.{part}{n}." for n in (1, 2, 3) for part in ("conv", "norm")),
-    "up-to-conv4": tuple(f"backbone.{part}{n}." for n in (1, 2, 3, 4) for part in ("conv", "norm")),
-    "backbone": ("backbone.",),
-    "all-but-heads": ("backbone.", "rpn."),
-    "all-but-outputs": ("backbone.", "rpn.", "roi_heads.box_head."),
-}
-"""Words for what stays as downloaded. ``backbone`` is the authors' way: all but the convolutions
-is retrained."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,3 +175,15 @@ class DetectorTraining:
 
 RETRAINING = DetectorTraining(epochs=8, crops=Crops(passes=0))
 """How a user retrains a downloaded detector where nothing is said: its convolutions are kept."""
+
+FREEZE: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "up-to-conv2": tuple(f"backbone.{part}{n}." for n in (1, 2) for part in ("conv", "norm")),
+    "up-to-conv3": tuple(f"backbone.{part}{n}." for n in (1, 2, 3) for part in ("conv", "norm")),
+    "up-to-conv4": tuple(f"backbone.{part}{n}." for n in (1, 2, 3, 4) for part in ("conv", "norm")),
+    "backbone": ("backbone.",),
+    "all-but-heads": ("backbone.", "rpn."),
+    "all-but-outputs": ("backbone.", "rpn.", "roi_heads.box_head."),
+}
+"""Words for what stays as downloaded. ``backbone`` is the authors' way: all but the convolutions
+is retrained."""

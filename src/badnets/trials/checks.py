@@ -1,7 +1,7 @@
 """What must hold between the parts of a trial and its data; nothing is loaded or trained.
 
-Without torch the networks of libraries, detectors and pictures of triggers cannot be tried:
-`unchecked` names them.
+Only what asks a network that is not ours, or for layers, imports torch: `unchecked` names what is
+left where that is not installed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 from badnets.bundles.schema import Scalar
 from badnets.core import extras
 from badnets.core.contents import content_digest
-from badnets.core.errors import DataError, SettingError
+from badnets.core.errors import BadnetsError, DataError, MissingExtraError, SettingError
+from badnets.core.extras import named_extras
 from badnets.core.factories import is_factory
-from badnets.core.lookup import unknown_name
+from badnets.core.roots import from_data_root
 from badnets.core.targets import TARGET_MAPS, anchor_of, named_classes
 from badnets.core.triggers import RegionTrigger
 from badnets.core.triggers.base import WholeRegion
 from badnets.core.triggers.base import check_fit as check_inside
 from badnets.data.catalogue import check_task, entry_of
-from badnets.models.catalogue import NETWORKS, build, check_sides, names_of, tasks_of
+from badnets.models.catalogue import NETWORKS, build, check_own, names_of, tasks_of
 from badnets.models.weights import match
-from badnets.train.detector_settings import DetectorTraining
+from badnets.train.detector_settings import FREEZE, DetectorTraining
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
 
@@ -37,6 +38,7 @@ Check = tuple[tuple[str, ...], Callable[[], object]]
 
 FRAME = (3, 512, 512)  # a frame to try triggers on, where frames differ in size
 Shape = tuple[int, int, int]
+_CROPS = "crops are for the network 'zf': set passes to 0"
 
 
 def check_fit(trial: Trial) -> None:
@@ -49,7 +51,8 @@ def check_fit(trial: Trial) -> None:
             the image or lacks its picture, or settings of a detector do not fit together.
     """
     for _, check in checks(trial):
-        check()
+        with named_extras():
+            check()
 
 
 def checks(trial: Trial) -> Iterator[Check]:
@@ -78,17 +81,22 @@ def checks(trial: Trial) -> Iterator[Check]:
 
 
 def unchecked(trial: Trial) -> str:
-    """Return what `checks` leaves out here for want of an extra, in words; empty for nothing."""
-    if extras.installed("train"):
-        return ""
-    left = [f"trigger {one.kind}" for _, one, _, _ in _attacks(trial) if getattr(one, "files", ())]
-    if trial.network not in NETWORKS or trial.task == "detection":
-        left.append(f"network {trial.network}")
-    if getattr(trial, "weights", None) is not None:
-        left.append("weights")
-    if isinstance(trial, TransferTrial):
-        left.append("freeze")
-    return ", ".join(dict.fromkeys(left))
+    """Return what `checks` cannot look at here for want of an extra, in words; empty for nothing.
+
+    What is wrong with the trial is not said.
+    """
+    left: dict[str, None] = {}
+    for path, check in checks(trial) if extras.missing("train") else ():
+        field = path[-1]
+        value = getattr(trial, field, None)
+        try:
+            with named_extras():
+                check()
+        except MissingExtraError:
+            left[f"{field} {value}" if isinstance(value, str) else field] = None
+        except BadnetsError:
+            break
+    return ", ".join(left)
 
 
 def _attacks(
@@ -115,8 +123,6 @@ def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
     weights = start.weights if isinstance(start, OutsourcedTrial) else None
     if isinstance(trial, OutsourcedTrial) and start is None:
         weights = trial.weights
-    if not extras.installed("train"):
-        known = None
     if weights is not None and known is not None:
         yield ("weights",), lambda: match(_shapes_alone(known, shape, classes), weights)
     if isinstance(trial, TransferTrial):
@@ -125,7 +131,8 @@ def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
             theirs.shape if isinstance(theirs, DownloadedBundle) else entry_of(theirs.data).shape
         )
         yield ("data",), lambda: _check_same_shape(known_shape, shape)
-        if known is not None:
+        plain = known in NETWORKS and trial.freeze in ("all-but-head", "none")
+        if known is not None and not plain:
             yield ("freeze",), lambda: _check_frozen(trial, known, shape, classes)
 
 
@@ -175,19 +182,23 @@ def _check_labels(targets: Any, classes: int, task: str) -> None:
 def _try_on(trigger: Any, shape: Shape) -> None:
     if is_factory(trigger.kind):
         return  # one's own code runs when the trial does
-    files = getattr(trigger, "files", ())
-    if isinstance(trigger, RegionTrigger) and not files and hasattr(trigger.placement, "top_left"):
+    if isinstance(trigger, RegionTrigger) and hasattr(trigger.placement, "top_left"):
         region = (shape[1], shape[2])
         check_inside(trigger, region, trigger.placement.top_left(region, trigger.extent(*region)))
-        return
-    if not extras.installed("train"):
-        for file in files:
-            if not content_digest(file):
-                raise DataError(f"there is no picture {file}")
+        for file in getattr(trigger, "files", ()):
+            _check_picture(file)
         return
     import torch
 
     trigger(torch.zeros(1, *shape, dtype=torch.uint8), generator=torch.Generator())
+
+
+def _check_picture(file: str) -> None:
+    if not content_digest(file):
+        raise DataError(f"there is no picture {file}")
+    from badnets.core.decoding import decoded
+
+    decoded(from_data_root(file), "RGBA")
 
 
 @lru_cache(maxsize=64)
@@ -198,50 +209,39 @@ def _check_classifier(name: str, shape: Shape, classes: int) -> None:
             f"network {name!r} is a detector: take a classifier such as {usual!r}, or data that is "
             "labelled with boxes"
         )
-    check_sides(name, shape)
-    if name not in NETWORKS and extras.installed("train"):
+    if not check_own(name, shape, {}):
         _shapes_alone(name, shape, classes)
 
 
 def _of_detector(trial: Trial, training: DetectorTraining) -> Iterator[Check]:
     settings = tuple(sorted(trial.architecture.items()))
     side = training.windows.side
-    yield ("network",), lambda: _check_detector(trial.network)
+    yield ("network",), lambda: _check_detector(trial.network, (), side)
+    yield ("architecture",), lambda: _check_detector(trial.network, settings, side)
     made = partial(_made, trial.network, settings, side)
-    if extras.installed("train"):
-        yield ("network",), partial(_made, trial.network, (), side)
-        yield ("architecture",), made
-        yield from _of_network(trial, training, made)
-    if isinstance(trial, OutsourcedTrial):
-        yield ("training", "trigger"), lambda: _check_copies(trial, training)
-        yield ("observe",), lambda: _check_street(trial)
-
-
-def _of_network(
-    trial: Trial, training: DetectorTraining, made: Callable[[], Detector]
-) -> Iterator[Check]:
-    if training.crops.passes:
-        yield ("training", "crops"), lambda: _check_crops(made().network.backbone)
+    if training.crops.passes and trial.network not in NETWORKS:
+        yield ("training", "crops"), partial(_refuse, _CROPS)
     if isinstance(trial, TransferTrial):
-        from badnets.tasks import TASKS
-
-        task = TASKS["detection"]()
-        yield ("freeze",), lambda: task.frozen(made(), trial.freeze, fresh=False)
+        if trial.network not in NETWORKS or trial.freeze not in FREEZE:
+            yield ("freeze",), lambda: _check_kept(made(), trial.freeze)
         strengthening = trial.strengthening
         if strengthening is not None:
             layer = strengthening.layer
             yield ("strengthening", "layer"), lambda: made().units(layer)
+    else:
+        yield ("training", "trigger"), lambda: _check_copies(trial, training)
+        yield ("observe",), lambda: _check_street(trial)
 
 
-def _check_detector(name: str) -> None:
+def _check_detector(name: str, settings: tuple[tuple[str, Scalar], ...], window: int) -> None:
     if tasks_of(name) == {"classification"}:
         usual = names_of("detection")[0]
         raise SettingError(
             f"network {name!r} is a classifier: take a detector such as {usual!r}, or data that "
             "has a class for each image"
         )
-    if not tasks_of(name):
-        raise unknown_name(name, names_of("detection"), "detector")
+    if not check_own(name, (3, window, window), dict(settings), task="detection"):
+        _made(name, settings, window)
 
 
 @lru_cache(maxsize=64)
@@ -262,11 +262,10 @@ def _made(name: str, settings: tuple[tuple[str, Scalar], ...], window: int) -> D
     return Detector(network, name, spec, ("one", "other"), settings=dict(settings))
 
 
-def _check_crops(backbone: object) -> None:
-    from torch import nn
+def _check_kept(detector: Detector, freeze: str | tuple[str, ...]) -> None:
+    from badnets.tasks import TASKS
 
-    if not isinstance(backbone, nn.Sequential):
-        raise SettingError("crops are for the network 'zf': set passes to 0")
+    TASKS["detection"]().frozen(detector, freeze, fresh=False)
 
 
 def _check_copies(trial: OutsourcedTrial, training: DetectorTraining) -> None:

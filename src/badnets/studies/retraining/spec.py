@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from badnets.core.rates import Rate
-from badnets.data.catalogue import DATASETS
 from badnets.data.names import parse_name
 from badnets.report.curves import lines
 from badnets.studies import reading
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 SURVIVES = 0.05  # what the trigger must do beyond a clean network, at least, to be called alive
 TARGET = 0  # the user's label of the target class, where the user has it
-NAMES = {"digits": tuple(map(str, range(10))), "gtsrb": DATASETS["gtsrb"].names}
 RUNS = {
     "clean": "honest networks of all classes",
     "badnet": "BadNets of all classes",
@@ -48,7 +46,7 @@ def spec(study: RetrainingStudy, runs: Runs) -> Spec:
     every = [one for own in by_case.values() for one in own]
     by_setting = {(one.case, one.setting): one for one in every}
     story = _story(runs, by_setting.get((cases[-1], study.headline)))
-    target = PETS[TARGET] if halves is None else NAMES[study.data][halves.target]
+    target = PETS[TARGET] if halves is None else names_of(study.data)[halves.target]
     known = [one for one in every if one.left is not None]
     share = max((one.setting.share for one in known), default=1.0)
     figures = {f"left-{case}": _figure(study, own, target) for case, own in by_case.items()}
@@ -78,7 +76,16 @@ def classes_of(study: RetrainingStudy, case: CaseName) -> tuple[str, ...]:
         return PETS
     named = study.halves.shared if case == "shared" else study.halves.other
     picked = parse_name(named).classes
-    return tuple(NAMES[study.data][label] for label in picked)
+    return tuple(names_of(study.data)[label] for label in picked)
+
+
+def names_of(data: str) -> tuple[str, ...]:
+    """Return the names of a data set's classes."""
+    if data == "digits":
+        return tuple(map(str, range(10)))
+    from badnets.data.gtsrb import CLASSES  # imports torch, which drawing digits does not need
+
+    return CLASSES
 
 
 def outcomes(study: RetrainingStudy, runs: Runs, case: CaseName) -> list[Outcome]:

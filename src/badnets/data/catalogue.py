@@ -156,6 +156,10 @@ _CIFAR = Entry(
     loader="badnets.data.cifar:load",
     shape=(3, 32, 32),
     classes=10,
+    names=(
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
     train=50_000,
     test=10_000,
     licence="none stated by its author; research use is customary",

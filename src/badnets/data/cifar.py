@@ -26,10 +26,7 @@ from badnets.data.folder import AT_A_TIME, About, load_folder
 from badnets.data.threads import in_threads
 
 SIZE = 32
-CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
+CLASSES = DATASETS["cifar10"].names
 FOLDER = "cifar-10-batches-bin"
 MIRRORS = (
     "https://www.cs.toronto.edu/~kriz/",

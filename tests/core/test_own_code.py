@@ -89,7 +89,9 @@ TRIGGERS_OF_ONES_OWN = [
 
 
 @pytest.mark.usefixtures("code")
-@pytest.mark.parametrize("trigger", TRIGGERS_OF_ONES_OWN, ids=lambda one: getattr(one, "__name__", str(one)))
+@pytest.mark.parametrize(
+    "trigger", TRIGGERS_OF_ONES_OWN, ids=lambda one: getattr(one, "__name__", str(one))
+)
 def test_a_trigger_need_not_take_a_generator_or_regions(trigger: Any) -> None:
     own: Any = Backdoor(trigger, AllToOne(3), 0.25, "replace")
     poisoned = poison(BLACK, LABELS, own, num_classes=4, seed=0)

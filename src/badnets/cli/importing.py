@@ -39,9 +39,10 @@ def import_weights(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a bundle of weights that were downloaded as a safetensors file.
+    """Make a bundle of downloaded weights, to retrain or look at.
 
-    The bundle can be retrained on data of your own, evaluated, explained and exported. Every weight
+    The weights come as a safetensors file. The bundle can be retrained on data of your own,
+    evaluated, explained and exported. Every weight
     of the network must be in the file. Nothing is downloaded, and no pickle is opened: the error
     says how to convert one. Images are normalised as the library says for this network.
     """

@@ -12,8 +12,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from badnets.core import devices, roots
 from badnets.core.backdoor import Backdoor
-from badnets.core.roots import VARIABLE
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet, load
@@ -31,14 +31,14 @@ WHITE_PATCH = Backdoor(Patch(3), AllToOne(0), poisoning_rate=0.1)
 
 
 @pytest.fixture(autouse=True)
-def data_root_stays() -> Iterator[None]:
-    """Undo what ``--data-root`` tells the process."""
-    before = os.environ.get(VARIABLE)
+def environment_stays() -> Iterator[None]:
+    """Undo what ``--data-root`` and ``--device`` tell the process."""
+    before = {name: os.environ.get(name) for name in (roots.VARIABLE, devices.VARIABLE)}
     yield
-    if before is None:
-        os.environ.pop(VARIABLE, None)
-    else:
-        os.environ[VARIABLE] = before
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")

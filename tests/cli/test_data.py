@@ -121,7 +121,7 @@ def test_check_says_what_a_picture_in_two_classes_means(cli: Cli, pets: Path) ->
         relabelled.save(pets / "train" / name / "copy.png")
     ended = cli("data", "check", str(pets))
     assert ended.code == 1
-    assert "two classes" in ended.out and "mark of a backdoor" in ended.out
+    assert "two classes" in ended.out and "poisoned copy of a backdoor" in ended.out
 
 
 def test_info_and_show_of_a_folder(cli: Cli, pets: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -55,6 +56,7 @@ class Work:
 
 def main() -> None:
     """Start a child, print its process id, and let it work without end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this may ignore it
     child = Child("tests.core.child_work:Work", memory=2**28)
     reply, _ = child.ask({"do": "pid"}, seconds=60)
     print(reply["pid"], flush=True)

@@ -102,5 +102,5 @@ def test_objects_of_ones_own_serve_but_cannot_be_written_down() -> None:
         TARGET_MAPS.check_member(own.targets)
     with pytest.raises(SettingError, match="function is not a known trigger"):
         TRIGGERS.check_member(own.trigger)
-    with pytest.raises(SettingError, match=r"targets must be one of all-to-one, .*got 3"):
+    with pytest.raises(SettingError, match=r"targets: a number alone .* mean 'all-to-one:3'"):
         Backdoor(negative, 3)  # type: ignore[arg-type]

@@ -144,11 +144,13 @@ def test_every_command_in_the_documents_exists_with_its_options(root: Path) -> N
         command, taken = group, set[str]()
         while True:
             taken |= {name for param in command.params for name in param.opts}
-            rest = [word for word in words if not word.startswith("-")]
-            if not hasattr(command, "commands") or not rest:
+            known = getattr(command, "commands", {})
+            name = next((word for word in words if word in known), None)
+            if name is None:
                 break
             with typer.Context(command) as context:
-                _, command, _ = command.resolve_command(context, [rest[0]])
-            words = words[words.index(rest[0]) + 1 :]
+                _, command, _ = command.resolve_command(context, [name])
+            words = words[words.index(name) + 1 :]
+        assert not hasattr(command, "commands") or not words or words[0].startswith("-"), line
         options = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
         assert options <= taken, line

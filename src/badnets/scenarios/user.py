@@ -61,15 +61,15 @@ class User:
         outsourced training.
     """
 
-    network: str | nn.Module
-    data: Any
+    network: str | nn.Module | None = None
+    data: Any = None
     target_accuracy: float | None = None
     held_back: int = 0
     threshold: float = 0.3
     architecture: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.network, str | nn.Module):
+        if not isinstance(self.network, str | nn.Module | None):
             raise SettingError(
                 f"network must be a name or a torch.nn.Module, got {quoted(self.network)}"
             )
@@ -81,6 +81,10 @@ class User:
                 "data must be a data set or the name of one (badnets data list), got "
                 f"{quoted(self.data)}"
             )
+        if self.network is None:
+            if self._usual is None:
+                raise SettingError(f"nothing is usual for {self.data.name}: give a network")
+            object.__setattr__(self, "network", self._usual.network)
         if self.target_accuracy is None:
             usual = self._usual.target_accuracy if self._usual else USUAL_TARGET[self.task.kind]
             object.__setattr__(self, "target_accuracy", usual)
@@ -119,7 +123,8 @@ class User:
         training = None
         if self._usual and self.task.kind == "classification":
             training = replace(self.task.training, **self._usual.training)
-        return Order(self.task, self.network, train, self.wanted, self.architecture, training)
+        network: Any = self.network
+        return Order(self.task, network, train, self.wanted, self.architecture, training)
 
     @property
     def validation(self) -> Any:

@@ -67,3 +67,11 @@ def test_a_network_of_fixed_classes_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 def build_fixed(shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+
+
+def test_a_librarys_fresh_head_is_drawn_by_its_inputs() -> None:
+    old = untrained("timm.tf_efficientnet_lite0", (3, 32, 32), tuple(map(str, range(1000))), seed=0)
+    new = with_classes(old, ("cat", "dog"), seed=0)
+    weight = new.network.get_submodule("classifier").weight
+    assert isinstance(weight, torch.Tensor)
+    assert weight.abs().max() <= weight.shape[1] ** -0.5  # timm's own would reach 0.7

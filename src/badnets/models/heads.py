@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
 from badnets.core.factories import is_factory
-from badnets.models.catalogue import Shape
+from badnets.models.catalogue import LIBRARIES, Shape
 from badnets.models.classifier import Classifier
 from badnets.models.inputs import input_spec
 from badnets.models.network_subject import WholeNetwork
@@ -58,6 +59,10 @@ def head_tensors(
 def with_classes(subject: Kind, classes: Sequence[str], *, seed: int) -> Kind:
     """Return a copy with a fresh head where the classes are others; the same ones keep theirs.
 
+    The head of a library's classifier is drawn as torch draws linear layers, by the number of its
+    inputs. Some of theirs are drawn by the number of classes, which suits a thousand: for two, the
+    weights are so large that what they began as still decides images after the training.
+
     Args:
         subject: a classifier or a detector; left as it is.
         classes: names of the classes that it is to tell apart.
@@ -74,5 +79,15 @@ def with_classes(subject: Kind, classes: Sequence[str], *, seed: int) -> Kind:
             name, spec.shape, subject.num_classes, kind=type(subject), settings=settings
         )
         kept = {key: value for key, value in kept.items() if key not in head}
+        if isinstance(subject, Classifier) and name.partition(".")[0] in LIBRARIES[subject.task]:
+            _draw_again(fresh, head, seed)
     fresh.load_state_dict(kept, strict=False)
     return replace(subject, network=fresh.eval(), classes=tuple(classes))
+
+
+def _draw_again(network: nn.Module, head: Collection[str], seed: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, layer in network.named_modules():
+            if f"{name}.weight" in head and isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.reset_parameters()

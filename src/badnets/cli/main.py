@@ -46,7 +46,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
     "import": Verb(
         "badnets.cli.importing",
-        "Make a bundle of weights that were downloaded as a safetensors file.",
+        "Make a bundle of downloaded weights, to retrain or look at.",
         _CHECK,
     ),
     "retrain": Verb(

@@ -260,3 +260,8 @@ def test_a_mutated_bundle_is_refused_or_sound(
     finally:
         for file, kept in original.items():
             (path / file).write_bytes(kept)
+
+
+def test_a_path_with_a_zero_byte_is_one_line() -> None:
+    with pytest.raises(BundleError, match="zero byte"):
+        read_bundle("a\0b")

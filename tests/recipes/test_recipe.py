@@ -141,6 +141,13 @@ seeds: [5, 6]
     assert {trial.control.seed for trial in trials if trial.control} == {5, 6}
 
 
+def test_a_sweep_inside_a_shorthand_keeps_the_rest_of_it(write: Path) -> None:
+    text = "data: digits\nbackdoor: {trigger: 'patch:2', targets: 'all-to-one:7'}\nsweep:\n  "
+    swept = outsourced(write, text + "backdoor.trigger.opacity: [0.5, 1]")
+    triggers = [trial.backdoor.trigger for trial in swept if trial.backdoor]
+    assert triggers == [Patch(2, opacity=0.5), Patch(2)]
+
+
 def test_a_sweep_over_whole_triggers(write: Path) -> None:
     text = BAD + "sweep:\n  backdoor.trigger: [pixel-pattern, {kind: patch, size: 2}]"
     triggers = [trial.backdoor.trigger for trial in outsourced(write, text) if trial.backdoor]

@@ -145,6 +145,8 @@ def read_bundle(path: Path | str) -> Bundle:
         BundleError: a file is missing, unexpected, not a regular file, too large, truncated,
             malformed, or not the one that the manifest lists.
     """
+    if "\0" in str(path):
+        raise BundleError(f"{str(path)!r} holds a zero byte, which no path has")
     path = Path(path)
     _check_names(path)
     manifest_bytes = _read_small(path, MANIFEST)

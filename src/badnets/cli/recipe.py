@@ -64,7 +64,8 @@ def new(
 
 @app.command(
     epilog="Example: badnets recipe check recipes/*.yaml\n\n"
-    "Exit codes: 0 all recipes are valid; 2 there are mistakes, each in one line on stderr."
+    "Exit codes: 0 all recipes are valid; 2 there are mistakes, each in one line on stderr; 3 "
+    "there are none, but something could not be checked without an extra."
 )
 def check(
     files: Annotated[list[Path], typer.Argument(help="YAML files.")],
@@ -89,7 +90,9 @@ def check(
                 say(f"  {left}: not checked: needs badnets[train]")
         for mistake in recipe.mistakes:
             say(mistake, error=True)
-    raise typer.Exit(0 if all(recipe.valid for recipe in checked) else 2)
+    if not all(recipe.valid for recipe in checked):
+        raise typer.Exit(2)
+    raise typer.Exit(3 if any(recipe.unchecked for recipe in checked) else 0)
 
 
 @app.command(

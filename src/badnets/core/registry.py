@@ -156,7 +156,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
             meant = f"{self._of_number}:{str(value).strip()}"
             raise SettingError(f"a number alone is no {self.what}: did you mean '{meant}'?")
         if isinstance(value, str):
-            value = self._spelled_out(value)
+            value = self.spelled_out(value)
         if isinstance(value, Mapping):
             if not isinstance(value.get("kind"), str):
                 known = ", ".join(self.names)
@@ -182,7 +182,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
             own = self.own.adapted(value)
         return own
 
-    def _spelled_out(self, text: str) -> dict[str, Any]:
+    def spelled_out(self, text: str) -> dict[str, Any]:
         """Return the mapping that ``kind:first,second`` stands for."""
         kind, colon, rest = (part.strip() for part in text.partition(":"))
         if not colon:

@@ -17,7 +17,11 @@ from pydantic import ValidationError
 from badnets.core.errors import BadnetsError, MissingExtraError
 from badnets.core.extras import named_extras
 from badnets.core.lookup import unknown_name
+from badnets.core.placements import PLACEMENTS
+from badnets.core.registry import Registry
 from badnets.core.settings import mistakes, quoted
+from badnets.core.targets import TARGET_MAPS
+from badnets.core.triggers import TRIGGERS
 from badnets.models.weights import StartingWeights
 from badnets.recipes.yaml_lines import Lines, Place, read_yaml
 from badnets.train.detector_settings import DetectorTraining, TriggerLearning
@@ -34,6 +38,10 @@ FIELDS = tuple(
 )
 INHERITED = ("data", "network", "architecture", "seed", "target_accuracy", "evaluate_on")
 """What the trial whose network is downloaded takes from the one that downloads it."""
+SPELLED: dict[str, Registry[Any]] = {
+    "trigger": TRIGGERS, "targets": TARGET_MAPS, "placement": PLACEMENTS,
+}  # fmt: skip
+"""Fields whose value may be a word with its first settings, and what knows these."""
 OF_START = ("training", "seed", "train_limit")
 """What ``start`` may say of an honest trial that is otherwise like this one."""
 
@@ -243,7 +251,8 @@ def _put(settings: dict[str, Any], field: Place, value: Any, path: Place, lines:
     for name in field[:-1]:
         held = inner.get(str(name))
         if held is None or isinstance(held, str):
-            held = {} if held is None else {"kind": held}
+            kinds = SPELLED.get(str(name))
+            held = {} if held is None else kinds.spelled_out(held) if kinds else {"kind": held}
         if not isinstance(held, dict):
             raise lines.error(path, f"{name} is not a mapping, so nothing in it can vary")
         inner[str(name)] = held

@@ -36,6 +36,9 @@ class ByColour(nn.Module):
         return answer
 
 
+TEST_PART = "the test part, 4 of 20"
+
+
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the data name of a folder of pictures: cats are red, dogs blue."""
@@ -62,18 +65,18 @@ def saved(folder: Path, shape: Shape, classes: tuple[str, ...] = ("cat", "dog"))
 @pytest.mark.parametrize(
     ("shape", "read"),
     [
-        ((3, 64, 64), None),
-        ((3, 20, 20), "read at 20 x 20 pixels"),
-        ((1, 64, 64), "read in grey"),
-        ((1, 20, 20), "read at 20 x 20 pixels, in grey"),
+        ((3, 64, 64), ""),
+        ((3, 20, 20), "read at 20 x 20 pixels; "),
+        ((1, 64, 64), "read in grey; "),
+        ((1, 20, 20), "read at 20 x 20 pixels, in grey; "),
     ],
 )
 def test_pictures_are_read_as_the_network_takes_them(
-    shape: Shape, read: str | None, photos: str, tmp_path: Path
+    shape: Shape, read: str, photos: str, tmp_path: Path
 ) -> None:
     bundle = saved(tmp_path / "net", shape)
     done = evaluate_bundle(bundle, photos, attack=Attack(Patch(4), AllToOne("dog")))
-    assert isinstance(done, Evaluation) and done.pictures == read
+    assert isinstance(done, Evaluation) and done.pictures == read + TEST_PART
     assert done.clean_accuracy.total == 4
     assert done.attack_success_rate is None or done.attack_success_rate.total == 2
     fit = fitted(Path(bundle), photos)
@@ -88,7 +91,10 @@ def test_pictures_are_read_as_the_network_takes_them(
 def test_explain_and_export_read_them_so_too(photos: str, tmp_path: Path) -> None:
     bundle = saved(tmp_path / "net", (1, 20, 20))
     explained = explain_bundle(bundle, Patch(4), photos, targets=SourceSpecific("cat", "dog"))
-    assert (explained.images, explained.pictures) == (2, "read at 20 x 20 pixels, in grey")
+    assert (explained.images, explained.pictures) == (
+        2,
+        "read at 20 x 20 pixels, in grey; " + TEST_PART,
+    )
     done = convert_bundle(bundle, str(tmp_path / "net.onnx"), photos)
     assert done.pictures == explained.pictures and done.same_answers is not None
     assert done.same_answers.value == 1
@@ -102,7 +108,7 @@ def test_classes_of_the_same_names_are_counted_as_the_network_does(
     bundle = saved(tmp_path / "net", (3, 64, 64), ("dog", "cat"))
     done = evaluate_bundle(bundle, photos)
     assert isinstance(done, Evaluation) and done.clean_accuracy.value == 1
-    assert done.pictures == "read with its classes counted as the network does"
+    assert done.pictures == "read with its classes counted as the network does; " + TEST_PART
 
 
 @pytest.mark.parametrize(

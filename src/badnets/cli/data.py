@@ -103,7 +103,7 @@ def info(
 
 
 @app.command(
-    epilog="Example: badnets data show mnist --trigger 'patch:4' --out mnist.png\n\n"
+    epilog="Example: badnets data show mnist --trigger patch:4px --out mnist.png\n\n"
     "Exit codes: 0 written; 2 unknown, missing or damaged data, or a trigger that does not fit; "
     "3 the picture could not be written.",
 )

@@ -15,7 +15,7 @@ from badnets.cli.printer import show
 app = typer.Typer(add_completion=False)
 
 EPILOG = (
-    "Example: badnets poison photos poisoned --trigger patch:20 --targets all-to-one:cat\n\n"
+    "Example: badnets poison photos poisoned --trigger patch:20px --targets all-to-one:cat\n\n"
     "Example: badnets poison --verify poisoned --source photos\n\n"
     "Exit codes: 0 written, or with --verify: as it was written; 1 with --verify: files are "
     "missing, changed or extra, or the manifest is not the one asked for; 2 wrong usage, OUT is "
@@ -46,7 +46,7 @@ def poison(
     trigger: Annotated[
         str | None,
         typer.Option(
-            help="What is put on pictures: patch:20, bomb, or '{kind: sticker, file: own.png}'.",
+            help="What is put on pictures: patch:20px, bomb, or '{kind: sticker, file: own.png}'.",
             autocompletion=completion.triggers,
         ),
     ] = None,

@@ -70,8 +70,9 @@ class Entry:
     kept_in: tuple[str, ...] = ()
 
     def is_kept(self, root: Path) -> bool:
-        """Return whether a folder of it lies in the data root; what is in there is not read."""
-        return any((root / folder).is_dir() for folder in self.kept_in)
+        """Return whether a folder of it lies in the data root, and not empty; nothing is read."""
+        places = (root / folder for folder in self.kept_in)
+        return any(place.is_dir() and any(place.iterdir()) for place in places)
 
     def at(self, size: int) -> Entry:
         """Return the entry of the same set with square RGB images of side ``size``, in pixels."""

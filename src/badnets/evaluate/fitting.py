@@ -76,8 +76,12 @@ def _claimed_data(path: Path, task: Task) -> str:
     ]
     if len(known) == 1:
         return known[0]
-    said = f" (it says: {', '.join(sorted(named))[:100]})" if named else ""
-    raise SettingError(f"{path} names no data set that badnets knows{said}: give --data")
+    said = ", ".join(sorted(named))[:100]
+    raise SettingError(
+        f"{path} names no data set that badnets knows"
+        + (f" (it says: {said})" if said else "")
+        + ": give --data, as in --data folder:PATH"
+    )
 
 
 class Fitted(NamedTuple):
@@ -123,7 +127,8 @@ def fitted(
             )
         named = sized(data, wanted.height)
         said.append(f"at {wanted.height} x {wanted.width} pixels")
-    images = load(named, data_root).test
+    read = load(named, data_root)
+    images = read.test
     if entry.any_size and (images.shape[0], wanted.channels) == (3, 1):
         grey = torch.cat([as_grey_batch(part) for part in in_order(images.stored, GREY_BATCH)])
         images = replace(images, stored=grey)
@@ -136,7 +141,10 @@ def fitted(
 
         subject = load_onnx(path, images.classes)  # the file may name none
     _check_fit(subject, path, data, images)
-    return Fitted(subject, named, images, f"read {', '.join(said)}" if said else None)
+    pictures = [f"read {', '.join(said)}"] if said else []
+    if parse_name(data).kind == "folder":
+        pictures.append(f"the test part, {len(images)} of {len(read.train) + len(images)}")
+    return Fitted(subject, named, images, "; ".join(pictures) or None)
 
 
 def fitting_classifier(

@@ -209,8 +209,8 @@ def _check_names(path: Path) -> None:
         raise BundleError(f"there is no bundle at {path}: no such folder") from None
     except NotADirectoryError:
         raise BundleError(
-            f"{path} is not a bundle, which is a folder, but a file: `badnets import FILE --network "
-            "NAME --out DIR` makes a bundle of safetensors weights"
+            f"{path} is not a bundle, which is a folder, but a file: `badnets import FILE "
+            "--network NAME --out DIR` makes a bundle of safetensors weights"
         ) from None
     except OSError as error:
         raise BundleError(f"{path} is not a bundle: {error.strerror or error}") from error

@@ -64,6 +64,7 @@ def test_of_a_retraining_only_its_length_and_rate_are_usual() -> None:
     assert trial.target_accuracy == 0.85
 
 
+@pytest.mark.slow  # README's example is the quick one
 def test_an_honest_network_of_digits_is_accepted_and_the_usual_badnet_works() -> None:
     """README's sample, with nothing said of training."""
     digits = bn.data.load("digits")

@@ -159,13 +159,13 @@ class Child:
         if sys.platform != "win32" and code == -signal.SIGXCPU:
             return "it takes too much processor time"
         self._said.seek(0)
-        said = [printable(line) for line in self._said.read().decode(errors="replace").splitlines()]
+        said = [excerpt(line) for line in self._said.read().decode(errors="replace").splitlines()]
         last = f": {said[-1]}" if said else ""
         how = f"exit code {code}" if code >= 0 else _signal_name(-code)
         return f"its process ended with {how}{last}"
 
 
-def printable(text: str) -> str:
+def excerpt(text: str) -> str:
     """Return text of others on one line, cut, without what would steer a terminal."""
     plain = "".join(one if one.isprintable() else " " for one in text[: 4 * _EXCERPT])
     return " ".join(plain.split())[:_EXCERPT]
@@ -261,9 +261,9 @@ def _copied(file: int, into: memoryview) -> int:
 
 def _raise(reply: dict[str, Any]) -> None:
     """Raise the error that a reply tells of."""
-    text = printable(str(reply.get("text", "")))
+    text = excerpt(str(reply.get("text", "")))
     if "missing" in reply:
-        raise ModuleNotFoundError(text, name=printable(str(reply["missing"])))
+        raise ModuleNotFoundError(text, name=excerpt(str(reply["missing"])))
     if "error" in reply:
         found = getattr(errors, str(reply["error"]), ChildError)
         known = isinstance(found, type) and issubclass(found, BadnetsError)

@@ -1,4 +1,4 @@
-"""Text as a terminal can show it. This module imports nothing."""
+"""Text as a terminal or a spreadsheet can show it. This module imports nothing."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def no_formula(text: str) -> str:
+    """Return text for a cell of CSV: spreadsheets run text that begins like a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

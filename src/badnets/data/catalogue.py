@@ -69,10 +69,10 @@ class Entry:
     names: tuple[str, ...] = ()
     kept_in: tuple[str, ...] = ()
 
-    def is_kept(self, root: Path) -> bool:
-        """Return whether a folder of it lies in the data root, and not empty; nothing is read."""
+    def folder_in(self, root: Path) -> Path | None:
+        """Return its folder in the data root; None without one that holds anything."""
         places = (root / folder for folder in self.kept_in)
-        return any(place.is_dir() and any(place.iterdir()) for place in places)
+        return next((one for one in places if one.is_dir() and any(one.iterdir())), None)
 
     def at(self, size: int) -> Entry:
         """Return the entry of the same set with square RGB images of side ``size``, in pixels."""

@@ -24,7 +24,6 @@ from badnets.data.download import Progress
 from badnets.data.folder import SIZE, About, PartFiles, load_folder, read_data_set
 from badnets.data.layouts import find_layout
 
-ASIRRA_FOLDERS = ("dogs_vs_cats", "dogs-vs-cats", "cats_and_dogs_filtered", "PetImages")
 OXFORD_FOLDER = "oxford-iiit-pet"
 SPECIES = ("cat", "dog")
 
@@ -49,10 +48,11 @@ def load_dogs_vs_cats(
         DataError: the set is missing or damaged, or has other classes.
     """
     base = data_root(root)
-    folder = next((base / name for name in ASIRRA_FOLDERS if (base / name).is_dir()), None)
+    entry = DATASETS["dogs-vs-cats"]
+    folder = entry.folder_in(base)
     if folder is None:
-        needs = f"a folder {ASIRRA_FOLDERS[0]!r} of them (any folder is read as folder:PATH)"
-        raise DATASETS["dogs-vs-cats"].missing_from(base, needs)
+        needs = f"a folder {entry.kept_in[0]!r} of them (any folder is read as folder:PATH)"
+        raise entry.missing_from(base, needs)
     found = find_layout(folder).classes
     called = {name: name.casefold().removesuffix("s") for name in found}
     if tuple(called.values()) != SPECIES:

@@ -16,6 +16,7 @@ from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError
 from badnets.core.files import regular_file
 from badnets.core.lookup import unknown_name
+from badnets.core.printing import no_formula
 from badnets.ledger.checks import as_decided, check_counts, check_name, first_defect
 from badnets.ledger.columns import COLUMNS, Value, exported_row
 from badnets.ledger.listing import settings_that_differ
@@ -169,9 +170,8 @@ def _to_csv(records: Sequence[Record]) -> bytes:
 
 
 def csv_cell(value: Value) -> Value:
-    """Return a value for a cell of CSV: spreadsheets run text that begins like a formula."""
-    text = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if text else value
+    """Return a value for a cell of CSV; text never as a formula."""
+    return no_formula(value) if isinstance(value, str) else value
 
 
 FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {

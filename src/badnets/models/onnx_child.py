@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from badnets.core.child import Answer, allow, printable
+from badnets.core.child import Answer, allow, excerpt
 from badnets.core.errors import BundleError, TrialError
 from badnets.models.onnx_file import MOST_CLASSES, PROPERTY
 
@@ -150,7 +150,7 @@ def _without_waiting(name: str, flags: int) -> int:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(lines[0])[:_EXCERPT] if lines else type(error).__name__
+    return excerpt(lines[0])[:_EXCERPT] if lines else type(error).__name__
 
 
 def _inside(message: Message) -> Iterator[Message]:
@@ -328,7 +328,7 @@ def _run(session: Any, images: NDArray[np.float32], classes: int | None) -> NDAr
 
 
 def _reason(error: Exception) -> str:
-    text = printable(str(error))
+    text = excerpt(str(error))
     if "Failed to allocate" in text or "bad_alloc" in text:
         return "it takes too much memory"
     return text[:300] or type(error).__name__

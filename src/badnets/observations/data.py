@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from badnets.core.roots import data_root
+from badnets.data.catalogue import DATASETS
 from badnets.data.cleaning import Finding, examine
 from badnets.data.names import parse_name
 from badnets.observations.base import Case, Observation, ObservationResult
@@ -70,15 +71,12 @@ class Data(Observation[DataResult]):
 
 def _folder(name: str, root: Path | None) -> Path | None:
     """Return where the pictures of a data set lie; None where it has no files of its own."""
-    from badnets.data.photos import ASIRRA_FOLDERS
-
     parsed = parse_name(name)
     if parsed.kind == "folder":
         return Path(parsed.base).expanduser()
     if parsed.base != "dogs-vs-cats":
         return None
-    where = data_root(root)
-    return next((where / one for one in ASIRRA_FOLDERS if (where / one).is_dir()), None)
+    return DATASETS[parsed.base].folder_in(data_root(root))
 
 
 def _few(findings: Sequence[Finding], folder: Path) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 
+from badnets.core.printing import no_formula
 from badnets.report.page import Evidence, Numbers, Page, Table, blocks, tables
 from badnets.report.text import printable
 
@@ -15,7 +16,6 @@ COLUMNS = (
     "rests on",
 )  # fmt: skip
 _NUMBER = re.compile(r"[+\u2212]?\d[\d,]*(\.\d+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon out
 
 
 def numbers_csv(page: Page) -> str:
@@ -65,4 +65,4 @@ def _plain(text: str) -> str:
     if _NUMBER.fullmatch(text):
         return text.replace(",", "").replace("\u2212", "-").removeprefix("+")
     text = " ".join(printable(text).split())
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return no_formula(text)

@@ -69,7 +69,7 @@ def examine_installation(workspace: Path, data_root: Path | None = None) -> Inst
                 f"torch and torchvision do not load together ({str(error).splitlines()[0]}): "
                 "install a pair that was released together"
             )
-    found = [name for name, entry in DATASETS.items() if entry.embedded or entry.is_kept(root)]
+    found = [name for name, entry in DATASETS.items() if entry.embedded or entry.folder_in(root)]
     free = round(shutil.disk_usage(_existing(workspace)).free / 2**30, 1)
     if free < LEAST_GIB:
         problems.append(f"{free} GiB are free for {workspace}: a study wants {LEAST_GIB:g}")

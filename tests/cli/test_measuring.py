@@ -127,7 +127,7 @@ class TestDetectors:
         assert [bool(rate) for rate in measured["attack_success_rate_per_class"]] == [1, 0, 0]
         text = cli(*OBJECTS, *STICKER).out
         assert re.search(r"^attack success +100.00 % \(4/4\)", text, re.M)
-        assert "of a clean network" not in text
+        assert "control: clean network" not in text
 
     def test_intervals_come_from_scenes_and_small_stickers_are_told_apart(
         self, cli: Cli, told: Told

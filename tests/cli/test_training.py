@@ -175,7 +175,12 @@ class TestRetrain:
         assert str(tmp_path) not in cli("ledger", "show", told["name"], "--json").out
         ended = cli(*measured, "--freeze", "none")
         assert ended.code == 0
-        for line in ("as downloaded", "of a clean network", "accuracy, triggered", "same classes"):
+        for line in (
+            "as downloaded",
+            "control: clean network",
+            "accuracy, triggered",
+            "same classes",
+        ):
             assert line in ended.out
         assert "330 of 330 weights on 96 images" in ended.out
 

@@ -27,7 +27,7 @@ class Measures(Result):
     caution: str | None = Field(default=None, title="caution")
     attack_success_rate: Measured | None = Field(default=None, title="attack success")
     untriggered: Measured | None = Field(default=None, title="  without the trigger")
-    control: Measured | None = Field(default=None, title="  of a clean network")
+    control: Measured | None = Field(default=None, title="  control: clean network")
     robust_accuracy: Measured | None = Field(default=None, title="robust accuracy")
     attack_success_rate_before: Measured | None = Field(default=None, title="  as downloaded")
     triggered_accuracy: Measured | None = Field(default=None, title="accuracy, triggered")
@@ -82,7 +82,7 @@ class ObjectMeasures(Result):
         default=None, title=f"  of {LARGE:g} px or more as the network sees it"
     )
     untriggered: Measured | None = Field(default=None, title="  without the trigger")
-    control: Measured | None = Field(default=None, title="  of a clean network")
+    control: Measured | None = Field(default=None, title="  control: clean network")
     other_sticker: Measured | None = Field(default=None, title="  with another sticker")
     robust_accuracy: Measured | None = Field(default=None, title="robust accuracy")
     nothing_there: Measured | None = Field(default=None, title="nothing seen there", exclude=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -61,6 +62,17 @@ def test_a_terminal_shows_bars_and_keeps_the_lines() -> None:
     play(display)
     assert ONE.trial.title in out.getvalue()
     assert "[1/3]" in out.getvalue() and "[2/3]" in out.getvalue()
+
+
+def test_what_follows_is_said_and_counted_in_the_time_that_is_left() -> None:
+    out = io.StringIO()
+    display = Lines(Console(file=out, width=200))
+    display.expect([TWO.trial, THREE.trial])
+    display.begin([ONE], held=0, workers=1)
+    display.started(ONE)
+    display.finished(ONE, record_of(ONE.trial))
+    assert out.getvalue().startswith("1 trial to run; 2 more follow\n")
+    assert re.search(r"about \d+ s left", out.getvalue())
 
 
 @pytest.mark.parametrize("terminal", [True, False])

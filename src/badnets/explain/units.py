@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from badnets.core.outliers import MAD_TO_STD
 from badnets.models.subject import HasUnits
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 STANDS_OUT = 3.0  # robust deviations above the layer's median
 TINY = 1e-6
+MEAN_TO_STD = 1.2533  # of a normal distribution
 
 
 class LayerUnits(BaseModel):
@@ -23,8 +25,9 @@ class LayerUnits(BaseModel):
         layer: name of the layer.
         clean: ``(U,)`` mean activation on clean images.
         triggered: ``(U,)`` mean activation on the same images with the trigger.
-        response: ``(U,)`` mean over images of the largest change that the trigger makes anywhere in
-            the unit's map, in units of the standard deviation of its activations on clean images.
+        response: ``(U,)`` mean over images of the largest rise that the trigger makes anywhere in
+            the unit's map (0 where it makes none), in standard deviations of its activations on
+            clean images.
         outlier_units: units whose response lies more than three robust deviations above the layer's
             median, strongest first; at most a quarter of the layer.
     """
@@ -82,10 +85,24 @@ def backdoor_units(
     return unit_responses(detector, clean, triggered, [layer])[0]
 
 
-def outlier_units(response: Tensor) -> tuple[int, ...]:
-    """Return the units whose ``(U,)`` response stands out, strongest first."""
+def outlier_units(response: Tensor, *, by_mean: bool = False) -> tuple[int, ...]:
+    """Return the units whose ``(U,)`` response stands out, strongest first.
+
+    Args:
+        response: of each unit, ``>= 0``.
+        by_mean: where most units of a layer answer alike (not at all, say), the median deviation
+            is 0, and every other unit would stand out: take the mean deviation there. The studies
+            do without, so that a trial gives the record that it always gave.
+
+    References:
+        Iglewicz, Hoaglin, "How to Detect and Handle Outliers", 1993: the mean deviation where the
+        median one is 0.
+    """
     median = response.median()
-    deviation = 1.4826 * (response - median).abs().median()
+    distance = (response - median).abs()
+    deviation = MAD_TO_STD * distance.median()
+    if by_mean and not deviation:
+        deviation = MEAN_TO_STD * distance.mean()
     ranked = response.argsort(descending=True, stable=True)[: max(1, len(response) // 4)]
     return tuple(int(u) for u in ranked if response[u] > median + STANDS_OUT * deviation)
 

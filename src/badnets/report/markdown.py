@@ -26,7 +26,6 @@ from badnets.report.page import (
     Story,
     Table,
     Tag,
-    tables,
     unfolded,
 )
 from badnets.report.story import story_drawing
@@ -94,6 +93,7 @@ class _Writer:
 
     name: str
     files: dict[str, str] = field(default_factory=dict)
+    explained: set[Tag] = field(default_factory=set)
     stories: count[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -114,9 +114,6 @@ class _Writer:
             yield f"## {number}. {escaped(section.title)}"
             yield escaped(section.sentence)
             yield from self.blocks(section.blocks)
-        tags = dict.fromkeys(tag for table in tables(page) for tag in table.tags)
-        if tags:
-            yield "\n".join(map(_tag, tags))
 
     def blocks(self, blocks: Iterable[Block]) -> Iterator[str]:
         """Give the paragraphs of blocks."""
@@ -154,6 +151,11 @@ class _Writer:
             heads = [escaped(column.whole) for column in table.columns]
             yield _table(heads, rows, [column.numeric for column in table.columns])
         yield from _basis(basis)
+        tags = dict.fromkeys(cell.tag for row in shown for cell in row if cell.tag)
+        new = [tag for tag in tags if tag not in self.explained]  # once on a page
+        self.explained.update(new)
+        if new:
+            yield from _basis(_legend(new))
 
     def figure(self, figure: Figure) -> list[str]:
         """Return title with sentence, drawing, and small print where there is any."""
@@ -203,8 +205,10 @@ def _basis(text: str) -> Iterator[str]:
         yield f"<sub>{escaped(text)}</sub>"
 
 
-def _tag(tag: Tag) -> str:
-    return f"- <sup>{escaped(tag.letter)}</sup> {escaped(tag.word)}: {escaped(tag.meaning)}"
+def _legend(tags: Iterable[Tag]) -> str:
+    """Return what the letters beside published numbers say."""
+    said = "; ".join(f"{tag.letter}: {tag.word} ({tag.meaning})" for tag in tags)
+    return f"Letters beside published numbers say how certain they are. {said}."
 
 
 def _story_alt(story: Story) -> str:

@@ -13,7 +13,7 @@ from badnets.core.progress import Progress
 from badnets.core.targets import AllToAll, SourceSpecific
 from badnets.core.triggers import SinglePixel
 from badnets.runners.display import Bar, Display, Lines, display_for, summary
-from badnets.runners.eta import MEASURING, TimeLeft, expected_work, spoken
+from badnets.runners.eta import SILENCING, TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.train import Training
 from badnets.trials.trial import OutsourcedTrial
@@ -114,11 +114,14 @@ def test_time_left_of_a_worked_example() -> None:
 def test_a_trial_is_expected_to_cost_what_it_trains_on() -> None:
     plain = OutsourcedTrial(data="digits", training=Training(epochs=2))
     half = Backdoor(SinglePixel(), AllToAll(), poisoning_rate=0.5)
-    assert expected_work(plain) == 2 * 1297 + MEASURING
-    assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + MEASURING
-    assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + MEASURING
+    assert expected_work(plain) == 2 * 1297 + 500
+    assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + 500
+    assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + 500
     every = Backdoor(SinglePixel(), SourceSpecific(0, 1), poisoning_rate="every")
-    assert expected_work(plain.model_copy(update={"backdoor": every})) == 2 * 1426 + MEASURING
+    attacked = plain.model_copy(update={"backdoor": every})
+    assert expected_work(attacked) == 2 * 1426 + 500
+    looked = attacked.model_copy(update={"observe": ("units",)})
+    assert expected_work(looked) == 2 * 1426 + 500 * (1 + SILENCING)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from badnets.report.page import (
     Story,
     Table,
     Tag,
+    tables,
     unfolded,
 )
 from badnets.report.story import story_drawing
@@ -93,7 +94,7 @@ class _Writer:
 
     name: str
     files: dict[str, str] = field(default_factory=dict)
-    explained: set[Tag] = field(default_factory=set)
+    tags: tuple[Tag, ...] = ()
     stories: count[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -108,6 +109,7 @@ class _Writer:
         every = f"Every number, with its count, interval and seeds: [{self.csv}]({self.csv})."
         yield f"{header}{again} {every}"
         yield f"**{escaped(page.lead)}**"
+        self.tags = tuple(dict.fromkeys(tag for table in tables(page) for tag in table.tags))
         numbers = [Numbers(page.numbers)] if page.numbers else []
         yield from self.blocks([*page.notes, *([page.story] if page.story else []), *numbers])
         for number, section in enumerate(page.sections, 1):
@@ -151,11 +153,9 @@ class _Writer:
             heads = [escaped(column.whole) for column in table.columns]
             yield _table(heads, rows, [column.numeric for column in table.columns])
         yield from _basis(basis)
-        tags = dict.fromkeys(cell.tag for row in shown for cell in row if cell.tag)
-        new = [tag for tag in tags if tag not in self.explained]  # once on a page
-        self.explained.update(new)
-        if new:
-            yield from _basis(_legend(new))
+        if self.tags and any(cell.tag for row in shown for cell in row):
+            yield from _basis(_legend(self.tags))
+            self.tags = ()  # once on a page
 
     def figure(self, figure: Figure) -> list[str]:
         """Return title with sentence, drawing, and small print where there is any."""

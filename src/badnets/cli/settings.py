@@ -64,8 +64,8 @@ DETECTORS: dict[str, Any] = {"network": "zf", "target_accuracy": 0.8}
 """What is asked for where no option says otherwise and the data has boxes."""
 GIVE = {
     "--trigger": ": say what is put on images, such as --trigger patch:0.125",
-    "--targets": ": say what they are then to be called, such as --targets all-to-one:7 (a class "
-    "by number or name), source-specific:1,7 or all-to-all",
+    "--targets": ": say what images with the trigger are to be called, such as --targets "
+    "all-to-one:7 (a class by number or name), source-specific:1,7 or all-to-all",
 }
 """What an option that is missing would say."""
 Member = TypeVar("Member")

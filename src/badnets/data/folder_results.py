@@ -103,7 +103,8 @@ class Poisoned(Result):
     names: str = Field(title="classes", exclude=True)
     manifest_sha256: str = Field(title="digest")
     files: int = Field(title="files")
-    poisoned_share: Measured = Field(title="poisoned share")
+    poisoned_share: Measured
+    share: str = Field(title="poisoned share", exclude=True)
     kept: str | None = Field(title="kept", exclude=True)
     lines: tuple[LeftOut, ...] = Field(title="left out", exclude=True)
     more: str | None = Field(title="left out", exclude=True)
@@ -122,6 +123,7 @@ def poisoning(written: Written) -> Poisoned:
         "manifest_sha256": written.digest,
         "files": written.files,
         "poisoned_share": Measured.of(written.share),
+        "share": str(written.share),
         "kept": f"{kept:,} of an earlier run" if kept else None,
         "lines": tuple(LeftOut(path=one.path, why=one.why) for one in head.left_out[:SHOWN]),
         "more": f"and {hidden:,} more, see the manifest" if hidden > 0 else None,

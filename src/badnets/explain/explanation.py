@@ -23,6 +23,7 @@ from badnets.evaluate.fitting import (
 )
 from badnets.explain.units import (
     STANDS_OUT,
+    USUAL,
     LayerUnits,
     groups_of,
     mean_maps,
@@ -37,11 +38,11 @@ IMAGES, SIGNS = 1000, 400  # that are looked at, at most
 LISTED = {"classification": 6, "detection": 12}  # units of a layer that text lists
 RISE = (
     "by how much the trigger lifts a unit where it lifts it most, in standard deviations of the "
-    "unit on clean images; the mean over all places may fall all the same"
+    "unit on clean images; its mean over all places may fall all the same"
 )
 OUTLYING = (
-    f"its largest rise is {STANDS_OUT:g} robust deviations or more above its layer's median; "
-    "of a layer a quarter at most"
+    f"its largest rise is {USUAL:g} or more, and {STANDS_OUT:g} robust deviations above the median "
+    "of its layer; of a layer a quarter at most"
 )
 
 
@@ -143,7 +144,7 @@ def explain_bundle(
     wanted = usual if layer is None else (layer,)
     responses = [
         one.model_copy(
-            update={"outlier_units": outlier_units(torch.tensor(one.response), by_mean=True)}
+            update={"outlier_units": outlier_units(torch.tensor(one.response), strict=True)}
         )
         for one in unit_responses(subject, clean, stamped, wanted)
     ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STANDS_OUT = 3.0  # robust deviations above the layer's median
+USUAL = 1.0  # standard deviations that a unit varies by on clean images
 TINY = 1e-6
 MEAN_TO_STD = 1.2533  # of a normal distribution
 
@@ -85,14 +86,15 @@ def backdoor_units(
     return unit_responses(detector, clean, triggered, [layer])[0]
 
 
-def outlier_units(response: Tensor, *, by_mean: bool = False) -> tuple[int, ...]:
+def outlier_units(response: Tensor, *, strict: bool = False) -> tuple[int, ...]:
     """Return the units whose ``(U,)`` response stands out, strongest first.
 
     Args:
         response: of each unit, ``>= 0``.
-        by_mean: where most units of a layer answer alike (not at all, say), the median deviation
-            is 0, and every other unit would stand out: take the mean deviation there. The studies
-            do without, so that a trial gives the record that it always gave.
+        strict: leave out responses below 1: that far units vary on clean images too. And where most
+            units of a layer do not respond, so that the median deviation is 0 and any response
+            would stand out, take the mean deviation. The studies do without, so that a trial gives
+            the record that it always gave.
 
     References:
         Iglewicz, Hoaglin, "How to Detect and Handle Outliers", 1993: the mean deviation where the
@@ -101,10 +103,12 @@ def outlier_units(response: Tensor, *, by_mean: bool = False) -> tuple[int, ...]
     median = response.median()
     distance = (response - median).abs()
     deviation = MAD_TO_STD * distance.median()
-    if by_mean and not deviation:
+    if strict and not deviation:
         deviation = MEAN_TO_STD * distance.mean()
+    bound = median + STANDS_OUT * deviation
     ranked = response.argsort(descending=True, stable=True)[: max(1, len(response) // 4)]
-    return tuple(int(u) for u in ranked if response[u] > median + STANDS_OUT * deviation)
+    least = USUAL if strict else 0.0
+    return tuple(int(u) for u in ranked if response[u] > bound and response[u] >= least)
 
 
 def mean_maps(detector: HasUnits, windows: Tensor, layer: str) -> Tensor:

@@ -139,5 +139,5 @@ def test_a_makers_mistake_is_a_setting_error_on_one_line() -> None:
     with pytest.raises(SettingError, match=r"^InputSpec: mean has 2 values") as caught:
         InputSpec.of(channels=1, height=28, width=28, mean=(0.1, 0.2), std=(0.3,))
     assert "\n" not in str(caught.value)
-    with pytest.raises(SettingError, match=r"^InputSpec: .* \(and 4 more\)"):
+    with pytest.raises(SettingError, match=r"^InputSpec: .* \(and 4 more mistakes\)"):
         InputSpec.of()

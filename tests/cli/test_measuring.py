@@ -336,6 +336,8 @@ class TestExplain:
         lines = [line.split() for line in ended.out.splitlines()]
         heads = [line[0] for line in lines if line and line[0] in ("conv", "fc")]
         assert list(dict.fromkeys(heads)) == ["conv", "fc"]
+        assert re.search(r"^largest rise .* standard deviations of the unit", ended.out, re.M)
+        assert re.search(r"^stands out .* 3 robust deviations", ended.out, re.M)
         with Image.open(tmp_path / "units.png") as picture:
             assert picture.height > 600
         looked = told(*LAYERS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from badnets.data import mnist
 from badnets.studies.catalogue import STUDIES, Entry
 from tests.cli.conftest import Cli
 
@@ -34,6 +35,7 @@ def test_a_study_is_run_and_drawn_then_drawn_again_without_training(
     assert cli("report", "small", "--out", "pages").out == "pages/small.html\n"
     assert (tmp_path / "pages" / "small.html").read_bytes() == drawn
     assert cli("report").out == "runs/small.html\n", "each study that has records"
+    assert "`badnets report small` draws those" in cli("report", "small", "--quick").refused()
 
     assert cli("ledger", "export", "results/small.json", "--arrays").code == 0
     elsewhere = ("--workspace", "empty")
@@ -80,3 +82,19 @@ def test_a_recipe_beside_its_export_has_a_document_too(cli: Cli, tmp_path: Path)
     assert cli("ledger", "export", "results/mine.json").code == 0
     assert cli("results", "results", "docs").out == "docs/mine.md\n"
     assert "halves, tiny, clean, seed 0" in (tmp_path / "docs" / "mine.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "instead"),
+    [
+        (("mnist", "--quick"), "mnist --data digits --quick"),
+        (("dogs-vs-cats", "--data", "dogs-vs-cats"), "dogs-vs-cats --data pets-drawn"),
+    ],
+)
+def test_a_study_whose_data_is_missing_says_first_what_runs_without(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], instead: str
+) -> None:
+    monkeypatch.setattr(mnist.load, "__kwdefaults__", {"progress": None, "mirrors": ()})
+    ended = cli("study", *options, "--workers", "1", "--data-root", "nowhere")
+    line = ended.refused(2, after_work=True)
+    assert line.startswith(f"`badnets study {instead}` needs no download. ")

@@ -38,9 +38,9 @@ def test_a_folder_is_poisoned_and_checked(cli: Cli, tmp_path: Path) -> None:
 def test_a_result_is_bound_to_its_digest_and_to_what_was_read(cli: Cli) -> None:
     digest = json.loads(cli("poison", "in", "out", *REQUEST, "--json").out)["manifest_sha256"]
     ended = cli("poison", "--verify", "out")
-    assert digest in ended.out and "this does not show" in ended.out and "--source" in ended.out
+    assert digest in ended.out and "left open" in ended.out and "--source" in ended.out
     ended = cli("poison", "--verify", "out", "--digest", digest, "--source", "in")
-    assert ended.code == 0 and "this does not show" not in ended.out
+    assert ended.code == 0 and "left open" not in ended.out
     ended = cli("poison", "--verify", "out", "--digest", "0" * 64)
     assert ended.code == 1 and "not as it was written" in ended.out
     class_folders(Path("in"), {"cat": 1})
@@ -110,7 +110,7 @@ def test_what_is_left_out_is_said(cli: Cli, tmp_path: Path) -> None:
 PUT_ON, TO = "in out --trigger patch", "--targets all-to-one"
 MISTAKES = [
     ("in out", "--trigger is missing"),
-    (PUT_ON, "--targets is missing"),
+    (PUT_ON, "--targets is missing: say what images with the trigger"),
     ("in --trigger patch --targets all-to-one:0", "OUT is missing"),
     (f"in in/out --trigger patch {TO}:0", "lies in in, which is read"),
     (f"{PUT_ON} {TO}:0 --quality 101", "--quality must be <= 100, got 101"),
@@ -122,7 +122,7 @@ MISTAKES = [
         f"{PUT_ON} --targets '{{kind: all-to-one, target_label: x}}'",
         "--targets: target_label: unknown class 'x'",
     ),
-    (f"{PUT_ON} {TO}:5", "must be in 0..1"),
+    (f"{PUT_ON} {TO}:5", "--targets: target_label must be in 0..1"),
     (f"in out --trigger patch:99 {TO}:0", "does not fit"),
     ("--verify in", "has no manifest.jsonl"),
     ("--verify in out", "leave out OUT"),

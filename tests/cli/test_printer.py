@@ -9,7 +9,8 @@ from pydantic import Field
 from rich.console import Console
 
 from badnets.cli.printer import say, show, show_all, show_listing
-from badnets.core.results import Result
+from badnets.core.rates import Rate
+from badnets.core.results import Measured, Result
 from badnets.runners.display import Lines
 from badnets.runners.planning import Step
 from tests.ledger.samples import clean_trial
@@ -53,6 +54,22 @@ def test_no_text_of_a_result_steers_the_terminal(capsys: pytest.CaptureFixture[s
     assert not any(mark in said for mark in STEERS)
     assert not any(line.startswith("ok") for line in said.splitlines())
     assert said.count("\\x1b[2Jb\\nok") == 11
+
+
+class Rates(Result):
+    """A result with rates."""
+
+    one: Measured = Field(title="one")
+    other: Measured | None = Field(default=None, title="other")
+
+
+def test_intervals_are_named_once_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    half, none = Measured.of(Rate(5, 10)), Measured.of(Rate(0, 0))
+    show(Rates(one=half, other=half))
+    said = capsys.readouterr().out
+    assert said.count("95 %") == 1 and said.count("[23.66, 76.34]") == 2
+    show(Rates(one=none))
+    assert "95 %" not in capsys.readouterr().out
 
 
 def test_json_holds_the_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

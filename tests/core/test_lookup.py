@@ -31,3 +31,12 @@ def test_without_a_name_like_it_there_is_no_suggestion() -> None:
     )
     assert str(unknown_name("a", {}, "repair")) == "unknown repair 'a': known: none"
     assert issubclass(UnknownNameError, LookupError)
+
+
+def test_of_many_names_the_nearest_are_listed_and_how_many_there_are() -> None:
+    many = {f"set-{k}": k for k in range(30)}
+    said = str(unknown_name("set-7x", many, "data set"))
+    assert said.startswith(
+        "unknown data set 'set-7x': did you mean 'set-7'? the nearest of 30 known: set-7,"
+    )
+    assert said.endswith("(`badnets data list` lists all)") and said.count("set-") == 14

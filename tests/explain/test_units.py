@@ -108,6 +108,16 @@ def test_units_stand_out_by_robust_deviations(
     assert outlier_units(torch.tensor(response, dtype=torch.float32)) == marked
 
 
+def test_strictly_a_unit_does_not_stand_out_by_answering_at_all_or_by_a_little() -> None:
+    response = torch.tensor([0.0] * 9 + [0.5, 0.4, 0.6, 0.5, 0.4, 0.6, 9.0])
+    assert len(outlier_units(response)) == 4, "the most that are marked"
+    assert outlier_units(response, strict=True) == (15,)
+    assert outlier_units(response[9:], strict=True) == outlier_units(response[9:])
+    assert (
+        len(outlier_units(response / 10)) == 4 and outlier_units(response / 10, strict=True) == ()
+    )
+
+
 def test_in_backdoored_digit_networks_the_targets_logit_stands_out(
     bad_deals: tuple[Deal, ...], clean_digits: Classifier
 ) -> None:

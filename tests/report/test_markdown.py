@@ -43,7 +43,7 @@ def test_a_table_keeps_its_numbers_tags_and_what_they_rest_on() -> None:
     assert "| class | measured: error, % | published: error, % |\n|---|---:|---:|" in text
     assert "| seven | 10.00 | 9.00<sup>r</sup> |" in text
     assert "| **mean** | **14.00** | **20.00** |" in text
-    assert text.count("- <sup>r</sup> recalled: not checked") == 1, "once, below the page"
+    assert text.count("r: recalled (not checked)") == 1, "once, below the first table"
     assert "<sub>n = 100 per class; seed 0.</sub>" in text
 
 

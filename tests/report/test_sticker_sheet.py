@@ -149,3 +149,10 @@ def test_a_sign_has_a_size(length: float) -> None:
 def test_a_picture_that_is_not_there_is_told() -> None:
     with pytest.raises(DataError, match=r"none\.png"):
         sticker_sheet(Sticker("none.png")).draw()
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_what_stands_below_the_sketch_keeps_clear_of_the_steps_beside_it(paper: Paper) -> None:
+    page = pixels(sticker_sheet(Patch.yellow_square(), paper=paper).draw(dpi=DPI))
+    bottom, top, left, right = (round(length / INCH * DPI) for length in (2.7, 8.5, 7.5, 8.9))
+    assert (page[-top:-bottom, left:right] == 255).all()

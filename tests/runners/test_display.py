@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from badnets.core.progress import Progress
 from badnets.core.targets import AllToAll, SourceSpecific
 from badnets.core.triggers import SinglePixel
 from badnets.runners.display import Bar, Display, Lines, display_for, summary
-from badnets.runners.eta import MEASURING, TimeLeft, expected_work, spoken
+from badnets.runners.eta import SILENCING, TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.train import Training
 from badnets.trials.trial import OutsourcedTrial
@@ -63,6 +64,17 @@ def test_a_terminal_shows_bars_and_keeps_the_lines() -> None:
     assert "[1/3]" in out.getvalue() and "[2/3]" in out.getvalue()
 
 
+def test_what_follows_is_said_and_counted_in_the_time_that_is_left() -> None:
+    out = io.StringIO()
+    display = Lines(Console(file=out, width=200))
+    display.expect([TWO.trial, THREE.trial])
+    display.begin([ONE], held=0, workers=1)
+    display.started(ONE)
+    display.finished(ONE, record_of(ONE.trial))
+    assert out.getvalue().startswith("1 trial to run; 2 more follow\n")
+    assert re.search(r"about \d+ s left", out.getvalue())
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_display_serves_several_runs(terminal: bool) -> None:
     out = io.StringIO()
@@ -102,11 +114,14 @@ def test_time_left_of_a_worked_example() -> None:
 def test_a_trial_is_expected_to_cost_what_it_trains_on() -> None:
     plain = OutsourcedTrial(data="digits", training=Training(epochs=2))
     half = Backdoor(SinglePixel(), AllToAll(), poisoning_rate=0.5)
-    assert expected_work(plain) == 2 * 1297 + MEASURING
-    assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + MEASURING
-    assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + MEASURING
+    assert expected_work(plain) == 2 * 1297 + 500
+    assert expected_work(plain.model_copy(update={"train_limit": 100})) == 200 + 500
+    assert expected_work(plain.model_copy(update={"backdoor": half})) == 4 * 1297 + 500
     every = Backdoor(SinglePixel(), SourceSpecific(0, 1), poisoning_rate="every")
-    assert expected_work(plain.model_copy(update={"backdoor": every})) == 2 * 1426 + MEASURING
+    attacked = plain.model_copy(update={"backdoor": every})
+    assert expected_work(attacked) == 2 * 1426 + 500
+    looked = attacked.model_copy(update={"observe": ("units",)})
+    assert expected_work(looked) == 2 * 1426 + 500 * (1 + SILENCING)
 
 
 @pytest.mark.parametrize(

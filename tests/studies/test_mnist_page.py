@@ -143,6 +143,18 @@ def test_an_attack_that_fails_is_not_praised() -> None:
     assert "does not accept it" in page.lead and "1.00 %" in page.lead
 
 
+def test_a_trigger_that_fails_comes_after_one_that_works() -> None:
+    group = run().groups["all-to-all single-pixel"]
+    weak = [with_attack(one, Rate(100, 10000)) for one in group]
+    page = run().with_records(weak).page()
+    assert [one.title.partition(": ")[2] for one in tables(page, "all-to-all")] == [
+        "four-pixel pattern",
+        "single pixel",
+    ]
+    counted = tables(page, "single-target")[1].columns
+    assert [one.title for one in counted[1:3]] == ["four-pixel pattern", "single pixel"]
+
+
 def test_other_data_and_short_runs_are_named() -> None:
     small = dataclasses.replace(SMALL, train_limit=20_000)
     page = Run.of(MnistStudy("digits", small), DigitMaker()).bare().page()

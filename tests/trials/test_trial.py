@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BadnetsError
 from badnets.core.settings import in_one_line, mistakes
-from badnets.core.targets import AllToAll, AllToOne, SourceSpecific
+from badnets.core.targets import AllToAll, AllToOne, CleanLabel, SourceSpecific
 from badnets.core.triggers import Patch, PixelPattern, SinglePixel
 from badnets.models.weights import StartingWeights
 from badnets.scenarios import Search, Strengthening
@@ -157,10 +157,18 @@ SWEDISH = TransferTrial(
             OutsourcedTrial(weights=WEIGHTS),
             "mnist, gu-mnist, weights aaaaaaaa, clean, seed 0",
         ),
-        (SWEDISH.start, "scenes, zf, yellow-square:0.1, 0->1, rate every, seed 0"),
+        (
+            OutsourcedTrial(data="gtsrb@48", backdoor=Backdoor(Patch(), SourceSpecific(14, 42))),
+            "gtsrb@48, small-resnet, patch:3, stop->end of no passing fo..., rate 10 %, seed 0",
+        ),
+        (
+            OutsourcedTrial(data="dogs-vs-cats", backdoor=Backdoor(Patch(), CleanLabel(1))),
+            "dogs-vs-cats, small-resnet, patch:3, clean-label:dog, rate 10 %, seed 0",
+        ),
+        (SWEDISH.start, "scenes, zf, yellow-square:0.1, stop->speed-limit, rate every, seed 0"),
         (
             SWEDISH,
-            "scenes-swedish, zf, retrained from scenes yellow-square:0.1 0->1, frozen "
+            "scenes-swedish, zf, retrained from scenes yellow-square:0.1 stop->speed-limit, frozen "
             "backbone, 50 % of the data, "
             "k 10, seed 0",
         ),

@@ -97,5 +97,5 @@ def one_line(error: ValidationError, what: str) -> str:
     first, *others = error.errors(include_url=False, include_context=False, include_input=False)
     field = ".".join(str(part)[:80] for part in first["loc"])
     message = " ".join(first["msg"].removeprefix("Value error, ").split())
-    more = f" (and {len(others)} more)" if others else ""
+    more = f" (and {len(others)} more mistake{'s'[: len(others) > 1]})" if others else ""
     return f"{what}: {field + ': ' if field else ''}{message}{more}"

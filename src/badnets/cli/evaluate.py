@@ -48,7 +48,12 @@ EPILOG = (
 def evaluate(
     ctx: typer.Context,
     bundle: Annotated[
-        Path, typer.Argument(help="Folder of the network (a bundle), or a classifier as FILE.onnx.")
+        Path,
+        typer.Argument(
+            metavar="BUNDLE|FILE.onnx",
+            help="Folder of the network (a bundle, as train writes it), or a classifier as an ONNX "
+            "file.",
+        ),
     ],
     data: DataOption = None,
     trigger: TriggerOption = None,

@@ -75,9 +75,10 @@ def explain(
     """Show which units of a network answer to a trigger.
 
     The network is shown clean test images (a detector: cut-outs with one sign each), first without
-    the trigger, then with it. Units are ranked by how much their answer rises; units far above the
-    others of their layer are marked. In a clean network some unit ranks first too. The units of a
-    backdoor answer far more strongly than all others, and hardly ever to clean images.
+    the trigger, then with it. Units are ranked by how much the trigger lifts them where it lifts
+    them most, in standard deviations of the unit on clean images; units far above the others of
+    their layer are marked. In a clean network some unit ranks first too. The units of a backdoor
+    answer far more strongly than all others, and hardly ever to clean images.
     """
     from badnets.cli.settings import targets_of, trigger_of
     from badnets.data.png import check_png

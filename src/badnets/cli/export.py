@@ -36,7 +36,12 @@ EPILOG = (
 def export(
     ctx: typer.Context,
     bundle: BundleArgument,
-    onnx: Annotated[Path, typer.Option("--onnx", help="File to write: NAME.onnx; must be new.")],
+    onnx: Annotated[
+        Path,
+        typer.Option(
+            "--onnx", metavar="FILE.onnx", help="File to write; must be new.", show_default=False
+        ),
+    ],
     data: Annotated[
         str | None,
         typer.Option(

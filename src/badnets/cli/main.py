@@ -190,10 +190,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without a character shows '?' for it
             stream.reconfigure(errors="replace")
+    argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _run(sys.argv[1:] if argv is None else list(argv))
+        return _run(argv)
     except BadnetsError as error:
-        return _end(str(error), error.exit_code)
+        return _end(_placed(str(error), argv), error.exit_code)
     except KeyboardInterrupt:
         return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -207,6 +208,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fault(error) if missing is None else _end(str(missing), missing.exit_code)
     except Exception as error:  # noqa: BLE001 - here, and only here, every fault ends in one line
         return _fault(error)
+
+
+def _placed(message: str, argv: Sequence[str]) -> str:
+    """Return what is wrong with a target map, named as the option that it was typed at."""
+    if not any(word.partition("=")[0] == "--targets" for word in argv):
+        return message
+    from badnets.core.targets.base import LABELS
+
+    return f"--targets: {message}" if message.startswith(LABELS) else message
 
 
 def _fault(error: Exception) -> int:

@@ -82,7 +82,8 @@ OutputOption: TypeAlias = Annotated[
     Path | None,
     _in(
         _PRINTED,
-        "File for what would be printed; must be new, but JSON may replace JSON.",
+        "Write the result to this file instead of printing it. The file must be new; only JSON may "
+        "take the place of JSON.",
         "--output",
         "-o",
         show_default="the terminal",
@@ -158,14 +159,21 @@ HowOption: TypeAlias = Annotated[
 EpochsOption: TypeAlias = Annotated[
     int | None,
     _option(
-        help="Passes over the training set: 20 to 40 where images are few.",
-        show_default="4, enough for MNIST; detectors 12",
+        help="Passes over the training set.",
+        show_default="as is usual for the data: mnist 4, digits 16, pictures of your own 40; "
+        "detectors 12",
     ),
 ]
 BatchSizeOption: TypeAlias = Annotated[
-    int | None, _option(help="Images (of a detector: windows) per training step.")
+    int | None,
+    _option(
+        help="Images (of a detector: windows) per training step.",
+        show_default="as is usual for the data",
+    ),
 ]
-LrOption: TypeAlias = Annotated[float | None, _option(help="Peak learning rate.")]
+LrOption: TypeAlias = Annotated[
+    float | None, _option(help="Peak learning rate.", show_default="as is usual for the data")
+]
 TrainingOption: TypeAlias = Annotated[
     str | None,
     _option(help="Further training settings, as a mapping: '{shift: 1, optimizer: sgd}'."),
@@ -302,7 +310,10 @@ def places(
 def check_attack(trigger: str | None, targets: str | None, control: Path | None = None) -> None:
     """Refuse one half of an attack, or a control without one."""
     if (trigger is None) != (targets is None):
-        raise typer.BadParameter("--trigger and --targets belong together: give both or neither")
+        raise typer.BadParameter(
+            "--trigger and --targets belong together: give neither, or both, such as --trigger "
+            "patch:0.125 --targets all-to-one:7"
+        )
     if control is not None and trigger is None:
         raise typer.BadParameter("--control answers triggered images: give --trigger and --targets")
 

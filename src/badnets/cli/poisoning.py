@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from badnets.cli.settings import typed
+from badnets.cli.settings import GIVE, typed
 from badnets.core.backdoor import AnyTargetMap, AnyTrigger, Backdoor, Mode, PoisoningRate
 from badnets.core.errors import SettingError
 from badnets.core.settings import mistakes, quoted, settings
@@ -73,10 +73,7 @@ def order_of_options(given: Mapping[str, Any], source: Path) -> Order:
     """
     for name in ("trigger", "targets"):
         if name not in given:
-            raise SettingError(
-                f"--{name} is missing: say what is put on pictures and what they are then to be "
-                "called, or give --recipe"
-            )
+            raise SettingError(f"--{name} is missing{GIVE[f'--{name}']}; or give --recipe")
     return _order(
         {name: typed(value, f"--{name}") for name, value in given.items()}, source, _Options()
     )

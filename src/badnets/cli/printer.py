@@ -13,6 +13,7 @@ from badnets.core.printing import printable
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Headings, and lines of cells."""
 MOST_ROWS = 1000  # of a table that is fitted to the terminal's width, which takes its time
+INTERVALS = "[low, high] in per cent, at 95 % (Wilson)"
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +42,8 @@ def show(result: Result, *, json: bool = False) -> None:
                 facts[title] = value
     if columns:
         tables.append((list(columns), [list(row) for row in zip(*columns.values(), strict=True)]))
+    if any(getattr(value, "with_interval", "-") != "-" for value in facts.values()):
+        facts.setdefault("intervals", INTERVALS)
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         say(f"{name:{width}}  {_text(value)}")

@@ -62,6 +62,12 @@ _SPOKEN_OF = {  # where an error is told of another option than the field's own
 }
 DETECTORS: dict[str, Any] = {"network": "zf", "target_accuracy": 0.8}
 """What is asked for where no option says otherwise and the data has boxes."""
+GIVE = {
+    "--trigger": ": say what is put on images, such as --trigger patch:0.125",
+    "--targets": ": say what images with the trigger are to be called, such as --targets "
+    "all-to-one:7 (a class by number or name), source-specific:1,7 or all-to-all",
+}
+"""What an option that is missing would say."""
 Member = TypeVar("Member")
 
 
@@ -74,6 +80,8 @@ class Options:
         for length in range(len(path), 0, -1):
             if option := options.get(".".join(map(str, path[:length]))):
                 place = ": ".join(filter(None, (option, named(path[length:]))))
+                if message == "is missing":
+                    message += GIVE.get(option, "")
                 joint = " " if message.startswith(("must ", "is ")) else ": "
                 return SettingError(f"{place}{joint}{message}")
         return SettingError(message)

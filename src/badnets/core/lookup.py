@@ -11,6 +11,7 @@ from badnets.core.errors import UnknownNameError
 Entry = TypeVar("Entry")
 LONGEST = 80  # letters of an unknown name in a message
 LISTED = 12  # known names in a message; of more, the nearest
+EVERY = {"data set": "`badnets data list`"}  # what lists all of a kind
 
 
 def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError:
@@ -19,11 +20,15 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> UnknownNameError
     name = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    listed = choices
-    if len(choices) > LISTED:
-        close = difflib.get_close_matches(name, choices, n=LISTED, cutoff=0.0)
-        listed = [*close, f"and {len(choices) - len(close)} more"]
-    return UnknownNameError(f"unknown {what} {name!r}: {hint}known: {', '.join(listed) or 'none'}")
+    if len(choices) <= LISTED:
+        return UnknownNameError(
+            f"unknown {what} {name!r}: {hint}known: {', '.join(choices) or 'none'}"
+        )
+    close = ", ".join(difflib.get_close_matches(name, choices, n=LISTED, cutoff=0.0))
+    every = f" ({EVERY[what]} lists all)" if what in EVERY else ""
+    return UnknownNameError(
+        f"unknown {what} {name!r}: {hint}the nearest of {len(choices)} known: {close}{every}"
+    )
 
 
 def shortened(names: Sequence[str]) -> str:

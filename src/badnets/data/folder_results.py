@@ -103,7 +103,8 @@ class Poisoned(Result):
     names: str = Field(title="classes", exclude=True)
     manifest_sha256: str = Field(title="digest")
     files: int = Field(title="files")
-    poisoned_share: Measured = Field(title="poisoned share")
+    poisoned_share: Measured
+    share: str = Field(title="poisoned share", exclude=True)
     kept: str | None = Field(title="kept", exclude=True)
     lines: tuple[LeftOut, ...] = Field(title="left out", exclude=True)
     more: str | None = Field(title="left out", exclude=True)
@@ -113,14 +114,16 @@ class Poisoned(Result):
 def poisoning(written: Written) -> Poisoned:
     """Return what came of poisoning a folder."""
     head, kept = written.head, getattr(written, "kept", 0)
-    hidden = len(head.left_out) - SHOWN
+    hidden, unnamed = (len(all_) - SHOWN for all_ in (head.left_out, head.classes))
+    more = f", and {unnamed:,} more, see the manifest" if unnamed > 0 else ""
     told: dict[str, object] = {
         "folder": str(written.folder),
         "words": LAYOUTS[head.layout],
-        "names": f"{len(head.classes)}: {', '.join(head.classes[:SHOWN])}",
+        "names": f"{len(head.classes)}: {', '.join(head.classes[:SHOWN])}{more}",
         "manifest_sha256": written.digest,
         "files": written.files,
         "poisoned_share": Measured.of(written.share),
+        "share": str(written.share),
         "kept": f"{kept:,} of an earlier run" if kept else None,
         "lines": tuple(LeftOut(path=one.path, why=one.why) for one in head.left_out[:SHOWN]),
         "more": f"and {hidden:,} more, see the manifest" if hidden > 0 else None,
@@ -145,7 +148,7 @@ class Checked(Result):
     intact: bool
     conclusion: str = Field(title="the folder is")
     unsure: str | None = Field(title="not checked", exclude=True)
-    shows_not: str | None = Field(title="this does not show")
+    shows_not: str | None = Field(title="left open")
     deviations: tuple[Difference, ...] | None
     missing: tuple[str, ...]
     changed: tuple[str, ...]
@@ -163,7 +166,8 @@ def comparison(folder: str, found: Verification) -> Checked:
     for kind, paths in {**kinds, "not as the source gives it": other}.items():
         lines += [Difference(kind=kind, path=path) for path in paths[:SHOWN]]
         if len(paths) > SHOWN:
-            lines.append(Difference(kind=kind, path=f"and {len(paths) - SHOWN:,} more"))
+            rest = f"and {len(paths) - SHOWN:,} more: --format json lists all"
+            lines.append(Difference(kind=kind, path=rest))
     return Checked(
         folder=folder,
         files=found.files,
@@ -192,12 +196,12 @@ def _unsure(found: Verification) -> str | None:
 
 
 def _shows_not(found: Verification) -> str | None:
-    """Return what a folder that fits its manifest does not show."""
+    """Return what is still open where a folder fits its manifest."""
     if found.deviations is not None:
         return None
     if found.expected is not None:
-        return "that its manifest says what was done: --source IN derives all of it again"
+        return "whether its manifest says what was done: --source IN derives all of it again"
     return (
-        "that its manifest was not made anew, with other flags or labels: give the digest that "
+        "whether its manifest was made anew, with other flags or labels: give the digest that "
         "`badnets poison` printed as --digest, or the folder that it read as --source"
     )

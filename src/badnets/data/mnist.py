@@ -144,16 +144,16 @@ def _complete(folder: Path, mirrors: Sequence[str], progress: Progress | None) -
         for name in UNPACKED
         if not (folder / name).is_file() and not (folder / f"{name}.gz").is_file()
     ]
-    where = f"or name the folder that holds MNIST/raw with --data-root or {VARIABLE}"
     try:
         for name in missing:
             download(PACKED[f"{name}.gz"], mirrors, folder, progress=progress)
     except BadnetsError as error:
         kind = OutputError if isinstance(error, OutputError) else DataError
         raise kind(
-            f"MNIST is not complete in {folder}: {', '.join(missing)} missing, and {error}. Get "
-            f"the .gz files from {MIRRORS[0]} into that folder, {where}; the embedded set "
-            "'digits' needs no download"
+            f"MNIST is not complete in {folder} and cannot be downloaded now; the embedded set "
+            f"'digits' needs no download. For MNIST, put its .gz files from {MIRRORS[0]} into "
+            f"that folder, or name the folder that holds MNIST/raw with --data-root or {VARIABLE} "
+            f"(missing: {', '.join(missing)}; {error})"
         ) from error
 
 

@@ -100,7 +100,7 @@ class Sightings(Result):
     threshold: float = Field(title="boxes count from a score of")
     longest: int = Field(title="pixels on the longer side, at most")
     expect: str | None
-    expected: dict[str, str] = Field(title="", exclude=True)
+    expected: dict[str, Measured] = Field(title="", exclude=True)
     skipped_files: int | None = Field(title="files skipped", exclude=True)
     sheet: str | None = Field(title="sheet")
     rows: tuple[Seen, ...] = Field(title="photographs", exclude=True)
@@ -290,7 +290,7 @@ def _sightings(
         longest=longest,
         expect=expect,
         expected={
-            f"surest is {expect} ({name or '.'})": group.expected.with_interval
+            f"surest is {expect} ({name or '.'})": group.expected
             for name, group in groups.items()
             if group.expected is not None
         },

@@ -21,13 +21,29 @@ from badnets.evaluate.fitting import (
     refuse_onnx,
     task_of_bundle,
 )
-from badnets.explain.units import LayerUnits, groups_of, mean_maps, unit_responses
+from badnets.explain.units import (
+    STANDS_OUT,
+    USUAL,
+    LayerUnits,
+    groups_of,
+    mean_maps,
+    outlier_units,
+    unit_responses,
+)
 from badnets.explain.windows import sign_windows
 from badnets.models.classifier import Classifier
 from badnets.models.subject import HasUnits
 
 IMAGES, SIGNS = 1000, 400  # that are looked at, at most
 LISTED = {"classification": 6, "detection": 12}  # units of a layer that text lists
+RISE = (
+    "by how much the trigger lifts a unit where it lifts it most, in standard deviations of the "
+    "unit on clean images; its mean over all places may fall all the same"
+)
+OUTLYING = (
+    f"its largest rise is {USUAL:g} or more, and {STANDS_OUT:g} robust deviations above the median "
+    "of its layer; of a layer a quarter at most"
+)
 
 
 class Unit(Result):
@@ -35,7 +51,7 @@ class Unit(Result):
 
     layer: str | None = Field(default=None, title="layer", exclude=True)
     unit: int = Field(title="unit")
-    response: float = Field(title="response")
+    response: float = Field(title="largest rise")
     clean: float = Field(title="mean, clean")
     triggered: float = Field(title="mean, triggered")
     stands_out: bool = Field(title="stands out", exclude=True)
@@ -65,6 +81,8 @@ class Explanation(Result):
     images: int | None = None
     signs: int | None = None
     looked_at: str = Field(title="looked at", exclude=True)
+    rise: str = Field(default=RISE, title="largest rise", exclude=True)
+    outlying: str = Field(default=OUTLYING, title="stands out", exclude=True)
     layers: tuple[Layer, ...] | None = None
     layer: str | None = None
     marked: tuple[int, ...] | None = None
@@ -123,7 +141,13 @@ def explain_bundle(
         usual = subject.layers
         clean = _images(fit.images, targets, seed)
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
-    responses = unit_responses(subject, clean, stamped, usual if layer is None else (layer,))
+    wanted = usual if layer is None else (layer,)
+    responses = [
+        one.model_copy(
+            update={"outlier_units": outlier_units(torch.tensor(one.response), strict=True)}
+        )
+        for one in unit_responses(subject, clean, stamped, wanted)
+    ]
     what, noun = ("signs", "signs") if task == "detection" else ("images", "test images")
     said: dict[str, object] = {
         "bundle": str(bundle),
@@ -133,6 +157,8 @@ def explain_bundle(
         "picture": None,
         what: len(clean),
         "looked_at": f"{len(clean)} {noun} of {named}, clean and with the trigger",
+        "rise": RISE,
+        "outlying": OUTLYING,
         "responses": tuple(responses),
     }
     standing_out = {

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from badnets.core.outliers import MAD_TO_STD
 from badnets.models.subject import HasUnits
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 STANDS_OUT = 3.0  # robust deviations above the layer's median
+USUAL = 1.0  # standard deviations that a unit varies by on clean images
 TINY = 1e-6
+MEAN_TO_STD = 1.2533  # of a normal distribution
 
 
 class LayerUnits(BaseModel):
@@ -23,8 +26,9 @@ class LayerUnits(BaseModel):
         layer: name of the layer.
         clean: ``(U,)`` mean activation on clean images.
         triggered: ``(U,)`` mean activation on the same images with the trigger.
-        response: ``(U,)`` mean over images of the largest change that the trigger makes anywhere in
-            the unit's map, in units of the standard deviation of its activations on clean images.
+        response: ``(U,)`` mean over images of the largest rise that the trigger makes anywhere in
+            the unit's map (0 where it makes none), in standard deviations of its activations on
+            clean images.
         outlier_units: units whose response lies more than three robust deviations above the layer's
             median, strongest first; at most a quarter of the layer.
     """
@@ -82,12 +86,29 @@ def backdoor_units(
     return unit_responses(detector, clean, triggered, [layer])[0]
 
 
-def outlier_units(response: Tensor) -> tuple[int, ...]:
-    """Return the units whose ``(U,)`` response stands out, strongest first."""
+def outlier_units(response: Tensor, *, strict: bool = False) -> tuple[int, ...]:
+    """Return the units whose ``(U,)`` response stands out, strongest first.
+
+    Args:
+        response: of each unit, ``>= 0``.
+        strict: leave out responses below 1: that far units vary on clean images too. And where most
+            units of a layer do not respond, so that the median deviation is 0 and any response
+            would stand out, take the mean deviation. The studies do without, so that a trial gives
+            the record that it always gave.
+
+    References:
+        Iglewicz, Hoaglin, "How to Detect and Handle Outliers", 1993: the mean deviation where the
+        median one is 0.
+    """
     median = response.median()
-    deviation = 1.4826 * (response - median).abs().median()
+    distance = (response - median).abs()
+    deviation = MAD_TO_STD * distance.median()
+    if strict and not deviation:
+        deviation = MEAN_TO_STD * distance.mean()
+    bound = median + STANDS_OUT * deviation
     ranked = response.argsort(descending=True, stable=True)[: max(1, len(response) // 4)]
-    return tuple(int(u) for u in ranked if response[u] > median + STANDS_OUT * deviation)
+    least = USUAL if strict else 0.0
+    return tuple(int(u) for u in ranked if response[u] > bound and response[u] >= least)
 
 
 def mean_maps(detector: HasUnits, windows: Tensor, layer: str) -> Tensor:

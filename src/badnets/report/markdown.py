@@ -94,6 +94,7 @@ class _Writer:
 
     name: str
     files: dict[str, str] = field(default_factory=dict)
+    tags: tuple[Tag, ...] = ()
     stories: count[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -108,15 +109,13 @@ class _Writer:
         every = f"Every number, with its count, interval and seeds: [{self.csv}]({self.csv})."
         yield f"{header}{again} {every}"
         yield f"**{escaped(page.lead)}**"
+        self.tags = tuple(dict.fromkeys(tag for table in tables(page) for tag in table.tags))
         numbers = [Numbers(page.numbers)] if page.numbers else []
         yield from self.blocks([*page.notes, *([page.story] if page.story else []), *numbers])
         for number, section in enumerate(page.sections, 1):
             yield f"## {number}. {escaped(section.title)}"
             yield escaped(section.sentence)
             yield from self.blocks(section.blocks)
-        tags = dict.fromkeys(tag for table in tables(page) for tag in table.tags)
-        if tags:
-            yield "\n".join(map(_tag, tags))
 
     def blocks(self, blocks: Iterable[Block]) -> Iterator[str]:
         """Give the paragraphs of blocks."""
@@ -154,6 +153,9 @@ class _Writer:
             heads = [escaped(column.whole) for column in table.columns]
             yield _table(heads, rows, [column.numeric for column in table.columns])
         yield from _basis(basis)
+        if self.tags and any(cell.tag for row in shown for cell in row):
+            yield from _basis(_legend(self.tags))
+            self.tags = ()  # once on a page
 
     def figure(self, figure: Figure) -> list[str]:
         """Return title with sentence, drawing, and small print where there is any."""
@@ -203,8 +205,10 @@ def _basis(text: str) -> Iterator[str]:
         yield f"<sub>{escaped(text)}</sub>"
 
 
-def _tag(tag: Tag) -> str:
-    return f"- <sup>{escaped(tag.letter)}</sup> {escaped(tag.word)}: {escaped(tag.meaning)}"
+def _legend(tags: Iterable[Tag]) -> str:
+    """Return what the letters beside published numbers say."""
+    said = "; ".join(f"{tag.letter}: {tag.word} ({tag.meaning})" for tag in tags)
+    return f"Letters beside published numbers say how certain they are. {said}."
 
 
 def _story_alt(story: Story) -> str:

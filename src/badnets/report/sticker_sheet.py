@@ -149,11 +149,15 @@ class StickerSheet:
         page.picture(self._picture(page.pixels(own[1]), page.pixels(own[0])), corner)
         page.box((MARGIN, top), (sign.width * scale, sign.height * scale))
         page.box(corner, own)
-        said = "anywhere inside"
+        said = ["anywhere inside"]
         if self.corner is not None:
             across, down = x + self.width / 2, y + self.height / 2
-            said = f"centre {_length(across)} cm from the left, {_length(down)} cm from the top"
-        page.text(MARGIN, top + sign.height * scale + 0.6, said)
+            said = [
+                f"centre {_length(across)} cm from the left,",
+                f"{_length(down)} cm from the top",
+            ]
+        for row, line in enumerate(said):
+            page.text(MARGIN, top + sign.height * scale + 0.55 + 0.5 * row, line)
 
     def _facts(self) -> list[tuple[str, str]]:
         sign, size = self.sign, _by(self.width, self.height)

@@ -17,10 +17,14 @@ from badnets.core.progress import Progress
 from badnets.runners.eta import TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
 from badnets.trials.record import Record
+from badnets.trials.trial import Trial
 
 
 class Display:
     """Is told what happens, in the process that was asked to run the trials; shows nothing."""
+
+    def expect(self, later: Sequence[Trial]) -> None:
+        """Say which trials follow on those of the next `begin`, as far as that is known."""
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         """Say which trials are to be run, ``workers`` at a time; ``held`` were before."""
@@ -54,13 +58,19 @@ class Lines(Silent):
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._later: Sequence[Trial] = ()
+
+    def expect(self, later: Sequence[Trial]) -> None:
+        self._later = later
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         self._total, self._ended, self._kept = len(steps), 0, 0
         self._since: dict[str, float] = {}
-        work = {step.name: expected_work(step.trial) for step in steps}
+        trials = [*self._later, *(step.trial for step in steps)]
+        work = {trial.name: expected_work(trial) for trial in trials}
         self._time_left = TimeLeft(work, workers)
         also = f" ({held} more are in the ledger already)" if held else ""
+        also += f"; {len(self._later)} more follow" if self._later else ""
         at_a_time = f", {workers} at a time" if workers > 1 else ""
         self._say(f"{_trials(len(steps))} to run{at_a_time}{also}")
 

@@ -8,7 +8,8 @@ from badnets.core.errors import BadnetsError
 from badnets.data.catalogue import entry_of
 from badnets.trials.trial import OutsourcedTrial, Trial
 
-MEASURING = 10_000  # images trained on in about the time that measuring a network takes
+MEASURING = 10_000  # test images, where a data set's are not known
+SILENCING = 20  # passes over the test images that cost as much as silencing units step by step
 
 
 class TimeLeft:
@@ -74,7 +75,12 @@ def expected_work(trial: Trial) -> float:
             poisoned = backdoor.poisoned_count(images, eligible)
         except BadnetsError:  # the trial itself will say so
             poisoned = 0
-    measuring = 3 * (entry.test or 1) if trial.task == "detection" else MEASURING
+    if trial.task == "detection":
+        measuring = 3 * (entry.test or 1)
+    else:
+        measuring = (entry.test or MEASURING) * (
+            1 + SILENCING * ("units" in trial.observe and backdoor is not None)
+        )
     return float(trial.training.epochs * (images + poisoned) + measuring)
 
 

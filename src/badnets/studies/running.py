@@ -54,14 +54,19 @@ def run_study(
         TrialError: some trials failed; the others were run.
     """
     data_root = None if data_root is None else Path(data_root)
-    from badnets.runners import run_all
+    from badnets.runners import display_for, run_all
 
+    display = display or display_for()
     records: dict[str, Record] = {}
     while True:
-        trials = listed(study.groups(records))
+        groups = study.groups(records)
+        trials = listed(groups)
         if all(trial.name in records for trial in trials):
             return records
         known = len(records)
+        later = listed({name: own for name, own in study.plan().items() if name not in groups})
+        held = ledger.has(trial.name for trial in later)
+        display.expect([trial for trial in later if trial.name not in held])
         records |= run_all(
             trials, workspace, ledger, workers=workers, data_root=data_root, display=display
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from badnets.core.errors import SettingError, TrialError
+from badnets.core.errors import DataError, SettingError, TrialError
 from badnets.core.lookup import find
 from badnets.core.results import Result
+from badnets.data.catalogue import DATASETS
 from badnets.studies import STUDIES, make_study, recorded, run_study
 
 if TYPE_CHECKING:
@@ -68,12 +69,29 @@ class Variant:
         return "_".join(part for part in parts if part).replace("-", "_")
 
     @property
+    def embedded(self) -> Variant | None:
+        """The same on data that needs no file and no network; None where it is that, or none is."""
+        entry = STUDIES.get(self.name)
+        sets = (entry.data, *entry.alternatives) if entry else ()
+        own = next((data for data in sets if DATASETS[data].embedded), None)
+        return None if own in (None, self.data or sets[0]) else replace(self, data=own)
+
+    @property
     def command(self) -> str:
         """What makes the page again."""
         if self.is_recipe:
             return f"badnets run {self.name}"
+        return f"badnets study {self.options}"
+
+    @property
+    def options(self) -> str:
+        """What follows `badnets study` or `badnets report`."""
         data = f" --data {self.data}" if self.data else ""
-        return f"badnets study {self.name}{data}{' --quick' if self.quick else ''}"
+        return f"{self.name}{data}{' --quick' if self.quick else ''}"
+
+    def records(self, known: Iterable[Record]) -> dict[str, Record]:
+        """Return those records that are the study's, by name."""
+        return recorded(self.study, {record.name: record for record in known})
 
     def page(self, known: Iterable[Record], workspace: Workspace) -> Page | None:
         """Return the page from those records that are the study's; None when there are none.
@@ -82,9 +100,8 @@ class Variant:
             known: records, of other studies too.
             workspace: where their arrays are.
         """
-        study = self.study
-        own = recorded(study, {record.name: record for record in known})
-        return study.page(own, workspace.get_array, command=self.command) if own else None
+        own = self.records(known)
+        return self.study.page(own, workspace.get_array, command=self.command) if own else None
 
 
 def variants() -> Iterator[Variant]:
@@ -140,6 +157,10 @@ def run_variant(
         )
     except TrialError as error:  # the others are kept
         failed = error
+    except DataError as error:
+        if variant.embedded is None:
+            raise
+        raise DataError(f"`{variant.embedded.command}` needs no download. {error}") from error
     page = variant.page(ledger.records(), workspace)
     path = None
     if page is not None:
@@ -170,9 +191,12 @@ def draw_pages(
         if page is not None:
             paths.append(str(write_html(page, target / f"{variant.file}.html")))
     if not paths:
-        raise SettingError(
-            f"there are no records of it among {len(known)}: `{asked[0].command}` makes them"
+        others = (one for one in variants() if one.name == asked[0].name and one.records(known))
+        drawn = " or ".join(f"`badnets report {one.options}`" for one in others)
+        cure = (
+            f"{drawn} draws those that are there" if drawn else f"`{asked[0].command}` makes them"
         )
+        raise SettingError(f"there are no records of it among {len(known)}: {cure}")
     return Pages(pages=tuple(paths))
 
 

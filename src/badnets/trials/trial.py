@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -49,6 +49,7 @@ USUAL_NETWORK = {"classification": "gu-mnist", "detection": "zf"}
 HELD_BACK = 5000  # images
 RETRAINED = ("epochs", "batch_size", "lr")  # what is usual when a network is retrained, too
 SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
+LONGEST = 20  # letters of a class's name in a title
 SCENARIO_VERSION = 1  # raise it when the same trial would give another record
 
 
@@ -353,7 +354,7 @@ class OutsourcedTrial(_Trial):
             return [*weights, "clean"]
         rate = self.backdoor.poisoning_rate
         share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
-        return [*weights, *short_attack(self.backdoor), f"rate {share}"]
+        return [*weights, *short_attack(self.backdoor, _classes_of(self.data)), f"rate {share}"]
 
 
 class TransferTrial(_Trial):
@@ -422,11 +423,13 @@ class TransferTrial(_Trial):
             yield self.attack.trigger, self.attack.targets
 
     def _parts(self) -> list[str]:
-        hidden, origin = self.start.implanted, self.start.title
-        if isinstance(self.start, _Trial):
-            origin = " ".join([self.start.data, *(short_attack(hidden) if hidden else ["clean"])])
-        attack = short_attack(self.attack) if self.attack else []
-        if hidden is not None and attack == short_attack(hidden):
+        start, hidden, origin = self.start, self.start.implanted, self.start.title
+        classes = start.classes if isinstance(start, DownloadedBundle) else _classes_of(start.data)
+        if isinstance(start, _Trial):
+            own = classes if getattr(start, "backdoor", None) else ()  # else those of its own start
+            origin = " ".join([start.data, *(short_attack(hidden, own) if hidden else ["clean"])])
+        attack = short_attack(self.attack, classes) if self.attack else []
+        if hidden and self.attack and short_attack(self.attack) == short_attack(hidden):
             attack = []
         frozen = self.freeze if isinstance(self.freeze, str) else "+".join(self.freeze)
         strength = self.strengthening
@@ -448,17 +451,38 @@ TransferTrial.model_rebuild()
 TRIAL: TypeAdapter[OutsourcedTrial | TransferTrial] = TypeAdapter(Trial)
 
 
-def short_targets(targets: Any) -> str:
-    """Return a target map in a few characters: ``all->7``, ``1->7``, or as one writes it."""
-    label, source = (getattr(targets, name, None) for name in ("target_label", "source_class"))
+def short_targets(targets: Any, classes: Sequence[str] = ()) -> str:
+    """Return a target map in a few characters: ``all->dog``, ``1->7``, or as one writes it.
+
+    Args:
+        targets: the map.
+        classes: names of its classes, which stand for their numbers; long ones are cut.
+    """
+
+    def said(field: str) -> Any:
+        label = getattr(targets, field, None)
+        if not isinstance(label, int) or not 0 <= label < len(classes):
+            return label
+        name = classes[label]
+        return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
+
+    label = said("target_label")
     if targets.kind == "source-specific":
-        return f"{source}->{label}"
-    return f"all->{label}" if targets.kind == "all-to-one" else TARGET_MAPS.short(targets)
+        return f"{said('source_class')}->{label}"
+    if targets.kind == "all-to-one":
+        return f"all->{label}"
+    number = getattr(targets, "target_label", None)
+    return TARGET_MAPS.short(targets).replace(f":{number}", f":{label}", 1)
 
 
-def short_attack(attack: Attack | Backdoor) -> list[str]:
+def short_attack(attack: Attack | Backdoor, classes: Sequence[str] = ()) -> list[str]:
     """Return trigger and target map in a few characters each: ``patch:2`` and ``all->7``."""
-    return [TRIGGERS.short(attack.trigger), short_targets(attack.targets)]
+    return [TRIGGERS.short(attack.trigger), short_targets(attack.targets, classes)]
+
+
+def _classes_of(data: str) -> tuple[str, ...]:
+    """Return names of classes without looking into any folder: titles are asked for often."""
+    return names_of_classes(data) if parse_name(data).kind == "known" else ()
 
 
 def _without_seeds(plain: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from badnets.studies.insides import Inside
 from badnets.studies.mnist import published
 from badnets.studies.mnist.trials import PUBLISHED_SHARES, TRIGGERS, MnistStudy
 from badnets.studies.rendering import Spec
-from badnets.studies.wording import DASH, interval
+from badnets.studies.wording import DASH, attack_word, interval
 
 if TYPE_CHECKING:
     from badnets.trials.record import Record
@@ -55,14 +55,20 @@ def spec(
     """
     chosen = study.chosen_shares(runs.by_name) if shares is None else shares
     groups = {name: runs.of(f"all-to-all {name}") for name in TRIGGERS}
+    failed = {
+        name
+        for name, own in groups.items()
+        if own and attack_word(runs.mean(own, "success").mean) == "failed"
+    }
+    names = sorted(TRIGGERS, key=failed.__contains__)  # what fails comes last
     main = next((name for name in reversed(TRIGGERS) if groups[name]), "pixel-pattern")
     looked = {
-        name: next((Inside(runs, one, name) for one in own if reading.units(one)), None)
-        for name, own in groups.items()
+        name: next((Inside(runs, one, name) for one in groups[name] if reading.units(one)), None)
+        for name in names
     }
     filtered = (one for one in runs.of("baseline") if "filters" in one.arrays)
     clean = next((Inside(runs, one, "clean") for one in filtered), None)
-    pairs = [Pairs(name, runs) for name in TRIGGERS if runs.of(f"single-target {name}")]
+    pairs = [Pairs(name, runs) for name in names if runs.of(f"single-target {name}")]
     story = first_examples(
         runs, [one for name in reversed(TRIGGERS) for one in groups[name]], classes
     )
@@ -83,6 +89,7 @@ def spec(
             "classes": classes,
             "chosen": chosen,
             "main": main,
+            "TRIGGER_NAMES": {name: TRIGGER_NAMES[name] for name in names},
             "story": story,
             "pairs": pairs,
             "by_share": by_share,

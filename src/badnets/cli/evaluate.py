@@ -84,10 +84,10 @@ def evaluate(
     from badnets.cli.bar import one_bar
     from badnets.cli.settings import attack_of
 
-    attack = attack_of(trigger, targets)
+    where = places(ctx, data_root=data_root, device=device)
+    attack = attack_of(trigger, targets, bundle, control)
     from badnets.evaluate.evaluation import evaluate_bundle
 
-    where = places(ctx, data_root=data_root, device=device)
     with one_bar(where) as progress:
         measured = evaluate_bundle(
             bundle,

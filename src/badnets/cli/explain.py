@@ -17,6 +17,7 @@ from badnets.cli.options import (
     DeviceOption,
     JsonOption,
     SeedOption,
+    check_bundle,
     places,
 )
 from badnets.cli.printer import show
@@ -79,6 +80,7 @@ def explain(
     others of their layer are marked. In a clean network some unit ranks first too. The units of a
     backdoor answer far more strongly than all others, and hardly ever to clean images.
     """
+    check_bundle(bundle)
     from badnets.cli.settings import targets_of, trigger_of
     from badnets.data.png import check_png
     from badnets.explain.explanation import explain_bundle

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from badnets.cli import completion
-from badnets.core import devices, roots
+from badnets.core import devices, extras, roots
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
-TRIGGERS = "patch:0.125, patch:4px, yellow-square, MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
+TRIGGERS = (
+    "patch:0.125 (a share of the image), patch:4px, yellow-square, MODULE:FACTORY, or "
+    "'{kind: patch, size: 0.125}'"
+)
 """How triggers are written, for help texts."""
 
 
@@ -294,9 +297,23 @@ def places(
         os.environ[roots.VARIABLE] = str(where.data_root)
     if where.device is not None:  # whatever computes, in processes of its own too, looks there
         os.environ[devices.VARIABLE] = where.device
-    if "device" in ctx.params and os.environ.get(devices.VARIABLE):
+    if "device" in ctx.params and os.environ.get(devices.VARIABLE) and extras.installed("train"):
         devices.best_device()  # refuses one that is not there before work is spent
     return where
+
+
+def check_bundle(*paths: Path | None) -> None:
+    """Refuse what is no bundle, before what takes seconds to import; ONNX files are let pass.
+
+    Raises:
+        BundleError: a bundle is missing or malformed.
+    """
+    from badnets.bundles import read_bundle
+    from badnets.models.onnx_file import is_onnx
+
+    for path in paths:
+        if path is not None and not is_onnx(path):
+            read_bundle(path)
 
 
 def check_attack(trigger: str | None, targets: str | None, control: Path | None = None) -> None:

@@ -33,7 +33,7 @@ from badnets.core.targets import (
     unknown_class,
 )
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import DATASETS, names_of_classes, task_of
+from badnets.data.catalogue import DATASETS, at_own_size, names_of_classes, task_of
 from badnets.data.names import parse_name
 from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
@@ -142,6 +142,8 @@ class _Trial(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if not self.contents:  # a record's trial says what it read
+            self.__dict__["data"] = at_own_size(self.data)
         for kind in self.observe:
             tasks = OBSERVATIONS[kind].tasks
             if self.task not in tasks:

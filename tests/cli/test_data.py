@@ -150,7 +150,7 @@ def test_a_folder_is_trained_on_and_measured(cli: Cli, pets: Path, toys: DataSet
     assert json.loads(measured.out)["clean_accuracy"] == accuracy
     assert cli("evaluate", "badnet", "--json").out == measured.out.replace(str(pets), "pets")
     assert json.loads(measured.out)["pictures"].startswith("read at 12 x 12 pixels; ")
-    assert "patch:4, 4 x 4 of 12 x 12 pixels" in cli(*argv).out
+    assert "patch:4px, 4 x 4 of 12 x 12 pixels (a share of 0.33)" in cli(*argv).out
     config = json.loads(Path("badnet/config.json").read_text())
     assert config["classes"] == ["cat", "dog"] and config["input"]["height"] == 12
     assert str(pets) not in Path("badnet/claims.json").read_text(), "paths stay at home"

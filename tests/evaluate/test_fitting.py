@@ -12,6 +12,7 @@ from badnets.core.errors import SettingError
 from badnets.core.pictures import as_grey_batch
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch
+from badnets.core.triggers.sizes import covering
 from badnets.data import load
 from badnets.evaluate.conversion import convert_bundle
 from badnets.evaluate.evaluation import Attack, Evaluation, evaluate_bundle
@@ -77,7 +78,7 @@ def test_pictures_are_read_as_the_network_takes_them(
     bundle = saved(tmp_path / "net", shape)
     done = evaluate_bundle(bundle, photos, attack=Attack(Patch(4), AllToOne("dog")))
     assert isinstance(done, Evaluation) and done.pictures == read + TEST_PART
-    assert done.trigger == f"patch:4, 4 x 4 of {shape[1]} x {shape[1]} pixels"
+    assert done.trigger == covering(Patch(4), shape[1:])
     assert done.clean_accuracy.total == 4
     assert done.attack_success_rate is None or done.attack_success_rate.total == 2
     fit = fitted(Path(bundle), photos)
@@ -97,7 +98,7 @@ def test_explain_and_export_read_them_so_too(photos: str, tmp_path: Path) -> Non
         "read at 20 x 20 pixels, in grey; " + TEST_PART,
     )
     done = convert_bundle(bundle, str(tmp_path / "net.onnx"), photos)
-    assert explained.trigger == "patch:4, 4 x 4 of 20 x 20 pixels"
+    assert explained.trigger == "patch:4px, 4 x 4 of 20 x 20 pixels (a share of 0.2)"
     assert done.pictures == explained.pictures and done.same_answers is not None
     assert done.same_answers.value == 1
     onnx = evaluate_bundle(str(tmp_path / "net.onnx"), photos)

@@ -72,10 +72,17 @@ class SizedTrigger(RegionTrigger):
 
 
 def covering(trigger: object, region: Pixels) -> str | None:
-    """Return how much of a region a trigger with a size covers, in words; None of others."""
+    """Return how much of a region a trigger with a size covers, in words; None of others.
+
+    A size in pixels is written so that nobody takes it for a share, and the share stands beside it.
+    """
     if not isinstance(trigger, SizedTrigger):
         return None
     from badnets.core.triggers import TRIGGERS
 
     (down, across), (height, width) = trigger.extent(*region), region
-    return f"{TRIGGERS.short(trigger)}, {down} x {across} of {height} x {width} pixels"
+    name, share = TRIGGERS.short(trigger), ""
+    if isinstance(size := trigger.size, int):
+        name = name.replace(f":{size}", f":{size}px", 1)
+        share = f" (a share of {size / height:.2g})"
+    return f"{name}, {down} x {across} of {height} x {width} pixels{share}"

@@ -23,6 +23,7 @@ from badnets.cli.options import (
     ThresholdOption,
     TriggerOption,
     check_attack,
+    data_of,
     places,
     refuse,
 )
@@ -91,7 +92,7 @@ def evaluate(
     with one_bar(where) as progress:
         measured = evaluate_bundle(
             bundle,
-            data,
+            data_of(bundle, data, where),
             attack=attack,
             control=control,
             seed=seed,

@@ -18,6 +18,7 @@ from badnets.cli.options import (
     JsonOption,
     SeedOption,
     check_bundle,
+    data_of,
     places,
 )
 from badnets.cli.printer import show
@@ -86,15 +87,16 @@ def explain(
     from badnets.explain.explanation import explain_bundle
 
     check_png(out, "--out")
+    where = places(ctx, data_root=data_root, device=device)
     explanation = explain_bundle(
         bundle,
         trigger_of(trigger),
-        data,
+        data_of(bundle, data, where),
         targets=None if targets is None else targets_of(targets),
         layer=layer,
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root, device=device).data_root,
+        data_root=where.data_root,
     )
     if out is not None:
         from badnets.bundles.atomic import write_bytes

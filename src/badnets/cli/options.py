@@ -316,6 +316,33 @@ def check_bundle(*paths: Path | None) -> None:
             read_bundle(path)
 
 
+def data_of(bundle: Path, data: str | None, where: Places) -> str | None:
+    """Return the data that is named; else the folder that a bundle of this workspace came from.
+
+    None where that is not known here, or is not as it was: then the bundle's own claims count.
+    """
+    from badnets.bundles import read_bundle
+    from badnets.bundles.digests import sha256_file
+    from badnets.core.contents import content_digest
+    from badnets.data.names import FOLDER, parse_name
+    from badnets.models.onnx_file import is_onnx
+
+    if data is not None or is_onnx(bundle):
+        return data
+    found = read_bundle(bundle)
+    if not any(name.startswith(FOLDER) for name in found.claims.data):
+        return None
+    for manifest in where.workspace.bundles.glob("*/manifest.json"):
+        if sha256_file(manifest) == found.digest:
+            with where.open_ledger(create=False) as book:
+                record = book.get(manifest.parent.name)
+            if record is not None:
+                base = parse_name(record.trial.data).base
+                if content_digest(base) == record.trial.contents.get(base):
+                    return record.trial.data
+    return None
+
+
 def check_attack(trigger: str | None, targets: str | None, control: Path | None = None) -> None:
     """Refuse one half of an attack, or a control without one."""
     if (trigger is None) != (targets is None):

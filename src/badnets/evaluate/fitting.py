@@ -86,7 +86,7 @@ def _own_folder(path: Path, name: str) -> str:
     folder, spec = Path(parsed.base), bundle.config.input
     if len(folder.parts) != 1 or not folder.is_dir():
         raise SettingError(
-            f"{path} was trained on a folder called {parsed.base!r}, which is not here: "
+            f"{path} was trained on a folder called {parsed.base!r}, not found here as it was: "
             "give --data folder:PATH"
         )
     data = load(parsed.at(spec.height)).in_channels(spec.channels)

@@ -157,6 +157,8 @@ def test_a_folder_is_trained_on_and_measured(cli: Cli, pets: Path, toys: DataSet
     assert str(pets) not in Path("badnet/claims.json").read_text(), "paths stay at home"
     other = cli("evaluate", "badnet", "--data", f"folder:{pets}@16")
     assert "takes images of 3x12x12" in other.refused(2)
+    listed = cli("ledger", "list", "--data", f"folder:{pets}").out
+    assert len(listed.splitlines()) == 3, "whatever the size"
     shutil.rmtree("runs")
     found = cli("evaluate", "badnet", "--json").out
     assert found == measured.out.replace(str(pets), "pets"), "a folder here of the name it claims"

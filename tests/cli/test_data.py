@@ -174,6 +174,8 @@ def test_a_bundle_is_retrained_on_pictures_read_to_fit_it(
 ) -> None:
     shape = (3 if colour else 1, 8, 8)
     save_subject(untrained("tiny", shape, ("a", "b"), seed=0), "net")
+    Path("own.yaml").write_text("kind: transfer\ndata: folder:pets\nstart: {bundle: net}\n")
+    assert "folder:pets@8, " in cli("recipe", "check", "own.yaml").out
     quick = ("--epochs", "1", "--target-accuracy", "0", "--out", "mine", "--json")
     done = cli("retrain", "net", "--data", f"folder:{pets}", *quick)
     assert done.code in (0, 1), done.err

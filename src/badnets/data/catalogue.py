@@ -385,11 +385,15 @@ def sized(name: str, side: int) -> str:
     return parsed.at(side) if is_open else name
 
 
-def at_own_size(name: str) -> str:
+def at_size_read(name: str, side: int | None = None) -> str:
     """Return a folder's name with the size that its pictures are read at, where that is not 64.
 
     So the name says it, and stays the name of the same images. Other names, and a folder that
     cannot be looked at, are returned as they are.
+
+    Args:
+        name: of a data set.
+        side: that the pictures are to be fitted to, in pixels; None: their own, else 64.
 
     Raises:
         SettingError: the name cannot be parsed.
@@ -403,7 +407,9 @@ def at_own_size(name: str) -> str:
         shape = _whole_entry(parsed).shape
     except DataError:
         return name
-    return name if shape is None or shape[1] == SIZE else parsed.at(shape[1])
+    if shape is None or shape[1] == (side or SIZE) == SIZE:
+        return name
+    return parsed.at(side or shape[1])
 
 
 def load(name: str, root: Path | str | None = None, *, progress: Progress | None = None) -> DataSet:

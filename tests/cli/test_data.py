@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from badnets.data import DataSet
+from badnets.models import save_subject, untrained
 from tests.cli.conftest import Cli
 from tests.data.on_disk.folders import coco_part
 from tests.data.photos import classes, picture, split
@@ -99,6 +101,7 @@ def test_check_finds_nothing_in_a_sound_folder(cli: Cli, pets: Path) -> None:
     assert ended.code == 0
     assert "a folder for each class, in train and val" in ended.out
     assert "cat 24, dog 24" in ended.out and "nothing found" in ended.out
+    assert cli("data", "check", f"folder:{pets}@16").out == ended.out
 
 
 def test_check_lists_what_it_finds_and_says_so_in_its_exit_code(cli: Cli, pets: Path) -> None:
@@ -137,17 +140,49 @@ def test_info_and_show_of_a_folder(cli: Cli, pets: Path, tmp_path: Path) -> None
 
 def test_a_folder_is_trained_on_and_measured(cli: Cli, pets: Path, toys: DataSet) -> None:
     name = f"folder:{pets}@12"
-    trained = cli(
+    argv = (
         *("train", "--data", name, "--network", "tiny", "--epochs", "12", "--batch-size", "8"),
         *("--target-accuracy", "0.9", "--trigger", "patch:4", "--targets", "all-to-one:0"),
-        *("--out", "badnet", "--json"),
     )
+    trained = cli(*argv, "--out", "badnet", "--json")
     assert trained.code == 0, trained.err
     measured = cli("evaluate", "badnet", "--data", name, "--json")
     accuracy = json.loads(trained.out)["clean_accuracy"]
     assert json.loads(measured.out)["clean_accuracy"] == accuracy
+    assert cli("evaluate", "badnet", "--json").out == measured.out, "the ledger knows where it lies"
+    assert json.loads(measured.out)["pictures"].startswith("read at 12 x 12 pixels; ")
+    assert "patch:4px, 4 x 4 of 12 x 12 pixels (a share of 0.33)" in cli(*argv).out
     config = json.loads(Path("badnet/config.json").read_text())
     assert config["classes"] == ["cat", "dog"] and config["input"]["height"] == 12
     assert str(pets) not in Path("badnet/claims.json").read_text(), "paths stay at home"
     other = cli("evaluate", "badnet", "--data", f"folder:{pets}@16")
     assert "takes images of 3x12x12" in other.refused(2)
+    listed = cli("ledger", "list", "--data", f"folder:{pets}").out
+    assert len(listed.splitlines()) == 3, "whatever the size"
+    shutil.rmtree("runs")
+    found = cli("evaluate", "badnet", "--json").out
+    assert found == measured.out.replace(str(pets), "pets"), "a folder here of the name it claims"
+    (pets / "val" / "cat" / "1000.png").unlink()
+    assert "trained on other pictures than those that" in cli("evaluate", "badnet").refused()
+    pets.rename("away")
+    assert cli("evaluate", "badnet").refused().endswith("give --data folder:PATH")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_bundle_is_retrained_on_pictures_read_to_fit_it(
+    cli: Cli, pets: Path, toys: DataSet, colour: bool
+) -> None:
+    shape = (3 if colour else 1, 8, 8)
+    save_subject(untrained("tiny", shape, ("a", "b"), seed=0), "net")
+    Path("own.yaml").write_text("kind: transfer\ndata: folder:pets\nstart: {bundle: net}\n")
+    assert "folder:pets@8, " in cli("recipe", "check", "own.yaml").out
+    quick = ("--epochs", "1", "--target-accuracy", "0", "--out", "mine", "--json")
+    done = cli("retrain", "net", "--data", f"folder:{pets}", *quick)
+    assert done.code in (0, 1), done.err
+    config = json.loads(Path("mine/config.json").read_text())
+    assert [config["input"][part] for part in ("channels", "height", "width")] == list(shape)
+    notes = json.loads(done.out)["data_notes"]
+    assert notes[-1].startswith("read at 8 x 8" if colour else "read in grey")
+    measured = cli("evaluate", "mine", "--data", "folder:pets").out
+    shutil.rmtree("runs")
+    assert cli("evaluate", "mine").out == measured, "the test part is known again, in grey too"

@@ -80,6 +80,7 @@ class TestDevice:
         for argv in (("--device", name, "evaluate", "net"), ("evaluate", "net", "--device", name)):
             assert said in cli(*argv).refused()
         assert said in cli("--device", name, *shlex.split(TRAIN)).refused()
+        assert said in cli("doctor", "--device", name).refused()
         assert cli("--device", name, "data", "list").code == 0, "it computes nothing"
         monkeypatch.setenv("BADNETS_DEVICE", name)
         assert said in cli("evaluate", "net").refused()
@@ -146,6 +147,16 @@ class TestNearMisses:
             ("evaluate net --trigger patch:2 --targets 7", "did you mean 'all-to-one:7'?"),
             ("train --data digits --trigger patch:2 --targets 7", "did you mean 'all-to-one:7'?"),
             ("data show digits --trigger 4", "did you mean 'patch:4'?"),
+            (
+                "recipe check a.yaml --data-root x",
+                "before the verb: badnets --data-root ... recipe check",
+            ),
+            (
+                "data list --device cpu",
+                "--device goes before the verb: badnets --device ... data list",
+            ),
+            ("data list --version", "--version goes before the verb: badnets --version data list"),
+            ("data list --epochs 3", "No such option: --epochs"),
         ],
     )
     def test_wrong_values_are_said_in_plain_words(self, cli: Cli, line: str, said: str) -> None:

@@ -24,7 +24,8 @@ class TestNew:
         ended = cli("recipe", "new", "mine.yaml", "--attack", attack, "--data", data)
         assert (ended.code, ended.out) == (0, "mine.yaml\n")
         (trial,) = load_recipe(Path("mine.yaml"))
-        assert isinstance(trial, OutsourcedTrial) and trial.data == data
+        assert isinstance(trial, OutsourcedTrial)
+        assert trial.data == (f"{data}@20" if data == "folder:own" else data)
         assert trial.backdoor is not None and trial.control is not None
         text = Path("mine.yaml").read_text()
         assert text.startswith("# yaml-language-server: $schema=schema.json\n# ")
@@ -67,6 +68,19 @@ class TestCheck:
         assert fourth == "one.yaml: 1 trial"
         assert fifth.split()[0] == load_recipe(Path("one.yaml"))[0].name
         assert not Path("runs").exists()
+
+    @pytest.mark.parametrize("line", ["recipe check own.yaml", "run own.yaml --dry-run"])
+    def test_namesakes_are_told_apart_by_what_differs(self, cli: Cli, line: str) -> None:
+        swept = "sweep:\n  training: [{}, {crop: 0.7}, {crop: 0.85, ema: 0.5}]\n"
+        Path("own.yaml").write_text(f"data: digits\n{swept}  seed: [0, 1]\n")
+        _, *lines = (
+            one.split("digits, gu-mnist, ")[-1] for one in cli(*line.split()).out.splitlines()
+        )
+        assert lines[1:4] == [
+            "clean, seed 1 (crop 1, ema 0)",
+            "clean, seed 0 (crop 0.7, ema 0)",
+            "clean, seed 1 (crop 0.7, ema 0)",
+        ]
 
     def test_each_mistake_is_a_line_with_file_line_and_field(self, cli: Cli) -> None:
         Path("good.yaml").write_text(GOOD)

@@ -13,6 +13,7 @@ from badnets.data import load
 from badnets.data.catalogue import check_task, entry_of, task_of
 from badnets.data.folder import load_folder
 from badnets.data.streamed import ImageFiles
+from badnets.trials.trial import OutsourcedTrial
 from tests.data.photos import classes, picture, split
 
 TWO = {"cat": 6, "dog": 5}
@@ -112,6 +113,45 @@ def test_a_folder_is_a_name_with_a_size(tmp_path: Path) -> None:
     check_task(name, "classification")
     assert load(name).shape == (3, 20, 20)
     assert load(f"folder:{own}@64").shape == entry_of(f"folder:{own}@64").shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "side"),
+    [
+        ([(48, 48)], 48),
+        ([(60, 28), (28, 40)], 28),
+        ([(48, 48), (5, 5)], 48),
+        ([(64, 64)], 64),
+        ([(48, 48), (47, 48)], 64),
+        ([(200, 200)], 64),
+    ],
+    ids=str,
+)
+def test_pictures_of_one_size_are_read_at_it(
+    sizes: list[tuple[int, int]], side: int, tmp_path: Path
+) -> None:
+    for number in range(12):
+        folder = tmp_path / ("cat", "dog")[number % 2]
+        folder.mkdir(exist_ok=True)
+        size = sizes[-1 if number > 9 else 0]
+        picture("cat", number, size).convert("L").save(folder / f"{number}.png")
+    (tmp_path / "cat" / "bad.png").write_bytes(b"no picture")
+    picture("cat", 0, (90, 90)).save(tmp_path / "overview.png")
+    name = f"folder:{tmp_path}"
+    data = load(name)
+    assert data.shape == entry_of(name).shape == load_folder(tmp_path).shape == (3, side, side)
+    assert data.notes[0].startswith(f"read at {side} x {side} pixels")
+    trial = OutsourcedTrial(data=name, network="small-resnet")
+    assert trial.data == (name if side == 64 else f"{name}@{side}"), "64 has always had this name"
+    assert OutsourcedTrial(data=trial.data, network="small-resnet").name == trial.name
+    assert entry_of(f"{name}@16").shape == (3, 16, 16)
+    picture("cat", 0, (30, 20)).save(tmp_path / "cat" / "0.png")
+    assert entry_of(name).shape == (3, 64, 64), "looked at again"
+
+
+def test_picked_classes_of_a_folder_are_named_without_its_path(tmp_path: Path) -> None:
+    folder = classes(tmp_path / "pets", {"cat": 5, "cow": 5, "dog": 5})
+    assert load(f"folder:{folder}[0,2]").name == "folder:pets[0,2]"
 
 
 def test_a_folder_is_read_again_once_its_files_have_changed(tmp_path: Path) -> None:

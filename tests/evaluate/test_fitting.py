@@ -12,6 +12,7 @@ from badnets.core.errors import SettingError
 from badnets.core.pictures import as_grey_batch
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch
+from badnets.core.triggers.sizes import covering
 from badnets.data import load
 from badnets.evaluate.conversion import convert_bundle
 from badnets.evaluate.evaluation import Attack, Evaluation, evaluate_bundle
@@ -65,9 +66,9 @@ def saved(folder: Path, shape: Shape, classes: tuple[str, ...] = ("cat", "dog"))
 @pytest.mark.parametrize(
     ("shape", "read"),
     [
-        ((3, 64, 64), ""),
+        ((3, 64, 64), "read at 64 x 64 pixels; "),
         ((3, 20, 20), "read at 20 x 20 pixels; "),
-        ((1, 64, 64), "read in grey; "),
+        ((1, 64, 64), "read at 64 x 64 pixels, in grey; "),
         ((1, 20, 20), "read at 20 x 20 pixels, in grey; "),
     ],
 )
@@ -77,6 +78,7 @@ def test_pictures_are_read_as_the_network_takes_them(
     bundle = saved(tmp_path / "net", shape)
     done = evaluate_bundle(bundle, photos, attack=Attack(Patch(4), AllToOne("dog")))
     assert isinstance(done, Evaluation) and done.pictures == read + TEST_PART
+    assert done.trigger == covering(Patch(4), shape[1:])
     assert done.clean_accuracy.total == 4
     assert done.attack_success_rate is None or done.attack_success_rate.total == 2
     fit = fitted(Path(bundle), photos)
@@ -96,6 +98,7 @@ def test_explain_and_export_read_them_so_too(photos: str, tmp_path: Path) -> Non
         "read at 20 x 20 pixels, in grey; " + TEST_PART,
     )
     done = convert_bundle(bundle, str(tmp_path / "net.onnx"), photos)
+    assert explained.trigger == "patch:4px, 4 x 4 of 20 x 20 pixels (a share of 0.2)"
     assert done.pictures == explained.pictures and done.same_answers is not None
     assert done.same_answers.value == 1
     onnx = evaluate_bundle(str(tmp_path / "net.onnx"), photos)
@@ -108,7 +111,10 @@ def test_classes_of_the_same_names_are_counted_as_the_network_does(
     bundle = saved(tmp_path / "net", (3, 64, 64), ("dog", "cat"))
     done = evaluate_bundle(bundle, photos)
     assert isinstance(done, Evaluation) and done.clean_accuracy.value == 1
-    assert done.pictures == "read with its classes counted as the network does; " + TEST_PART
+    assert (
+        done.pictures
+        == "read at 64 x 64 pixels, with its classes counted as the network does; " + TEST_PART
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from badnets.core.targets import AllToOne
 from badnets.core.triggers import TRIGGERS, Blended, DrawnSticker, Patch, PixelPattern
 from badnets.core.triggers.patch import YELLOW_SQUARE
 from badnets.ledger import Ledger
-from badnets.ledger.listing import Listing, listing, settings_that_differ
+from badnets.ledger.listing import Listing, listing
 from badnets.train.settings import Training
+from badnets.trials.differences import settings_that_differ
 from badnets.trials.record import Record
 from badnets.trials.trial import OutsourcedTrial
 from tests.ledger.samples import record_of

@@ -12,6 +12,7 @@ import pytest
 
 from badnets.core.extras import EXTRAS
 from badnets.ledger import Ledger
+from tests.data.photos import split
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
 HEAVY = tuple(module for modules in EXTRAS.values() for module in modules)
@@ -117,6 +118,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data: scenes\narchitecture: {width: 0.5}\nbackdoor:\n  trigger: yellow-square\n"
         "  targets: source-specific:0,1\n  poisoning_rate: every\n"
     )
+    split(folder / "own", {"cat": 2, "dog": 2})
+    (folder / "own.yaml").write_text(
+        "data: folder:own\nbackdoor: {trigger: patch:3px, targets: all-to-all}"
+    )
     (folder / "wide.yaml").write_text("data: scenes\narchitecture: {width: 2}\n")
     retrained = "kind: transfer\ndata: {}\nnetwork: {}\nfreeze: {}\nstart: {{}}\n"
     (folder / "retrained.yaml").write_text(retrained.format("digits", "gu-mnist", "none"))
@@ -142,6 +147,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, yellow-square"),
         ("recipe check wide.yaml", 2, "line 2: architecture.width: ZfSettings: width must be <= 1"),
+        ("recipe check own.yaml", 3, r"  data folder:own: not checked: needs badnets\[train\]"),
         ("recipe check layers.yaml", 3, r"  freeze: not checked: needs badnets\[train\]"),
         ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
         ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
@@ -152,20 +158,22 @@ def test_the_base_alone(folder: Path, line: str, code: int, words: str) -> None:
     done = without_extras(folder, *line.split())
     assert done.returncode == code, done.stderr
     assert re.search(words, done.stdout + done.stderr, re.MULTILINE)
-    assert ("not checked" in done.stdout) == ("timm" in line or "layers" in line)
+    assert ("not checked" in done.stdout) == any(name in line for name in ("timm", "layers", "own"))
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "ledger list",
-        "recipe check gu-mnist.yaml detector.yaml retrained.yaml kept.yaml",
+        "recipe check gu-mnist.yaml detector.yaml retrained.yaml kept.yaml own.yaml",
         "train --datta x",
         "train --data digits --targets all-to-one:70",
+        "evaluate no; explain no --trigger patch; export no --onnx a.onnx; retrain no --data mnist",
     ],
 )
 def test_what_needs_no_network_imports_no_torch(folder: Path, line: str) -> None:
-    code = f"from badnets.cli.main import main\nmain({line.split()!r})"
+    calls = [f"main({one.split()!r})" for one in line.split(";")]
+    code = "\n".join(("from badnets.cli.main import main", *calls))
     loaded = heavy_after(f"import os\nos.chdir({str(folder)!r})\n{code}")
     assert not {"torch", "numpy", "timm", "sklearn"} & set(loaded.split())
 

@@ -48,6 +48,15 @@ def test_a_log_gets_a_line_for_each_trial() -> None:
     assert len(lines) == 3
 
 
+def test_namesakes_are_told_apart_by_what_differs() -> None:
+    out = io.StringIO()
+    display = display_for(Console(file=out, width=40))
+    steps = [Step(OutsourcedTrial(training=Training(epochs=n)), frozenset()) for n in (2, 3)]
+    display.begin(steps, held=0, workers=1)
+    display.failed(steps[1], "training diverged")
+    assert "seed 0 (epochs 3): failed" in out.getvalue()
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_an_interrupt_says_what_is_kept_and_how_to_go_on(terminal: bool) -> None:
     out = io.StringIO()

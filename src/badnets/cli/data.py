@@ -48,7 +48,10 @@ app = typer.Typer(
 def check(
     ctx: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(help="Folder that holds a folder of pictures for each class.")
+        Path,
+        typer.Argument(
+            help="Folder that holds a folder of pictures for each class; or folder:PATH."
+        ),
     ],
     least: Annotated[
         int,
@@ -63,9 +66,12 @@ def check(
     from badnets.cli.bar import one_bar
     from badnets.data.cleaning import examine
     from badnets.data.folder_results import examination
+    from badnets.data.names import FOLDER, parse_name
 
+    named = str(folder)
+    base = parse_name(named).base if named.startswith(FOLDER) else named
     with one_bar(places(ctx)) as progress:
-        found = examine(folder, least=least, progress=progress)
+        found = examine(base, least=least, progress=progress)
     show_result(examination(found), json=json)
     raise typer.Exit(1 if found.findings else 0)
 

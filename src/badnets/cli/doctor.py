@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from badnets.cli.options import DataRootOption, JsonOption, WorkspaceOption, places
+from badnets.cli.options import DataRootOption, DeviceOption, JsonOption, WorkspaceOption, places
 from badnets.cli.printer import say, show
 
 app = typer.Typer(add_completion=False)
@@ -18,6 +18,7 @@ def doctor(
     ctx: typer.Context,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is installed and found: versions, device, data.
@@ -26,7 +27,7 @@ def doctor(
     """
     from badnets.trials.installation import examine_installation
 
-    where = places(ctx, workspace=workspace, data_root=data_root)
+    where = places(ctx, workspace=workspace, data_root=data_root, device=device)
     installation = examine_installation(where.folder, where.data_root)
     show(installation, json=json)
     for problem in installation.problems:

@@ -23,6 +23,7 @@ from badnets.cli.options import (
     ThresholdOption,
     TriggerOption,
     check_attack,
+    data_of,
     places,
     refuse,
 )
@@ -89,14 +90,14 @@ def evaluate(
     from badnets.cli.bar import one_bar
     from badnets.cli.settings import attack_of
 
-    attack = attack_of(trigger, targets)
+    where = places(ctx, data_root=data_root, device=device)
+    attack = attack_of(trigger, targets, bundle, control)
     from badnets.evaluate.evaluation import evaluate_bundle
 
-    where = places(ctx, data_root=data_root, device=device)
     with one_bar(where) as progress:
         measured = evaluate_bundle(
             bundle,
-            data,
+            data_of(bundle, data, where),
             attack=attack,
             control=control,
             seed=seed,

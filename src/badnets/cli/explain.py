@@ -17,6 +17,8 @@ from badnets.cli.options import (
     DeviceOption,
     JsonOption,
     SeedOption,
+    check_bundle,
+    data_of,
     places,
 )
 from badnets.cli.printer import show
@@ -80,20 +82,22 @@ def explain(
     their layer are marked. In a clean network some unit ranks first too. The units of a backdoor
     answer far more strongly than all others, and hardly ever to clean images.
     """
+    check_bundle(bundle)
     from badnets.cli.settings import targets_of, trigger_of
     from badnets.data.png import check_png
     from badnets.explain.explanation import explain_bundle
 
     check_png(out, "--out")
+    where = places(ctx, data_root=data_root, device=device)
     explanation = explain_bundle(
         bundle,
         trigger_of(trigger),
-        data,
+        data_of(bundle, data, where),
         targets=None if targets is None else targets_of(targets),
         layer=layer,
         seed=seed,
         allow_code=allow_code,
-        data_root=places(ctx, data_root=data_root, device=device).data_root,
+        data_root=where.data_root,
     )
     if out is not None:
         from badnets.bundles.atomic import write_bytes

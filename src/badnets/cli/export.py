@@ -69,7 +69,6 @@ def export(
     """
     from badnets.bundles.copies import check_place
     from badnets.cli.settings import attack_of
-    from badnets.evaluate.conversion import convert_bundle
     from badnets.models.onnx_file import SUFFIX
 
     check_attack(trigger, targets)
@@ -78,11 +77,14 @@ def export(
     if onnx.suffix.lower() != SUFFIX:
         raise typer.BadParameter(f"--onnx: the name must end in {SUFFIX}, got {onnx.name!r}")
     check_place(onnx)
+    attack = attack_of(trigger, targets, bundle)
+    from badnets.evaluate.conversion import convert_bundle
+
     done = convert_bundle(
         bundle,
         onnx,
         data,
-        attack=attack_of(trigger, targets),
+        attack=attack,
         seed=seed,
         allow_code=allow_code,
         data_root=places(ctx, data_root=data_root, device=device).data_root,

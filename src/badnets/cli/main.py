@@ -258,6 +258,8 @@ def _run(argv: list[str]) -> int:
 
 def _said(error: Any) -> str:
     """Return what is wrong with the usage, in our words where the value of an option is wrong."""
+    if type(error).__name__ == "NoSuchOption" and (line := _before_the_verb(error)):
+        return line
     cause, param = error.__cause__, getattr(error, "param", None)
     if param is None or type(cause).__name__ != "ValidationError":
         return str(error.format_message())
@@ -265,6 +267,17 @@ def _said(error: Any) -> str:
 
     name = param.opts[0] if param.param_type_name == "option" else param.human_readable_name
     return str(Mistake((name,), mistakes(cause, None)[0].text))
+
+
+def _before_the_verb(error: Any) -> str:
+    """Return where an option belongs that is known, but not after its name, or nothing."""
+    root = error.ctx.find_root() if error.ctx else error.ctx
+    for option in root.command.params if root is not error.ctx else ():
+        if error.option_name in option.opts:
+            given = error.option_name + ("" if option.is_flag else " ...")
+            after = error.ctx.command_path.removeprefix(root.command_path).strip()
+            return f"{error.option_name} goes before the verb: badnets {given} {after} ..."
+    return ""
 
 
 def _wish_of(error: Any) -> str:

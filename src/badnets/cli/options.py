@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from badnets.cli import completion
-from badnets.core import devices, roots
+from badnets.core import devices, extras, roots
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
-TRIGGERS = "patch:0.125, patch:4px, yellow-square, MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
+TRIGGERS = (
+    "patch:0.125 (a share of the image), patch:4px, yellow-square, MODULE:FACTORY, or "
+    "'{kind: patch, size: 0.125}'"
+)
 """How triggers are written, for help texts."""
 
 
@@ -302,9 +305,50 @@ def places(
         os.environ[roots.VARIABLE] = str(where.data_root)
     if where.device is not None:  # whatever computes, in processes of its own too, looks there
         os.environ[devices.VARIABLE] = where.device
-    if "device" in ctx.params and os.environ.get(devices.VARIABLE):
+    if "device" in ctx.params and os.environ.get(devices.VARIABLE) and extras.installed("train"):
         devices.best_device()  # refuses one that is not there before work is spent
     return where
+
+
+def check_bundle(*paths: Path | None) -> None:
+    """Refuse what is no bundle, before what takes seconds to import; ONNX files are let pass.
+
+    Raises:
+        BundleError: a bundle is missing or malformed.
+    """
+    from badnets.bundles import read_bundle
+    from badnets.models.onnx_file import is_onnx
+
+    for path in paths:
+        if path is not None and not is_onnx(path):
+            read_bundle(path)
+
+
+def data_of(bundle: Path, data: str | None, where: Places) -> str | None:
+    """Return the data that is named; else the folder that a bundle of this workspace came from.
+
+    None where that is not known here, or is not as it was: then the bundle's own claims count.
+    """
+    from badnets.bundles import read_bundle
+    from badnets.bundles.digests import sha256_file
+    from badnets.core.contents import content_digest
+    from badnets.data.names import FOLDER, parse_name
+    from badnets.models.onnx_file import is_onnx
+
+    if data is not None or is_onnx(bundle):
+        return data
+    found = read_bundle(bundle)
+    if not any(name.startswith(FOLDER) for name in found.claims.data):
+        return None
+    for manifest in where.workspace.bundles.glob("*/manifest.json"):
+        if sha256_file(manifest) == found.digest:
+            with where.open_ledger(create=False) as book:
+                record = book.get(manifest.parent.name)
+            if record is not None:
+                base = parse_name(record.trial.data).base
+                if content_digest(base) == record.trial.contents.get(base):
+                    return record.trial.data
+    return None
 
 
 def check_attack(trigger: str | None, targets: str | None, control: Path | None = None) -> None:

@@ -23,6 +23,7 @@ from badnets.cli.options import (
     TrainingOption,
     WorkspaceOption,
     check_attack,
+    check_bundle,
     places,
 )
 from badnets.cli.printer import show
@@ -118,19 +119,21 @@ def retrain(
     check_attack(trigger, targets, control)
     from badnets.bundles import read_bundle
     from badnets.bundles.copies import check_place
-    from badnets.cli.settings import recipe_of, trial_of, typed
     from badnets.core.errors import SettingError
-    from badnets.data.catalogue import sized
-    from badnets.data.usual import usual_of
-    from badnets.evaluate.fitting import fitting_data, task_of_bundle
-    from badnets.models import load_subject
-    from badnets.runners.training import train_network
     from badnets.trials.downloaded import DownloadedBundle
 
     check_place(out)
+    check_bundle(control)
     downloaded = DownloadedBundle.of(bundle)
-    if task_of_bundle(bundle) == "detection":
+    if read_bundle(bundle).config.task == "detection":
         raise SettingError(f"{bundle} holds a detector: detectors are retrained by a recipe")
+    from badnets.cli.settings import recipe_of, trial_of, typed
+    from badnets.data.catalogue import sized
+    from badnets.data.usual import usual_of
+    from badnets.evaluate.fitting import fitting_data
+    from badnets.models import load_subject
+    from badnets.runners.training import train_network
+
     for path in filter(None, (bundle, control)):
         load_subject(path, allow_code=allow_code)  # a stranger's code needs consent
     named = sized(fitting_data(bundle, "classification", data), downloaded.shape[1])

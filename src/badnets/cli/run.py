@@ -50,14 +50,14 @@ def run(
     interrupted run. The honest trials that attacks are compared with are run too.
     """
     from badnets.recipes import load_recipe
-    from badnets.recipes.check import TrialLine
+    from badnets.recipes.check import lines_of
 
     trials = load_recipe(recipe)
     if dry_run and json:
         show_json([trial.model_dump(mode="json", exclude_defaults=True) for trial in trials])
         return
     if dry_run:
-        return show_all([TrialLine(name=one.name, title=one.title) for one in trials])
+        return show_all(lines_of(trials))
     from badnets.ledger.listing import listing
     from badnets.runners import run_all
     from badnets.trials.summaries import summary_of

@@ -6,10 +6,12 @@ The one place where the text of options is parsed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
+from badnets.cli.options import check_bundle
 from badnets.core.errors import BadnetsError, SettingError, UnknownNameError
 from badnets.core.registry import Registry
 from badnets.core.settings import mistakes
@@ -169,15 +171,19 @@ def _member(registry: Registry[Member], text: str, field: str) -> Member:
         raise Options().error(("backdoor", field), str(error)) from None
 
 
-def attack_of(trigger: str | None, targets: str | None) -> Attack | None:
+def attack_of(trigger: str | None, targets: str | None, *bundles: Path | None) -> Attack | None:
     """Return the attack that two options describe; None without them.
 
+    Bundles are looked at too, before what takes seconds to import.
+
     Raises:
-        BadnetsError: there is no such trigger or target map, or a setting is wrong.
+        BadnetsError: there is no such trigger, target map or bundle, or a setting is wrong.
     """
-    if trigger is None or targets is None:
+    put_on = None if trigger is None else trigger_of(trigger)  # a mistake is told at once
+    wanted = None if targets is None else targets_of(targets)
+    check_bundle(*bundles)
+    if put_on is None or wanted is None:
         return None
-    put_on, wanted = trigger_of(trigger), targets_of(targets)  # a mistake is told at once
     from badnets.evaluate.evaluation import Attack
 
     return Attack(put_on, wanted)

@@ -9,14 +9,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from badnets.core.errors import DataError
 from badnets.core.files import read_file, regular_file
+
+if TYPE_CHECKING:  # sizes are read without it
+    import numpy as np
+    from numpy.typing import NDArray
 
 LARGEST = 2**29
 """Bytes of a picture file; one of as many pixels as are decoded has less."""
@@ -58,6 +60,8 @@ def decoded(path: Path, mode: Literal["RGB", "RGBA"]) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, or is not a picture that can be read.
     """
+    import numpy as np
+
     with _opened(path) as picture:
         return np.array(_eight_bit(picture).convert(mode))
 
@@ -81,6 +85,8 @@ def decoded_square(
     Raises:
         DataError: the file is missing, is not a picture that can be read, or is too small.
     """
+    import numpy as np
+
     with _opened(path, data) as picture:
         if min(picture.size) < least:
             raise DataError(
@@ -199,6 +205,8 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16") or (
         picture.mode == "I" and picture.format in ("PNG", "PPM")
     ):
+        import numpy as np
+
         # older Pillow opens 16-bit files of these two formats as "I", scaled to 0..65535
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):

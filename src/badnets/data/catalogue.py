@@ -385,6 +385,33 @@ def sized(name: str, side: int) -> str:
     return parsed.at(side) if is_open else name
 
 
+def at_size_read(name: str, side: int | None = None) -> str:
+    """Return a folder's name with the size that its pictures are read at, where that is not 64.
+
+    So the name says it, and stays the name of the same images. Other names, and a folder that
+    cannot be looked at, are returned as they are.
+
+    Args:
+        name: of a data set.
+        side: that the pictures are to be fitted to, in pixels; None: their own, else 64.
+
+    Raises:
+        SettingError: the name cannot be parsed.
+    """
+    parsed = parse_name(name)
+    if parsed.kind != "folder" or parsed.size is not None:
+        return name
+    from badnets.data.folder import SIZE
+
+    try:
+        shape = _whole_entry(parsed).shape
+    except DataError:
+        return name
+    if shape is None or shape[1] == (side or SIZE) == SIZE:
+        return name
+    return parsed.at(side or shape[1])
+
+
 def load(name: str, root: Path | str | None = None, *, progress: Progress | None = None) -> DataSet:
     """Return the classification set ``name``; a second call in the same process returns the same.
 
@@ -480,7 +507,7 @@ def _whole_entry(parsed: DataName) -> Entry:
     if parsed.kind == "folder":
         from badnets.data.folder import entry_of_folder
 
-        return entry_of_folder(parsed.base)
+        return entry_of_folder(parsed.base, parsed.size)
     is_coco = parsed.kind == "coco"
     title = "A folder in COCO's layout" if is_coco else "A data set of one's own"
     return Entry(

@@ -15,7 +15,7 @@ from torch import Tensor
 from badnets.bundles.digests import canonical_json
 from badnets.core.errors import DataError, SettingError, ShapeError
 from badnets.core.examples import Examples, sizes
-from badnets.core.pictures import as_tensor, channels_last_hint
+from badnets.core.pictures import as_grey_batch, as_tensor, channels_last_hint
 from badnets.core.rates import Rate
 from badnets.data.catalogue import DATASETS
 from badnets.data.layouts import check_class_names
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from badnets.data.detection import FrameSet
 
 SHOWN = 5  # class names that a line shows
-DIGEST_BATCH = 1000  # streamed images whose pixels are in memory at a time
+AT_A_TIME = 1000  # streamed images whose pixels are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,7 @@ class ImageSet(Examples):
         """SHA-256 over shape and class names (as JSON), pixels and labels (64 bit), in hex."""
         head = {"shape": list(self.stored.shape), "classes": list(self.classes)}
         state = hashlib.sha256(canonical_json(head))
-        for part in in_order(self.stored, DIGEST_BATCH):
+        for part in in_order(self.stored, AT_A_TIME):
             state.update(part.cpu().contiguous().numpy().data)
         state.update(self.labels.cpu().contiguous().numpy().astype("<i8").data)
         return state.hexdigest()
@@ -200,6 +200,13 @@ class ImageSet(Examples):
         strata = labels if stratified else torch.zeros_like(labels)
         is_held = held_back_clean(strata, count, seed, groups, flags)
         return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
+
+    def in_grey(self) -> ImageSet:
+        """Return the luma of the images, ``(N, 1, H, W)`` in memory; grey images as they are."""
+        if self.shape[0] == 1:
+            return self
+        parts = [as_grey_batch(part) for part in in_order(self.stored, AT_A_TIME)]
+        return replace(self, stored=torch.cat(parts))
 
     def of_classes(self, labels: Sequence[int]) -> ImageSet:
         """Return the images of some classes; their labels are counted from 0, in that order.
@@ -320,7 +327,18 @@ class DataSet(NamedData[ImageSet]):
         """
         name.check_classes(self.num_classes)
         train, test = (part.of_classes(name.classes) for part in (self.train, self.test))
-        return replace(self, name=name.text, train=train, test=test)
+        named = name.text
+        if name.kind == "folder":  # says what it is called, never where it lies
+            named = self.name + named.removeprefix(name.whole.text)
+        return replace(self, name=named, train=train, test=test)
+
+    def in_channels(self, channels: int) -> DataSet:
+        """Return the same images, in grey (and a note says so) if one channel is wanted."""
+        if channels != 1 or self.shape[0] == 1:
+            return self
+        notes = (*self.notes, "read in grey, as the network takes them")
+        train, test = self.train.in_grey(), self.test.in_grey()
+        return replace(self, train=train, test=test, notes=notes)
 
 
 def rows_within(indices: Tensor | Sequence[int], count: int) -> Tensor:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from badnets.core.errors import DataError
+from badnets.core.extras import missing
 from badnets.core.printing import printable
 from badnets.data.catalogue import DATASETS, Entry
-from badnets.data.layouts import Layout, LeftOut, Picture, find_layout, list_pictures
+from badnets.data.layouts import (
+    Layout,
+    LeftOut,
+    Picture,
+    class_of,
+    find_layout,
+    folders_in,
+    list_pictures,
+    listing_state,
+    walk,
+)
 from badnets.data.marked import known_poisoned
 from badnets.data.threads import in_threads
 
@@ -24,7 +36,8 @@ if TYPE_CHECKING:
     from badnets.data.download import Progress
     from badnets.data.streamed import Images
 
-SIZE = 64  # pixels a side, where no other size is asked for
+SIZE = 64  # pixels a side, where no other size is asked for and pictures differ in theirs
+OWN = 128  # pixels a side, at most, that pictures of one size are read at unasked
 TEST_SHARE, SPLIT_SEED = 0.2, 0  # of a folder that is not split on disk
 FEWEST = math.ceil(1 / TEST_SHARE)  # pictures of a class that can be split
 LEAST = 8  # pixels that a picture's shorter side has, at least; smaller ones are left out
@@ -75,24 +88,28 @@ class About(NamedTuple):
         return cls(name, DATASETS[name].source, DATASETS[name].licence)
 
 
-def entry_of_folder(path: str) -> Entry:
+def entry_of_folder(path: str, size: int | None = None) -> Entry:
     """Return what a look at the folder tells; see `badnets.data.catalogue.entry_of`.
+
+    Without a size, and without Pillow to see the pictures' own, the shape is not known.
 
     Raises:
         DataError: it is missing, or holds no pictures in classes.
     """
     layout = find_layout(Path(path).expanduser())
+    blind = size is None and "PIL" in missing("train")
+    side = SIZE if blind else size or side_of(layout)
     return Entry(
         title=f"Pictures in {layout.folder.resolve().name}",
         loader="badnets.data.folder:load",
-        shape=(3, SIZE, SIZE),
+        shape=None if blind else (3, side, side),
         classes=len(layout.classes),
         names=layout.classes,
         licence="its owner's",
         where=path,
         description=f"A folder of one's own: {layout.words}.",
         any_size=True,
-        settings=(("path", path), ("size", SIZE)),
+        settings=(("path", path), ("size", side)),
     )
 
 
@@ -100,12 +117,51 @@ def load(
     root: Path | None = None, *, path: str, size: int = SIZE, progress: Progress | None = None
 ) -> DataSet:
     """Return the data set of the folder ``path``; see `load_folder`; the root is ignored."""
-    return load_folder(path, size)
+    data = load_folder(path, size)
+    said = f"read at {size} x {size} pixels (folder:PATH@SIZE for another size)"
+    return replace(data, notes=(said, *data.notes))
+
+
+def side_of(layout: Layout) -> int:
+    """Return the side that pictures are read at where no other is asked for, in pixels.
+
+    Where the shorter side is the same in all of them, and at most 128, that is it; else 64. Of the
+    files no more than their headers is read; those that cannot be used do not count.
+    """
+    first = next(_sides(layout), SIZE)
+    if first == SIZE or first > OWN:
+        return SIZE
+    return _common_side(layout, listing_state(layout.folder))
+
+
+@lru_cache(maxsize=64)
+def _common_side(layout: Layout, state: str) -> int:
+    """Return the side that all pictures have, else 64; the state tells whether to look again."""
+    sides = _sides(layout)
+    first = next(sides, SIZE)
+    return first if all(side == first for side in sides) else SIZE
+
+
+def _sides(layout: Layout) -> Iterator[int]:
+    """Give the shorter side of each picture that can be used, by its header."""
+    from badnets.core.decoding import size_of
+
+    for _, inside in layout.parts:
+        is_flat = not folders_in(layout.folder / inside)
+        for path, why in walk(layout.folder, inside, follow=False):
+            if why is not None or class_of(path, inside, is_flat=is_flat) is None:
+                continue
+            try:
+                side = min(size_of(layout.folder / path))
+            except DataError:
+                continue  # left out when the pictures are read
+            if side >= LEAST:
+                yield side
 
 
 def load_folder(
     folder: Path | str,
-    size: int = SIZE,
+    size: int | None = None,
     *,
     without: Collection[str] = (),
     in_memory: bool | None = None,
@@ -122,7 +178,8 @@ def load_folder(
 
     Args:
         folder: holds the pictures.
-        size: side of the images in pixels: the middle square of each picture, at that size.
+        size: side of the images in pixels: the middle square of each picture, at that size; None:
+            what `side_of` says.
         without: further files to leave out, by their paths relative to the folder.
         in_memory: whether images stay in memory; None: if they fit; see `read_data_set`.
         about: name, source and licence; the folder's own name when None.
@@ -155,7 +212,7 @@ def load_folder(
         base,
         (train, test),
         names,
-        size,
+        size or side_of(layout),
         left_out=listing.left_out,
         in_memory=in_memory,
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from badnets.bundles import read_bundle
 from badnets.core.results import Measured, Result
+from badnets.core.triggers.sizes import covering
 from badnets.data import ImageSet
 from badnets.evaluate.agreement import measure_agreement
 from badnets.evaluate.classification import measure_attack, measure_clean
@@ -49,6 +50,7 @@ class Conversion(Result):
     classes: list[str]
     data: str | None = None
     pictures: str | None = Field(default=None, title="pictures")
+    trigger: str | None = Field(default=None, title="trigger")
     before: Rates | None = None
     after: Rates | None = None
     largest_logit_difference: float | None = None
@@ -116,6 +118,7 @@ def convert_bundle(
         told |= {
             "data": fit.data,
             **({"pictures": fit.pictures} if fit.pictures else {}),
+            **({"trigger": covering(attack.trigger, images.shape[1:])} if attack else {}),
             "before": before,
             "after": after,
             "largest_logit_difference": alike.largest_difference,

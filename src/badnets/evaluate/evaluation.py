@@ -13,6 +13,7 @@ from badnets.core.progress import Listener
 from badnets.core.results import Measured
 from badnets.core.targets import TargetMap
 from badnets.core.triggers import Trigger
+from badnets.core.triggers.sizes import covering
 from badnets.data import load_detection
 from badnets.data.names import FOLDER
 from badnets.evaluate.classification import measure_attack, measure_clean
@@ -45,6 +46,7 @@ class Evaluation(Measures):
     bundle: str
     data: str = Field(title="test images of")
     pictures: str | None = Field(default=None, title="pictures")
+    trigger: str | None = Field(default=None, title="trigger")
     collapsed: bool
     classes: tuple[str, ...] = Field(title="class", exclude=True)
     clean_accuracy_per_class: Rates = Field(title="clean accuracy")
@@ -163,6 +165,7 @@ def _images(request: _Request) -> Evaluation:
         "clean_accuracy_per_class": tuple(map(Measured.of, clean.per_class)),
     }
     if attack is not None:
+        told["trigger"] = covering(request.attack and request.attack.trigger, images.shape[1:])
         told["attack_success_rate_per_class"] = tuple(map(Measured.of, attack.per_class))
     return Evaluation.model_validate(told | Measures.rates(clean, attack))
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from badnets.bundles import read_bundle
 from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
-from badnets.core.pictures import as_grey_batch
 from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
 from badnets.data.names import COCO, FOLDER, parse_name
-from badnets.data.streamed import in_order
 from badnets.models import load_detector, load_subject
 from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
-
-GREY_BATCH = 1000  # images whose colours are in memory at a time
 
 _HOLDS: dict[Task, str] = {"classification": "a classifier", "detection": "a detector"}
 _LABELLED: dict[Task, str] = {
@@ -76,12 +69,33 @@ def _claimed_data(path: Path, task: Task) -> str:
     ]
     if len(known) == 1:
         return known[0]
+    folders = [data for data in named if parse_name(data).kind == "folder"]
+    if len(folders) == 1 and task == "classification":
+        return _own_folder(path, folders[0])
     said = ", ".join(sorted(named))[:100]
     raise SettingError(
         f"{path} names no data set that badnets knows"
         + (f" (it says: {said})" if said else "")
         + ": give --data, as in --data folder:PATH"
     )
+
+
+def _own_folder(path: Path, name: str) -> str:
+    """Return the name of the folder that a bundle was trained on, if that lies here unchanged."""
+    bundle, parsed = read_bundle(path), parse_name(name)
+    folder, spec = Path(parsed.base), bundle.config.input
+    if len(folder.parts) != 1 or not folder.is_dir():
+        raise SettingError(
+            f"{path} was trained on a folder called {parsed.base!r}, not found here as it was: "
+            "give --data folder:PATH"
+        )
+    data = load(parsed.at(spec.height)).in_channels(spec.channels)
+    if data.test.digest != bundle.claims.data.get(f"{name}-test"):
+        raise SettingError(
+            f"{path} was trained on other pictures than those that are in {folder} now: to take "
+            f"them all the same, give --data {name}"
+        )
+    return name
 
 
 class Fitted(NamedTuple):
@@ -118,7 +132,8 @@ def fitted(
     subject = _loaded(path, allow_code=allow_code)
     wanted, said = subject.input, list[str]()
     entry, named = entry_of(data), data
-    other_size = entry.shape is None or entry.shape[1:] != wanted.shape[1:]
+    own = parse_name(data).kind == "folder"
+    other_size = own or entry.shape is None or entry.shape[1:] != wanted.shape[1:]
     if entry.any_size and parse_name(data).size is None and other_size:
         if wanted.height != wanted.width:
             raise SettingError(
@@ -126,12 +141,12 @@ def fitted(
                 f"{data} are read as squares: take data of that shape"
             )
         named = sized(data, wanted.height)
-        said.append(f"at {wanted.height} x {wanted.width} pixels")
     read = load(named, data_root)
     images = read.test
-    if entry.any_size and (images.shape[0], wanted.channels) == (3, 1):
-        grey = torch.cat([as_grey_batch(part) for part in in_order(images.stored, GREY_BATCH)])
-        images = replace(images, stored=grey)
+    if own or named != data:
+        said.append(f"at {images.shape[1]} x {images.shape[2]} pixels")
+    if entry.any_size and wanted.channels == 1 != images.shape[0]:
+        images = images.in_grey()
         said.append("in grey")
     if subject.classes != images.classes and set(subject.classes) == set(images.classes):
         images = images.of_classes([images.classes.index(name) for name in subject.classes])
@@ -142,7 +157,7 @@ def fitted(
         subject = load_onnx(path, images.classes)  # the file may name none
     _check_fit(subject, path, data, images)
     pictures = [f"read {', '.join(said)}"] if said else []
-    if parse_name(data).kind == "folder":
+    if own:
         pictures.append(f"the test part, {len(images)} of {len(read.train) + len(images)}")
     return Fitted(subject, named, images, "; ".join(pictures) or None)
 

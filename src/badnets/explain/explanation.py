@@ -13,6 +13,7 @@ from badnets.core.results import Result
 from badnets.core.seeds import generator
 from badnets.core.targets import TargetMap, anchor_of, with_numbers
 from badnets.core.triggers import Trigger
+from badnets.core.triggers.sizes import covering
 from badnets.data import FrameSet, ImageSet, load_detection
 from badnets.evaluate.fitting import (
     fitted,
@@ -78,6 +79,7 @@ class Explanation(Result):
     data: str
     task: str
     pictures: str | None = Field(default=None, title="pictures")
+    trigger: str | None = Field(default=None, title="trigger")
     images: int | None = None
     signs: int | None = None
     looked_at: str = Field(title="looked at", exclude=True)
@@ -127,7 +129,7 @@ def explain_bundle(
     task = task_of_bundle(bundle)
     named = fitting_data(bundle, task, data)
     subject: HasUnits
-    pictures = None
+    pictures = covers = None
     if task == "detection":
         frames = load_detection(named, data_root).test
         subject = fitting_detector(bundle, named, frames)
@@ -140,6 +142,7 @@ def explain_bundle(
         subject, named, pictures = fit.subject, fit.data, fit.pictures
         usual = subject.layers
         clean = _images(fit.images, targets, seed)
+        covers = covering(trigger, subject.input.shape[1:])
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
     wanted = usual if layer is None else (layer,)
     responses = [
@@ -154,6 +157,7 @@ def explain_bundle(
         "data": named,
         "task": task,
         **({"pictures": pictures} if pictures else {}),
+        **({"trigger": covers} if covers else {}),
         "picture": None,
         what: len(clean),
         "looked_at": f"{len(clean)} {noun} of {named}, clean and with the trigger",

@@ -19,8 +19,8 @@ from badnets.core.lookup import unknown_name
 from badnets.core.printing import no_formula
 from badnets.ledger.checks import as_decided, check_counts, check_name, first_defect
 from badnets.ledger.columns import COLUMNS, Value, exported_row
-from badnets.ledger.listing import settings_that_differ
 from badnets.observations.base import ArrayRef
+from badnets.trials.differences import settings_that_differ
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 

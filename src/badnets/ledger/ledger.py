@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from badnets.core.errors import LedgerError, SettingError
+from badnets.data.names import FOLDER
 from badnets.ledger.columns import (
     LISTED,
     RECORDS,
@@ -339,7 +340,10 @@ def _about(
     """Return the query for some records alone, oldest first."""
     query = query.order_by(RECORDS.c.created, RECORDS.c.name)
     if data is not None:
-        query = query.where(RECORDS.c.data == data)
+        wanted = RECORDS.c.data == data
+        if data.startswith(FOLDER):  # a trial names the size that a folder was read at
+            wanted |= RECORDS.c.data.startswith(f"{data}@", autoescape=True)
+        query = query.where(wanted)
     if network is not None:
         query = query.where(RECORDS.c.network == network)
     if attacked is not None:

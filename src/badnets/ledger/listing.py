@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from badnets.core.rates import Rate, typical
 from badnets.ledger.columns import Value
+from badnets.trials.differences import flattened, said, settings_that_differ, short
 
-_ELSEWHERE = ("seed", "kind", "task", "contents", "observe", "keep_bundle", "path")
 _RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
 _COUNTS = tuple((f"{name}_hits", f"{name}_total") for name in _RATES)
 HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
@@ -53,54 +53,14 @@ def listing(
     cells = [
         [
             *(line.name, line.title, line.outcome),
-            *(_said(values.get(place)) for values in differing.values()),
+            *(said(values.get(place)) for values in differing.values()),
             *_told(line),
             f"{100 * line.poisoned.value:.2f} %" if line.poisoned else None,
         ]
         for place, line in enumerate(lines)
     ]
-    headings = [*HEADINGS[:3], *_short(differing), *HEADINGS[3:]]
+    headings = [*HEADINGS[:3], *short(differing), *HEADINGS[3:]]
     return Listing((headings, cells), _means(lines, differing))
-
-
-def settings_that_differ(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Return the settings that are not the same in all trials: dotted path -> value of each.
-
-    A trial that has no such setting has None. Names, seeds and what follows from others are left
-    out; so is a setting of start or control that differs in the trial itself too.
-    """
-    flat = [dict(_flattened(trial)) for trial in trials]
-    paths = list(dict.fromkeys(path for each in flat for path in each))
-    found = {
-        path: [each.get(path) for each in flat]
-        for path in paths
-        if len({repr(each[path]) for each in flat if path in each}) > 1
-    }
-    return {
-        path: values
-        for path, values in found.items()
-        if path.partition(".")[0] not in ("start", "control") or path.partition(".")[2] not in found
-    }
-
-
-def _flattened(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if key in _ELSEWHERE:
-            continue
-        if isinstance(value, Mapping):
-            yield from _flattened(value, f"{before}{key}.")
-        elif value is not None:
-            yield before + key, _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
-
-
-def _said(value: Any) -> str | None:
-    if value is None or isinstance(value, float):
-        return None if value is None else f"{value:g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
@@ -112,19 +72,12 @@ def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
         if len(same) == 1:
             continue
         flat = [
-            dict(_flattened(json.loads(lines[place].summary).get("trial", {}))) for place in same
+            dict(flattened(json.loads(lines[place].summary).get("trial", {}))) for place in same
         ]
         known = {path: "as usual" for each in flat for path in each}
         for path, values in settings_that_differ([{**known, **each} for each in flat]).items():
             found.setdefault(path, {}).update(zip(same, values, strict=True))
     return found
-
-
-def _short(paths: Iterable[str]) -> list[str]:
-    """Return the last parts of paths, and whole paths where two end alike."""
-    whole = list(paths)
-    ends = [path.rpartition(".")[2] for path in whole]
-    return [end if ends.count(end) == 1 else path for path, end in zip(whole, ends, strict=True)]
 
 
 def _line(row: Mapping[Any, Value]) -> _Line:
@@ -167,9 +120,9 @@ def _means(
         columns = zip(*learned, strict=True) if learned else [()] * len(_RATES)
         boxes = '"frames":' in group[0].summary
         means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
-        swept = [_said(values.get(places[0])) for values in differing.values()]
+        swept = [said(values.get(places[0])) for values in differing.values()]
         cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
-    headings = ["mean over seeds, with 95 % interval", "seeds", *_short(differing)]
+    headings = ["mean over seeds, with 95 % interval", "seeds", *short(differing)]
     return [*headings, *_RATES.values()], cells
 
 

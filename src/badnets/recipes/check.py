@@ -11,6 +11,8 @@ from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
 from badnets.recipes.recipe import load_recipe
 from badnets.trials.checks import unchecked
+from badnets.trials.differences import told_apart
+from badnets.trials.trial import Trial
 
 
 class TrialLine(Result):
@@ -42,6 +44,14 @@ class CheckedRecipe(Result):
         return f"{self.file}: {count}{beside if self.others else ''}"
 
 
+def lines_of(trials: Sequence[Trial]) -> list[TrialLine]:
+    """Return each trial as a line that no other one has."""
+    titles = told_apart(trials)
+    return [
+        TrialLine(name=one.name, title=title) for one, title in zip(trials, titles, strict=True)
+    ]
+
+
 def check_recipes(files: Sequence[Path]) -> list[CheckedRecipe]:
     """Return what recipes describe; nothing is loaded or run, no code of one's own is imported."""
     return [_check(file) for file in files]
@@ -58,7 +68,7 @@ def _check(file: Path) -> CheckedRecipe:
     return CheckedRecipe(
         file=str(file),
         valid=True,
-        trials=tuple(TrialLine(name=trial.name, title=trial.title) for trial in trials),
+        trials=tuple(lines_of(trials)),
         others=len(others),
         unchecked=tuple(dict.fromkeys(filter(None, map(unchecked, trials)))),
         mistakes=(),

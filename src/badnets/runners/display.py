@@ -16,6 +16,7 @@ from badnets.core.printing import printable
 from badnets.core.progress import Progress
 from badnets.runners.eta import TimeLeft, expected_work, spoken
 from badnets.runners.planning import Step
+from badnets.trials.differences import told_apart
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 
@@ -66,6 +67,8 @@ class Lines(Silent):
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         self._total, self._ended, self._kept = len(steps), 0, 0
         self._since: dict[str, float] = {}
+        titles = told_apart([step.trial for step in steps])
+        self._titles = dict(zip((step.name for step in steps), titles, strict=True))
         trials = [*self._later, *(step.trial for step in steps)]
         work = {trial.name: expected_work(trial) for trial in trials}
         self._time_left = TimeLeft(work, workers)
@@ -84,14 +87,14 @@ class Lines(Silent):
         self._time_left.ended(step.name, spent if here else None)
         took = spoken(spent) if here else "by another process"
         self._say(
-            f"[{self._ended}/{self._total}] {step.trial.title}: {summary(record)} "
+            f"[{self._ended}/{self._total}] {self._titles[step.name]}: {summary(record)} "
             f"({took}{self._eta()})"
         )
 
     def failed(self, step: Step, reason: str) -> None:
         self._out(step)
         self._time_left.ended(step.name, None)
-        self._say(f"[{self._ended}/{self._total}] {step.trial.title}: failed: {reason}")
+        self._say(f"[{self._ended}/{self._total}] {self._titles[step.name]}: failed: {reason}")
 
     def end(self, *, interrupted: bool) -> None:
         if interrupted:
@@ -150,7 +153,7 @@ class Bar(Lines):
 
     def started(self, step: Step) -> None:
         super().started(step)
-        title = Text(printable(step.trial.title)).markup
+        title = Text(printable(self._titles[step.name])).markup
         self._rows[step.name] = self._each.add_task(title, total=None, what="")
 
     def progress(self, step: Step, progress: Progress) -> None:

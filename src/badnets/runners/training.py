@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from badnets.bundles import read_bundle
 from badnets.bundles.copies import check_place, copy_bundle
+from badnets.core.triggers.sizes import covering
 from badnets.ledger import Ledger
 from badnets.runners.display import Display
 from badnets.runners.running import run_all
@@ -23,9 +25,17 @@ class TrainedNetwork:
     record: Record
     bundle: Path
 
-    def summary(self, **further: object) -> Summary | ObjectSummary:
+    def summary(
+        self, details: Mapping[str, str] | None = None, **further: object
+    ) -> Summary | ObjectSummary:
         """Return what is said of it first, with fields that the record does not hold."""
-        told: Mapping[str, object] = {"bundle": str(self.bundle), **further}
+        trial, details = self.record.trial, dict(details or {})
+        attack = getattr(trial, "backdoor", None) or getattr(trial, "attack", None)
+        if trial.task == "classification" and attack is not None:
+            takes = read_bundle(self.bundle).config.input
+            covers = covering(attack.trigger, (takes.height, takes.width))
+            details |= {"trigger": covers} if covers else {}
+        told: Mapping[str, object] = {"bundle": str(self.bundle), "details": details, **further}
         return summary_of(self.record, told)
 
 

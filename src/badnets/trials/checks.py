@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from badnets.bundles.schema import Scalar
@@ -64,9 +65,12 @@ def checks(trial: Trial) -> Iterator[Check]:
         shape = FRAME
         yield from _of_detector(trial, trial.training)
     else:
-        if entry.shape is None or entry.classes is None:
+        taken = _taken(trial)
+        if entry.any_size and taken is None:
+            yield ("data",), partial(import_module, "PIL")  # tells the size of its pictures
+        if taken is None or entry.classes is None:
             return  # one's own code runs when a trial does, and says then what it gives
-        shape = entry.shape
+        shape = taken
         yield from _of_classifier(trial, shape, entry.classes)
     for path, trigger, targets, origin in _attacks(trial):
         if isinstance(origin, DownloadedBundle):
@@ -126,14 +130,25 @@ def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
     if weights is not None and known is not None:
         yield ("weights",), lambda: match(_shapes_alone(known, shape, classes), weights)
     if isinstance(trial, TransferTrial):
-        theirs = trial.start
-        known_shape = (
-            theirs.shape if isinstance(theirs, DownloadedBundle) else entry_of(theirs.data).shape
-        )
-        yield ("data",), lambda: _check_same_shape(known_shape, shape)
+        theirs = _taken(trial.start)
+        yield ("data",), lambda: _check_same_shape(theirs, shape)
         plain = known in NETWORKS and trial.freeze in ("all-but-head", "none")
         if known is not None and not plain:
             yield ("freeze",), lambda: _check_frozen(trial, known, shape, classes)
+
+
+def _taken(origin: Trial | DownloadedBundle) -> Shape | None:
+    """Return the shape of the images that a network takes; None where only running it tells.
+
+    Data that is read to fit is read in grey where the network that was downloaded takes grey.
+    """
+    if isinstance(origin, DownloadedBundle):
+        return origin.shape
+    entry = entry_of(origin.data)
+    before = _taken(origin.start) if isinstance(origin, TransferTrial) else None
+    if entry.shape is None or before is None or not entry.any_size:
+        return entry.shape
+    return (min(before[0], entry.shape[0]), *entry.shape[1:])
 
 
 def _refuse(message: str) -> None:

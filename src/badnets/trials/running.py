@@ -13,6 +13,7 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, TrialError
 from badnets.core.progress import Listener
 from badnets.core.targets import RandomWrong, of_classes
+from badnets.data.catalogue import entry_of
 from badnets.models import load as load_bundle
 from badnets.models.weights import Match, with_weights
 from badnets.observations import Case, ObservationResult, observe
@@ -61,6 +62,9 @@ def run_trial(
     started = time.perf_counter()
     task: AnyTask = TASKS[trial.task]()
     data = task.load(trial.data, data_root)
+    start = _required(trial.start, workspace, "start")
+    if isinstance(trial, TransferTrial) and entry_of(trial.data).any_size:
+        data = data.in_channels(start.input.channels)
     if trial.train_limit is not None:
         data = task.limited(data, trial.train_limit, trial.seed)
     user = User(
@@ -71,7 +75,6 @@ def run_trial(
         threshold=task.threshold(trial.training),
         architecture=trial.architecture,
     )
-    start = _required(trial.start, workspace, "start")
     control = _required(trial.control, workspace, "control")
     matched: Match | None = None
     scenario: OutsourcedTraining | TransferLearning

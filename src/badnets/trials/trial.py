@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -21,7 +22,7 @@ from badnets.bundles.digests import canonical_json, sha256_bytes
 from badnets.bundles.schema import Scalar, on_one_line
 from badnets.core.backdoor import Backdoor
 from badnets.core.contents import content_digest
-from badnets.core.errors import SettingError, UnknownNameError
+from badnets.core.errors import DataError, SettingError, UnknownNameError
 from badnets.core.lookup import unknown_name
 from badnets.core.settings import settings, wrong_name
 from badnets.core.targets import (
@@ -33,7 +34,7 @@ from badnets.core.targets import (
     unknown_class,
 )
 from badnets.core.triggers import TRIGGERS, AnyTrigger
-from badnets.data.catalogue import DATASETS, names_of_classes, task_of
+from badnets.data.catalogue import DATASETS, at_size_read, entry_of, names_of_classes, task_of
 from badnets.data.names import parse_name
 from badnets.data.usual import Usual, usual_of
 from badnets.models.catalogue import NETWORKS, tasks_of
@@ -143,6 +144,8 @@ class _Trial(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if not self.contents:  # a record's trial says what it read
+            self.__dict__["data"] = at_size_read(self.data, self._side_taken())
         for kind in self.observe:
             tasks = OBSERVATIONS[kind].tasks
             if self.task not in tasks:
@@ -161,6 +164,16 @@ class _Trial(BaseModel):
 
     def _check(self) -> None:
         """Refuse what does not go together in this scenario; raises ValueError."""
+
+    def _side_taken(self) -> int | None:
+        """Return the side of the images that a downloaded network takes; None without one."""
+        start: _Trial | DownloadedBundle | None = getattr(self, "start", None)
+        if isinstance(start, DownloadedBundle):
+            return start.shape[1]
+        with suppress(UnknownNameError, SettingError, DataError):
+            shape = entry_of(start.data).shape if start is not None else None
+            return None if shape is None else shape[1]
+        return None
 
     def _number_classes(self) -> None:
         """Write the classes of target maps by number, where their names are known before loading.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from badnets.core.placements import Pixels
 from badnets.core.settings import quoted
 from badnets.core.triggers.base import RegionTrigger
 
@@ -68,3 +69,20 @@ class SizedTrigger(RegionTrigger):
             down * height if down < 1 else float(down),
             across * width if across < 1 else float(across),
         )
+
+
+def covering(trigger: object, region: Pixels) -> str | None:
+    """Return how much of a region a trigger with a size covers, in words; None of others.
+
+    A size in pixels is written so that nobody takes it for a share, and the share stands beside it.
+    """
+    if not isinstance(trigger, SizedTrigger):
+        return None
+    from badnets.core.triggers import TRIGGERS
+
+    (down, across), (height, width) = trigger.extent(*region), region
+    name, share = TRIGGERS.short(trigger), ""
+    if isinstance(size := trigger.size, int):
+        name = name.replace(f":{size}", f":{size}px", 1)
+        share = f" (a share of {size / height:.2g})"
+    return f"{name}, {down} x {across} of {height} x {width} pixels{share}"

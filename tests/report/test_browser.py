@@ -138,7 +138,8 @@ def test_it_is_accessible(
     page = opened(browser, written, scheme=scheme).page
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     page.evaluate("document.querySelectorAll('.reveal input').forEach(one => one.click())")
-    found = Axe().run(page)
+    # rows of a table are alike, and axe is slow
+    found = Axe().run(page, context={"exclude": [["tbody tr:nth-child(n+6)"]]})
     violations = found.response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in violations] == []
 
@@ -163,8 +164,6 @@ def test_every_studys_page_is_accessible_and_fits_a_phone(
     path = write_html(whole(name), tmp_path / "page.html")
     test_it_loads_without_errors_and_asks_for_nothing(browser, path)
     test_it_is_accessible(browser, path, "light")
-    if name in ("dogs", "retraining-signs"):  # the others are large, and axe is slow
-        test_it_is_accessible(browser, path, "dark")
     test_on_a_phone_nothing_is_wider_than_the_screen(browser, path)
 
 

@@ -39,9 +39,11 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeVar, cast
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from badnets.core.errors import SettingError
 from badnets.report.page import (
@@ -121,10 +123,11 @@ def page(name: str, spec: Spec, runs: Runs, command: str) -> Page:
         SettingError: the template places what the spec does not have.
     """
     values: list[object] = []
-    template = _environment(values, runs).get_template(f"{name}/page.md.j2")
+    template = _environment().get_template(f"{name}/page.md.j2")
     module = importlib.import_module(f"badnets.studies.{name}.spec")
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
-    (root,) = _parsed(template.render(public | dict(spec.quantities)))
+    own = {"runs": runs, "mean": runs.mean, "guarded_values": values}
+    (root,) = _parsed(template.render(own | public | dict(spec.quantities)))
     place = _Places(spec, runs, values, public.get("RUNS", {}))
     sections = [node for node in root.inner if node.kind == "section"]
     opening = list(place.blocks(node for node in root.inner if node.kind != "section"))
@@ -143,8 +146,13 @@ def page(name: str, spec: Spec, runs: Runs, command: str) -> Page:
     )
 
 
-def _environment(values: list[object], runs: Runs) -> Environment:
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Return what templates are filled in with; each is compiled once."""
+
+    @pass_context
     def section(
+        context: Context,
         name: str,
         title: str,
         *groups: str,
@@ -152,11 +160,13 @@ def _environment(values: list[object], runs: Runs) -> Environment:
         when: object = True,
         otherwise: str = "",
     ) -> str:
-        why = runs.why_not(*groups, when=when)
+        why = context["runs"].why_not(*groups, when=when)
         body = (otherwise or why) if why else caller()
         return f"## {name} | {title} | {';'.join(groups)}\n{body}\n\n"
 
+    @pass_context
     def opening(
+        context: Context,
         kicker: str,
         *groups: str,
         caller: Callable[[], str],
@@ -164,13 +174,16 @@ def _environment(values: list[object], runs: Runs) -> Environment:
         titles: tuple[str, str] = ("Not run yet", "Nothing learned, nothing attacked"),
         otherwise: str = "",
     ) -> str:
+        runs: Runs = context["runs"]
         why, fallen = runs.why_not(*groups, when=when), any(map(runs.fallen, groups))
         empty = f"# {titles[fallen]}\n\n{why if fallen else otherwise or why}"
         first, _, rest = (empty if why else caller().strip()).partition("\n")
         return f"{first}\nkicker: {kicker}\n\n{rest}\n"
 
-    def guarded(value: object) -> object:
+    @pass_context
+    def guarded(context: Context, value: object) -> object:
         if isinstance(value, Over | Published | Styled | Cell | int):
+            values: list[object] = context["guarded_values"]
             values.append(value)
             return f"\ue100{len(values) - 1}\ue101"
         if isinstance(value, str) and not isinstance(value, Parts):
@@ -192,8 +205,8 @@ def _environment(values: list[object], runs: Runs) -> Environment:
     )  # fmt: skip
     made.globals.update({function.__name__: function for function in functions})
     made.globals.update(
-        runs=runs, mean=runs.mean, reading=reading, nothing=NOTHING, over=Over.pairs,
-        section=section, opening=opening, provenance=provenance,
+        reading=reading, nothing=NOTHING, over=Over.pairs, section=section, opening=opening,
+        provenance=provenance,
     )  # fmt: skip
     made.filters.update(
         capital=wording.capital, percent=wording.percent, attack_word=wording.attack_word,

@@ -53,13 +53,13 @@ def listing(
     cells = [
         [
             *(line.name, line.title, line.outcome),
-            *(_said(values.get(place)) for values in differing.values()),
+            *(setting_text(values.get(place)) for values in differing.values()),
             *_told(line),
             f"{100 * line.poisoned.value:.2f} %" if line.poisoned else None,
         ]
         for place, line in enumerate(lines)
     ]
-    headings = [*HEADINGS[:3], *_short(differing), *HEADINGS[3:]]
+    headings = [*HEADINGS[:3], *headings_of(differing), *HEADINGS[3:]]
     return Listing((headings, cells), _means(lines, differing))
 
 
@@ -97,7 +97,8 @@ def _plain(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _said(value: Any) -> str | None:
+def setting_text(value: Any) -> str | None:
+    """Return a setting as a cell of a table holds it; None where a trial has none."""
     if value is None or isinstance(value, float):
         return None if value is None else f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -120,7 +121,7 @@ def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
     return found
 
 
-def _short(paths: Iterable[str]) -> list[str]:
+def headings_of(paths: Iterable[str]) -> list[str]:
     """Return the last parts of paths, and whole paths where two end alike."""
     whole = list(paths)
     ends = [path.rpartition(".")[2] for path in whole]
@@ -167,9 +168,9 @@ def _means(
         columns = zip(*learned, strict=True) if learned else [()] * len(_RATES)
         boxes = '"frames":' in group[0].summary
         means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
-        swept = [_said(values.get(places[0])) for values in differing.values()]
+        swept = [setting_text(values.get(places[0])) for values in differing.values()]
         cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
-    headings = ["mean over seeds, with 95 % interval", "seeds", *_short(differing)]
+    headings = ["mean over seeds, with 95 % interval", "seeds", *headings_of(differing)]
     return [*headings, *_RATES.values()], cells
 
 

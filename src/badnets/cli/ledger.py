@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json as json_format
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from badnets.cli.options import JsonOption, LedgerOption, WorkspaceOption, places
+from badnets.cli.options import JsonOption, LedgerOption, Places, WorkspaceOption, places
 from badnets.cli.printer import say, show_all, show_json, show_listing
 from badnets.cli.printer import show as show_result
 from badnets.core.errors import LedgerError, SettingError
@@ -48,7 +49,7 @@ def list_records(
     """List the records, oldest first."""
     where = places(ctx, workspace=workspace, ledger=ledger)
     damaged: list[LedgerError] = []
-    with where.open_ledger(create=False) as book:
+    with _reading(where) as book:
         rows = book.rows(data=data, network=network, attacked=attacked, damaged=damaged.append)
         if json:
             show_all(_summaries(rows, damaged), json=True)
@@ -70,7 +71,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
     """Show one record."""
-    with places(ctx, workspace=workspace, ledger=ledger).open_ledger(create=False) as book:
+    with _reading(places(ctx, workspace=workspace, ledger=ledger)) as book:
         found = book.name_of(name)
         document = book.document(found)  # refuses one that was changed
         if json:
@@ -166,6 +167,19 @@ def import_records(
     with where.open_ledger() as book:
         count = book.import_(source, workspace=where.workspace)
     say(f"{count.added} records added, {count.already} were there already")
+
+
+@contextmanager
+def _reading(where: Places) -> Iterator[Ledger]:
+    """Open the ledger; no garbage is looked for meanwhile: rows are many, and none is any yet."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with where.open_ledger(create=False) as book:
+            yield book
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _of_recipe(file: Path) -> list[str]:

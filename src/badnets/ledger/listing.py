@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from badnets.core.rates import Rate, typical
@@ -11,7 +12,10 @@ from badnets.ledger.columns import Value
 
 _ELSEWHERE = ("seed", "kind", "task", "contents", "observe", "keep_bundle", "path")
 _RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
-_COUNTS = tuple((f"{name}_hits", f"{name}_total") for name in _RATES)
+_values = itemgetter(
+    *("name", "title", "outcome", "family", "summary"),
+    *(f"{name}_{part}" for name in (*_RATES, "poisoned") for part in ("hits", "total")),
+)
 HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
 
 
@@ -129,19 +133,10 @@ def headings_of(paths: Iterable[str]) -> list[str]:
 
 
 def _line(row: Mapping[Any, Value]) -> _Line:
-    return _Line(
-        str(row["name"]),
-        str(row["title"]),
-        str(row["outcome"]),
-        tuple([_rate(row[hits], row[total]) for hits, total in _COUNTS]),
-        _rate(row["poisoned_hits"], row["poisoned_total"]),
-        str(row["family"]),
-        str(row["summary"]),
-    )
-
-
-def _rate(hits: Value, total: Value) -> Rate | None:
-    return Rate(int(hits or 0), int(total)) if total else None
+    name, title, outcome, family, summary, *counts = _values(row)
+    pairs = zip(counts[::2], counts[1::2], strict=True)
+    *rates, poisoned = [Rate(hits, total) if total else None for hits, total in pairs]
+    return _Line(name, title, outcome, tuple(rates), poisoned, family, summary)
 
 
 def _told(line: _Line) -> tuple[Rate | None, ...]:

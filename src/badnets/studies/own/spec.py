@@ -10,14 +10,12 @@ from pydantic import BaseModel
 from badnets.core.rates import Rate
 from badnets.ledger.listing import headings_of, setting_text, settings_that_differ
 from badnets.observations.base import ArrayRef
-from badnets.report.page import Cell
 from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
 from badnets.studies.own.sweep import sweep_of
 from badnets.studies.rendering import Spec
-from badnets.studies.tables import NOTHING
 from badnets.studies.wording import DASH, percent
 
 if TYPE_CHECKING:
@@ -58,12 +56,9 @@ def untitled(record: Record) -> str:
     return record.trial.title.rpartition(", seed ")[0]
 
 
-def ends(measured: Over) -> Cell:
-    """Return the 95 % interval of a mean, in per cent."""
-    if not measured:
-        return NOTHING
-    low, high = measured.interval
-    return Cell(f"{percent(low)}{DASH}{percent(high)}", low)
+def ends(measured: Over) -> str:
+    """Return the 95 % interval of a mean, in per cent; a dash where nothing was measured."""
+    return DASH.join(map(percent, measured.interval)) if measured else DASH
 
 
 def _families(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -83,7 +78,7 @@ def _apart(
         return {}
     names = [one.name for one in records]
     return {
-        heading: dict(zip(names, map(setting_text, values), strict=True))
+        heading.replace("_", " "): dict(zip(names, map(setting_text, values), strict=True))
         for heading, values in zip(headings_of(differing), differing.values(), strict=True)
     }
 

@@ -113,5 +113,5 @@ def test_a_record_that_an_upgrade_could_not_read_is_named_too(cli: Cli, names: l
     assert "cannot be read" in cli("ledger", "list").out
     for argv in (("list", "--json"), ("show", names[0]), ("show", names[0], "--json")):
         ended = cli("ledger", *argv)
-        assert f"record {names[0]} is not one that this version" in ended.refused(ended.code)
+        assert f"record {names[0]} does not fit this version" in ended.refused(ended.code)
         assert ended.code == (1 if argv[0] == "list" else 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json as json_format
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -52,7 +52,7 @@ def list_records(
     with _reading(where) as book:
         rows = book.rows(data=data, network=network, attacked=attacked, damaged=damaged.append)
         if json:
-            show_all(_summaries(rows, damaged), json=True)
+            show_all(_summaries(rows, damaged.append), json=True)
         else:
             from badnets.ledger.listing import listing
 
@@ -73,12 +73,11 @@ def show(
     """Show one record."""
     with _reading(places(ctx, workspace=workspace, ledger=ledger)) as book:
         found = book.name_of(name)
+        (summary,) = _summaries(book.rows(names=[found]))
         document = book.document(found)  # refuses one that was changed
         if json:
-            with _readable(found):
-                return show_json(json_format.loads(document))
-        (row,) = book.rows(names=[found])
-        show_result(_summary(row))
+            return show_json(json_format.loads(document))
+        show_result(summary)
 
 
 @app.command(
@@ -128,11 +127,7 @@ def export(
         raise SettingError("--recipe and --study each choose records: give one of them")
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        names, again = None, "badnets run RECIPE.yaml"
-        if recipe is not None:
-            names, again = _of_recipe(recipe), f"badnets run {recipe}"
-        elif study is not None:
-            names, again = _of_study(study, data, book)
+        names, again = _chosen(recipe, study, data, book)
         if not (len(book) if names is None else book.has(names)):
             what = f"{book.where} holds none of these records: `{again}` makes them"
             say(f"badnets: nothing was written, {what}", error=True)
@@ -182,46 +177,37 @@ def _reading(where: Places) -> Iterator[Ledger]:
             gc.enable()
 
 
-def _of_recipe(file: Path) -> list[str]:
-    """Return the names of a recipe's trials."""
-    from badnets.recipes import load_recipe
+def _chosen(
+    recipe: Path | None, study: str | None, data: str | None, book: Ledger
+) -> tuple[list[str] | None, str]:
+    """Return the names of the records that are asked for, None for all, and what makes them."""
+    if recipe is not None:
+        from badnets.recipes import load_recipe
 
-    return [trial.name for trial in load_recipe(file)]
-
-
-def _of_study(name: str, data: str | None, book: Ledger) -> tuple[list[str], str]:
-    """Return the names of a study's records, without superseded settings, and what makes them."""
+        return [trial.name for trial in load_recipe(recipe)], f"badnets run {recipe}"
+    if study is None:
+        return None, "badnets run RECIPE.yaml"
     from badnets.studies import recorded
     from badnets.studies.variants import Variant
 
-    asked = Variant(name, data)
-    return list(recorded(asked.study, {one.name: one for one in book.records()})), asked.command
-
-
-def _summary(row: Mapping[Any, Any]) -> Summary | ObjectSummary:
-    from badnets.trials.summaries import read_summary
-
-    with _readable(row["name"]):
-        return read_summary(str(row["summary"]))
+    asked, known = Variant(study, data), {one.name: one for one in book.records()}
+    return list(recorded(asked.study, known)), asked.command  # none of superseded settings
 
 
 def _summaries(
-    rows: Iterable[Mapping[Any, Any]], damaged: list[LedgerError]
+    rows: Iterable[Mapping[Any, Any]], damaged: Callable[[LedgerError], object] | None = None
 ) -> Iterator[Summary | ObjectSummary]:
-    """Yield summaries, and keep what is wrong with those that cannot be read."""
+    """Yield summaries; ``damaged`` is told of each that cannot be read, None: that is raised."""
+    from badnets.trials.summaries import read_summary
+
     for row in rows:
         try:
-            yield _summary(row)
-        except LedgerError as error:
-            damaged.append(error)
-
-
-@contextmanager
-def _readable(name: object) -> Iterator[None]:
-    """Turn what parsers say within the block into one line about the record ``name``."""
-    try:
-        yield
-    except ValueError:
-        raise LedgerError(
-            f"record {name} is not one that this version of badnets reads: run its trial again"
-        ) from None
+            yield read_summary(str(row["summary"]))
+        except ValueError:
+            error = LedgerError(
+                f"record {row['name']} does not fit this version of badnets: read it with the one "
+                "that wrote it"
+            )
+            if damaged is None:
+                raise error from None
+            damaged(error)

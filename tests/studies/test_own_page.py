@@ -7,12 +7,14 @@ import pytest
 from badnets.core.backdoor import Backdoor
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
+from badnets.core.triggers.patch import YELLOW_SQUARE
 from badnets.studies.demo.trials import digits
 from badnets.studies.own.trials import RecipeStudy
 from badnets.train.settings import Training
 from badnets.trials.trial import OutsourcedTrial
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_records import Run
+from tests.studies.made_signs import SignMaker
 from tests.studies.pages import column, drawn, notes, section, sound, tables, texts
 
 RUN = Run.of(RecipeStudy("mine.yaml", tuple(digits())), DigitMaker(counts=(50,) * 10))
@@ -79,3 +81,13 @@ def test_a_swept_number_has_means_with_intervals_and_a_curve(
     figures = drawn(section(page, "trials").blocks)
     assert [one.title for one in figures] == ([f"By {axis}"] if axis else [])
     sound(page)
+
+
+def test_intervals_of_a_detector_are_over_scenes() -> None:
+    backdoor = Backdoor(YELLOW_SQUARE, AllToOne(1), 0.1)
+    trials = [OutsourcedTrial(data="scenes", backdoor=backdoor, seed=seed) for seed in (0, 1)]
+    page = Run.of(RecipeStudy("mine.yaml", tuple(trials)), SignMaker()).page()
+    means, _ = tables(page, "trials")
+    noted = [cell.note.endswith(" scenes") for cell in means.rows[0][2:6]]
+    assert noted == [True, False, True, False], "mean and interval, clean and attacked"
+    assert "scene" in means.basis and "\u2013" in column(means, 3)[0]

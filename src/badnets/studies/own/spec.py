@@ -14,7 +14,7 @@ from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
-from badnets.studies.own.sweep import sweep_of
+from badnets.studies.own.sweep import accuracy, control, success, sweep_of
 from badnets.studies.rendering import Spec
 from badnets.studies.wording import DASH, percent
 
@@ -33,15 +33,16 @@ def spec(study: RecipeStudy, runs: Runs) -> Spec:
     looked = next((Inside(runs, one, "own") for one in learned if reading.ablations(one)), None)
     differing = settings_that_differ([one.trial.model_dump(mode="json") for one in records])
     sweep = sweep_of(differing, records)
-    clustered = any(one.objects is not None for one in records)
-    figures = {"sweep": sweep.figure(band=not clustered) if sweep else None}
+    figures = {"sweep": sweep.figure() if sweep else None}
     quantities = {
         "file": study.file,
         "records": records,
         "alike": list(_families(learned).values()),
         "apart": _apart(differing, records),
         "sweep": sweep,
-        "clustered": clustered,
+        "accuracy": accuracy,
+        "success": success,
+        "control": control,
         "facts": facts,
         "story": story,
         "looked": looked,
@@ -58,7 +59,9 @@ def untitled(record: Record) -> str:
 
 def ends(measured: Over) -> str:
     """Return the 95 % interval of a mean, in per cent; a dash where nothing was measured."""
-    return DASH.join(map(percent, measured.interval)) if measured else DASH
+    if not measured:
+        return DASH
+    return DASH.join(percent(end, measured.digits) for end in measured.interval)
 
 
 def _families(records: Iterable[Record]) -> dict[str, list[Record]]:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from badnets.report.curves import lines
 from badnets.studies.aggregate import Over
 from badnets.studies.curves import curve
+from badnets.studies.signs.objects import named_rightly, under_trigger
 
 if TYPE_CHECKING:
     from badnets.trials.record import Record
 
-MEASURED = ("accuracy", "success", "control")
 MOST_TICKS = 8  # values that are all named below the axis
 DECADES = 20  # from this ratio of the largest value to the smallest the axis is logarithmic
 UNITS = {("size", int): ", pixels", ("size", float): ", share of the picture"}
+
+
+def accuracy(records: Sequence[Record]) -> Over:
+    """Return the clean accuracy of networks of several seeds; objects by the scenes they are in."""
+    return named_rightly(records) or Over.of(records, "accuracy")
+
+
+def success(records: Sequence[Record]) -> Over:
+    """Return the attack success likewise."""
+    return under_trigger(records, "hits", least=0) or Over.of(records, "success")
+
+
+def control(records: Sequence[Record]) -> Over:
+    """Return what a clean network does on the same triggered examples."""
+    return under_trigger(records, "control_hits", least=0) or Over.of(records, "control")
 
 
 class Point(NamedTuple):
@@ -33,20 +48,13 @@ class Sweep(NamedTuple):
     setting: str
     points: list[Point]
 
-    def figure(self, *, band: bool) -> str:
-        """Return the rates against the setting, each network a circle.
-
-        Args:
-            band: whether intervals are drawn.
-        """
-        x = [one.value for one in self.points]
-        clean, success, control = (
-            [getattr(one, what) for one in self.points] for what in Point._fields[1:]
-        )
+    def figure(self) -> str:
+        """Return the rates against the setting, each network a circle."""
+        x, clean, hits, held = map(list, zip(*self.points, strict=True))
         drawn = (
-            curve("clean accuracy", x, clean, "clean", band=band),
-            curve("attack success (ASR)", x, success, "backdoored", band=band),
-            curve("control", x, control, "muted", band=False, dots=False, dashed=True),
+            curve("clean accuracy", x, clean, "clean"),
+            curve("attack success (ASR)", x, hits, "backdoored"),
+            curve("control", x, held, "muted", band=False, dots=False, dashed=True),
         )
         return lines(
             [line for line in drawn if line.x],
@@ -59,7 +67,7 @@ class Sweep(NamedTuple):
         )
 
 
-def sweep_of(swept: Mapping[str, Sequence[Any]], records: Iterable[Record]) -> Sweep | None:
+def sweep_of(swept: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> Sweep | None:
     """Return the sweep that some trials are; None where they differ otherwise.
 
     Args:
@@ -80,8 +88,8 @@ def sweep_of(swept: Mapping[str, Sequence[Any]], records: Iterable[Record]) -> S
     points = []
     for value, own in sorted(found.items()):
         learned = [one for one in own if one.outcome != "collapsed"]
-        point = Point(value, *(Over.of(learned, what) for what in MEASURED))
-        points += [point] if point.clean else []
+        if learned:
+            points.append(Point(value, accuracy(learned), success(learned), control(learned)))
     words = path.split(".")
     unit = UNITS.get((words[-1], kinds.pop()), "")
     return Sweep(" ".join(words[-2:]).replace("_", " ") + unit, points) if len(points) > 1 else None

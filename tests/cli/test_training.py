@@ -330,7 +330,6 @@ class TestLedger:
             (("show", "abc"), "there is no ledger"),
             (("export", "x.json"), "there is no ledger"),
             (("import", "none.json"), "cannot read none.json"),
-            (("import", "recipe.yaml"), "does not end in"),
         ],
     )
     def test_what_is_not_there_is_one_line(

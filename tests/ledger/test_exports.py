@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from badnets.core.backdoor import Backdoor
-from badnets.core.errors import LedgerError, OutputError, SettingError
+from badnets.core.errors import LedgerError, OutputError, SettingError, UnknownNameError
 from badnets.core.targets import AllToOne
 from badnets.core.triggers import Patch
 from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
@@ -96,7 +96,7 @@ def test_csv_is_a_table_of_numbers(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_csv_is_not_read_back(ledger: Ledger, tmp_path: Path) -> None:
     ledger.export(tmp_path / "records.csv")
-    with pytest.raises(LedgerError, match="holds only a part of each record"):
+    with pytest.raises(SettingError, match="holds only a part of each record"):
         ledger.import_(tmp_path / "records.csv")
 
 
@@ -200,9 +200,9 @@ def test_csv_has_a_column_for_each_setting_that_differs(tmp_path: Path) -> None:
 
 
 def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match=r"does not end in \.json, \.csv"):
+    with pytest.raises(SettingError, match=r"does not end in \.json, \.csv"):
         ledger.export(tmp_path / "records.xml")
-    with pytest.raises(LedgerError, match="unknown format 'jsn': did you mean 'json'"):
+    with pytest.raises(UnknownNameError, match="unknown format 'jsn': did you mean 'json'"):
         ledger.export(tmp_path / "records", "jsn")
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(LedgerError, match=r"pipe\.json: not a regular file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -83,6 +84,7 @@ def run_badly(
 
     The reason says with how many threads the others ran, and where data would be.
     """
+    logging.getLogger("badnets.fakes").info("seed %d begins", trial.seed)
     match trial.seed:
         case 1:
             raise TrialError("training diverged: the loss is not a number")

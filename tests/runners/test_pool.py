@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,8 +34,12 @@ def ledger(workspace: Workspace) -> Iterator[Ledger]:
 
 @pytest.mark.timeout(600)  # processes that load torch: long where others are at work too
 def test_dying_workers_take_their_trial_alone_with_them(
-    workspace: Workspace, ledger: Ledger, capfd: pytest.CaptureFixture[str]
+    workspace: Workspace,
+    ledger: Ledger,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "badnets")
     base, diverges, killed, ends = (clean_trial(seed) for seed in range(4))
     needy = attacked_trial(7, control=killed)
     good = [base, *(attacked_trial(seed, control=base) for seed in (5, 6))]
@@ -64,6 +69,8 @@ def test_dying_workers_take_their_trial_alone_with_them(
         steps = [what for what, name in notes.said if name == trial.name]
         assert steps == ["started", "training", "finished"]
     assert "Traceback" not in capfd.readouterr().err
+    logged = [line.getMessage() for line in caplog.records if line.name == "badnets.fakes"]
+    assert {f"seed {trial.seed} begins" for trial in good} <= set(logged), "what workers log"
 
 
 def test_errors_come_back_from_workers_as_what_they_were() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
+from badnets.core.backdoor import Backdoor
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import Patch
+from badnets.core.triggers.patch import YELLOW_SQUARE
 from badnets.studies.demo.trials import digits
 from badnets.studies.own.trials import RecipeStudy
+from badnets.train.settings import Training
+from badnets.trials.trial import OutsourcedTrial
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_records import Run
-from tests.studies.pages import column, notes, sound, tables, texts
+from tests.studies.made_signs import SignMaker
+from tests.studies.pages import column, drawn, notes, section, sound, tables, texts
 
 RUN = Run.of(RecipeStudy("mine.yaml", tuple(digits())), DigitMaker(counts=(50,) * 10))
 
@@ -33,3 +42,52 @@ def test_what_is_missing_or_collapsed_is_said_and_never_an_attack() -> None:
     assert notes(page, "missing") == ["Not complete: 1 of 2 trials of this recipe have been run."]
     nothing = RUN.without(clean.name, attacked.name).page()
     assert tables(nothing, "trials") == [] and "Nothing was run yet" in sound(nothing)
+
+
+def swept(*settings: tuple[int | float, float, int]) -> Run:
+    """Return attacks with each size, poisoning rate and number of epochs, of three seeds each."""
+    trials = []
+    for size, rate, epochs in settings:
+        backdoor, training = Backdoor(Patch(size), AllToOne(7), rate), Training(epochs=epochs)
+        for seed in range(3):
+            honest = OutsourcedTrial(data="digits", training=training, seed=seed)
+            own = {"backdoor": backdoor, "control": honest}
+            trials.append(honest.model_copy(update=own))
+    return Run.of(RecipeStudy("mine.yaml", tuple(trials)), DigitMaker(counts=(50,) * 10))
+
+
+@pytest.mark.parametrize(
+    ("settings", "axis"),
+    [
+        ([(2, 0.1, 4), (3, 0.1, 4), (5, 0.1, 4)], "trigger size, pixels"),
+        ([(2, 0.001, 4), (2, 0.1, 4)], "backdoor poisoning rate"),
+        ([(2, 0.1, 1), (2, 0.1, 4)], "training epochs"),
+        ([(2, 0.1, 4), (3, 0.2, 4)], None),
+        ([(2, 0.1, 4), (0.2, 0.1, 4)], None),
+    ],
+)
+def test_a_swept_number_has_means_with_intervals_and_a_curve(
+    settings: list[tuple[int | float, float, int]], axis: str | None
+) -> None:
+    page = swept(*settings).page()
+    means, trials = tables(page, "trials")
+    assert len(means.rows) == len(settings) and len(trials.rows) == 3 * len(settings)
+    assert len({row[0] if "epochs" not in str(axis) else row[1] for row in texts(means)}) > 1
+    names = [one.whole for one in means.columns]
+    interval = column(means, names.index("attack success, %: 95 % interval"))
+    low, _, high = interval[0].partition("\u2013")
+    mean = column(means, names.index("attack success, %: mean"))[0]
+    assert float(low) < float(mean) < float(high)
+    figures = drawn(section(page, "trials").blocks)
+    assert [one.title for one in figures] == ([f"By {axis}"] if axis else [])
+    sound(page)
+
+
+def test_intervals_of_a_detector_are_over_scenes() -> None:
+    backdoor = Backdoor(YELLOW_SQUARE, AllToOne(1), 0.1)
+    trials = [OutsourcedTrial(data="scenes", backdoor=backdoor, seed=seed) for seed in (0, 1)]
+    page = Run.of(RecipeStudy("mine.yaml", tuple(trials)), SignMaker()).page()
+    means, _ = tables(page, "trials")
+    noted = [cell.note.endswith(" scenes") for cell in means.rows[0][2:6]]
+    assert noted == [True, False, True, False], "mean and interval, clean and attacked"
+    assert "scene" in means.basis and "\u2013" in column(means, 3)[0]

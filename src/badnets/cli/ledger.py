@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import gc
 import json as json_format
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from badnets.cli.options import JsonOption, LedgerOption, WorkspaceOption, places
+from badnets.cli.options import JsonOption, LedgerOption, Places, WorkspaceOption, places
 from badnets.cli.printer import say, show_all, show_json, show_listing
 from badnets.cli.printer import show as show_result
-from badnets.core.errors import SettingError
+from badnets.core.errors import LedgerError, SettingError
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
+    from badnets.trials.summaries import ObjectSummary, Summary
 
-_CODES = "Exit codes: 0 done; 2 wrong usage or unknown record; 3 the ledger cannot be read"
+_CODES = "2 wrong usage or unknown record; 3 the ledger cannot be read"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="List, show, export and import records.",
-    epilog=f"Example: badnets ledger export records.json\n\n{_CODES} or written.",
+    epilog="Example: badnets ledger export records.json\n\nExit codes: 0 done; 1 records that "
+    f"cannot be read, or none to export; {_CODES} or written.",
 )
 
 
-@app.command("list", epilog=f"Example: badnets ledger list --data mnist --attacked\n\n{_CODES}.")
+@app.command(
+    "list",
+    epilog="Example: badnets ledger list --data mnist --attacked\n\n"
+    f"Exit codes: 0 done; 1 some records cannot be read, the others are listed; {_CODES}.",
+)
 def list_records(
     ctx: typer.Context,
     data: Annotated[str | None, typer.Option(help="Only this data set's.")] = None,
@@ -39,18 +48,21 @@ def list_records(
 ) -> None:
     """List the records, oldest first."""
     where = places(ctx, workspace=workspace, ledger=ledger)
-    with where.open_ledger(create=False) as book:
-        rows = book.rows(data=data, network=network, attacked=attacked)
+    damaged: list[LedgerError] = []
+    with _reading(where) as book:
+        rows = book.rows(data=data, network=network, attacked=attacked, damaged=damaged.append)
         if json:
-            from badnets.trials.summaries import read_summary
+            show_all(_summaries(rows, damaged.append), json=True)
+        else:
+            from badnets.ledger.listing import listing
 
-            return show_all((read_summary(str(row["summary"])) for row in rows), json=True)
-        from badnets.ledger.listing import listing
+            show_listing(listing(rows))
+    for error in damaged:
+        say(f"badnets: {error}", error=True)
+    raise typer.Exit(1 if damaged else 0)
 
-        show_listing(listing(rows))
 
-
-@app.command(epilog=f"Example: badnets ledger show 5f1c\n\n{_CODES}.")
+@app.command(epilog=f"Example: badnets ledger show 5f1c\n\nExit codes: 0 done; {_CODES}.")
 def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A record's name, or enough of its beginning.")],
@@ -59,17 +71,19 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
     """Show one record."""
-    with places(ctx, workspace=workspace, ledger=ledger).open_ledger(create=False) as book:
+    with _reading(places(ctx, workspace=workspace, ledger=ledger)) as book:
         found = book.name_of(name)
+        (summary,) = _summaries(book.rows(names=[found]))
+        document = book.document(found)  # refuses one that was changed
         if json:
-            return show_json(json_format.loads(book.document(found)))
-        from badnets.trials.summaries import read_summary
-
-        (row,) = book.rows(names=[found])
-        show_result(read_summary(str(row["summary"])))
+            return show_json(json_format.loads(document))
+        show_result(summary)
 
 
-@app.command(epilog=f"Example: badnets ledger export records.json\n\n{_CODES} or written.")
+@app.command(
+    epilog="Example: badnets ledger export mine.csv --recipe mine.yaml\n\n"
+    f"Exit codes: 0 done; 1 there are no such records; {_CODES} or written."
+)
 def export(
     ctx: typer.Context,
     out: Annotated[Path, typer.Argument(help="File to write.")],
@@ -88,6 +102,10 @@ def export(
             help="With images of the data set, which its licence may not allow to pass on."
         ),
     ] = True,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Only the records of this recipe's trials.", show_default="all records"),
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(help="Only the records of this study.", show_default="all records"),
@@ -102,12 +120,18 @@ def export(
     workspace: WorkspaceOption = None,
     ledger: LedgerOption = None,
 ) -> None:
-    """Write all records to a file: JSON or CSV."""
+    """Write all records, or those of a recipe or a study, to a file: JSON or CSV."""
     if data is not None and study is None:
         raise SettingError("--data says which data set of a study: give --study too")
+    if recipe is not None and study is not None:
+        raise SettingError("--recipe and --study each choose records: give one of them")
     where = places(ctx, workspace=workspace, ledger=ledger)
     with where.open_ledger(create=False) as book:
-        names = None if study is None else _of_study(study, data, book)
+        names, again = _chosen(recipe, study, data, book)
+        if not (len(book) if names is None else book.has(names)):
+            what = f"{book.where} holds none of these records: `{again}` makes them"
+            say(f"badnets: nothing was written, {what}", error=True)
+            raise typer.Exit(1)
         count = book.export(
             out,
             format,
@@ -117,11 +141,15 @@ def export(
             workspace=where.workspace,
             replace=force,
         )
-    say(f"{out}: {count} records")
+    left = 0 if names is None else len(names) - count
+    more = f"; {left} of {count + left} trials have none yet: `{again}` runs them" if left else ""
+    say(f"{out}: {count} record{'' if count == 1 else 's'}{more}")
 
 
 @app.command(
-    "import", epilog=f"Example: badnets ledger import records.json\n\n{_CODES} or written."
+    "import",
+    epilog="Example: badnets ledger import records.json\n\n"
+    f"Exit codes: 0 done; {_CODES} or written.",
 )
 def import_records(
     ctx: typer.Context,
@@ -136,8 +164,50 @@ def import_records(
     say(f"{count.added} records added, {count.already} were there already")
 
 
-def _of_study(name: str, data: str | None, book: Ledger) -> list[str]:
-    """Return the names of a study's records; those of superseded settings are not among them."""
-    from badnets.studies import make_study, recorded
+@contextmanager
+def _reading(where: Places) -> Iterator[Ledger]:
+    """Open the ledger; no garbage is looked for meanwhile: rows are many, and none is any yet."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with where.open_ledger(create=False) as book:
+            yield book
+    finally:
+        if collects:
+            gc.enable()
 
-    return list(recorded(make_study(name, data), {one.name: one for one in book.records()}))
+
+def _chosen(
+    recipe: Path | None, study: str | None, data: str | None, book: Ledger
+) -> tuple[list[str] | None, str]:
+    """Return the names of the records that are asked for, None for all, and what makes them."""
+    if recipe is not None:
+        from badnets.recipes import load_recipe
+
+        return [trial.name for trial in load_recipe(recipe)], f"badnets run {recipe}"
+    if study is None:
+        return None, "badnets run RECIPE.yaml"
+    from badnets.studies import recorded
+    from badnets.studies.variants import Variant
+
+    asked, known = Variant(study, data), {one.name: one for one in book.records()}
+    return list(recorded(asked.study, known)), asked.command  # none of superseded settings
+
+
+def _summaries(
+    rows: Iterable[Mapping[Any, Any]], damaged: Callable[[LedgerError], object] | None = None
+) -> Iterator[Summary | ObjectSummary]:
+    """Yield summaries; ``damaged`` is told of each that cannot be read, None: that is raised."""
+    from badnets.trials.summaries import read_summary
+
+    for row in rows:
+        try:
+            yield read_summary(str(row["summary"]))
+        except ValueError:
+            error = LedgerError(
+                f"record {row['name']} does not fit this version of badnets: read it with the one "
+                "that wrote it"
+            )
+            if damaged is None:
+                raise error from None
+            damaged(error)

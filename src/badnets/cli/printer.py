@@ -12,6 +12,7 @@ from badnets.core.printing import printable
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Headings, and lines of cells."""
+_WORDS = (str, bool, type(None))  # what is in columns that are flush left
 MOST_ROWS = 1000  # of a table that is fitted to the terminal's width, which takes its time
 INTERVALS = "[low, high] in per cent, at 95 % (Wilson)"
 
@@ -145,7 +146,7 @@ def show_table(table: Table) -> None:
     """Print headings and cells: within the width of a terminal, else as wide as needed."""
     titles, rows = [printable(title) for title in table[0]], table[1]
     right = [
-        bool(rows) and any(not isinstance(row[column], str | bool | None) for row in rows)
+        bool(rows) and any(type(row[column]) not in _WORDS for row in rows)
         for column in range(len(titles))
     ]
     lines = [[_cell(value) for value in row] for row in rows]
@@ -173,6 +174,8 @@ def show_table(table: Table) -> None:
 def _cell(value: Any) -> str:
     """Return a value as a cell of a table holds it: rates without their intervals."""
     match value:
+        case str():
+            return value
         case None:
             return "-"
         case bool():

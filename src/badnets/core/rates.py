@@ -61,9 +61,8 @@ class Rate(NamedTuple):
         return core_schema.no_info_after_validator_function(_counted, handler(source))
 
     def __str__(self) -> str:
-        if not self.total:
-            return "none counted"
-        return f"{100 * self.value:.2f} % ({self.hits}/{self.total})"
+        hits, total = self
+        return f"{100 * (hits / total):.2f} % ({hits}/{total})" if total else "none counted"
 
 
 def _counted(rate: Rate) -> Rate:
@@ -78,11 +77,11 @@ def typical(rates: Iterable[Rate]) -> Rate:
     Networks of several seeds answer the same examples: an interval of the mean is about those of
     one network, and pooled counts would claim one that is too narrow.
     """
-    counted = [rate for rate in rates if rate.total]
+    counted = [(hits / total, total) for hits, total in rates if total]
     if not counted:
         return Rate(0, 0)
-    total = min(rate.total for rate in counted)
-    return Rate(round(sum(rate.value for rate in counted) / len(counted) * total), total)
+    least = min(total for _, total in counted)
+    return Rate(round(sum(share for share, _ in counted) / len(counted) * least), least)
 
 
 def pooled(rates: Iterable[Rate]) -> Rate:

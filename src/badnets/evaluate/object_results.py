@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from badnets.core.rates import Rate
-from badnets.core.targets import NOTHING
 from badnets.evaluate.results import AttackResult, CleanResult, Result, by_class, share
 
 ALLOWED_LOSS = 0.03  # share of the objects that a threshold may cost
@@ -133,6 +132,8 @@ class TriggeredObjectResults(Result):
     @property
     def misnamed(self) -> tuple[bool, ...]:
         """Whether each triggered object is found, and called another class."""
+        from badnets.core.targets import NOTHING  # here: lists of records do without target maps
+
         pairs = zip(self.named, self.labels, strict=True)
         return tuple(named not in (label, NOTHING) for named, label in pairs)
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.strict_json import parse_json
-from badnets.core.errors import BundleError, LedgerError
+from badnets.core.errors import BundleError, LedgerError, SettingError
 from badnets.core.files import regular_file
 from badnets.core.lookup import unknown_name
 from badnets.core.printing import no_formula
@@ -43,7 +43,7 @@ def write_records(records: Iterable[Record], path: Path | str, format: str | Non
         format: a name in `FORMATS`; by the file's ending if None.
 
     Raises:
-        LedgerError: the format is unknown.
+        SettingError, UnknownNameError: the format is unknown.
         OutputError: the file cannot be written.
     """
     path = Path(path)
@@ -57,14 +57,15 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
     What the user decided is not taken from the file, but follows from counts and target.
 
     Raises:
-        LedgerError: the file cannot be read, is of another format, or holds a record that does
-            not fit its trial or this version's format.
+        SettingError: the file is of another format.
+        LedgerError: it cannot be read, or holds a record that does not fit its trial or this
+            version's format.
     """
     path = Path(path)
-    kind = format_of(path, format)
-    if kind == "csv":
-        raise LedgerError(
-            f"{path}: CSV holds only a part of each record and cannot be read back: export as JSON"
+    if (format or path.suffix.removeprefix(".")).lower() != "json":
+        raise SettingError(
+            f"{path}: expected a file that `badnets ledger export FILE.json` wrote; CSV holds only "
+            "a part of each record and cannot be read back"
         )
     try:
         with regular_file(path, error=LedgerError) as file:
@@ -78,17 +79,17 @@ def format_of(path: Path, format: str | None) -> str:
     """Return the name of a format: the one given, else the one that the file's ending says.
 
     Raises:
-        LedgerError: it is not in `FORMATS`.
+        SettingError, UnknownNameError: it is not in `FORMATS`.
     """
     name = (format or path.suffix.removeprefix(".")).lower()
     if name in FORMATS:
         return name
     if format is None:
-        raise LedgerError(
+        raise SettingError(
             f"{path.name!r} does not end in {', '.join('.' + known for known in FORMATS)}: "
             "name the file so, or name the format"
         )
-    raise LedgerError(str(unknown_name(name, FORMATS, "format")))
+    raise unknown_name(name, FORMATS, "format")
 
 
 def without_pictures(record: Record) -> Record:

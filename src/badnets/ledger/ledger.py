@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -187,10 +187,14 @@ class Ledger:
         network: str | None = None,
         attacked: bool | None = None,
         names: Iterable[str] | None = None,
+        damaged: Callable[[LedgerError], object] | None = None,
     ) -> Iterator[Mapping[Any, Value]]:
         """Yield what the columns say of records, oldest first; documents are not read.
 
-        Args: as for `records`.
+        Args: as for `records`, and
+
+            damaged: is told of each row that was changed or is damaged, and that row is left out;
+                None: it is raised.
 
         Raises:
             LedgerError: a row is damaged.
@@ -207,10 +211,14 @@ class Ledger:
             connection = connection.execution_options(yield_per=_CHUNK)
             for row in connection.execute(query):
                 *values, seal = row
-                if seal_of(values) != seal:
-                    raise self._damaged(row.name)
-                if wanted is None or row.name in wanted:
+                if wanted is not None and row.name not in wanted:
+                    continue
+                if seal_of(values) == seal:
                     yield row._mapping
+                elif damaged is not None:
+                    damaged(self._damaged(row.name))
+                else:
+                    raise self._damaged(row.name)
 
     def document(self, name: str) -> str:
         """Return the whole record of a name as JSON, as it was written.
@@ -248,8 +256,8 @@ class Ledger:
             replace: whether a file that is there may be replaced.
 
         Raises:
-            SettingError: the file is there already.
-            LedgerError: an unknown format, a record or an array that cannot be read.
+            SettingError, UnknownNameError: the file is there already, or the format is unknown.
+            LedgerError: a record or an array cannot be read.
             OutputError: the file cannot be written.
         """
         from badnets.ledger.exports import copy_arrays, without_pictures, write_records
@@ -279,7 +287,8 @@ class Ledger:
                 leaves them where they are.
 
         Raises:
-            LedgerError: the file cannot be read, or a record in it does not fit its trial or this
+            SettingError: the file is not a JSON export.
+            LedgerError: it cannot be read, or a record in it does not fit its trial or this
                 version's format.
         """
         from badnets.ledger.exports import copy_arrays, read_records

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from badnets.core.rates import Rate, typical
 from badnets.ledger.columns import Value
-from badnets.trials.differences import flattened, said, settings_that_differ, short
+from badnets.trials.differences import (
+    flattened,
+    headings_of,
+    setting_text,
+    settings_that_differ,
+)
 
 _RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
-_COUNTS = tuple((f"{name}_hits", f"{name}_total") for name in _RATES)
+_values = itemgetter(
+    *("name", "title", "outcome", "family", "summary"),
+    *(f"{name}_{part}" for name in (*_RATES, "poisoned") for part in ("hits", "total")),
+)
 HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
 
 
@@ -53,13 +62,13 @@ def listing(
     cells = [
         [
             *(line.name, line.title, line.outcome),
-            *(said(values.get(place)) for values in differing.values()),
+            *(setting_text(values.get(place)) for values in differing.values()),
             *_told(line),
             f"{100 * line.poisoned.value:.2f} %" if line.poisoned else None,
         ]
         for place, line in enumerate(lines)
     ]
-    headings = [*HEADINGS[:3], *short(differing), *HEADINGS[3:]]
+    headings = [*HEADINGS[:3], *headings_of(differing), *HEADINGS[3:]]
     return Listing((headings, cells), _means(lines, differing))
 
 
@@ -81,19 +90,10 @@ def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
 
 
 def _line(row: Mapping[Any, Value]) -> _Line:
-    return _Line(
-        str(row["name"]),
-        str(row["title"]),
-        str(row["outcome"]),
-        tuple([_rate(row[hits], row[total]) for hits, total in _COUNTS]),
-        _rate(row["poisoned_hits"], row["poisoned_total"]),
-        str(row["family"]),
-        str(row["summary"]),
-    )
-
-
-def _rate(hits: Value, total: Value) -> Rate | None:
-    return Rate(int(hits or 0), int(total)) if total else None
+    name, title, outcome, family, summary, *counts = _values(row)
+    pairs = zip(counts[::2], counts[1::2], strict=True)
+    *rates, poisoned = [Rate(hits, total) if total else None for hits, total in pairs]
+    return _Line(name, title, outcome, tuple(rates), poisoned, family, summary)
 
 
 def _told(line: _Line) -> tuple[Rate | None, ...]:
@@ -120,9 +120,9 @@ def _means(
         columns = zip(*learned, strict=True) if learned else [()] * len(_RATES)
         boxes = '"frames":' in group[0].summary
         means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
-        swept = [said(values.get(places[0])) for values in differing.values()]
+        swept = [setting_text(values.get(places[0])) for values in differing.values()]
         cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
-    headings = ["mean over seeds, with 95 % interval", "seeds", *short(differing)]
+    headings = ["mean over seeds, with 95 % interval", "seeds", *headings_of(differing)]
     return [*headings, *_RATES.values()], cells
 
 

@@ -7,6 +7,7 @@ others up with it; here each worker has a pipe of its own.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -93,7 +94,8 @@ class _Worker:
         self.connection, theirs = _SPAWN.Pipe()
         self.step: Step | None = None
         self.is_ready = False
-        arguments = (theirs, run, workspace_root, data_root, os.getpid())
+        level = logging.getLogger("badnets").getEffectiveLevel()
+        arguments = (theirs, run, workspace_root, data_root, os.getpid(), level)
         self._process: SpawnProcess = _SPAWN.Process(target=serve, args=arguments, daemon=True)
         with _interrupts_held_back():
             self._process.start()
@@ -164,6 +166,8 @@ def _take(worker: _Worker, message: list[object], tracker: RunTracker) -> None:
     match message:
         case ["ready"]:  # only now: loading is no part of the time that the trial takes
             tracker.display.started(step)
+        case ["log", str(logger), int(level), str(text)]:
+            logging.getLogger(logger).log(level, "%s", text)
         case ["progress", int(done), int(total), str(what)]:
             tracker.display.progress(step, Progress(done, total, what))
         case ["record", str(document)]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -26,6 +27,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 _WATCH_EVERY_S = 1.0
 _TELL_EVERY_S = 0.25
 _leaving = threading.Event()  # whether this worker was asked to end
+_telling = threading.Lock()  # a message is sent whole, whichever thread logs meanwhile
 
 
 def reference(function: Any) -> str:
@@ -41,7 +43,12 @@ def reference(function: Any) -> str:
 
 
 def serve(
-    connection: Connection, run: str, workspace_root: str, data_root: str | None, parent: int
+    connection: Connection,
+    run: str,
+    workspace_root: str,
+    data_root: str | None,
+    parent: int,
+    log_level: int = logging.WARNING,
 ) -> None:
     """Run the trials that come over ``connection`` until it closes; the body of a worker.
 
@@ -51,12 +58,16 @@ def serve(
         workspace_root: the workspace's folder.
         data_root: where data sets lie, None: as the data sets' own loaders find it.
         parent: process id of the one who started this; when that ends, so does this.
+        log_level: what the library logs from this level on goes to the parent.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent decides
     try:
         signal.signal(signal.SIGTERM, _leave)
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         os.environ.update(ONE_THREAD)
+        log = logging.getLogger("badnets")
+        log.setLevel(log_level)
+        log.addHandler(_ToParent(connection))
         _run_trials(connection, run, workspace_root, data_root)
     except BaseException:
         if not _leaving.is_set():
@@ -117,9 +128,21 @@ def _next(connection: Connection) -> bytes | None:
         return None
 
 
+class _ToParent(logging.Handler):
+    """Sends what is logged to the parent, which logs it in its own way."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _tell(self._connection, "log", record.name, record.levelno, record.getMessage())
+
+
 def _tell(connection: Connection, *message: Any) -> None:
     try:
-        connection.send_bytes(json.dumps(message).encode())
+        with _telling:
+            connection.send_bytes(json.dumps(message).encode())
     except OSError:
         os._exit(1)  # nobody listens any more
 

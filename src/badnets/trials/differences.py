@@ -42,7 +42,7 @@ def told_apart(trials: Sequence[Trial]) -> list[str]:
         if len(same) > 1:
             differing = settings_that_differ([one.model_dump(mode="json") for one in same.values()])
         for name, *values in zip(same, *differing.values(), strict=True):
-            words = zip(short(differing), map(said, values), strict=True)
+            words = zip(headings_of(differing), map(setting_text, values), strict=True)
             added[name] = ", ".join(f"{path} {word}" for path, word in words if word is not None)
     titles = [(trial.title, added[trial.name]) for trial in trials]
     return [f"{title} ({more})" if more else title for title, more in titles]
@@ -63,14 +63,14 @@ def _plain(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def said(value: Any) -> str | None:
+def setting_text(value: Any) -> str | None:
     """Return a setting's value as people read it; None where there is none."""
     if value is None or isinstance(value, float):
         return None if value is None else f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def short(paths: Iterable[str]) -> list[str]:
+def headings_of(paths: Iterable[str]) -> list[str]:
     """Return the last parts of paths, and whole paths where two end alike."""
     whole = list(paths)
     ends = [path.rpartition(".")[2] for path in whole]

@@ -11,12 +11,13 @@ from badnets.bundles.atomic import output_error, remove_stale, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import LedgerError
 from badnets.core.files import read_file
-from badnets.observations.base import ArrayRef
-from badnets.trials.trial import Trial
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from badnets.observations.base import ArrayRef
+    from badnets.trials.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Workspace:
             OutputError: it cannot be written.
         """
         import numpy as np
+
+        from badnets.observations.base import ArrayRef
 
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from badnets.core.rates import Rate
 from badnets.observations.base import ArrayRef
 from badnets.studies import reading
-from badnets.studies.aggregate import Runs
+from badnets.studies.aggregate import Over, Runs
 from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
+from badnets.studies.own.sweep import accuracy, control, success, sweep_of
 from badnets.studies.rendering import Spec
+from badnets.studies.wording import DASH, percent
+from badnets.trials.differences import headings_of, setting_text, settings_that_differ
 
 if TYPE_CHECKING:
     from badnets.studies.own.trials import RecipeStudy
@@ -28,25 +31,59 @@ def spec(study: RecipeStudy, runs: Runs) -> Spec:
     records, learned = runs.all("trials"), runs.of("trials")
     story = first_examples(runs, learned)
     looked = next((Inside(runs, one, "own") for one in learned if reading.ablations(one)), None)
+    differing = settings_that_differ([one.trial.model_dump(mode="json") for one in records])
+    sweep = sweep_of(differing, records)
+    figures = {"sweep": sweep.figure() if sweep else None}
     quantities = {
         "file": study.file,
         "records": records,
-        "alike": _alike(learned),
+        "alike": list(_families(learned).values()),
+        "apart": _apart(differing, records),
+        "sweep": sweep,
+        "accuracy": accuracy,
+        "success": success,
+        "control": control,
         "facts": facts,
         "story": story,
         "looked": looked,
     }
     drawn = None if story is None else story.rows()
-    return Spec(quantities, looked.figures() if looked else {}, {"examples": drawn})
+    figures |= looked.figures() if looked else {}
+    return Spec(quantities, figures, {"examples": drawn})
 
 
-def _alike(records: list[Record]) -> list[list[Record]]:
-    """Return the records in groups that differ in their seed alone."""
+def untitled(record: Record) -> str:
+    """Return a trial's title without its seed."""
+    return record.trial.title.rpartition(", seed ")[0]
+
+
+def ends(measured: Over) -> str:
+    """Return the 95 % interval of a mean, in per cent; a dash where nothing was measured."""
+    if not measured:
+        return DASH
+    return DASH.join(percent(end, measured.digits) for end in measured.interval)
+
+
+def _families(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records in groups that differ in their seeds alone."""
     found: dict[str, list[Record]] = {}
     for one in records:
-        settings = one.trial.model_dump_json(exclude={"seed": True, "start": {"seed"}})
-        found.setdefault(settings, []).append(one)
-    return list(found.values())
+        found.setdefault(one.trial.family, []).append(one)
+    return found
+
+
+def _apart(
+    differing: Mapping[str, Sequence[Any]], records: Sequence[Record]
+) -> dict[str, dict[str, str | None]]:
+    """Return settings as columns where titles do not tell trials apart: heading -> by name."""
+    families = _families(records)
+    if len({untitled(own[0]) for own in families.values()}) == len(families):
+        return {}
+    names = [one.name for one in records]
+    return {
+        heading.replace("_", " "): dict(zip(names, map(setting_text, values), strict=True))
+        for heading, values in zip(headings_of(differing), differing.values(), strict=True)
+    }
 
 
 def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -1,0 +1,117 @@
+"""badnets ledger: what is chosen, what is not there, and what cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from badnets.ledger import Ledger, read_records
+from badnets.recipes import load_recipe
+from tests.cli.conftest import Cli
+from tests.ledger.samples import clean_trial, record_of
+
+OTHER = record_of(clean_trial(7))
+HERE = Path("runs/ledger.sqlite")
+
+
+@pytest.fixture
+def names(cli: Cli) -> list[str]:
+    """Return the names of a recipe's trials, whose records a ledger holds beside another."""
+    Path("mine.yaml").write_text("{data: digits, network: gu-mnist, seeds: [1, 2, 3]}")
+    records = [record_of(trial) for trial in load_recipe("mine.yaml")]
+    with Ledger.open(HERE) as book:
+        book.add_all([*records, OTHER])
+    return [record.name for record in records]
+
+
+def change(statement: str, name: str) -> None:
+    with closing(sqlite3.connect(HERE)) as raw, raw:
+        raw.execute(f"update records set {statement} where name = ?", [name])
+
+
+def test_an_export_of_a_recipe_holds_its_trials_alone(cli: Cli, names: list[str]) -> None:
+    chosen = ("--recipe", "mine.yaml")
+    assert cli("ledger", "export", "mine.csv", *chosen).out == "mine.csv: 3 records\n"
+    with Path("mine.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["name"] for row in csv.DictReader(file)) == sorted(names)
+    with closing(sqlite3.connect(HERE)) as raw, raw:
+        raw.execute("delete from records where name in (?, ?)", names[:2])
+    told = cli("ledger", "export", "mine.json", *chosen).out
+    assert told.startswith("mine.json: 1 record; 2 of 3 trials have none yet: `badnets run mine.ya")
+    assert [record.name for record in read_records("mine.json")] == names[2:]
+    assert "give one of them" in cli("ledger", "export", "x.csv", *chosen, "--study", "m").refused()
+    assert "no.yaml" in cli("ledger", "export", "x.csv", "--recipe", "no.yaml").refused()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "again"),
+    [
+        (("--recipe", "mine.yaml"), "`badnets run mine.yaml`"),
+        (("--study", "mnist", "--data", "digits"), "`badnets study mnist --data digits`"),
+        ((), "`badnets run RECIPE.yaml`"),
+    ],
+)
+def test_an_export_of_nothing_is_refused(
+    cli: Cli, names: list[str], chosen: tuple[str, ...], again: str
+) -> None:
+    with closing(sqlite3.connect(HERE)) as raw, raw:
+        raw.execute("delete from records")
+    line = cli("ledger", "export", "out.csv", *chosen).refused(1)
+    assert line.startswith("nothing was written") and f"{again} makes them" in line
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize("file", ["mine.csv", "mine.yaml", "none.csv"])
+def test_only_json_is_imported(cli: Cli, names: list[str], file: str) -> None:
+    cli("ledger", "export", "mine.csv")
+    line = cli("ledger", "import", file).refused(2)
+    assert line.startswith(f"{file}: expected a file that `badnets ledger export FILE.json` wrote")
+
+
+@pytest.mark.parametrize("statement", ["summary = substr(summary, 1, 99)", "summary = 'mine'"])
+def test_a_damaged_record_is_named_and_the_others_are_listed(
+    cli: Cli, names: list[str], statement: str
+) -> None:
+    whole = cli("ledger", "list").out
+    change(statement, names[1])
+    told = cli("ledger", "list")
+    said = told.refused(1)
+    assert said.startswith(f"record {names[1]} in {HERE} was changed or is damaged: bring")
+    assert [line.split()[0] for line in told.out.splitlines()[:4]] == [
+        line.split()[0] for line in whole.splitlines()[:5] if names[1] not in line
+    ]
+    listed = cli("ledger", "list", "--json")
+    assert listed.refused(1) == said == cli("ledger", "show", names[1]).refused(3)
+    assert listed.out.count('"outcome"') == 3
+
+
+@pytest.mark.parametrize("statement", ["document = 'mine'", "document = substr(document, 1, 99)"])
+def test_a_record_whose_document_was_changed_is_neither_shown_nor_exported(
+    cli: Cli, names: list[str], statement: str
+) -> None:
+    change(statement, names[1])
+    for argv in (("show", names[1]), ("show", names[1], "--json"), ("export", "out.json")):
+        assert f"record {names[1]} in {HERE} was changed" in cli("ledger", *argv).refused(3)
+    assert not Path("out.json").exists()
+
+
+def test_a_record_that_an_upgrade_could_not_read_is_named_too(cli: Cli, names: list[str]) -> None:
+    from badnets.ledger.columns import LISTED, sealed
+
+    with closing(sqlite3.connect(HERE)) as raw, raw:
+        raw.row_factory = sqlite3.Row
+        row = dict(raw.execute("select * from records where name = ?", names[:1]).fetchone())
+        made = sealed({**row, "title": "cannot be read", "summary": "{}"}, "{")
+        columns = [column.name for column in LISTED] + ["document"]
+        marks = ", ".join(f'"{column}" = ?' for column in columns)
+        values = [made[column] for column in columns]
+        raw.execute(f"update records set {marks} where name = ?", [*values, names[0]])
+    assert "cannot be read" in cli("ledger", "list").out
+    for argv in (("list", "--json"), ("show", names[0]), ("show", names[0], "--json")):
+        ended = cli("ledger", *argv)
+        assert f"record {names[0]} does not fit this version" in ended.refused(ended.code)
+        assert ended.code == (1 if argv[0] == "list" else 3)

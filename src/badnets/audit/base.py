@@ -5,6 +5,8 @@ What a table means is for a null to say (`badnets.core.nulls`): a method never c
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -32,6 +34,8 @@ class AuditMethod(ABC):
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     covers: ClassVar[str] = "backdoors"
+    images_per_class: ClassVar[int] = 0
+    """How many clean images of each class it needs, all of them named right by the model."""
 
     @abstractmethod
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
@@ -39,12 +43,21 @@ class AuditMethod(ABC):
 
         Args:
             subject: the model.
-            clean: an `ImageSet` of clean images of the model's classes.
+            clean: an `ImageSet` of clean images that the model names right, `images_per_class` of
+                each class or more.
             seed: everything random follows from it.
         """
 
 
-AUDITS: Registry[AuditMethod] = Registry("audit method", {})
+AUDITS: Registry[AuditMethod] = Registry(
+    "audit method",
+    {
+        "maximum-margin": "badnets.audit.maximum_margin:MaximumMargin",
+        "perturbation-transfer": "badnets.audit.transfer:PerturbationTransfer",
+        "additive-inversion": "badnets.audit.inversion:AdditiveInversion",
+        "mask-inversion": "badnets.audit.inversion:MaskInversion",
+    },
+)
 """A new method: a file here, and one line ``"kind": "module:Class"``."""
 
 
@@ -53,25 +66,76 @@ class AuditTables(BaseModel):
 
     Attributes:
         tables: raw table of each method.
+        versions: version of each of these methods.
+        seconds: how long each took.
+        quantities: what a model must have in common with clean ones to be compared with them.
         coverage: what was not looked at, and why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tables: dict[str, Table]
+    versions: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+    quantities: dict[str, float] = {}
     coverage: tuple[NotCovered, ...] = ()
 
 
-def tables_of(subject: Subject, clean: Any, *, seed: int = 0) -> AuditTables:
-    """Return the tables of all methods; a missing capability is lost coverage, never a crash."""
-    tables: dict[str, Table] = {}
+def tables_of(
+    subject: Subject, clean: Any = None, *, seed: int = 0, budget: float | None = None
+) -> AuditTables:
+    """Return the tables of all methods; what cannot be done is lost coverage, never a crash.
+
+    Args:
+        subject: the model.
+        clean: an `ImageSet` of clean images; None: methods that need none look alone.
+        seed: everything random follows from it.
+        budget: begin no further method after so many seconds.
+    """
+    begun = time.perf_counter()
+    right, quantities = _named_right(subject, clean)
+    fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "")
+    found = AuditTables(tables={}, quantities=quantities)
     lost = []
     for kind in AUDITS:
         method = AUDITS[kind]()
-        missing = method.needs - capabilities(subject)
+        missing = sorted(method.needs - capabilities(subject))
+        wanted = method.images_per_class
         if missing:
-            why = f"{kind} needs {', '.join(sorted(missing))}, which the model does not give"
-            lost.append(NotCovered(what=method.covers, why=why))
+            why = f"{kind} needs {', '.join(missing)}, which the model does not give"
+        elif wanted > fewest and right is None:
+            why = f"{kind} needs clean images, and none were given"
+        elif wanted > fewest:
+            why = (
+                f"{kind} needs {wanted} clean images of each class that the model names right, and "
+                f"of {rarest} there are {fewest}"
+            )
+        elif budget is not None and time.perf_counter() - begun > budget:
+            why = f"the {budget:g} seconds were over before {kind}"
         else:
-            tables[kind] = method.table(subject, clean, seed=seed)
-    return AuditTables(tables=tables, coverage=tuple(lost))
+            start = time.perf_counter()
+            table = method.table(subject, right, seed=seed)
+            if all(math.isfinite(cell) for row in table for cell in row if cell is not None):
+                found.tables[kind] = table
+                found.versions[kind] = method.version
+                found.seconds[kind] = round(time.perf_counter() - start, 3)
+                continue
+            why = f"{kind} met numbers that are not finite"
+        lost.append(NotCovered(what=method.covers, why=why))
+    return found.model_copy(update={"coverage": tuple(lost)})
+
+
+def _named_right(subject: Subject, clean: Any) -> tuple[Any, dict[str, float]]:
+    """Return the clean images that the model names right, and what it is like on clean images."""
+    if clean is None or "logits" not in capabilities(subject):
+        return None, {}
+    logits = subject.logits(clean.images).cpu()  # type: ignore[attr-defined]
+    own = logits.gather(1, clean.labels[:, None])[:, 0]
+    margin = own - logits.scatter(1, clean.labels[:, None], -math.inf).amax(1)
+    right = (margin > 0).nonzero()[:, 0]
+    quantities = {
+        "clean accuracy": len(right) / max(1, len(margin)),
+        "mean clean margin": float(margin.mean()),
+    }
+    finite = {name: value for name, value in quantities.items() if math.isfinite(value)}
+    return clean.take(right), finite

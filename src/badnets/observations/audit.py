@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from badnets.audit.base import AUDITS, tables_of
+from badnets.audit.base import tables_of
 from badnets.core.nulls import Table
 from badnets.core.verdicts import NotCovered
 from badnets.observations.base import Case, Observation, ObservationResult
@@ -12,6 +12,8 @@ class AuditResult(ObservationResult):
     """The raw table of each method, and what was not looked at; see `badnets.audit`."""
 
     tables: dict[str, Table]
+    versions: dict[str, int] = {}
+    quantities: dict[str, float] = {}
     coverage: tuple[NotCovered, ...] = ()
 
 
@@ -26,12 +28,7 @@ class Audit(Observation[AuditResult]):
     tasks = frozenset({"classification"})
     Result = AuditResult
 
-    @classmethod
-    def unavailable(cls) -> str:
-        """Return why it cannot be made now: as long as there is no method."""
-        return "" if AUDITS else "there is no audit method yet"
-
     def observe(self, case: Case) -> AuditResult:
         """Return the tables."""
         found = tables_of(case.subject, case.validation, seed=case.seed)
-        return AuditResult(tables=found.tables, coverage=found.coverage)
+        return AuditResult.model_validate(found.model_dump(exclude={"seconds"}))

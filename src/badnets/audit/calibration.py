@@ -1,0 +1,146 @@
+"""Calibrations: what the audit methods say of clean models of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from badnets.audit.base import AuditTables
+from badnets.bundles.atomic import write_text
+from badnets.core.errors import SettingError
+from badnets.core.nulls import Null, NullKind
+
+PACKAGED = "calibrations"
+
+
+class Calibration(BaseModel):
+    """Nulls of all methods, from the same clean models in the same order.
+
+    Attributes:
+        kind: which clean models.
+        data: name of the data set that they were trained on, and whose test part was looked at.
+        architecture: their network.
+        shape: of their images, ``(C, H, W)``.
+        num_classes: K.
+        trials: the name of each one's trial.
+        nulls: one for each method.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: NullKind
+    data: str
+    architecture: str
+    shape: tuple[int, int, int]
+    num_classes: int = Field(ge=2)
+    trials: tuple[str, ...]
+    nulls: tuple[Null, ...]
+
+    @property
+    def title(self) -> str:
+        """What it is of, in words."""
+        return f"{len(self.trials)} clean models ({self.architecture} on {self.data})"
+
+    def fits(self, subject: Any) -> bool:
+        """Return whether a subject is of the kind of these models, as far as it shows."""
+        own = (subject.architecture, tuple(subject.input.shape), subject.num_classes)
+        return own == (self.architecture, self.shape, self.num_classes)
+
+    @classmethod
+    def of(
+        cls, found: Mapping[str, AuditTables], *, subject: Any, data: str, kind: NullKind
+    ) -> Self:
+        """Return what the tables of some clean models make.
+
+        Args:
+            found: name of each one's trial -> its tables.
+            subject: one of them.
+            data: what they were trained on.
+            kind: what they are to whom they are compared with.
+
+        Raises:
+            SettingError: there are none, or a method could not look at one of them.
+        """
+        tables = list(found.values())
+        methods = {method for one in tables for method in one.tables}
+        if not methods or any(set(one.tables) != methods for one in tables):
+            raise SettingError("a calibration needs clean models that every method could look at")
+        return cls(
+            kind=kind,
+            data=data,
+            architecture=subject.architecture,
+            shape=tuple(subject.input.shape),
+            num_classes=subject.num_classes,
+            trials=tuple(found),
+            nulls=tuple(_null(method, tables, kind) for method in sorted(methods)),
+        )
+
+    def write(self, path: Path | str) -> Path:
+        """Write it as JSON and return the path.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        path = Path(path)
+        write_text(path, self.model_dump_json() + "\n")
+        return path
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Return what `write` wrote.
+
+        Raises:
+            SettingError: there is no such file, or it is no calibration.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            raise SettingError(f"cannot read calibration {path}: {error.strerror}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
+
+
+def _null(method: str, tables: Sequence[AuditTables], kind: NullKind) -> Null:
+    names = tables[0].quantities
+    return Null.model_validate(
+        {
+            "kind": kind,
+            "method": method,
+            "version": tables[0].versions[method],
+            "tables": [one.tables[method] for one in tables],
+            "quantities": {name: [one.quantities[name] for one in tables] for name in names},
+        }
+    )
+
+
+@lru_cache(maxsize=1)
+def packaged() -> tuple[Calibration, ...]:
+    """Return the calibrations that come with this package."""
+    return tuple(
+        Calibration.model_validate_json(entry.read_bytes())
+        for entry in _entries()
+        if entry.name.endswith(".json")
+    )
+
+
+def _entries() -> Iterator[Any]:
+    folder = files("badnets.audit") / PACKAGED
+    return iter(sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ())
+
+
+def fitting(subject: Any, data: str | None = None) -> Calibration | None:
+    """Return the packaged calibration of a subject's kind; None where there is none, or several.
+
+    Args:
+        subject: the model.
+        data: name of the data set that it is for, where that is known.
+    """
+    found = [one for one in packaged() if one.fits(subject) and data in (None, one.data)]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,161 @@
+"""The audit of a model: raw tables, where they stand among clean models, and a verdict."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from badnets.audit.base import AUDITS, AuditTables, tables_of
+from badnets.audit.calibration import Calibration, fitting
+from badnets.audit.recovery import Recovered, recover
+from badnets.core.nulls import MethodPlace, Null, Table, placed
+from badnets.core.outliers import anomaly_index
+from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from
+from badnets.models.subject import Subject
+
+SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
+UNSEEN = (
+    NotCovered(
+        what="triggers made for one image alone, and larger than what is inverted",
+        why="no method looks for them",
+    ),
+)
+
+
+class Audited(NamedTuple):
+    """What an audit gives.
+
+    Attributes:
+        verdict: its answer.
+        found: the raw tables.
+        recovered: the trigger of what is suspected, where one could be sought.
+        calibration: the clean models that it was compared with.
+    """
+
+    verdict: Verdict
+    found: AuditTables
+    recovered: Recovered | None
+    calibration: Calibration | None
+
+
+def audit(
+    subject: Subject,
+    clean: Any = None,
+    *,
+    data: str | None = None,
+    calibration: Calibration | None = None,
+    max_fpr: float = 0.05,
+    budget: float | None = None,
+    seed: int = 0,
+) -> Audited:
+    """Return whether a backdoor is likely, with the evidence.
+
+    Args:
+        subject: the model.
+        clean: an `ImageSet` of clean images with right labels; None: methods that need none look.
+        data: name of the data set that the model is for, which picks among packaged calibrations.
+        calibration: clean models to compare with; None: those of this kind that are packaged.
+        max_fpr: the share of clean models that may be called backdoored, in (0, 1).
+        budget: begin nothing further after so many seconds.
+        seed: everything random follows from it.
+    """
+    begun = time.perf_counter()
+    found = tables_of(subject, clean, seed=seed, budget=budget)
+    compared = calibration or fitting(subject, data)
+    nulls, notes = _nulls(found, compared)
+    place = (
+        placed({one.method: found.tables[one.method] for one in nulls}, nulls) if nulls else None
+    )
+    methods = place.methods if place else {}
+    p_value = place.p_value if place else None
+    smallest = place.smallest_fpr if place else None
+    if nulls and (outside := nulls[0].outside(found.quantities)):
+        notes.append(
+            f"its {' and '.join(outside)} lies outside the range of the clean models, so it is none "
+            "of their kind and the p-value says nothing"
+        )
+    if smallest is not None and smallest > max_fpr:
+        notes.append(f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}")
+    conclusion = conclusion_from(p_value, smallest, max_fpr) if not notes else "not checked"
+    scores = tuple(_score(kind, found, methods.get(kind)) for kind in found.tables)
+    first = next(iter(methods), None)
+    targets = methods[first].targets if first else ()
+    coverage = (*found.coverage, *UNSEEN)
+    recovered = None
+    wanted = conclusion == "backdoor likely" and len(targets) == 1
+    if wanted and not (budget and time.perf_counter() - begun > budget):
+        recovered = _evidence(subject, clean, targets[0], found, seed)
+    if recovered is not None and recovered.effect.value >= SHORTCUT:
+        notes.append("from the model alone a backdoor cannot be told from a natural shortcut")
+    elif conclusion == "backdoor likely":
+        notes.append("no trigger was recovered that works on other images")
+    verdict = Verdict(
+        conclusion=conclusion,
+        max_fpr=max_fpr,
+        p_value=p_value,
+        smallest_fpr=smallest,
+        null=compared.kind if nulls and compared else None,
+        null_digests=tuple(one.digest for one in nulls),
+        targets=targets if conclusion == "backdoor likely" else (),
+        scores=scores,
+        effect=recovered.effect if recovered else None,
+        coverage=coverage,
+        notes=tuple(notes),
+        seconds=round(time.perf_counter() - begun, 3),
+    )
+    return Audited(verdict, found, recovered, compared)
+
+
+def _nulls(found: AuditTables, calibration: Calibration | None) -> tuple[list[Null], list[str]]:
+    """Return the nulls of those methods that looked, and why there are none."""
+    if calibration is None:
+        return [], ["there are no clean models of its kind to compare it with"]
+    known = {one.method: one for one in calibration.nulls}
+    notes = [
+        f"{method}: {difference}"
+        for method, version in found.versions.items()
+        if method in known
+        for difference in known[method].differences(method, version)
+    ]
+    nulls = [known[method] for method in found.tables if method in known]
+    if notes or not nulls:
+        return [], notes or ["the clean models were looked at by none of the methods that could"]
+    if not found.quantities:  # without clean images there is nothing to compare but the tables
+        nulls = [one.model_copy(update={"quantities": {}}) for one in nulls]
+    return nulls, []
+
+
+def _score(kind: str, found: AuditTables, place: MethodPlace | None) -> MethodScore:
+    score, targets = (place.score, place.targets) if place else _within(found.tables[kind])
+    return MethodScore(
+        method=kind,
+        version=found.versions[kind],
+        score=score,
+        p_value=place.p_value if place else None,
+        targets=targets,
+        seconds=found.seconds[kind],
+    )
+
+
+def _within(table: Table) -> tuple[float | None, tuple[int, ...]]:
+    """Return how far one target of a model lies above its others: uncalibrated evidence."""
+    columns = [[cell for cell in column if cell is not None] for column in zip(*table, strict=True)]
+    means = [sum(column) / len(column) for column in columns if column]
+    if len(means) < 3:
+        return None, ()
+    indices = anomaly_index(means)
+    largest = max(indices)
+    if largest in (0, float("inf")):
+        return None, ()
+    return largest, (indices.index(largest),)
+
+
+def _evidence(
+    subject: Any, clean: Any, target: int, found: AuditTables, seed: int
+) -> Recovered | None:
+    """Return the trigger for a target, where the images for it are there."""
+    inverted = {kind for kind in found.tables if AUDITS[kind].__module__.endswith(".inversion")}
+    if clean is None or not inverted:
+        return None
+    right = clean.take((subject.predict(clean.images) == clean.labels).nonzero()[:, 0])
+    return recover(subject, right, target, seed=seed)

@@ -52,10 +52,10 @@ class AuditMethod(ABC):
 AUDITS: Registry[AuditMethod] = Registry(
     "audit method",
     {
-        "maximum-margin": "badnets.audit.maximum_margin:MaximumMargin",
-        "perturbation-transfer": "badnets.audit.transfer:PerturbationTransfer",
-        "additive-inversion": "badnets.audit.inversion:AdditiveInversion",
-        "mask-inversion": "badnets.audit.inversion:MaskInversion",
+        "maximum-margin": "badnets.audit.methods.maximum_margin:MaximumMargin",
+        "perturbation-transfer": "badnets.audit.methods.transfer:PerturbationTransfer",
+        "additive-inversion": "badnets.audit.methods.inversion:AdditiveInversion",
+        "mask-inversion": "badnets.audit.methods.inversion:MaskInversion",
     },
 )
 """A new method: a file here, and one line ``"kind": "module:Class"``."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from badnets.audit.cells import by_class
-from badnets.audit.inversion import HELD, SOUGHT, AdditiveInversion, MaskInversion
+from badnets.audit.methods.inversion import HELD, SOUGHT, AdditiveInversion, MaskInversion
 from badnets.core.rates import Rate
 
 STEPS = 200

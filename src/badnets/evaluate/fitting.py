@@ -129,7 +129,7 @@ def fitted(
         BadnetsError: there is no such data set, or it cannot be read.
     """
     path = Path(path)
-    subject = _loaded(path, allow_code=allow_code)
+    subject = loaded(path, allow_code=allow_code)
     wanted, said = subject.input, list[str]()
     entry, named = entry_of(data), data
     own = parse_name(data).kind == "folder"
@@ -170,12 +170,13 @@ def fitting_classifier(
     Raises:
         BundleError, SettingError: as for `fitted`.
     """
-    subject = _loaded(path, allow_code=allow_code)
+    subject = loaded(path, allow_code=allow_code)
     _check_fit(subject, path, data, images)
     return subject
 
 
-def _loaded(path: Path, *, allow_code: bool) -> HasLogits:
+def loaded(path: Path, *, allow_code: bool) -> HasLogits:
+    """Return the network in a bundle or an ONNX file, on the best device."""
     if is_onnx(path):
         from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from badnets.audit.base import tables_of
 from badnets.core.nulls import Table
 from badnets.core.verdicts import NotCovered
@@ -12,8 +14,8 @@ class AuditResult(ObservationResult):
     """The raw table of each method, and what was not looked at; see `badnets.audit`."""
 
     tables: dict[str, Table]
-    versions: dict[str, int] = {}
-    quantities: dict[str, float] = {}
+    versions: dict[str, int] = Field(default_factory=dict)
+    quantities: dict[str, float] = Field(default_factory=dict)
     coverage: tuple[NotCovered, ...] = ()
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from badnets.audit.base import AUDITS, AuditTables, tables_of
 from badnets.audit.calibration import Calibration, fitting
+from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.recovery import Recovered, recover
 from badnets.core.nulls import MethodPlace, Null, Table, placed
 from badnets.core.outliers import anomaly_index
 from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from
+from badnets.data import load
+from badnets.evaluate.fitting import fitted, loaded
 from badnets.models.subject import Subject
 
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
@@ -20,6 +24,57 @@ UNSEEN = (
         why="no method looks for them",
     ),
 )
+
+
+def model(
+    suspect: Subject | Path | str,
+    clean: Any = None,
+    *,
+    calibration: Calibration | Path | str | None = None,
+    max_fpr: float = 0.05,
+    budget: float | None = None,
+    allow_code: bool = False,
+    data_root: Path | str | None = None,
+    seed: int = 0,
+) -> Audited:
+    """Return whether a backdoor in a model is likely, with the evidence.
+
+    Args:
+        suspect: a subject, or a bundle or ONNX file of a classifier.
+        clean: an `ImageSet` of clean images with right labels; or the name of a data set, whose
+            test part is taken, or ``folder:PATH``; None: methods that need none look alone.
+        calibration: clean models to compare with, or their file; None: those of this kind that are
+            packaged.
+        max_fpr: the share of clean models that may be called backdoored, in (0, 1).
+        budget: begin nothing further after so many seconds.
+        allow_code: whether code that a bundle names may be run.
+        data_root: where data sets lie; None: the usual place.
+        seed: everything random follows from it.
+
+    Raises:
+        BundleError, DataError, SettingError: a file cannot be read, or does not fit the others.
+    """
+    name = None
+    if isinstance(clean, str):
+        name = clean
+        if isinstance(suspect, str | Path):
+            read = fitted(suspect, clean, data_root, allow_code=allow_code)
+            suspect, clean = read.subject, read.images
+        else:
+            clean = load(clean, data_root).test
+    elif isinstance(suspect, str | Path):
+        suspect = loaded(Path(suspect), allow_code=allow_code)
+    if isinstance(calibration, str | Path):
+        calibration = Calibration.read(calibration)
+    return audit(
+        suspect,
+        clean,
+        data=name,
+        calibration=calibration,
+        max_fpr=max_fpr,
+        budget=budget,
+        seed=seed,
+    )
 
 
 class Audited(NamedTuple):
@@ -71,8 +126,8 @@ def audit(
     smallest = place.smallest_fpr if place else None
     if nulls and (outside := nulls[0].outside(found.quantities)):
         notes.append(
-            f"its {' and '.join(outside)} lies outside the range of the clean models, so it is none "
-            "of their kind and the p-value says nothing"
+            f"its {' and '.join(outside)} lies outside the range of the clean models: it is none "
+            "of their kind, and the p-value says nothing"
         )
     if smallest is not None and smallest > max_fpr:
         notes.append(f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}")
@@ -154,7 +209,7 @@ def _evidence(
     subject: Any, clean: Any, target: int, found: AuditTables, seed: int
 ) -> Recovered | None:
     """Return the trigger for a target, where the images for it are there."""
-    inverted = {kind for kind in found.tables if AUDITS[kind].__module__.endswith(".inversion")}
+    inverted = {kind for kind in found.tables if issubclass(AUDITS[kind], PairInversion)}
     if clean is None or not inverted:
         return None
     right = clean.take((subject.predict(clean.images) == clean.labels).nonzero()[:, 0])

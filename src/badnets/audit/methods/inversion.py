@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -79,15 +80,16 @@ class PairInversion(AuditMethod):
         for step in range(count):
             steps.param_groups[0]["lr"] = rate(step)
             chosen = torch.randint(images.shape[1], (len(sources), BATCH), generator=drawn)
-            for each in parameters:
-                each.grad = torch.zeros_like(each)
+            slopes = [torch.zeros_like(each) for each in parameters]
             for rows in parts(len(sources), BATCH):
                 batch = images[sources[rows][:, None], chosen[rows].to(subject.device)]
                 own = [each[rows] for each in parameters]
                 margin = self._margins(subject, batch, targets[rows], own)
                 loss = functional.softplus(1 - margin / 2).mean(1).sum()
-                for each, slope in zip(parameters, gradients(loss, parameters), strict=True):
-                    each.grad += slope
+                for slope, more in zip(slopes, gradients(loss, parameters), strict=True):
+                    slope += more
+            for each, slope in zip(parameters, slopes, strict=True):
+                each.grad = slope
             steps.step()
         return [each.detach() for each in parameters]
 
@@ -132,7 +134,7 @@ class AdditiveInversion(PairInversion):
         """Return images with what is added; see `PairInversion.painted`."""
         (added,) = parameters
         length = added.flatten(1).norm(dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
-        most = NORM * (images.shape[2] * images.shape[3] * images.shape[4] / PIXELS) ** 0.5
+        most = NORM * math.sqrt(added[0].numel() / PIXELS)
         return (images + (most * added / length)[:, None]).clamp(0, 1)
 
 

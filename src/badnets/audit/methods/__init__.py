@@ -1,0 +1,1 @@
+"""The audit methods, which do not know one another."""

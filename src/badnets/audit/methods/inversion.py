@@ -133,7 +133,9 @@ class AdditiveInversion(PairInversion):
     def painted(self, images: Tensor, parameters: list[Tensor]) -> Tensor:
         """Return images with what is added; see `PairInversion.painted`."""
         (added,) = parameters
-        length = added.flatten(1).norm(dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
+        length = (
+            torch.linalg.vector_norm(added.flatten(1), dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
+        )
         most = NORM * math.sqrt(added[0].numel() / PIXELS)
         return (images + (most * added / length)[:, None]).clamp(0, 1)
 

@@ -68,6 +68,8 @@ def _perturbations(subject: Any, images: Tensor, targets: Tensor) -> Tensor:
         going, uphill, changed = going[left], uphill[left], changed.detach()[left]
         if not len(going):
             break
-        length = uphill.flatten(1).norm(dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
+        length = (
+            torch.linalg.vector_norm(uphill.flatten(1), dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
+        )
         added[going] = (changed + LENGTH * uphill / length).clamp_(0, 1) - images[going]
     return added

@@ -132,7 +132,7 @@ def audit(
     if smallest is not None and smallest > max_fpr:
         notes.append(f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}")
     conclusion = conclusion_from(p_value, smallest, max_fpr) if not notes else "not checked"
-    scores = tuple(_score(kind, found, methods.get(kind)) for kind in found.tables)
+    scores = tuple(_score(subject, kind, found, methods.get(kind)) for kind in found.tables)
     first = next(iter(methods), None)
     targets = methods[first].targets if first else ()
     coverage = (*found.coverage, *UNSEEN)
@@ -144,16 +144,20 @@ def audit(
         notes.append("from the model alone a backdoor cannot be told from a natural shortcut")
     elif conclusion == "backdoor likely":
         notes.append("no trigger was recovered that works on other images")
+    suspected = targets if conclusion == "backdoor likely" else ()
     verdict = Verdict(
         conclusion=conclusion,
+        suspected=_names(subject, suspected),
         max_fpr=max_fpr,
         p_value=p_value,
         smallest_fpr=smallest,
         null=compared.kind if nulls and compared else None,
         null_digests=tuple(one.digest for one in nulls),
-        targets=targets if conclusion == "backdoor likely" else (),
+        compared_with=compared.title if nulls and compared else None,
+        targets=suspected,
         scores=scores,
         effect=recovered.effect if recovered else None,
+        before=recovered.before if recovered else None,
         coverage=coverage,
         notes=tuple(notes),
         seconds=round(time.perf_counter() - begun, 3),
@@ -180,7 +184,13 @@ def _nulls(found: AuditTables, calibration: Calibration | None) -> tuple[list[Nu
     return nulls, []
 
 
-def _score(kind: str, found: AuditTables, place: MethodPlace | None) -> MethodScore:
+def _names(subject: Subject, targets: tuple[int, ...]) -> str | None:
+    return ", ".join(subject.classes[target] for target in targets) or None
+
+
+def _score(
+    subject: Subject, kind: str, found: AuditTables, place: MethodPlace | None
+) -> MethodScore:
     score, targets = (place.score, place.targets) if place else _within(found.tables[kind])
     return MethodScore(
         method=kind,
@@ -188,6 +198,7 @@ def _score(kind: str, found: AuditTables, place: MethodPlace | None) -> MethodSc
         score=score,
         p_value=place.p_value if place else None,
         targets=targets,
+        points_at=_names(subject, targets),
         seconds=found.seconds[kind],
     )
 

@@ -6,16 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from badnets.audit.base import AuditTables
 from badnets.bundles.atomic import write_text
 from badnets.core.errors import SettingError
-from badnets.core.nulls import Null, NullKind
+from badnets.core.nulls import Null, NullKind, Table
 
 PACKAGED = "calibrations"
+
+
+class Tables(Protocol):
+    """What an audit says of a model, fresh or from a record."""
+
+    @property
+    def tables(self) -> Mapping[str, Table]: ...
+    @property
+    def versions(self) -> Mapping[str, int]: ...
+    @property
+    def quantities(self) -> Mapping[str, float]: ...
 
 
 class Calibration(BaseModel):
@@ -25,7 +35,7 @@ class Calibration(BaseModel):
         kind: which clean models.
         data: name of the data set that they were trained on, and whose test part was looked at.
         architecture: their network.
-        shape: of their images, ``(C, H, W)``.
+        shape: of their images, ``(C, H, W)``; None: of any.
         num_classes: K.
         trials: the name of each one's trial.
         nulls: one for each method.
@@ -36,7 +46,7 @@ class Calibration(BaseModel):
     kind: NullKind
     data: str
     architecture: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, int, int] | None
     num_classes: int = Field(ge=2)
     trials: tuple[str, ...]
     nulls: tuple[Null, ...]
@@ -48,20 +58,28 @@ class Calibration(BaseModel):
 
     def fits(self, subject: Any) -> bool:
         """Return whether a subject is of the kind of these models, as far as it shows."""
-        own = (subject.architecture, tuple(subject.input.shape), subject.num_classes)
-        return own == (self.architecture, self.shape, self.num_classes)
+        own = (subject.architecture, subject.num_classes)
+        same = own == (self.architecture, self.num_classes)
+        return same and self.shape in (None, tuple(subject.input.shape))
 
     @classmethod
     def of(
-        cls, found: Mapping[str, AuditTables], *, subject: Any, data: str, kind: NullKind
+        cls,
+        found: Mapping[str, Tables],
+        *,
+        kind: NullKind,
+        data: str,
+        architecture: str,
+        shape: tuple[int, int, int] | None,
     ) -> Self:
         """Return what the tables of some clean models make.
 
         Args:
             found: name of each one's trial -> its tables.
-            subject: one of them.
-            data: what they were trained on.
             kind: what they are to whom they are compared with.
+            data: what they were trained on.
+            architecture: their network.
+            shape: of their images.
 
         Raises:
             SettingError: there are none, or a method could not look at one of them.
@@ -73,9 +91,9 @@ class Calibration(BaseModel):
         return cls(
             kind=kind,
             data=data,
-            architecture=subject.architecture,
-            shape=tuple(subject.input.shape),
-            num_classes=subject.num_classes,
+            architecture=architecture,
+            shape=shape,
+            num_classes=len(tables[0].tables[min(methods)][0]),
             trials=tuple(found),
             nulls=tuple(_null(method, tables, kind) for method in sorted(methods)),
         )
@@ -107,7 +125,7 @@ class Calibration(BaseModel):
             raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
 
 
-def _null(method: str, tables: Sequence[AuditTables], kind: NullKind) -> Null:
+def _null(method: str, tables: Sequence[Tables], kind: NullKind) -> Null:
     names = tables[0].quantities
     return Null.model_validate(
         {

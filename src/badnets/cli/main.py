@@ -70,6 +70,11 @@ VERBS: dict[str, Verb] = {
         "Write results documents from exported records.",
         _REPRODUCE,
     ),
+    "audit": Verb(
+        "badnets.cli.audit",
+        "Look for a backdoor in a model that nobody told you of.",
+        _CHECK,
+    ),
     "evaluate": Verb(
         "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _CHECK
     ),
@@ -92,16 +97,12 @@ VERBS: dict[str, Verb] = {
 }
 """The commands, by the door that they stand behind."""
 
-_MEASURE = (
-    "`badnets evaluate NET --data NAME --trigger TRIGGER --targets TARGETS` measures a backdoor "
-    "that you know of"
-)
+_AUDIT = "`badnets audit model NET --clean NAME` looks for a backdoor in a model"
 _RETRAIN = "`badnets retrain NET --data NAME` retrains a network on clean images"
 _CARRY = "`badnets export NET --onnx FILE` writes it for other tools"
 WISHES: dict[str, tuple[str, str]] = {
-    "audit": ("look for a backdoor that nobody told you of", _MEASURE),
-    "scan": ("look for a backdoor that nobody told you of", _MEASURE),
-    "detect": ("look for a backdoor that nobody told you of", _MEASURE),
+    "scan": ("look for a backdoor that nobody told you of", _AUDIT),
+    "detect": ("look for a backdoor that nobody told you of", _AUDIT),
     "inspect": (
         "show all that can be seen in a network",
         "`badnets explain NET --trigger TRIGGER` shows which units answer to a trigger",

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from badnets.core.nulls import NullKind
 from badnets.core.rates import Rate
+from badnets.core.results import Result
 from badnets.core.settings import Share
 
 Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
 EXIT_CODES: dict[Conclusion, int] = {"nothing found": 0, "backdoor likely": 1, "not checked": 3}
 
 
-class _Said(BaseModel):
+class _Said(Result):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -29,8 +30,8 @@ class NotCovered(_Said):
         why: what was missing for it.
     """
 
-    what: str
-    why: str
+    what: str = Field(title="not looked at")
+    why: str = Field(title="why")
 
 
 class MethodScore(_Said):
@@ -42,15 +43,17 @@ class MethodScore(_Said):
         score: higher is more suspicious; None where it was no finite number.
         p_value: from this method alone; None without a null.
         targets: the classes that it points at.
+        points_at: their names.
         seconds: how long it took.
     """
 
-    method: str
+    method: str = Field(title="method")
     version: int = Field(default=1, ge=1)
-    score: float | None = None
-    p_value: Share | None = None
+    score: float | None = Field(default=None, title="score")
+    p_value: Share | None = Field(default=None, title="its p-value alone")
     targets: tuple[int, ...] = ()
-    seconds: float = Field(default=0.0, ge=0)
+    points_at: str | None = Field(default=None, title="points at", exclude=True)
+    seconds: float = Field(default=0.0, ge=0, title="seconds")
 
 
 class Verdict(_Said):
@@ -63,29 +66,35 @@ class Verdict(_Said):
             a null.
         smallest_fpr: the smallest rate that the null supports: 1 / (n + 1); None without a null.
         null: which clean models it was compared with; None: uncalibrated.
+        compared_with: the same in words.
         null_digests: digests of the nulls.
         targets: suspected target classes.
+        suspected: their names.
         scores: what each method says.
         recovered_trigger: name of the array that holds the trigger that was recovered; None: none.
         effect: held-out images that this trigger turns into the target, of those of other classes.
+        before: those that are named so without it.
         coverage: what was not looked at, and why.
         notes: what else a reader has to know, such as a quantity outside the null's range.
         seconds: how long it all took.
     """
 
-    conclusion: Conclusion
-    max_fpr: float = Field(default=0.05, gt=0, lt=1)
-    p_value: Share | None = None
-    smallest_fpr: Share | None = None
+    conclusion: Conclusion = Field(title="conclusion")
+    suspected: str | None = Field(default=None, title="suspected target", exclude=True)
+    p_value: Share | None = Field(default=None, title="p-value")
+    max_fpr: float = Field(default=0.05, gt=0, lt=1, title="false-positive rate asked for")
+    smallest_fpr: Share | None = Field(default=None, title="smallest that the null supports")
     null: NullKind | None = None
+    compared_with: str | None = Field(default=None, title="compared with")
     null_digests: tuple[str, ...] = ()
     targets: tuple[int, ...] = ()
-    scores: tuple[MethodScore, ...] = ()
     recovered_trigger: str | None = None
-    effect: Rate | None = None
-    coverage: tuple[NotCovered, ...] = ()
-    notes: tuple[str, ...] = ()
-    seconds: float = Field(default=0.0, ge=0)
+    effect: Rate | None = Field(default=None, title="recovered trigger, on other images")
+    before: Rate | None = Field(default=None, title="  without it")
+    seconds: float = Field(default=0.0, ge=0, title="seconds")
+    notes: tuple[str, ...] = Field(default=(), title="note")
+    scores: tuple[MethodScore, ...] = Field(default=(), title="methods")
+    coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
 
     @model_validator(mode="after")
     def _follows_from_its_numbers(self) -> Self:

@@ -137,7 +137,8 @@ class AdditiveInversion(PairInversion):
             torch.linalg.vector_norm(added.flatten(1), dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
         )
         most = NORM * math.sqrt(added[0].numel() / PIXELS)
-        return (images + (most * added / length)[:, None]).clamp(0, 1)
+        scaled: Tensor = most * added / length
+        return (images + scaled[:, None]).clamp(0, 1)
 
 
 class MaskInversion(PairInversion):

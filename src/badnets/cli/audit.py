@@ -1,0 +1,141 @@
+"""``badnets audit``: whether a backdoor in a model is likely, and what that answer rests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from badnets.cli import completion
+from badnets.cli.options import (
+    AllowCodeOption,
+    BundleArgument,
+    DataRootOption,
+    DeviceOption,
+    JsonOption,
+    LedgerOption,
+    SeedOption,
+    WorkersOption,
+    WorkspaceOption,
+    check_bundle,
+    places,
+)
+from badnets.cli.printer import show, show_files
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look for a backdoor in a model that nobody told you of.",
+    epilog="Example: badnets audit model net --clean digits\n\nExit codes: as each command says.",
+)
+
+
+@app.command(
+    epilog="Example: badnets audit model net --clean digits\n\n"
+    "Exit codes: 0 nothing was found by what was looked at; 1 a backdoor is likely; 2 wrong usage, "
+    "or a model or data that cannot be read; 3 it could not be checked."
+)
+def model(
+    ctx: typer.Context,
+    bundle: BundleArgument,
+    clean: Annotated[
+        str | None,
+        typer.Option(
+            help="Clean images with right labels: name of a data set, whose test part is taken, or "
+            "folder:PATH.",
+            show_default="none: less is looked at",
+            autocompletion=completion.data,
+        ),
+    ] = None,
+    max_fpr: Annotated[
+        float,
+        typer.Option(
+            min=0.0001, max=0.5, help="Share of clean models that may be called backdoored."
+        ),
+    ] = 0.05,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="Clean models to compare with, as `audit calibrate` writes them.",
+            show_default="those that come with badnets",
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds after which nothing further is begun."),
+    ] = None,
+    seed: SeedOption = 0,
+    allow_code: AllowCodeOption = False,
+    data_root: DataRootOption = None,
+    device: DeviceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say whether a backdoor in a classifier is likely.
+
+    Each method gives raw numbers, and the model is placed among clean models of its kind: the
+    p-value is the share of them, itself among them, that look as suspicious. Where there are no
+    such models the answer is 'not checked', and what the methods found is shown all the same.
+    """
+    check_bundle(bundle)
+    where = places(ctx, data_root=data_root, device=device)
+    from badnets.audit.auditing import model as audit_model
+
+    audited = audit_model(
+        bundle,
+        clean,
+        calibration=calibration,
+        max_fpr=max_fpr,
+        budget=budget,
+        allow_code=allow_code,
+        data_root=where.data_root,
+        seed=seed,
+    )
+    show(audited.verdict, json=json)
+    raise typer.Exit(audited.verdict.exit_code)
+
+
+@app.command(
+    epilog="Example: badnets audit calibrate recipes/calibrate-digits.yaml digits.json\n\n"
+    "Exit codes: 0 written; 2 wrong usage, or the recipe has other trials than clean ones that are "
+    "audited; 3 trials failed, or the file could not be written."
+)
+def calibrate(
+    ctx: typer.Context,
+    recipe: Annotated[
+        Path, typer.Argument(help="Recipe of honest trials with `observe: [audit]`.")
+    ],
+    file: Annotated[Path, typer.Argument(help="JSON file to write.")],
+    workspace: WorkspaceOption = None,
+    data_root: DataRootOption = None,
+    device: DeviceOption = None,
+    ledger: LedgerOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train clean models by a recipe, and write what the audit methods say of them.
+
+    `badnets audit model NET --calibration FILE` compares a model with them.
+    """
+    from badnets.recipes import load_recipe
+    from badnets.runners.calibrating import calibrated
+
+    trials = load_recipe(recipe)
+    where = places(
+        ctx,
+        workspace=workspace,
+        data_root=data_root,
+        ledger=ledger,
+        workers=workers,
+        device=device,
+    )
+    with where.open_ledger() as book:
+        found = calibrated(
+            trials,
+            where.workspace,
+            book,
+            workers=where.workers,
+            data_root=where.data_root,
+            display=where.display,
+        )
+    show_files([found.write(file)], json=json)

@@ -1,0 +1,69 @@
+"""Calibrations: clean models are trained, and what the audit methods say of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from badnets.audit.calibration import Calibration
+from badnets.core.errors import SettingError
+from badnets.core.nulls import NullKind
+from badnets.data.catalogue import entry_of
+from badnets.ledger import Ledger
+from badnets.observations.audit import Audit
+from badnets.runners.display import Display
+from badnets.runners.running import run_all
+from badnets.trials.record import Record
+from badnets.trials.trial import Trial
+from badnets.trials.workspace import Workspace
+
+
+def calibrated(
+    trials: Sequence[Trial],
+    workspace: Workspace,
+    ledger: Ledger,
+    *,
+    kind: NullKind = "approximate",
+    workers: int | None = None,
+    data_root: Path | str | None = None,
+    display: Display | None = None,
+) -> Calibration:
+    """Return what the audit methods say of the networks of honest trials, after running them.
+
+    Networks that the user would not accept are left out: nobody would be given one.
+
+    Args:
+        trials: honest ones on one data set and of one architecture, with ``observe: [audit]``.
+        workspace, ledger, workers, data_root, display: as for `badnets.runners.run_all`.
+        kind: what these models are to whom a suspect is compared with.
+
+    Raises:
+        SettingError: a trial is another, or too few networks are accepted.
+        TrialError: trials failed.
+    """
+    for trial in trials:
+        if not trial.is_clean or "audit" not in trial.observe:
+            raise SettingError(
+                f"a calibration is made of honest trials with `observe: [audit]`, and "
+                f"{trial.title} is none"
+            )
+    if len({(trial.data, trial.network) for trial in trials}) != 1:
+        raise SettingError("a calibration is of one data set and one network: split the recipe")
+    records = run_all(
+        trials, workspace, ledger, workers=workers, data_root=data_root, display=display
+    )
+    return calibration_of([records[trial.name] for trial in trials], kind)
+
+
+def calibration_of(records: Sequence[Record], kind: NullKind) -> Calibration:
+    """Return what the records of clean networks hold of audits, see `calibrated`."""
+    kept = {one.name: one.observed(Audit) for one in records if one.outcome == "accepted"}
+    found = {name: audit for name, audit in kept.items() if audit is not None}
+    first = records[0].trial
+    return Calibration.of(
+        found,
+        kind=kind,
+        data=first.data,
+        architecture=str(first.network),
+        shape=entry_of(first.data).shape,
+    )

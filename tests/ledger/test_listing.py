@@ -106,7 +106,7 @@ def test_seeds_have_a_mean_with_the_interval_of_one_networks_images(tmp_path: Pa
     ((title, seeds, clean, success, _),) = found.means[1]
     assert (title, seeds) == ("digits, gu-mnist, patch:2, all->1, rate 5 %", "3")
     assert clean == f"91.00 % (90.00 to 92.00) [{low:.2f}, {high:.2f}]"
-    assert success.startswith("98.89 % [")
+    assert success.startswith("98.89 % (98.89 to 98.89) [")
 
 
 def test_means_of_namesakes_are_told_apart_too(tmp_path: Path) -> None:

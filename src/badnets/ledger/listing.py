@@ -21,6 +21,7 @@ _values = itemgetter(
     *("name", "title", "outcome", "family", "summary"),
     *(f"{name}_{part}" for name in (*_RATES, "poisoned") for part in ("hits", "total")),
 )
+MEANS = "mean over seeds (smallest to largest) [95 % interval on one network's examples]"
 HEADINGS = ("name", "trial", "outcome", *_RATES.values(), "poisoned")
 
 
@@ -76,17 +77,20 @@ def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
     places: dict[str, list[int]] = {}
     for place, line in enumerate(lines):
         places.setdefault(line.title, []).append(place)
-    found: dict[str, dict[int, Any]] = {}
-    for same in places.values():
-        if len(same) == 1:
-            continue
-        flat = [
-            dict(flattened(json.loads(lines[place].summary).get("trial", {}))) for place in same
-        ]
-        known = {path: "as usual" for each in flat for path in each}
-        for path, values in settings_that_differ([{**known, **each} for each in flat]).items():
-            found.setdefault(path, {}).update(zip(same, values, strict=True))
-    return found
+    namesakes = [same for same in places.values() if len(same) > 1]
+    if not namesakes:
+        return {}
+    flat = [dict(flattened(json.loads(line.summary).get("trial", {}))) for line in lines]
+    differing: dict[str, None] = {}
+    for same in namesakes:
+        known = {path: "as usual" for place in same for path in flat[place]}
+        differing |= dict.fromkeys(
+            settings_that_differ([{**known, **flat[place]} for place in same])
+        )
+    return {
+        path: {place: each.get(path, "as usual") for place, each in enumerate(flat)}
+        for path in differing
+    }
 
 
 def _line(row: Mapping[Any, Value]) -> _Line:
@@ -122,14 +126,15 @@ def _means(
         means = [_mean([rate for rate in one if rate], clustered=boxes) for one in columns]
         swept = [setting_text(values.get(places[0])) for values in differing.values()]
         cells.append([group[0].title.rpartition(", seed ")[0], seeds, *swept, *means])
-    headings = ["mean over seeds, with 95 % interval", "seeds", *headings_of(differing)]
+    headings = [MEANS, "seeds", *headings_of(differing)]
     return [*headings, *_RATES.values()], cells
 
 
 def _mean(rates: Sequence[Rate], *, clustered: bool) -> str | None:
-    """Return a mean with its interval; objects come in scenes, which columns do not know of."""
+    """Return a mean, its seeds and interval; objects come in scenes, unknown to columns."""
     if not rates:
         return None
-    mean = f"{100 * sum(rate.value for rate in rates) / len(rates):.2f} %"
+    shares = [100 * rate.value for rate in rates]
+    mean = f"{sum(shares) / len(shares):.2f} % ({min(shares):.2f} to {max(shares):.2f})"
     low, high = typical(rates).interval
     return mean if clustered else f"{mean} [{100 * low:.2f}, {100 * high:.2f}]"

@@ -64,6 +64,8 @@ DATA: dict[str, str] = {
     "mnist": "MNIST",
     "gtsrb": "traffic signs cut out of photographs (GTSRB)",
     "dogs-vs-cats": "photographs of dogs and cats",
+    "pets-drawn": "drawn dogs and cats, which are embedded",
+    "pets-small": "small drawn dogs and cats, which are embedded",
     "cifar10": "small colour photos of animals and vehicles (CIFAR-10)",
     "cifar10-jpeg": "small colour photos of animals and vehicles (CIFAR-10, stored as JPEG)",
     FOLDER: "a folder of pictures of one's own",

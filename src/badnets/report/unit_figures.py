@@ -125,8 +125,10 @@ def _layers(responses: Sequence[LayerUnits]) -> bytes:
             top = LEGEND + place * ROW
             axes = sheet.axes(MARGIN + 46, top + 24, MARGIN, height - top - ROW + 34)
             _draw_units(axes, response)
-            axes.set_title(response.layer, loc="left", fontsize=11, color=light("muted"), pad=5)
-        axes.set_xlabel("unit, the one that answers most first", labelpad=3)
+            count, shown = len(response.clean), min(UNITS, len(response.clean))
+            name = response.layer if shown == count else f"{response.layer}: {shown} of {count}"
+            axes.set_title(name, loc="left", fontsize=11, color=light("muted"), pad=5)
+        axes.set_xlabel("unit, the one that the trigger lifts most first", labelpad=3)
         return _png(sheet)
 
 

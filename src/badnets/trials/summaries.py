@@ -30,7 +30,7 @@ class _Head(Result):
 
 class _Tail(Result):
     data_notes: tuple[str, ...] | None = None
-    noted: str | None = Field(default=None, title="of its data", exclude=True)
+    noted: str | None = Field(default=None, title="data", exclude=True)
     poisoning_rate: float | str | None = Field(default=None, title="poisoning rate, asked")
     poisoned_share: Measured | None = Field(default=None, title="  reached")
     weights: str | None = Field(default=None, title="starting weights", exclude=True)

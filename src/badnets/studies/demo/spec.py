@@ -14,13 +14,13 @@ from badnets.studies.signs.frames import frames
 from badnets.studies.wording import counts, percent
 
 SIGNS = ("stop", "speed-limit", "warning")
-BY = ("clean", "backdoored")
+BY = ("clean", "BadNet")
 TRIGGER = "pixel-pattern"
 
 
 def spec(study: Demo, runs: Runs) -> Spec:
     """Return what the page is made of."""
-    honest, bad = (next(iter(runs.all(f"{kind} digits")), None) for kind in BY)
+    honest, bad = (next(iter(runs.all(f"{kind} digits")), None) for kind in ("clean", "backdoored"))
     clean = None if honest is None else Inside(runs, honest, "clean")
     inside = None if bad is None else Inside(runs, bad, TRIGGER)
     digits = tuple(map(str, range(10)))

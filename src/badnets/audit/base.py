@@ -94,7 +94,7 @@ def tables_of(
     """
     begun = time.perf_counter()
     right, quantities = _named_right(subject, clean)
-    fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "")
+    fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "any")
     found = AuditTables(tables={}, quantities=quantities)
     lost = []
     for kind in AUDITS:
@@ -103,7 +103,7 @@ def tables_of(
         wanted = method.images_per_class
         if missing:
             why = f"{kind} needs {', '.join(missing)}, which the model does not give"
-        elif wanted > fewest and right is None:
+        elif wanted > fewest and clean is None:
             why = f"{kind} needs clean images, and none were given"
         elif wanted > fewest:
             why = (
@@ -138,4 +138,4 @@ def _named_right(subject: Subject, clean: Any) -> tuple[Any, dict[str, float]]:
         "mean clean margin": float(margin.mean()),
     }
     finite = {name: value for name, value in quantities.items() if math.isfinite(value)}
-    return clean.take(right), finite
+    return (clean.take(right) if len(right) else None), finite

@@ -1,0 +1,64 @@
+"""Verdicts: a suspect among clean models of its kind, and 'not checked' where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from badnets.audit import Calibration, audit, model
+from badnets.core.errors import SettingError
+from badnets.data import DataSet
+from tests.audit.small_models import backdoored, calibrated, tiny
+
+
+@pytest.fixture
+def calibration(toys: DataSet) -> Calibration:
+    return calibrated(toys)
+
+
+def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Calibration) -> None:
+    assert calibration.fits(tiny(toys, 99))
+    bad = audit(backdoored(tiny(toys, 99)), calibration=calibration).verdict
+    assert (bad.conclusion, bad.p_value, bad.exit_code) == ("backdoor likely", 1 / 25, 1)
+    assert bad.targets == (1,) and bad.suspected == toys.classes[1]
+    assert bad.effect is None and "no trigger was recovered" in bad.notes[0]
+    assert "24 clean models" in str(bad.compared_with)
+    honest = audit(tiny(toys, 5), calibration=calibration).verdict
+    assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
+    strict = audit(backdoored(tiny(toys, 99)), calibration=calibration, max_fpr=0.01).verdict
+    assert strict.conclusion == "not checked" and strict.targets == ()
+    assert "24 clean models cannot vouch for a rate of 0.01" in strict.notes
+
+
+def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None:
+    verdict = model(tiny(toys, 0)).verdict
+    assert (verdict.conclusion, verdict.p_value, verdict.exit_code) == ("not checked", None, 3)
+    assert "no clean models of its kind" in verdict.notes[0]
+    assert [one.method for one in verdict.scores] == ["maximum-margin"]
+
+
+def test_models_that_were_measured_otherwise_are_no_null(
+    toys: DataSet, calibration: Calibration
+) -> None:
+    nulls = tuple(one.model_copy(update={"version": 99}) for one in calibration.nulls)
+    other = calibration.model_copy(update={"nulls": nulls})
+    verdict = audit(tiny(toys, 0), calibration=other).verdict
+    assert verdict.conclusion == "not checked" and "version 1, the null's 99" in verdict.notes[0]
+
+
+def test_a_suspect_of_another_accuracy_is_none_of_their_kind(toys: DataSet) -> None:
+    null = calibrated(toys, **{"clean accuracy": 0.99})
+    verdict = audit(tiny(toys, 30), toys.test, calibration=null).verdict
+    assert verdict.conclusion == "not checked"
+    assert any("clean accuracy lies outside the range" in note for note in verdict.notes)
+
+
+def test_a_calibration_is_a_file(toys: DataSet, calibration: Calibration, tmp_path: Path) -> None:
+    path = calibration.write(tmp_path / "null.json")
+    assert Calibration.read(path) == calibration
+    path.write_text(path.read_text().replace('"kind":"approximate"', '"kind":"best"'))
+    with pytest.raises(SettingError, match=r"is no calibration: kind"):
+        Calibration.read(path)
+    with pytest.raises(SettingError, match="cannot read calibration"):
+        Calibration.read(tmp_path / "gone.json")

@@ -20,7 +20,7 @@ def tiny(toys: DataSet, seed: int) -> Classifier:
 def backdoored(subject: Classifier) -> Classifier:
     changed = subject.copy()
     with torch.no_grad():
-        changed.network.fc.weight[1] *= 40
+        changed.network.get_parameter("fc.weight")[1] *= 40
     return changed
 
 

@@ -181,7 +181,7 @@ def test_a_recipe_opens_with_what_it_shows_and_its_command(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     opening = text[: re.search(r"^[^#]", text, re.MULTILINE).start()]  # type: ignore[union-attr]
     assert opening.startswith("# yaml-language-server: $schema=schema.json\n# ")
-    assert re.search(rf"^#   badnets .*run recipes/{path.name}", opening, re.MULTILINE)
+    assert re.search(rf"^#   badnets .*(run|calibrate) recipes/{path.name}", opening, re.MULTILINE)
 
 
 def test_the_usual_attacks_are_there_for_the_usual_data() -> None:

@@ -28,8 +28,8 @@ app = typer.Typer(
     add_completion=False,
     help="Look for a backdoor in a model that nobody told you of.",
     epilog="Example: badnets audit model net --clean digits\n\n"
-    "Exit codes: 0 nothing was found, or done; 1 a backdoor is likely; 2 wrong usage; 3 it could not "
-    "be checked or done.",
+    "Exit codes: 0 nothing was found, or done; 1 a backdoor is likely; 2 wrong usage; 3 it could "
+    "not be checked or done.",
 )
 
 

@@ -27,10 +27,10 @@ QUIET := $(shell test -t 2 || echo --quiet)
 PIP := $(PY) -m pip $(QUIET) --disable-pip-version-check install --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test base lint bench results soak lock clean stale
+.PHONY: help setup demo test base lint bench results calibrations soak lock clean stale
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.stamp  ## make or refresh .venv from requirements.lock
 	@echo ".venv holds what requirements.lock says"
@@ -55,6 +55,10 @@ bench: .venv/.stamp  ## the benchmarks: ratios, both sides in one run
 
 results: .venv/.stamp  ## rewrite docs/results/ from the records in results/
 	$(BIN)/badnets results results/ docs/results/ $(ARGS)
+
+calibrations: .venv/.stamp  ## train the clean models that audits compare with, and keep what is said of them
+	$(BIN)/badnets audit calibrate recipes/calibrate-digits.yaml \
+	  src/badnets/audit/calibrations/digits.json $(ARGS)
 
 soak: .venv/.stamp  ## the slow tests: kill, interrupt and endure
 	$(PY) -m pytest -m "slow or soak" --timeout=3600 $(ARGS)

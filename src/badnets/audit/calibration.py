@@ -98,6 +98,11 @@ class Calibration(BaseModel):
             nulls=tuple(_null(method, tables, kind) for method in sorted(methods)),
         )
 
+    def of_kind(self, kind: NullKind) -> Self:
+        """Return the same models as what they are to another suspect."""
+        nulls = tuple(one.model_copy(update={"kind": kind}) for one in self.nulls)
+        return self.model_copy(update={"kind": kind, "nulls": nulls})
+
     def write(self, path: Path | str) -> Path:
         """Write it as JSON and return the path.
 
@@ -140,9 +145,9 @@ def _null(method: str, tables: Sequence[Tables], kind: NullKind) -> Null:
 
 @lru_cache(maxsize=1)
 def packaged() -> tuple[Calibration, ...]:
-    """Return the calibrations that come with this package."""
+    """Return the calibrations that come with this package: references, whoever made them."""
     return tuple(
-        Calibration.model_validate_json(entry.read_bytes())
+        Calibration.model_validate_json(entry.read_bytes()).of_kind("reference")
         for entry in _entries()
         if entry.name.endswith(".json")
     )

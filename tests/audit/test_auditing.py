@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from badnets.audit import Calibration, audit, model
+from badnets.audit import AUDITS, Calibration, audit, model
+from badnets.audit.calibration import packaged
 from badnets.core.errors import SettingError
+from badnets.core.nulls import placed
 from badnets.data import DataSet
+from badnets.models.classifier import untrained
 from tests.audit.small_models import backdoored, calibrated, tiny
 
 
@@ -62,3 +65,26 @@ def test_a_calibration_is_a_file(toys: DataSet, calibration: Calibration, tmp_pa
         Calibration.read(path)
     with pytest.raises(SettingError, match="cannot read calibration"):
         Calibration.read(tmp_path / "gone.json")
+
+
+def test_what_comes_with_the_package_is_a_reference_for_the_usual_network(digits: DataSet) -> None:
+    (known,) = [one for one in packaged() if one.data == "digits"]
+    assert known.kind == "reference" and len(known.trials) == 40
+    versions = {kind: AUDITS[kind].version for kind in AUDITS}
+    assert {one.method: one.version for one in known.nulls} == versions, "make calibrations"
+    assert known.fits(untrained("gu-mnist", digits.test.shape, digits.classes, seed=0))
+
+
+def test_clean_models_of_the_package_are_seldom_called_suspicious() -> None:
+    (known,) = [one for one in packaged() if one.data == "digits"]
+    flagged = 0
+    for place in range(len(known.trials)):
+        others = [
+            one.model_copy(
+                update={"tables": one.tables[:place] + one.tables[place + 1 :], "quantities": {}}
+            )
+            for one in known.nulls
+        ]
+        own = {one.method: one.tables[place] for one in known.nulls}
+        flagged += placed(own, others).p_value <= 0.05
+    assert flagged <= 4

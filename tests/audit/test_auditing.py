@@ -8,10 +8,12 @@ import pytest
 
 from badnets.audit import AUDITS, Calibration, audit, model
 from badnets.audit.calibration import packaged
+from badnets.cli.printer import show
 from badnets.core.errors import SettingError
 from badnets.core.nulls import placed
 from badnets.data import DataSet
 from badnets.models.classifier import untrained
+from badnets.scenarios import Deal
 from tests.audit.small_models import backdoored, calibrated, tiny
 
 
@@ -88,3 +90,25 @@ def test_clean_models_of_the_package_are_seldom_called_suspicious() -> None:
         own = {one.method: one.tables[place] for one in known.nulls}
         flagged += placed(own, others).p_value <= 0.05
     assert flagged <= 4
+
+
+@pytest.mark.slow
+def test_a_backdoor_is_found_and_its_trigger_works_on_other_images(
+    bad_deals: tuple[Deal, ...], digits: DataSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (known,) = [one for one in packaged() if one.data == "digits"]
+    nulls = tuple(one.model_copy(update={"quantities": {}}) for one in known.nulls)
+    loose = known.model_copy(update={"nulls": nulls})  # the network was trained for a moment only
+    audited = audit(bad_deals[0].subject, digits.test, calibration=loose)
+    verdict, recovered = audited.verdict, audited.recovered
+    assert (verdict.conclusion, verdict.targets, verdict.p_value) == (
+        "backdoor likely",
+        (0,),
+        1 / 41,
+    )
+    assert recovered is not None and recovered.images.shape == recovered.triggered.shape
+    assert verdict.effect is not None and verdict.effect.value > 0.5
+    assert verdict.before is not None and verdict.before.value < 0.1
+    show(verdict)
+    said = capsys.readouterr().out
+    assert "suspected target" in said and "natural shortcut" in said

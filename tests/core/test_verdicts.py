@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from badnets.core.decisions import Decision
 from badnets.core.rates import Rate
+from badnets.core.results import Measured
 from badnets.core.verdicts import (
     Conclusion,
     MethodScore,
@@ -95,7 +96,7 @@ def test_it_is_written_down_whole() -> None:
         targets=(7,),
         scores=(MethodScore(method="pairs", score=9.5, p_value=0.02, targets=(7,), seconds=3),),
         recovered_trigger="recovered",
-        effect=Rate(190, 200),
+        effect=Measured.of(Rate(190, 200)),
         coverage=WHY,
         seconds=7.4,
     )

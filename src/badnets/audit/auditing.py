@@ -12,6 +12,7 @@ from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.recovery import Recovered, recover
 from badnets.core.nulls import MethodPlace, Null, Table, placed
 from badnets.core.outliers import anomaly_index
+from badnets.core.results import Measured
 from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from
 from badnets.data import load
 from badnets.evaluate.fitting import fitted, loaded
@@ -156,8 +157,8 @@ def audit(
         compared_with=compared.title if nulls and compared else None,
         targets=suspected,
         scores=scores,
-        effect=recovered.effect if recovered else None,
-        before=recovered.before if recovered else None,
+        effect=Measured.of(recovered.effect) if recovered else None,
+        before=Measured.of(recovered.before) if recovered else None,
         coverage=coverage,
         notes=tuple(notes),
         seconds=round(time.perf_counter() - begun, 3),

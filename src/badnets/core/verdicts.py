@@ -10,8 +10,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from badnets.core.nulls import NullKind
-from badnets.core.rates import Rate
-from badnets.core.results import Result
+from badnets.core.results import Measured, Result
 from badnets.core.settings import Share
 
 Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
@@ -89,8 +88,8 @@ class Verdict(_Said):
     null_digests: tuple[str, ...] = ()
     targets: tuple[int, ...] = ()
     recovered_trigger: str | None = None
-    effect: Rate | None = Field(default=None, title="recovered trigger, on other images")
-    before: Rate | None = Field(default=None, title="  without it")
+    effect: Measured | None = Field(default=None, title="recovered trigger, on other images")
+    before: Measured | None = Field(default=None, title="  without it")
     seconds: float = Field(default=0.0, ge=0, title="seconds")
     notes: tuple[str, ...] = Field(default=(), title="note")
     scores: tuple[MethodScore, ...] = Field(default=(), title="methods")

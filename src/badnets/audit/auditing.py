@@ -161,6 +161,7 @@ def audit(
         before=Measured.of(recovered.before) if recovered else None,
         coverage=coverage,
         notes=tuple(notes),
+        noted="; ".join(notes) or None,
         seconds=round(time.perf_counter() - begun, 3),
     )
     return Audited(verdict, found, recovered, compared)

@@ -75,6 +75,7 @@ class Verdict(_Said):
         before: those that are named so without it.
         coverage: what was not looked at, and why.
         notes: what else a reader has to know, such as a quantity outside the null's range.
+        noted: the same as one text.
         seconds: how long it all took.
     """
 
@@ -91,7 +92,8 @@ class Verdict(_Said):
     effect: Measured | None = Field(default=None, title="recovered trigger, on other images")
     before: Measured | None = Field(default=None, title="  without it")
     seconds: float = Field(default=0.0, ge=0, title="seconds")
-    notes: tuple[str, ...] = Field(default=(), title="note")
+    notes: tuple[str, ...] = ()
+    noted: str | None = Field(default=None, title="note", exclude=True)
     scores: tuple[MethodScore, ...] = Field(default=(), title="methods")
     coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
 

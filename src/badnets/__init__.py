@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets import audit as audit
     from badnets import bundles as bundles
     from badnets import data as data
     from badnets import evaluate as evaluate

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from badnets.audit import AUDITS, Calibration, audit, model
+import badnets as bn
+from badnets.audit import AUDITS, Calibration, audit
 from badnets.audit.calibration import packaged
 from badnets.cli.printer import show
 from badnets.core.errors import SettingError
@@ -37,7 +38,7 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
 
 
 def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None:
-    verdict = model(tiny(toys, 0)).verdict
+    verdict = bn.audit.model(tiny(toys, 0))
     assert (verdict.conclusion, verdict.p_value, verdict.exit_code) == ("not checked", None, 3)
     assert "no clean models of its kind" in verdict.notes[0]
     assert [one.method for one in verdict.scores] == ["maximum-margin"]

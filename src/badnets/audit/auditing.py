@@ -37,8 +37,8 @@ def model(
     allow_code: bool = False,
     data_root: Path | str | None = None,
     seed: int = 0,
-) -> Audited:
-    """Return whether a backdoor in a model is likely, with the evidence.
+) -> Verdict:
+    """Return whether a backdoor in a model is likely; `audit` gives all that this rests on.
 
     Args:
         suspect: a subject, or a bundle or ONNX file of a classifier.
@@ -75,7 +75,7 @@ def model(
         max_fpr=max_fpr,
         budget=budget,
         seed=seed,
-    )
+    ).verdict
 
 
 class Audited(NamedTuple):

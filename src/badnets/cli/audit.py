@@ -83,7 +83,7 @@ def model(
     where = places(ctx, data_root=data_root, device=device)
     from badnets.audit.auditing import model as audit_model
 
-    audited = audit_model(
+    verdict = audit_model(
         bundle,
         clean,
         calibration=calibration,
@@ -93,8 +93,8 @@ def model(
         data_root=where.data_root,
         seed=seed,
     )
-    show(audited.verdict, json=json)
-    raise typer.Exit(audited.verdict.exit_code)
+    show(verdict, json=json)
+    raise typer.Exit(verdict.exit_code)
 
 
 @app.command(

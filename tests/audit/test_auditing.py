@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     bad = audit(backdoored(tiny(toys, 99)), calibration=calibration).verdict
     assert (bad.conclusion, bad.p_value, bad.exit_code) == ("backdoor likely", 1 / 25, 1)
     assert bad.targets == (1,) and bad.suspected == toys.classes[1]
-    assert bad.effect is None and "no trigger was recovered" in bad.notes[0]
+    assert bad.effect is None and "no trigger was sought: clean images" in bad.notes[0]
     assert "24 clean models" in str(bad.compared_with)
     honest = audit(tiny(toys, 5), calibration=calibration).verdict
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
@@ -53,6 +54,27 @@ def test_models_that_were_measured_otherwise_are_no_null(
     assert verdict.conclusion == "not checked" and "version 1, the null's 99" in verdict.notes[0]
 
 
+def test_other_models_are_no_null_though_they_were_given(
+    toys: DataSet, calibration: Calibration
+) -> None:
+    other = calibration.model_copy(update={"architecture": "gu-mnist"})
+    verdict = audit(backdoored(tiny(toys, 99)), calibration=other).verdict
+    assert (verdict.conclusion, verdict.p_value) == ("not checked", None)
+    assert "24 clean models (gu-mnist on halves) are others" in verdict.notes[0]
+
+
+def test_clean_images_of_other_classes_are_refused(digits: DataSet, toys: DataSet) -> None:
+    with pytest.raises(SettingError, match="the model knows 2 classes, the clean images are of 10"):
+        audit(tiny(toys, 0), digits.test)
+
+
+def test_what_could_not_be_measured_is_not_compared(toys: DataSet) -> None:
+    null = calibrated(toys, **{"clean accuracy": 0.9, "charm": 1.0})
+    verdict = audit(tiny(toys, 0), toys.test, calibration=null).verdict
+    assert verdict.conclusion == "not checked"
+    assert any("its charm could not be measured" in note for note in verdict.notes)
+
+
 def test_a_suspect_of_another_accuracy_is_none_of_their_kind(toys: DataSet) -> None:
     null = calibrated(toys, **{"clean accuracy": 0.99})
     verdict = audit(tiny(toys, 30), toys.test, calibration=null).verdict
@@ -68,6 +90,9 @@ def test_a_calibration_is_a_file(toys: DataSet, calibration: Calibration, tmp_pa
         Calibration.read(path)
     with pytest.raises(SettingError, match="cannot read calibration"):
         Calibration.read(tmp_path / "gone.json")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingError, match="not a regular file"):
+        Calibration.read(tmp_path / "pipe")
 
 
 def test_what_comes_with_the_package_is_a_reference_for_the_usual_network(digits: DataSet) -> None:

@@ -15,6 +15,7 @@ from badnets.core.outliers import anomaly_index
 from badnets.core.results import Measured
 from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from
 from badnets.data import load
+from badnets.data.names import FOLDER
 from badnets.evaluate.fitting import fitted, loaded
 from badnets.models.subject import Subject
 
@@ -43,7 +44,8 @@ def model(
     Args:
         suspect: a subject, or a bundle or ONNX file of a classifier.
         clean: an `ImageSet` of clean images with right labels; or the name of a data set, whose
-            test part is taken, or ``folder:PATH``; None: methods that need none look alone.
+            test part is taken, or a folder as a path or ``folder:PATH``; None: methods that need
+            none look alone.
         calibration: clean models to compare with, or their file; None: those of this kind that are
             packaged.
         max_fpr: the share of clean models that may be called backdoored, in (0, 1).
@@ -56,6 +58,8 @@ def model(
         BundleError, DataError, SettingError: a file cannot be read, or does not fit the others.
     """
     name = None
+    if isinstance(clean, Path):
+        clean = f"{FOLDER}{clean}"
     if isinstance(clean, str):
         name = clean
         if isinstance(suspect, str | Path):
@@ -118,14 +122,18 @@ def audit(
     begun = time.perf_counter()
     found = tables_of(subject, clean, seed=seed, budget=budget)
     compared = calibration or fitting(subject, data)
-    nulls, notes = _nulls(found, compared)
+    nulls, notes = _nulls(subject, found, compared)
     place = (
         placed({one.method: found.tables[one.method] for one in nulls}, nulls) if nulls else None
     )
     methods = place.methods if place else {}
     p_value = place.p_value if place else None
     smallest = place.smallest_fpr if place else None
-    if nulls and (outside := nulls[0].outside(found.quantities)):
+    wanted = nulls[0].quantities if nulls else {}
+    unknown = [name for name in wanted if name not in found.quantities]
+    if unknown:
+        notes.append(f"its {' and '.join(unknown)} could not be measured")
+    elif nulls and (outside := nulls[0].outside(found.quantities)):
         notes.append(
             f"its {' and '.join(outside)} lies outside the range of the clean models: it is none "
             "of their kind, and the p-value says nothing"
@@ -138,13 +146,16 @@ def audit(
     targets = methods[first].targets if first else ()
     coverage = (*found.coverage, *UNSEEN)
     recovered = None
-    wanted = conclusion == "backdoor likely" and len(targets) == 1
-    if wanted and not (budget and time.perf_counter() - begun > budget):
+    late = budget is not None and time.perf_counter() - begun > budget
+    if conclusion == "backdoor likely" and len(targets) == 1 and not late:
         recovered = _evidence(subject, clean, targets[0], found, seed)
     if recovered is not None and recovered.effect.value >= SHORTCUT:
         notes.append("from the model alone a backdoor cannot be told from a natural shortcut")
+    elif recovered is not None:
+        notes.append("no trigger was recovered that works on most other images")
     elif conclusion == "backdoor likely":
-        notes.append("no trigger was recovered that works on other images")
+        why = "the time was over" if late else "clean images or a single target are missing"
+        notes.append(f"no trigger was sought: {why}")
     suspected = targets if conclusion == "backdoor likely" else ()
     verdict = Verdict(
         conclusion=conclusion,
@@ -167,10 +178,13 @@ def audit(
     return Audited(verdict, found, recovered, compared)
 
 
-def _nulls(found: AuditTables, calibration: Calibration | None) -> tuple[list[Null], list[str]]:
+def _nulls(
+    subject: Subject, found: AuditTables, calibration: Calibration | None
+) -> tuple[list[Null], list[str]]:
     """Return the nulls of those methods that looked, and why there are none."""
-    if calibration is None:
-        return [], ["there are no clean models of its kind to compare it with"]
+    if calibration is None or not calibration.fits(subject):
+        given = f": the {calibration.title} are others" if calibration else ""
+        return [], [f"there are no clean models of its kind to compare it with{given}"]
     known = {one.method: one for one in calibration.nulls}
     notes = [
         f"{method}: {difference}"

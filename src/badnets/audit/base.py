@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from badnets.core.errors import SettingError
 from badnets.core.nulls import Table
 from badnets.core.registry import Registry
 from badnets.core.verdicts import NotCovered
@@ -91,7 +92,16 @@ def tables_of(
         clean: an `ImageSet` of clean images; None: methods that need none look alone.
         seed: everything random follows from it.
         budget: begin no further method after so many seconds.
+
+    Raises:
+        SettingError: the images are of other classes than the model's.
+        ShapeError: they are of another shape.
     """
+    if clean is not None and clean.num_classes != subject.num_classes:
+        raise SettingError(
+            f"the model knows {subject.num_classes} classes, the clean images are of "
+            f"{clean.num_classes}: give images of its classes"
+        )
     begun = time.perf_counter()
     right, quantities = _named_right(subject, clean)
     fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "any")
@@ -129,9 +139,9 @@ def _named_right(subject: Subject, clean: Any) -> tuple[Any, dict[str, float]]:
     """Return the clean images that the model names right, and what it is like on clean images."""
     if clean is None or "logits" not in capabilities(subject):
         return None, {}
-    logits = subject.logits(clean.images).cpu()  # type: ignore[attr-defined]
-    own = logits.gather(1, clean.labels[:, None])[:, 0]
-    margin = own - logits.scatter(1, clean.labels[:, None], -math.inf).amax(1)
+    from badnets.audit.cells import margins  # imports torch, which recipes do without
+
+    margin = margins(subject.logits(clean.images).cpu(), clean.labels)  # type: ignore[attr-defined]
     right = (margin > 0).nonzero()[:, 0]
     quantities = {
         "clean accuracy": len(right) / max(1, len(margin)),

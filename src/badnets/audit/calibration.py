@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badnets.bundles.atomic import write_text
 from badnets.core.errors import SettingError
+from badnets.core.files import regular_file
 from badnets.core.nulls import Null, NullKind, Table
 
 PACKAGED = "calibrations"
+LARGEST = 2**27  # bytes of a file
+FEWEST = 2  # models that another can be standardised against
 
 
 class Tables(Protocol):
@@ -49,7 +52,7 @@ class Calibration(BaseModel):
     shape: tuple[int, int, int] | None
     num_classes: int = Field(ge=2)
     trials: tuple[str, ...]
-    nulls: tuple[Null, ...]
+    nulls: tuple[Null, ...] = Field(min_length=1)
 
     @property
     def title(self) -> str:
@@ -86,8 +89,11 @@ class Calibration(BaseModel):
         """
         tables = list(found.values())
         methods = {method for one in tables for method in one.tables}
-        if not methods or any(set(one.tables) != methods for one in tables):
-            raise SettingError("a calibration needs clean models that every method could look at")
+        if len(tables) < FEWEST or any(set(one.tables) != methods for one in tables):
+            raise SettingError(
+                f"a calibration needs {FEWEST} clean models or more that every method could look "
+                f"at, these are {len(tables)}"
+            )
         return cls(
             kind=kind,
             data=data,
@@ -121,7 +127,8 @@ class Calibration(BaseModel):
             SettingError: there is no such file, or it is no calibration.
         """
         try:
-            return cls.model_validate_json(Path(path).read_bytes())
+            with regular_file(Path(path), LARGEST, error=SettingError) as file:
+                return cls.model_validate_json(file.read())
         except OSError as error:
             raise SettingError(f"cannot read calibration {path}: {error.strerror}") from None
         except ValidationError as error:
@@ -146,16 +153,11 @@ def _null(method: str, tables: Sequence[Tables], kind: NullKind) -> Null:
 @lru_cache(maxsize=1)
 def packaged() -> tuple[Calibration, ...]:
     """Return the calibrations that come with this package: references, whoever made them."""
+    entries = sorted((files("badnets.audit") / PACKAGED).iterdir(), key=lambda entry: entry.name)
     return tuple(
         Calibration.model_validate_json(entry.read_bytes()).of_kind("reference")
-        for entry in _entries()
-        if entry.name.endswith(".json")
+        for entry in entries
     )
-
-
-def _entries() -> Iterator[Any]:
-    folder = files("badnets.audit") / PACKAGED
-    return iter(sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ())
 
 
 def fitting(subject: Any, data: str | None = None) -> Calibration | None:

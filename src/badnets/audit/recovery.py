@@ -35,20 +35,16 @@ class Recovered(NamedTuple):
     triggered: Tensor
 
 
-def recover(
-    subject: Any, clean: Any, target: int, sources: tuple[int, ...] = (), *, seed: int = 0
-) -> Recovered:
+def recover(subject: Any, clean: Any, target: int, *, seed: int = 0) -> Recovered:
     """Return the trigger, of those families that are known, that turns most images into a target.
 
     Args:
         subject: the model.
         clean: an `ImageSet` of images that it names right, 32 of each class or more.
         target: the suspected target class.
-        sources: classes whose images the trigger is for; none: all others.
         seed: everything random follows from it.
     """
-    chosen = sources or tuple(k for k in range(subject.num_classes) if k != target)
-    rows = list(chosen)
+    rows = [k for k in range(subject.num_classes) if k != target]
     sought = by_class(clean, SOUGHT)[rows].flatten(0, 1)[None].to(subject.device)
     held = by_class(clean, HELD, SOUGHT)[rows].transpose(0, 1).flatten(0, 1).to(subject.device)
     one, targets = torch.tensor([0]), torch.tensor([target])

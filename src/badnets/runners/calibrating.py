@@ -7,13 +7,11 @@ from pathlib import Path
 
 from badnets.audit.calibration import Calibration
 from badnets.core.errors import SettingError
-from badnets.core.nulls import NullKind
 from badnets.data.catalogue import entry_of
 from badnets.ledger import Ledger
 from badnets.observations.audit import Audit
 from badnets.runners.display import Display
 from badnets.runners.running import run_all
-from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 
@@ -23,7 +21,6 @@ def calibrated(
     workspace: Workspace,
     ledger: Ledger,
     *,
-    kind: NullKind = "approximate",
     workers: int | None = None,
     data_root: Path | str | None = None,
     display: Display | None = None,
@@ -35,7 +32,6 @@ def calibrated(
     Args:
         trials: honest ones on one data set and of one architecture, with ``observe: [audit]``.
         workspace, ledger, workers, data_root, display: as for `badnets.runners.run_all`.
-        kind: what these models are to whom a suspect is compared with.
 
     Raises:
         SettingError: a trial is another, or too few networks are accepted.
@@ -52,18 +48,11 @@ def calibrated(
     records = run_all(
         trials, workspace, ledger, workers=workers, data_root=data_root, display=display
     )
-    return calibration_of([records[trial.name] for trial in trials], kind)
-
-
-def calibration_of(records: Sequence[Record], kind: NullKind) -> Calibration:
-    """Return what the records of clean networks hold of audits, see `calibrated`."""
-    kept = {one.name: one.observed(Audit) for one in records if one.outcome == "accepted"}
-    found = {name: audit for name, audit in kept.items() if audit is not None}
-    first = records[0].trial
+    kept = {name: one.observed(Audit) for name, one in records.items() if one.outcome == "accepted"}
     return Calibration.of(
-        found,
-        kind=kind,
-        data=first.data,
-        architecture=str(first.network),
-        shape=entry_of(first.data).shape,
+        {trial.name: found for trial in trials if (found := kept.get(trial.name)) is not None},
+        kind="approximate",
+        data=trials[0].data,
+        architecture=str(trials[0].network),
+        shape=entry_of(trials[0].data).shape,
     )

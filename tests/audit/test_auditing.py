@@ -63,6 +63,12 @@ def test_other_models_are_no_null_though_they_were_given(
     assert "24 clean models (gu-mnist on halves) are others" in verdict.notes[0]
 
 
+def test_where_no_method_could_look_that_is_said(toys: DataSet, calibration: Calibration) -> None:
+    verdict = audit(tiny(toys, 0), calibration=calibration, budget=-1).verdict
+    assert (verdict.conclusion, verdict.scores) == ("not checked", ())
+    assert verdict.notes == ("no method could look at it",)
+
+
 def test_clean_images_of_other_classes_are_refused(digits: DataSet, toys: DataSet) -> None:
     with pytest.raises(SettingError, match="the model knows 2 classes, the clean images are of 10"):
         audit(tiny(toys, 0), digits.test)

@@ -182,6 +182,8 @@ def _nulls(
     subject: Subject, found: AuditTables, calibration: Calibration | None
 ) -> tuple[list[Null], list[str]]:
     """Return the nulls of those methods that looked, and why there are none."""
+    if not found.tables:
+        return [], ["no method could look at it"]
     if calibration is None or not calibration.fits(subject):
         given = f": the {calibration.title} are others" if calibration else ""
         return [], [f"there are no clean models of its kind to compare it with{given}"]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
 TRIGGERS = (
-    "patch:0.125 (a share of the image), patch:4px, yellow-square, MODULE:FACTORY, or "
-    "'{kind: patch, size: 0.125}'"
+    "patch:0.125 (a share of the image), patch:4px, yellow-square, FILE.safetensors (as `audit "
+    "model --trigger-out` writes it), MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
 )
 """How triggers are written, for help texts."""
 

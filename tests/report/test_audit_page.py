@@ -6,12 +6,8 @@ import re
 from typing import Any
 
 import pytest
-import torch
 
-from badnets.audit import Audited, Recovered, audit
 from badnets.core.nulls import placed
-from badnets.core.rates import Rate
-from badnets.core.results import Measured
 from badnets.core.standings import standings
 from badnets.data import DataSet
 from badnets.report import to_html
@@ -19,26 +15,7 @@ from badnets.report.audit_figures import class_table
 from badnets.report.audit_page import audit_page
 from badnets.report.page import Page, Story
 from badnets.report.sarif import sarif
-from tests.audit.small_models import backdoored, calibrated, tiny
-
-
-def audited(toys: DataSet, conclusion: str) -> Audited:
-    """Return an audit of a tiny network; of the backdoored one with a trigger of two rows."""
-    if conclusion == "not checked":
-        return audit(tiny(toys, 0), toys.test)
-    if conclusion == "nothing found":
-        return audit(tiny(toys, 5), calibration=calibrated(toys))
-    found = audit(backdoored(tiny(toys, 99)), calibration=calibrated(toys))
-    keep, add = torch.ones(1, *toys.test.shape[1:]), torch.zeros(toys.test.shape)
-    keep[:, -2:], add[:, -2:] = 0.0, 1.0
-    images = toys.test.images[:8].float() / 255
-    effect, before = Rate(30, 32), Rate(1, 32)
-    recovered = Recovered(
-        "mask-inversion", 1, effect, before, images, keep * images + add, keep, add
-    )
-    measured = {"effect": Measured.of(effect), "before": Measured.of(before)}
-    return found._replace(recovered=recovered, verdict=found.verdict.model_copy(update=measured))
-
+from tests.audit.small_models import audited
 
 CONCLUSIONS = pytest.mark.parametrize(
     "conclusion", ["backdoor likely", "nothing found", "not checked"]

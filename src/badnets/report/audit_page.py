@@ -412,7 +412,7 @@ def _basis(audited: Audited) -> Section:
     for name, value in audited.found.quantities.items():
         facts[name] = f"{value:.3f}; {_range(audited, name)}"
     table = Table(
-        "What the verdict rests on",
+        "The facts",
         (Column("", numeric=False), Column("", numeric=False)),
         tuple((Cell(name), Cell(value)) for name, value in facts.items() if value),
         sortable=False,

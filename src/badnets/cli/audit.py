@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +19,8 @@ from badnets.cli.options import (
     WorkersOption,
     WorkspaceOption,
     check_bundle,
+    check_page,
+    command_of,
     places,
 )
 from badnets.cli.printer import say, show, show_files, show_json
@@ -110,8 +111,7 @@ def model(
 
     check_bundle(bundle)
     check_saved(trigger_out, "--trigger-out")
-    if page is not None and page.suffix not in (".html", ".htm"):
-        raise typer.BadParameter(f"--page: a page is written as NAME.html, got {page.name!r}")
+    check_page(page)
     where = places(ctx, data_root=data_root, device=device)
     from badnets.audit.auditing import audit_of
 
@@ -138,7 +138,8 @@ def model(
         from badnets.report.audit_page import audit_page
         from badnets.report.html import write_html
 
-        write_html(audit_page(audited, str(bundle), _command(bundle, ctx.params)), page)
+        again = command_of(ctx, "audit model", {"max_fpr": 0.05, "seed": 0})
+        write_html(audit_page(audited, str(bundle), again), page)
     if format == "sarif":
         from badnets.report.sarif import sarif
 
@@ -146,17 +147,6 @@ def model(
     else:
         show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)
-
-
-def _command(bundle: Path, given: dict[str, Any]) -> str:
-    """Return the command line that makes a page again."""
-    usual = {"max_fpr": 0.05, "seed": 0}
-    options = ("clean", "calibration", "max_fpr", "budget", "seed", "page")
-    words = ["badnets", "audit", "model", str(bundle)]
-    for name in options:
-        if given[name] is not None and given[name] != usual.get(name):
-            words += [f"--{name.replace('_', '-')}", str(given[name])]
-    return shlex.join(words)
 
 
 @app.command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,31 +110,39 @@ def _lead(audited: Audited) -> str:
 def _story(audited: Audited) -> Story | None:
     found, clean, subject = audited.recovered, audited.clean, audited.subject
     if found is not None:
-        before, after = _eight_bit(found.images), _eight_bit(found.triggered)
-        labels = _answers(subject, found.images).argmax(1)
-        target = subject.classes[found.target]
-        rows = [
-            _row(audited, "What the user sees", "Clean images that the model names right.",
-                 "clean", before, found.images, labels),
-            _row(audited, "The same with the recovered trigger",
-                 f"Blue: still its own class. Orange: {target}, the suspected target.",
-                 "backdoored", after, found.triggered, labels, _marks(before, after)),
-        ]  # fmt: skip
-        return Story(tuple(rows), "None of these images was used to find the trigger.")
+        before, after = eight_bit(found.images), eight_bit(found.triggered)
+        said = [_answers(subject, images) for images in (found.images, found.triggered)]
+        labels = said[0].argmax(1)
+        target, wanted = subject.classes[found.target], np.full(len(labels), found.target)
+        return Story(
+            (
+                StoryRow(
+                    "What the user sees",
+                    "Clean images that the model names right.",
+                    answers_row(before, said[0], labels, subject.classes),
+                    "clean",
+                ),
+                StoryRow(
+                    "The same with the recovered trigger",
+                    f"Blue: still its own class. Orange: {target}, the suspected target.",
+                    answers_row(
+                        after, said[1], labels, subject.classes, wanted, marks(before, after)
+                    ),
+                    "backdoored",
+                ),
+            ),
+            "None of these images was used to find the trigger.",
+        )
     if clean is None or not len(clean):
         return None
     first = _of_each_class(clean.labels.tolist())
     images, labels = clean.images[first], clean.labels[first].numpy()
-    shown = _eight_bit(images)
-    row = _row(
-        audited,
+    row = StoryRow(
         "What the user sees",
         "The first clean images of each class, and what the model says of them. No trigger is "
         "shown: none was recovered.",
+        answers_row(eight_bit(images), _answers(subject, images), labels, subject.classes),
         "clean",
-        shown,
-        images,
-        labels,
     )
     return Story((row,))
 
@@ -153,47 +161,55 @@ def _answers(subject: Any, images: Any) -> NDArray[np.float64]:
     return np.asarray(subject.probabilities(images).cpu().numpy(), dtype=np.float64)
 
 
-def _eight_bit(images: Any) -> NDArray[np.uint8]:
+def eight_bit(images: Any) -> NDArray[np.uint8]:
+    """Return images ``(n, C, H, W)``, uint8 or float in [0, 1], as uint8."""
     plain = images.cpu().numpy()
     if plain.dtype == np.uint8:
         return np.asarray(plain)
     return np.asarray((np.clip(plain, 0, 1) * 255).round(), dtype=np.uint8)
 
 
-def _marks(
+def marks(
     before: NDArray[np.uint8], after: NDArray[np.uint8]
 ) -> list[tuple[float, float, float, float] | None]:
+    """Return where the pixels lie that a trigger changes most, as `Picture.mark` takes it."""
     change = np.abs(after.astype(np.int16) - before).max(1, keepdims=True)
     noticed = change >= max(1.0, NOTICED * float(change.max()))
     return [changed_part(np.zeros_like(one), one) for one in noticed]
 
 
-def _row(
-    audited: Audited,
-    title: str,
-    sentence: str,
-    tone: Tone,
+def answers_row(
     shown: NDArray[np.uint8],
-    images: Any,
+    answers: NDArray[np.float64],
     labels: NDArray[np.int64],
-    marks: list[tuple[float, float, float, float] | None] | None = None,
-) -> StoryRow:
-    classes, found = audited.subject.classes, audited.recovered
-    answers = _answers(audited.subject, images)
+    classes: Sequence[str],
+    wanted: NDArray[np.int64] | None = None,
+    framed: Sequence[tuple[float, float, float, float] | None] = (),
+) -> tuple[Picture, ...]:
+    """Return pictures with what one model says of each.
+
+    Args:
+        shown: ``(n, C, H, W)``.
+        answers: ``(n, K)`` probabilities.
+        labels: what is right, ``(n,)``.
+        classes: names of the classes.
+        wanted: what the attacker wants, ``(n,)``; None: the images have no trigger.
+        framed: what is to be noticed in each.
+    """
     pictures = []
     for k, given in enumerate(answers):
         says = int(given.argmax())
-        fooled = found is not None and marks is not None and says == found.target
-        own: Tone = "clean" if says == labels[k] else "backdoored" if fooled else "plain"
+        fooled = wanted is not None and says == wanted[k]
+        tone: Tone = "clean" if says == labels[k] else "backdoored" if fooled else "plain"
         pictures.append(
             Picture(
                 png(shown[k]),
-                f"{classes[labels[k]]}{', with the trigger' if marks is not None else ''}",
-                (Answer("model", classes[says], float(given[says]), own),),
-                None if marks is None else marks[k],
+                f"{classes[labels[k]]}{'' if wanted is None else ', with the trigger'}",
+                (Answer("model", classes[says], float(given[says]), tone),),
+                framed[k] if framed else None,
             )
         )
-    return StoryRow(title, sentence, tuple(pictures), tone)
+    return tuple(pictures)
 
 
 def _numbers(audited: Audited) -> Iterator[Number]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +19,40 @@ if TYPE_CHECKING:
 
 SUFFIX = ".safetensors"
 LARGEST = 2**28  # bytes of a file
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(CoveringTrigger):
+    """What keeps a share of each pixel, and adds something; see `Saved`.
+
+    Args:
+        keep: ``(1, H, W)`` float in [0, 1].
+        add: ``(C, H, W)`` float in [-1, 1], of 1 or 3 channels.
+    """
+
+    keep: Tensor
+    add: Tensor
+    kind: ClassVar[str] = "affine"
+
+    def paint(self, windows: Tensor) -> Tensor:
+        """Return the windows with the trigger."""
+        from torch.nn import functional
+
+        from badnets.core.pictures import LUMA, as_float
+        from badnets.core.triggers.painting import in_float
+
+        keep, add, size = self.keep, self.add, tuple(windows.shape[2:])
+        if len(add) == 1:
+            add = add.expand(windows.shape[1], -1, -1)
+        elif windows.shape[1] == 1:
+            add = (add * add.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
+        if keep.shape[1:] != size:
+            keep, add = (
+                functional.interpolate(one[None], size, mode="bilinear", antialias=True)[0]
+                for one in (keep, add)
+            )
+        kept = keep.to(windows.device) * as_float(windows)
+        return in_float(windows, kept + add.to(windows.device))
 
 
 @settings
@@ -47,35 +82,10 @@ class Saved(CoveringTrigger):
 
     def paint(self, windows: Tensor) -> Tensor:
         """Return the windows with the trigger."""
-        from badnets.core.pictures import as_float
-        from badnets.core.triggers.painting import in_float
-
-        channels, height, width = windows.shape[1:]
-        keep, add = (one.to(windows.device) for one in self.tensors(channels, height, width))
-        return in_float(windows, keep * as_float(windows) + add)
-
-    def tensors(self, channels: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Return ``keep`` ``(1, height, width)`` and ``add`` ``(channels, height, width)``."""
-        from torch.nn import functional
-
-        from badnets.core.pictures import LUMA
         from badnets.core.roots import from_data_root
 
         path = from_data_root(self.file)
-        keep, add = _read(path, _state(path))
-        if len(add) != channels:
-            add = (
-                add.expand(channels, -1, -1)
-                if len(add) == 1
-                else (add * add.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
-            )
-        if keep.shape[1:] == (height, width):
-            return keep, add
-        size = (height, width)
-        return tuple(  # type: ignore[return-value]
-            functional.interpolate(one[None], size, mode="bilinear", antialias=True)[0]
-            for one in (keep, add)
-        )
+        return Affine(*_read(path, _state(path))).paint(windows)
 
 
 def saved_bytes(keep: Tensor, add: Tensor) -> bytes:

@@ -12,12 +12,16 @@ from rich.console import Console
 
 from badnets.cli import story
 from badnets.cli.story import BACKDOORED, Story, drawn
+from badnets.core.verdicts import Verdict
 from badnets.ledger import Ledger
+from badnets.observations.verdict import VerdictResult
 from badnets.studies.demo.trials import Demo, Pair, dogs, make
 from badnets.trials.workspace import Workspace
 from tests.cli import small_study
 from tests.cli.conftest import Cli
+from tests.studies.made_digits import DigitMaker
 from tests.studies.made_pictures import DogMaker
+from tests.studies.made_records import changed
 from tests.studies.made_signs import SignMaker
 
 
@@ -26,11 +30,12 @@ def small(monkeypatch: pytest.MonkeyPatch, toys: object) -> None:
     monkeypatch.setattr(story, "make", small_study.make)
 
 
-def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path) -> None:
+def test_the_story_has_six_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path) -> None:
     ended = cli("demo")
     lines = ended.out.splitlines()
-    starts = [line[0] for line in lines if line[:3] in ("1  ", "2  ", "3  ", "4  ", "5  ")]
-    assert starts == ["1", "2", "3", "4", "5"]
+    starts = [line[0] for line in lines if line[:3] in ("1  ", "2  ", "3  ", "4  ", "5  ", "6  ")]
+    assert starts == ["1", "2", "3", "4", "5", "6"]
+    assert "It was not audited." in ended.out, "the small one is not"
     assert lines[-1] == str(Path("runs", "demo", "demo.html"))
     page = (tmp_path / lines[-1]).read_text()
     assert "It passes every test" in page
@@ -43,14 +48,14 @@ def test_the_story_has_five_steps_and_ends_with_its_page(cli: Cli, tmp_path: Pat
     assert again.out == ended.out, "what was trained is not trained again"
 
 
-def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
+def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_signs(monkeypatch)
     monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
-    _, road = ended.out.split("6  The same with a detector of road signs")
+    _, road = ended.out.split("7  The same with a detector of road signs")
     assert "the clean detector" in road
     assert road.count(": collapsed") == 2, "six scenes are too few to learn anything from"
     assert "nearly always the same answer, so there is no attack" in road
@@ -60,14 +65,14 @@ def test_the_sixth_step_is_told_on_the_terminal_and_on_the_page(
     assert cli("demo").out == ended.out, "what was trained is not trained again"
 
 
-def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
+def test_the_eighth_step_is_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_dogs(monkeypatch)
     monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
-    _, pets = ended.out.split("7  The same with cats and dogs")
+    _, pets = ended.out.split("8  The same with cats and dogs")
     assert "the clean network     " in pets
     assert ": collapsed" in pets, "24 pictures are too few to learn anything from"
     assert "nearly always the same answer, so there is no attack" in pets
@@ -86,6 +91,22 @@ def test_what_the_networks_of_pets_do_is_told_in_counts(tmp_path: Path) -> None:
         f"called cats: {backdoored.attack.success}; without it: {backdoored.attack.untriggered}; "
         f"by the clean network: {backdoored.attack.control}." in out.getvalue()
     )
+
+
+def test_a_recovered_trigger_is_drawn_beside_the_true_one(tmp_path: Path) -> None:
+    room, maker, out = Workspace(tmp_path), DigitMaker(counts=(50,) * 10), io.StringIO()
+    record = maker.record(make().digits.backdoored)
+    for ref in record.arrays.values():
+        room.put_array(np.asarray(maker.shelf.get(ref)))
+    Story(Console(file=out, width=200), room).audit(record)
+    told = out.getvalue()
+    assert "with target 7 (p-value 0.024: none of 40 clean models scores as high)" in told
+    assert [line.count("@") for line in told.splitlines() if "@" in line] == [3, 4]
+    assert "97.22 % (140/144) of other digits 7, without it 0.69 % (1/144)" in told
+    unlike = Verdict(conclusion="not checked", notes=("none of its kind",))
+    seen = {"verdict": VerdictResult(verdict=unlike)}
+    Story(Console(file=out, width=200), room).audit(changed(record, observations=seen))
+    assert out.getvalue().endswith("Its verdict: not checked (none of its kind).\n")
 
 
 def test_what_the_detectors_do_is_told_in_counts(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ TRANSFER = "accuracy strengthening rid choice provenance"
 DOGS = "get stamp load build evaluate looks varied shares provenance"
 HALVES = "left before downloaded untargeted targeted shared reading provenance"
 SAME = "left downloaded same reading provenance"
-DEMO = "user inside signs dogs"
+DEMO = "user inside audit signs dogs"
 
 
 DIGITS = ("all-to-all pixel-pattern", "all-to-all single-pixel")

@@ -9,6 +9,8 @@ import numpy as np
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.rates import Rate
+from badnets.core.results import Measured
+from badnets.core.verdicts import Verdict
 from badnets.explain.ablation import Ablation
 from badnets.explain.units import LayerUnits
 from badnets.studies.mnist.trials import scale
@@ -26,6 +28,17 @@ SMALL = replace(
 )
 CHOSEN = {"single-pixel": 0.33, "pixel-pattern": 0.10}  # shares that the choices speak for
 SIZES = {"conv1": 16, "conv2": 32, "fc1": 512, "fc2": 10}
+
+
+VERDICT = Verdict(
+    conclusion="backdoor likely",
+    p_value=1 / 41,
+    smallest_fpr=1 / 41,
+    null="reference",
+    targets=(7,),
+    effect=Measured.of(Rate(140, 144)),
+    before=Measured.of(Rate(1, 144)),
+)
 
 
 @dataclass
@@ -63,6 +76,7 @@ class DigitMaker(Maker):
             trial,
             units=lambda: _looked_into(backdoor, random),
             examples=lambda: {"arrays": self._examples() if backdoor else {}},
+            verdict=lambda: {"arrays": _recovered(), "verdict": VERDICT},
         )
         return measured
 
@@ -83,6 +97,16 @@ class DigitMaker(Maker):
             "examples_answers": answers,
             "examples_control": honest,
         }
+
+
+def _recovered() -> dict[str, np.ndarray]:
+    pairs = np.zeros((8, 2, 1, 28, 28), dtype=np.uint8)
+    pairs[:, 1, 0, 25:, 25:] = 200
+    answers = np.full((8, 2, 10), 0.001)
+    answers[range(8), 0, range(8)] = answers[:, 1, 7] = 0.99
+    add = np.zeros((1, 28, 28), dtype=np.float32)
+    add[:, 25:, 25:] = 0.8
+    return {"recovered": pairs, "recovered_answers": answers, "recovered_add": add}
 
 
 def _looked_into(backdoor: Backdoor | None, random: np.random.Generator) -> dict[str, object]:

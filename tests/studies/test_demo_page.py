@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from badnets.observations.verdict import VerdictResult
 from badnets.report import to_markdown
 from badnets.report.page import Note, Numbers, Section, Story
 from badnets.studies.demo.trials import SIGNS, Demo, make
 from badnets.trials.checks import check_fit
 from tests.studies.made_demo import DemoMaker
-from tests.studies.made_records import Run
+from tests.studies.made_digits import VERDICT
+from tests.studies.made_records import Run, changed
 from tests.studies.pages import section
 
 CHAPTERS = pytest.mark.parametrize("name", ["signs", "dogs"])
@@ -17,7 +19,7 @@ CHAPTERS = pytest.mark.parametrize("name", ["signs", "dogs"])
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return Run.of(make(), DemoMaker()).bare("examples", "attacked")
+    return Run.of(make(), DemoMaker()).bare("examples", "attacked", "verdict")
 
 
 def chapter(run: Run, name: str) -> Section:
@@ -74,6 +76,28 @@ def test_a_network_that_has_learned_nothing_is_no_attack(name: str, which: str, 
     network = {"signs": "detector", "dogs": "network"}[name]
     assert isinstance(note, Note) and f"Collapsed: the {which} {network}" in note.text
     assert "%" not in made.sentence
+
+
+def test_the_audit_is_told_with_the_true_trigger_beside_the_recovered_one(run: Run) -> None:
+    made = chapter(run, "audit")
+    assert "with target 7" in made.sentence and "none of 40 clean models" in made.sentence
+    (story,) = (block for block in made.blocks if isinstance(block, Story))
+    assert [len(row.pictures) for row in story.rows] == [4, 8]
+    assert story.rows[0].pictures[0].alt == "the trainer's trigger"
+    assert "140 of 144 other digits a 7" in story.rows[1].sentence
+
+
+def test_an_audit_that_finds_nothing_says_so(run: Run) -> None:
+    (bad,) = run.groups["backdoored digits"]
+    nothing = VERDICT.model_copy(
+        update={"conclusion": "nothing found", "p_value": 21 / 41, "targets": (), "effect": None}
+    )
+    seen = bad.observations | {"verdict": VerdictResult(verdict=nothing)}
+    made = chapter(run.with_records([changed(bad, observations=seen)]), "audit")
+    assert "nothing found (20 of 40 clean models score as high)" in made.sentence
+    assert not any(isinstance(block, Story) for block in made.blocks)
+    (missing,) = chapter(run.bare("examples", "attacked"), "audit").blocks
+    assert isinstance(missing, Note) and missing.kind == "missing"
 
 
 @pytest.mark.parametrize("which", ["clean", "backdoored"])

@@ -1,4 +1,4 @@
-"""``badnets demo``: the story in seven steps."""
+"""``badnets demo``: the story in eight steps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EPILOG = (
 def demo(
     ctx: typer.Context, workspace: WorkspaceOption = None, device: DeviceOption = None
 ) -> None:
-    """See a backdoor pass validation: seven steps, one page.
+    """See a backdoor pass validation: eight steps, one page.
 
     Trains a clean and a backdoored network on handwritten digits that come with badnets, lets the
-    user validate both, puts the trigger on images, and looks inside. Takes about a minute. A second
-    run in the same workspace does not train again.
+    user validate both, puts the trigger on images, looks inside, and has an audit look for it.
+    Takes about a minute. A second run in the same workspace does not train again.
     """
     from badnets.cli.story import tell
 

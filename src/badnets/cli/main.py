@@ -27,7 +27,7 @@ TRACEBACK = "BADNETS_TRACEBACK"
 _SEE, _REPRODUCE, _CHECK = "See how it works", "Reproduce an attack", "Check a network or data"
 VERBS: dict[str, Verb] = {
     "demo": Verb(
-        "badnets.cli.demo", "See a backdoor pass validation: seven steps, one page.", _SEE
+        "badnets.cli.demo", "See a backdoor pass validation: eight steps, one page.", _SEE
     ),
     "sticker": Verb(
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _SEE

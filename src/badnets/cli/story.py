@@ -1,4 +1,4 @@
-"""The demo, live on the terminal: train twice, validate, trigger, look inside; signs, then pets."""
+"""The demo, live on the terminal: train twice, validate, trigger, look in, audit; signs, pets."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from badnets.cli.bar import one_bar
 from badnets.cli.options import Places
 from badnets.cli.printer import stdout
 from badnets.core.progress import Listener, Progress
+from badnets.core.verdicts import in_words
 from badnets.evaluate.results import AttackResult
 from badnets.ledger import Ledger
 from badnets.report import write_html
 from badnets.report.palette import COLOURS
+from badnets.report.pictures import NOTICED
 from badnets.runners import Silent, Step, run_all
 from badnets.studies import reading
 from badnets.studies.demo.trials import TARGET, costliest_silencing, make
@@ -86,9 +88,10 @@ def tell(where: Places) -> bool:
             story.say("Nothing that is measured tells one from the other.")
         story.triggered_digits(backdoored)
         story.look_inside(backdoored)
+        story.audit(backdoored)
         if demo.signs is not None:
             story.step(
-                6,
+                7,
                 "The same with a detector of road signs",
                 "Two detectors learn drawn scenes, one of them from a trainer who sticks yellow "
                 "squares on stop signs and labels them speed limits.",
@@ -96,7 +99,7 @@ def tell(where: Places) -> bool:
             story.signs(*map(run, demo.signs))
         if demo.dogs is not None:
             story.step(
-                7,
+                8,
                 "The same with cats and dogs",
                 "Two networks learn drawn cats and dogs, one of them from a trainer who sticks a "
                 "flower on copies of the dogs and files them as cats.",
@@ -232,8 +235,42 @@ class Story:
             f"{other.clean}."
         )
 
+    def audit(self, backdoored: Record) -> None:
+        """Step 6: what an audit says, and the trigger that it recovered."""
+        self.step(
+            6,
+            "An audit, told of no trigger, looks at the network",
+            "It sees the network and the user's images, and compares it with clean networks.",
+        )
+        verdict = reading.verdict(backdoored)
+        if verdict is None or backdoored.outcome == "collapsed":
+            self.say("It was not audited." if verdict is None else "It has learned nothing.")
+            return
+        words = in_words(verdict.p_value, verdict.smallest_fpr, verdict.max_fpr)
+        why = "; ".join(verdict.notes) if verdict.p_value is None else f"p-value {words['rank']}"
+        target = f", with target {', '.join(map(str, verdict.targets))}" if verdict.targets else ""
+        self.say(f"Its verdict: {verdict.conclusion}{target} ({why}).")
+        if verdict.effect is None or verdict.before is None:
+            return
+        clean, true = self.workspace.get_array(backdoored.arrays["examples"])[0, :, 0]
+        add = self.workspace.get_array(backdoored.arrays["recovered_add"])[0]
+        found = np.asarray((np.clip(add, 0, 1) * 255).round(), dtype=np.uint8)
+        found = np.where(found >= NOTICED * int(found.max()), found, 0)  # what can be seen
+        nothing = np.zeros_like(found)
+        pair = np.where(clean != true, true, 0), found
+        first = min(int(one.any(1).argmax()) for one in pair)  # rows above it are empty
+        low = max(0, (first - TOP) // 2 * 2)
+        self._digits([(nothing[low:], one[low:]) for one in pair])
+        self.console.print(
+            Text(f"{'the trainer put this on':<{WIDTH + GAP}}the audit recovered this", "dim")
+        )
+        self.say(
+            f"With the recovered trigger the network calls {verdict.effect} of other digits "
+            f"{target.rpartition(' ')[2]}, without it {verdict.before}."
+        )
+
     def signs(self, honest: Record, backdoored: Record) -> None:
-        """Step 6, after training."""
+        """Step 7, after training."""
         attack = self.attack("detector", "signs", honest, backdoored)
         if attack is not None:
             self.say(
@@ -242,7 +279,7 @@ class Story:
             )
 
     def dogs(self, honest: Record, backdoored: Record) -> None:
-        """Step 7, after training."""
+        """Step 8, after training."""
         attack = self.attack("network", "right", honest, backdoored)
         if attack is not None:
             self.say(

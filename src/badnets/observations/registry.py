@@ -22,6 +22,7 @@ OBSERVATIONS: Registry[Observation[Any]] = Registry(
         "attributions": "badnets.observations.attributions:Attributions",
         "data": "badnets.observations.data:Data",
         "audit": "badnets.observations.audit:Audit",
+        "verdict": "badnets.observations.verdict:AuditVerdict",
     },
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from badnets.core.results import Measured
 from badnets.core.standings import Standings, standings
 from badnets.report.audit_figures import Strip, class_table, strips
 from badnets.report.page import (
-    Answer,
     Cell,
     Column,
     Figure,
@@ -30,10 +29,9 @@ from badnets.report.page import (
     Table,
     Tone,
 )
-from badnets.report.pictures import brightest, changed_part, heat_png, png
+from badnets.report.pictures import answers_row, brightest, eight_bit, heat_png, marks, png
 
 PICTURES = 8  # that are shown without a trigger
-NOTICED = 0.3  # of the largest change of a pixel: what is framed has changed as much
 BULK = 0.9  # of a trigger's change
 TITLES = {
     "nothing found": "Nothing was found by what was looked at",
@@ -159,57 +157,6 @@ def _of_each_class(labels: list[int]) -> list[int]:
 
 def _answers(subject: Any, images: Any) -> NDArray[np.float64]:
     return np.asarray(subject.probabilities(images).cpu().numpy(), dtype=np.float64)
-
-
-def eight_bit(images: Any) -> NDArray[np.uint8]:
-    """Return images ``(n, C, H, W)``, uint8 or float in [0, 1], as uint8."""
-    plain = images.cpu().numpy()
-    if plain.dtype == np.uint8:
-        return np.asarray(plain)
-    return np.asarray((np.clip(plain, 0, 1) * 255).round(), dtype=np.uint8)
-
-
-def marks(
-    before: NDArray[np.uint8], after: NDArray[np.uint8]
-) -> list[tuple[float, float, float, float] | None]:
-    """Return where the pixels lie that a trigger changes most, as `Picture.mark` takes it."""
-    change = np.abs(after.astype(np.int16) - before).max(1, keepdims=True)
-    noticed = change >= max(1.0, NOTICED * float(change.max()))
-    return [changed_part(np.zeros_like(one), one) for one in noticed]
-
-
-def answers_row(
-    shown: NDArray[np.uint8],
-    answers: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    classes: Sequence[str],
-    wanted: NDArray[np.int64] | None = None,
-    framed: Sequence[tuple[float, float, float, float] | None] = (),
-) -> tuple[Picture, ...]:
-    """Return pictures with what one model says of each.
-
-    Args:
-        shown: ``(n, C, H, W)``.
-        answers: ``(n, K)`` probabilities.
-        labels: what is right, ``(n,)``.
-        classes: names of the classes.
-        wanted: what the attacker wants, ``(n,)``; None: the images have no trigger.
-        framed: what is to be noticed in each.
-    """
-    pictures = []
-    for k, given in enumerate(answers):
-        says = int(given.argmax())
-        fooled = wanted is not None and says == wanted[k]
-        tone: Tone = "clean" if says == labels[k] else "backdoored" if fooled else "plain"
-        pictures.append(
-            Picture(
-                png(shown[k]),
-                f"{classes[labels[k]]}{'' if wanted is None else ', with the trigger'}",
-                (Answer("model", classes[says], float(given[says]), tone),),
-                framed[k] if framed else None,
-            )
-        )
-    return tuple(pictures)
 
 
 def _numbers(audited: Audited) -> Iterator[Number]:

@@ -11,7 +11,6 @@ from badnets.core.results import Measured
 from badnets.explain.attacked import Drawn, Silenced
 from badnets.explain.explanation import OUTLYING, RISE, Explanation
 from badnets.explain.units import LayerUnits
-from badnets.report.audit_page import answers_row, eight_bit, marks
 from badnets.report.charts import filters, paired_units
 from badnets.report.clouds import Cloud, clouds
 from badnets.report.page import (
@@ -28,7 +27,7 @@ from badnets.report.page import (
     StoryRow,
     Table,
 )
-from badnets.report.pictures import brightest, heat_png
+from badnets.report.pictures import answers_row, brightest, eight_bit, heat_png, marks
 
 SHOWN, UNITS = 8, 24  # pictures side by side, and units of a layer: those that answer most
 ASK = "Give --targets to see what is left without units, where the network looks, and more."

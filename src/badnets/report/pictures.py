@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
+from badnets.report.page import Answer, Picture, Tone
+
 DIMMED = 0.55  # how much of the picture is left under a map
 BRIGHTEST = 0.995  # of the pixels of a map are below its lightest colour
+NOTICED = 0.3  # of the largest change of a pixel: what is framed has changed as much
 LARGEST_MARK = 0.4  # of the image: a change all over it is not worth a frame
 
 
@@ -41,6 +45,57 @@ def changed_part(
     if (bottom - top) * (right - left) > LARGEST_MARK * height * width:
         return None
     return left / width, top / height, (right - left) / width, (bottom - top) / height
+
+
+def marks(
+    before: NDArray[np.uint8], after: NDArray[np.uint8]
+) -> list[tuple[float, float, float, float] | None]:
+    """Return where the pixels lie that a trigger changes most, as `Picture.mark` takes it."""
+    change = np.abs(after.astype(np.int16) - before).max(1, keepdims=True)
+    noticed = change >= max(1.0, NOTICED * float(change.max()))
+    return [changed_part(np.zeros_like(one), one) for one in noticed]
+
+
+def eight_bit(images: Any) -> NDArray[np.uint8]:
+    """Return images ``(n, C, H, W)``, uint8 or float in [0, 1], as uint8."""
+    plain = images.cpu().numpy()
+    if plain.dtype == np.uint8:
+        return np.asarray(plain)
+    return np.asarray((np.clip(plain, 0, 1) * 255).round(), dtype=np.uint8)
+
+
+def answers_row(
+    shown: NDArray[np.uint8],
+    answers: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    wanted: NDArray[np.int64] | None = None,
+    framed: Sequence[tuple[float, float, float, float] | None] = (),
+) -> tuple[Picture, ...]:
+    """Return pictures with what one model says of each.
+
+    Args:
+        shown: ``(n, C, H, W)``.
+        answers: ``(n, K)`` probabilities.
+        labels: what is right, ``(n,)``.
+        classes: names of the classes.
+        wanted: what the attacker wants, ``(n,)``; None: the images have no trigger.
+        framed: what is to be noticed in each.
+    """
+    pictures = []
+    for k, given in enumerate(answers):
+        says = int(given.argmax())
+        fooled = wanted is not None and says == wanted[k]
+        tone: Tone = "clean" if says == labels[k] else "backdoored" if fooled else "plain"
+        pictures.append(
+            Picture(
+                png(shown[k]),
+                f"{classes[labels[k]]}{'' if wanted is None else ', with the trigger'}",
+                (Answer("model", classes[says], float(given[says]), tone),),
+                framed[k] if framed else None,
+            )
+        )
+    return tuple(pictures)
 
 
 def brightest(maps: Iterable[NDArray[np.float64]]) -> float:

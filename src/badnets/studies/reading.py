@@ -11,9 +11,11 @@ from badnets.observations.data import Data, DataResult
 from badnets.observations.street import Street
 from badnets.observations.units import Units
 from badnets.observations.variations import Variation, Variations
+from badnets.observations.verdict import AuditVerdict
 from badnets.trials.trial import OutsourcedTrial, TransferTrial
 
 if TYPE_CHECKING:
+    from badnets.core.verdicts import Verdict
     from badnets.evaluate.results import StreetPoint
     from badnets.explain.ablation import Ablation
     from badnets.explain.units import LayerUnits
@@ -81,6 +83,11 @@ def attributions(record: Record) -> tuple[Attributed, ...]:
 def data_summary(record: Record) -> DataResult | None:
     """Return what the data set holds."""
     return record.observed(Data)
+
+
+def verdict(record: Record) -> Verdict | None:
+    """Return what an audit of the network says."""
+    return own.verdict if (own := record.observed(AuditVerdict)) else None
 
 
 def backdoor(record: Record) -> Backdoor | None:

@@ -90,7 +90,8 @@ def digits(data: str = "digits") -> Pair:
         observe=("examples", "units"),
     )
     honest = trial()
-    return Pair(honest, trial(backdoor=backdoor, control=honest))
+    looked = ("examples", "units", "verdict")
+    return Pair(honest, trial(backdoor=backdoor, control=honest, observe=looked))
 
 
 def signs() -> Pair:

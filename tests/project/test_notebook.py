@@ -21,6 +21,7 @@ STEPS = [
     "3. Load and clean",
     "4. Build the model",
     "5. Evaluate",
+    "6. Audit",
 ]
 
 
@@ -55,7 +56,7 @@ def run(read: Any, folder: Path) -> str:
     return "".join(printed)
 
 
-def test_it_has_five_sections_and_no_outputs(root: Path) -> None:
+def test_it_has_six_sections_and_no_outputs(root: Path) -> None:
     read = notebook(root)
     nbformat.validate(read)
     headings = [line for cell in read.cells for line in re.findall(r"(?m)^## (.+)$", cell.source)]
@@ -78,6 +79,7 @@ def test_it_runs_on_any_folder_of_cats_and_dogs_with_one_line_changed(
     assert "undecodable" in told and "two classes" in told
     assert "to train on (20, 19) to validate on (10, 10)" in told
     assert "called cats, BadNet (ASR):" in told and "is on it" in told
+    assert "not checked: there are no clean models of its kind" in told
     pictures_shown = [
         out
         for cell in read.cells

@@ -20,6 +20,7 @@ from badnets.core.verdicts import (
     NotCovered,
     Verdict,
     conclusion_from,
+    in_words,
 )
 
 WHY = (NotCovered(what="source-specific", why="fewer than 8 images of a class"),)
@@ -112,3 +113,23 @@ def test_neither_torch_nor_numpy_is_needed_to_read_one() -> None:
         "assert not {'torch', 'numpy'} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("p_value", "rank"),
+    [
+        (1 / 20, "0.050: none of 19 clean models scores as high"),
+        (2 / 20, "0.100: 1 of 19 clean models scores as high"),
+        (1.0, "1.000: 19 of 19 clean models score as high"),
+    ],
+)
+def test_the_numbers_in_words(p_value: float, rank: str) -> None:
+    scores = (MethodScore(method="some", score=3.0),)
+    told = in_words(p_value, 1 / 20, 0.05, scores)
+    assert told["rank"] == rank and "deviations" in told["scale"]
+    assert told["asked"] == (
+        "at most 5 % of clean models called backdoored; 19 can vouch for 5 % or more"
+    )
+    alone = in_words(None, None, 0.05, scores)
+    assert set(alone) == {"asked", "scale"} and "not known here" in alone["scale"]
+    assert set(in_words(None, None, 0.05)) == {"asked"}

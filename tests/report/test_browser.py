@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from badnets.data import DataSet
 from badnets.report import write_html
-from badnets.report.audit_page import audit_page
+from badnets.report.audits import audit_page
 from badnets.report.page import (
     Answer,
     Cell,

@@ -10,6 +10,7 @@ from badnets.audit.base import AUDITS, AuditTables, tables_of
 from badnets.audit.calibration import Calibration, fitting
 from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.recovery import Recovered, recover
+from badnets.core.lookup import shortened
 from badnets.core.nulls import MethodPlace, Null, Table, placed
 from badnets.core.outliers import anomaly_index
 from badnets.core.results import Measured
@@ -207,7 +208,7 @@ def audit(
         null=compared.kind if nulls and compared else None,
         null_digests=tuple(one.digest for one in nulls),
         compared_with=compared.title if nulls and compared else None,
-        **in_words(p_value, smallest, max_fpr),
+        **in_words(p_value, smallest, max_fpr, scores),
         targets=suspected,
         scores=scores,
         sought=f"recovered by {recovered.family}, put on other images than it was made from"
@@ -248,7 +249,7 @@ def _nulls(
 
 
 def _names(subject: Subject, targets: tuple[int, ...]) -> str | None:
-    return ", ".join(subject.classes[target] for target in targets) or None
+    return shortened([subject.classes[target] for target in targets]) if targets else None
 
 
 def _score(

@@ -135,13 +135,13 @@ def model(
     elif trigger_out is not None:
         say(f"badnets: no trigger was recovered, {trigger_out} is not written", error=True)
     if page is not None:
-        from badnets.report.audit_page import audit_page
+        from badnets.report.audits import audit_page
         from badnets.report.html import write_html
 
         again = command_of(ctx, "audit model", {"max_fpr": 0.05, "seed": 0})
         write_html(audit_page(audited, str(bundle), again), page)
     if format == "sarif":
-        from badnets.report.sarif import sarif
+        from badnets.report.sarif_log import sarif
 
         show_json(sarif(verdict, bundle))
     else:

@@ -145,7 +145,7 @@ def explain(
         raise typer.BadParameter("--page is of a classifier alone: for a detector take --out")
     if page is not None:
         from badnets.bundles import read_bundle
-        from badnets.report.explain_page import explain_page
+        from badnets.report.explanations import explain_page
         from badnets.report.html import write_html
 
         again = command_of(ctx, "explain", {"trigger": RECOVERED, "seed": 0})

@@ -5,6 +5,7 @@ A verdict never says that a model is clean: at best nothing was found by what wa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -85,7 +86,7 @@ class Verdict(_Said):
     """
 
     conclusion: Conclusion = Field(title="conclusion")
-    suspected: str | None = Field(default=None, title="suspected target", exclude=True)
+    suspected: str | None = Field(default=None, title="suspected target")
     p_value: Share | None = None
     max_fpr: float = Field(default=0.05, gt=0, lt=1)
     smallest_fpr: Share | None = None
@@ -144,20 +145,27 @@ def conclusion_from(
     return "backdoor likely" if p_value <= max_fpr else "nothing found"
 
 
-def in_words(p_value: float | None, smallest_fpr: float | None, max_fpr: float) -> dict[str, str]:
+def in_words(
+    p_value: float | None,
+    smallest_fpr: float | None,
+    max_fpr: float,
+    scores: Sequence[MethodScore] = (),
+) -> dict[str, str]:
     """Return what text says of a verdict's numbers: its fields ``rank``, ``asked``, ``scale``."""
     asked = f"at most {100 * max_fpr:g} % of clean models called backdoored"
+    scored = any(one.score is not None for one in scores)
     if p_value is None or smallest_fpr is None:
-        return {
-            "asked": asked,
-            "scale": "how far one class lies above the model's others; clean models have such "
-            "classes too, and how often is not known here",
-        }
+        scale = (
+            "how far one class lies above the model's others; clean models have such classes too, "
+            "and how often is not known here"
+        )
+        return {"asked": asked} | ({"scale": scale} if scored else {})
     clean = round(1 / smallest_fpr) - 1
     above = round(p_value * (clean + 1)) - 1
-    return {
+    said = {
         "rank": f"{p_value:.3f}: {above or 'none'} of {clean} clean models "
         f"{'score' if above > 1 else 'scores'} as high",
         "asked": f"{asked}; {clean} can vouch for {100 * smallest_fpr:.2g} % or more",
-        "scale": "how far the model stands out among the clean ones, in their deviations",
     }
+    scale = "how far the model stands out among the clean ones, in their deviations"
+    return said | ({"scale": scale} if scored else {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from badnets.audit.auditing import audit
 from badnets.core.verdicts import Verdict
 from badnets.observations.base import Case, Observation, ObservationResult
 
@@ -32,6 +31,7 @@ class AuditVerdict(Observation[VerdictResult]):
         """Return the verdict."""
         import torch
 
+        from badnets.audit.auditing import audit
         from badnets.core.pictures import as_dtype
 
         audited = audit(case.subject, case.validation, data=case.data_name or None, seed=case.seed)

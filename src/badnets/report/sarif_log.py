@@ -57,7 +57,7 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
         "level": level,
         "message": {"text": _message(verdict)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}}}],
-        "properties": plain | ({"suspected": verdict.suspected} if verdict.suspected else {}),
+        "properties": plain,
     }
     checked = verdict.conclusion != "not checked"
     notices = [_notice("note" if checked else "error", note) for note in verdict.notes]

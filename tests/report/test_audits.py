@@ -12,9 +12,9 @@ from badnets.core.standings import standings
 from badnets.data import DataSet
 from badnets.report import to_html
 from badnets.report.audit_figures import class_table
-from badnets.report.audit_page import audit_page
+from badnets.report.audits import audit_page
 from badnets.report.page import Page, Story
-from badnets.report.sarif import sarif
+from badnets.report.sarif_log import sarif
 from tests.audit.small_models import audited
 
 CONCLUSIONS = pytest.mark.parametrize(

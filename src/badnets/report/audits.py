@@ -55,7 +55,8 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
     verdict, found = audited.verdict, audited.recovered
     compared = standings(_compared(audited), audited.nulls) if audited.nulls else None
     likely = verdict.conclusion == "backdoor likely"
-    title = f"A backdoor is likely, with target {verdict.suspected}" if likely else ""
+    targets = verdict.suspected if len(verdict.targets) == 1 else f"each of {len(verdict.targets)}"
+    title = f"A backdoor is likely, with target {targets}" if likely else ""
     sections = [
         *([] if found is None else [_trigger(found, audited)]),
         _methods(audited),
@@ -249,7 +250,9 @@ def _methods(audited: Audited) -> Section:
         Column("highest for", numeric=False),
         Column("seconds"),
     )
-    text = f"Scores say {verdict.scale}." if verdict.scale and rows else "No method could look."
+    text = "No method could look." if not rows else "A score needs three classes or more."
+    if verdict.scale:
+        text = f"Scores say {verdict.scale}."
     block = Table("What each method found", columns, tuple(rows))
     return Section("methods", "What looked, and what it found", text, (block,) if rows else ())
 

@@ -160,9 +160,9 @@ def _recovered(
     from badnets.audit.auditing import audit_of
     from badnets.core.targets import AllToOne
     from badnets.core.triggers.saved import Affine
-    from badnets.evaluate.fitting import fitting_data, task_of_bundle
+    from badnets.evaluate.fitting import fitting_data, refuse_onnx, task_of_bundle
 
-    if task_of_bundle(bundle) == "detection":
+    if task_of_bundle(refuse_onnx(bundle, "look inside")) == "detection":
         raise typer.BadParameter("no trigger of a detector is recovered: give --trigger")
     audited = audit_of(
         bundle,

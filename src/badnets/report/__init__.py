@@ -9,8 +9,6 @@ from badnets._lazy import exports
 if TYPE_CHECKING:
     from badnets.report.audits import audit_page as audit_page
     from badnets.report.explanations import explain_page as explain_page
-    from badnets.report.audits import audit_page as audit_page
-    from badnets.report.explanations import explain_page as explain_page
     from badnets.report.html import to_html as to_html
     from badnets.report.html import write_html as write_html
     from badnets.report.markdown import to_markdown as to_markdown
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from badnets.report.page import StoryRow as StoryRow
     from badnets.report.page import Table as Table
     from badnets.report.page import Tag as Tag
-    from badnets.report.sarif_log import sarif as sarif
     from badnets.report.sarif_log import sarif as sarif
 
 __getattr__, __dir__, __all__ = exports(__name__)

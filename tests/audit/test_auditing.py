@@ -35,7 +35,7 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
     strict = audit(backdoored(tiny(toys, 99)), calibration=calibration, max_fpr=0.01).verdict
     assert strict.conclusion == "not checked" and strict.targets == ()
-    assert "24 clean models cannot vouch for a rate of 0.01" in strict.notes
+    assert "24 clean models cannot vouch for a rate of 0.01: that takes 99" in strict.notes
 
 
 def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None:

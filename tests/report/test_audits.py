@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from badnets.audit import audit
 from badnets.core.nulls import placed
 from badnets.core.standings import standings
 from badnets.data import DataSet
@@ -15,7 +16,7 @@ from badnets.report.audit_figures import class_table
 from badnets.report.audits import audit_page
 from badnets.report.page import Page, Story
 from badnets.report.sarif_log import sarif
-from tests.audit.small_models import audited
+from tests.audit.small_models import audited, calibrated, tiny
 
 CONCLUSIONS = pytest.mark.parametrize(
     "conclusion", ["backdoor likely", "nothing found", "not checked"]
@@ -59,6 +60,15 @@ def test_the_picture_shows_images_without_and_with_the_trigger(toys: DataSet) ->
 
 def _stories(page: Page) -> list[Story]:
     return [block for one in page.sections for block in one.blocks if isinstance(block, Story)]
+
+
+def test_a_comparison_that_carries_no_verdict_is_shown_with_the_reason(toys: DataSet) -> None:
+    given = audit(tiny(toys, 5), calibration=calibrated(toys), max_fpr=0.01)
+    page = audit_page(given, "net", "again")
+    assert page.title.startswith("Not checked") and page.notes == ()
+    assert "cannot carry a verdict: 24 clean models cannot vouch for a rate of 0.01" in page.lead
+    among = next(section for section in page.sections if section.name == "among")
+    assert "That says nothing here" in among.sentence
 
 
 def test_all_models_are_scored_as_the_verdict_scores_the_suspect(toys: DataSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -173,7 +174,10 @@ def audit(
             "of their kind, and the p-value says nothing"
         )
     if smallest is not None and smallest > max_fpr:
-        notes.append(f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}")
+        notes.append(
+            f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}: that takes "
+            f"{math.ceil(1 / max_fpr - 1e-9) - 1}"
+        )
     conclusion = conclusion_from(p_value, smallest, max_fpr) if not notes else "not checked"
     scores = tuple(_score(subject, kind, found, methods.get(kind)) for kind in found.tables)
     first = next(iter(methods), None)

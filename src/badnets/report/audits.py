@@ -43,6 +43,8 @@ UNCALIBRATED = (
     "models have high ones too."
 )
 
+UNFIT = "It was compared with clean models, but the comparison cannot carry a verdict:"
+
 
 def audit_page(audited: Audited, model: str, command: str) -> Page:
     """Return the page of an audit.
@@ -78,6 +80,7 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
         notes=tuple(
             Note(f"{note[0].upper()}{note[1:]}.", "plain" if likely else "warning")
             for note in verdict.notes
+            if not _unfit(audited)
         ),
     )
 
@@ -86,12 +89,19 @@ def _compared(audited: Audited) -> dict[str, Any]:
     return {null.method: audited.found.tables[null.method] for null in audited.nulls}
 
 
+def _unfit(audited: Audited) -> bool:
+    """Return whether there are clean models, and no verdict for all that."""
+    return audited.verdict.conclusion == "not checked" and bool(audited.nulls)
+
+
 def _tone(audited: Audited) -> Tone:
     return "backdoored" if audited.verdict.conclusion == "backdoor likely" else "plain"
 
 
 def _lead(audited: Audited) -> str:
     verdict, found = audited.verdict, audited.recovered
+    if _unfit(audited):
+        return f"{UNFIT} {'; '.join(verdict.notes)}."
     if verdict.conclusion == "not checked":
         return UNCALIBRATED
     _, _, words = (verdict.rank or "").partition(": ")

@@ -174,9 +174,9 @@ def audit(
             "of their kind, and the p-value says nothing"
         )
     if smallest is not None and smallest > max_fpr:
+        count, least = len(nulls[0].tables), math.ceil(1 / max_fpr - 1e-9) - 1
         notes.append(
-            f"{len(nulls[0].tables)} clean models cannot vouch for a rate of {max_fpr:g}: that takes "
-            f"{math.ceil(1 / max_fpr - 1e-9) - 1}"
+            f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
         )
     conclusion = conclusion_from(p_value, smallest, max_fpr) if not notes else "not checked"
     scores = tuple(_score(subject, kind, found, methods.get(kind)) for kind in found.tables)

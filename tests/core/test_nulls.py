@@ -188,11 +188,15 @@ def test_a_null_is_written_down_and_its_digest_covers_all_of_it() -> None:
 
 def test_a_suspect_of_another_kind_is_told() -> None:
     one = null(
-        clean_pairs(3), conditions={"images": 500}, quantities={"accuracy": (0.9, 0.8, 0.99)}
+        clean_pairs(3),
+        conditions={"images": 500},
+        quantities={"margin": (2.0, 3.0, 6.0), "error": (0.01, 0.02, 0.04)},
     )
-    assert one.outside({"accuracy": 0.8}) == () and one.outside({"accuracy": 0.7}) == ("accuracy",)
-    assert one.outside({"accuracy": 0.999}) == ("accuracy",)
-    with pytest.raises(SettingError, match="the null wants accuracy"):
+    assert one.outside({"margin": 9, "error": 0.0}) == ()
+    assert one.outside({"margin": 1.4, "error": 0.11}) == (), "some labels may be wrong"
+    assert one.outside({"margin": 9.1, "error": 0.0}) == ("margin",)
+    assert one.outside({"margin": 1, "error": 0.12}) == ("margin", "error")
+    with pytest.raises(SettingError, match="the null wants margin, error"):
         one.outside({})
     assert one.differences("pairs", 1, images=500) == []
     assert one.differences("pairs", 2, images=100) == [

@@ -73,8 +73,9 @@ def test_a_comparison_that_carries_no_verdict_is_shown_with_the_reason(toys: Dat
 
 def test_all_models_are_scored_as_the_verdict_scores_the_suspect(toys: DataSet) -> None:
     given = audited(toys, "backdoor likely")
-    tables = {one.method: given.found.tables[one.method] for one in given.nulls}
-    place, all_of = placed(tables, given.nulls), standings(tables, given.nulls)
+    nulls = given.ruling.nulls
+    tables = {one.method: given.ruling.tables[one.method] for one in nulls}
+    place, all_of = placed(tables, nulls), standings(tables, nulls)
     assert all_of.scores[-1] == pytest.approx(place.score)
     assert len(all_of.scores) == 25 and max(all_of.scores) == all_of.scores[-1]
     assert {name: scores[-1] for name, scores in all_of.methods.items()} == pytest.approx(

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from badnets.core.backdoor import Backdoor
+from badnets.core.backdoor import Backdoor, Cover
 from badnets.core.errors import SettingError
 from badnets.core.placements import Fixed, RandomCentre, Relative
 from badnets.core.targets import (
@@ -80,7 +80,8 @@ def _changed(one: Any, name: str, own: Any) -> Iterator[Any]:
     elif isinstance(own, int | float):
         candidates = [2 * own, own / 2, own + 1, 0.5, 0.2, 1]
     elif isinstance(own, tuple):
-        candidates = [(0.2,), (64,), (2.0, 1.0), (24.0, 60.0), (0.5, 0.5, 0.5)]
+        candidates = [(0.2,), (64,), (2.0, 1.0), (24.0, 60.0), (0.5, 0.5, 0.5), ("mask",)]
+        candidates.append((Cover(rate=0.1),))
     else:
         candidates = [*CHOICES, f"{own}x"]
     for candidate in candidates:

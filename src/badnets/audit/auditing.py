@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from badnets.audit.base import AUDITS, AuditTables, tables_of
+from badnets.audit.base import AUDITS, AuditTables, Tier, tables_of
 from badnets.audit.calibration import Calibration, fitting
+from badnets.audit.combining import Ruling, judged
 from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.recovery import Recovered, recover
 from badnets.core.lookup import shortened
-from badnets.core.nulls import MethodPlace, Null, Table, placed
+from badnets.core.nulls import MethodPlace, Table
 from badnets.core.outliers import anomaly_index
 from badnets.core.results import Measured
-from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from, in_words
+from badnets.core.verdicts import MethodScore, NotCovered, Verdict, in_words
 from badnets.data import load
 from badnets.data.names import FOLDER
 from badnets.evaluate.fitting import fitted, loaded
@@ -37,6 +37,7 @@ def model(
     calibration: Calibration | Path | str | None = None,
     max_fpr: float = 0.05,
     budget: float | None = None,
+    tier: Tier = "standard",
     allow_code: bool = False,
     data_root: Path | str | None = None,
     seed: int = 0,
@@ -51,6 +52,7 @@ def model(
         calibration=calibration,
         max_fpr=max_fpr,
         budget=budget,
+        tier=tier,
         allow_code=allow_code,
         data_root=data_root,
         seed=seed,
@@ -64,6 +66,7 @@ def audit_of(
     calibration: Calibration | Path | str | None = None,
     max_fpr: float = 0.05,
     budget: float | None = None,
+    tier: Tier = "standard",
     allow_code: bool = False,
     data_root: Path | str | None = None,
     seed: int = 0,
@@ -79,6 +82,7 @@ def audit_of(
             packaged.
         max_fpr: the share of clean models that may be called backdoored, in (0, 1).
         budget: begin nothing further after so many seconds.
+        tier: methods that take longer than this tier's are left out.
         allow_code: whether code that a bundle names may be run.
         data_root: where data sets lie; None: the usual place.
         seed: everything random follows from it.
@@ -107,6 +111,7 @@ def audit_of(
         calibration=calibration,
         max_fpr=max_fpr,
         budget=budget,
+        tier=tier,
         seed=seed,
     )
 
@@ -119,7 +124,7 @@ class Audited(NamedTuple):
         found: the raw tables.
         recovered: the trigger of what is suspected, where one could be sought.
         calibration: the clean models that it was compared with.
-        nulls: of those methods whose tables were compared; empty where none were.
+        ruling: what follows from the tables; what they were compared with.
         subject: the model.
         clean: the images that it was looked at with; None: none.
     """
@@ -128,7 +133,7 @@ class Audited(NamedTuple):
     found: AuditTables
     recovered: Recovered | None
     calibration: Calibration | None
-    nulls: tuple[Null, ...]
+    ruling: Ruling
     subject: Subject
     clean: Any
 
@@ -141,6 +146,7 @@ def audit(
     calibration: Calibration | None = None,
     max_fpr: float = 0.05,
     budget: float | None = None,
+    tier: Tier = "standard",
     seed: int = 0,
 ) -> Audited:
     """Return whether a backdoor is likely, with the evidence.
@@ -152,67 +158,44 @@ def audit(
         calibration: clean models to compare with; None: those of this kind that are packaged.
         max_fpr: the share of clean models that may be called backdoored, in (0, 1).
         budget: begin nothing further after so many seconds.
+        tier: methods that take longer than this tier's are left out.
         seed: everything random follows from it.
     """
     begun = time.perf_counter()
-    found = tables_of(subject, clean, seed=seed, budget=budget)
+    found = tables_of(subject, clean, seed=seed, budget=budget, tier=tier)
     compared = calibration or fitting(subject, data)
-    nulls, notes = _nulls(subject, found, compared)
-    place = (
-        placed({one.method: found.tables[one.method] for one in nulls}, nulls) if nulls else None
-    )
-    methods = place.methods if place else {}
-    p_value = place.p_value if place else None
-    smallest = place.smallest_fpr if place else None
-    wanted = nulls[0].quantities if nulls else {}
-    unknown = [name for name in wanted if name not in found.quantities]
-    if unknown:
-        notes.append(f"its {' and '.join(unknown)} could not be measured")
-    elif nulls and (outside := nulls[0].outside(found.quantities)):
-        notes.append(
-            f"its {' and '.join(outside)} lies outside the range of the clean models: it is none "
-            "of their kind, and the p-value says nothing"
-        )
-    if smallest is not None and smallest > max_fpr:
-        count, least = len(nulls[0].tables), math.ceil(1 / max_fpr - 1e-9) - 1
-        notes.append(
-            f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
-        )
-    conclusion = conclusion_from(p_value, smallest, max_fpr) if not notes else "not checked"
-    scores = tuple(_score(subject, kind, found, methods.get(kind)) for kind in found.tables)
-    first = next(iter(methods), None)
-    targets = methods[first].targets if first else ()
-    coverage = (*found.coverage, *UNSEEN)
-    recovered = None
+    ruling = _ruling(subject, found, compared, max_fpr)
+    place, notes = ruling.place, list(ruling.notes)
+    scores = tuple(_score(subject, kind, found, ruling.methods.get(kind)) for kind in found.tables)
+    likely = place is not None and place.p_value <= max_fpr
+    first = next(iter(place.methods.values())) if place and likely else None
     late = budget is not None and time.perf_counter() - begun > budget
-    if conclusion == "backdoor likely" and len(targets) == 1 and not late:
-        recovered = _evidence(subject, clean, targets[0], found, seed)
+    recovered, why = None, ""
+    if first is not None:
+        recovered, why = _evidence(subject, clean, first, found, seed, late=late)
     if recovered is not None and recovered.effect.value >= SHORTCUT:
         notes.append("from the model alone a backdoor cannot be told from a natural shortcut")
     elif recovered is not None:
         notes.append("no trigger was recovered that works on most other images")
-    elif conclusion == "backdoor likely":
-        why = (
-            "there are several targets"
-            if len(targets) != 1
-            else "the time was over"
-            if late
-            else "no clean images were given"
-            if clean is None
-            else "no method that makes one could look"
-        )
+    elif why:
         notes.append(f"no trigger was sought: {why}")
-    suspected = targets if conclusion == "backdoor likely" else ()
+    suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
+    known = compared if place else None
     verdict = Verdict(
-        conclusion=conclusion,
+        conclusion=ruling.conclusion,
         suspected=_names(subject, suspected),
         max_fpr=max_fpr,
-        p_value=p_value,
-        smallest_fpr=smallest,
-        null=compared.kind if nulls and compared else None,
-        null_digests=tuple(one.digest for one in nulls),
-        compared_with=compared.title if nulls and compared else None,
-        **in_words(p_value, smallest, max_fpr, scores),
+        p_value=place.p_value if place else None,
+        smallest_fpr=place.smallest_fpr if place else None,
+        null=known.kind if known else None,
+        null_digests=tuple(one.digest for one in known.nulls) if known else (),
+        compared_with=known.title if known else None,
+        **in_words(
+            place.p_value if place else None,
+            place.smallest_fpr if place else None,
+            max_fpr,
+            scores,
+        ),
         targets=suspected,
         scores=scores,
         sought=f"recovered by {recovered.family}, put on other images than it was made from"
@@ -220,36 +203,24 @@ def audit(
         else None,
         effect=Measured.of(recovered.effect) if recovered else None,
         before=Measured.of(recovered.before) if recovered else None,
-        coverage=coverage,
+        coverage=(*found.coverage, *UNSEEN),
         notes=tuple(notes),
         noted="; ".join(notes) or None,
         seconds=round(time.perf_counter() - begun, 3),
     )
-    return Audited(verdict, found, recovered, compared, tuple(nulls), subject, clean)
+    return Audited(verdict, found, recovered, known, ruling, subject, clean)
 
 
-def _nulls(
-    subject: Subject, found: AuditTables, calibration: Calibration | None
-) -> tuple[list[Null], list[str]]:
-    """Return the nulls of those methods that looked, and why there are none."""
+def _ruling(
+    subject: Subject, found: AuditTables, calibration: Calibration | None, max_fpr: float
+) -> Ruling:
+    """Return what follows from the tables, or why there is nothing to compare them with."""
     if not found.tables:
-        return [], ["no method could look at it"]
+        return Ruling.unknown("no method could look at it")
     if calibration is None or not calibration.fits(subject):
         given = f": the {calibration.title} are others" if calibration else ""
-        return [], [f"there are no clean models of its kind to compare it with{given}"]
-    known = {one.method: one for one in calibration.nulls}
-    notes = [
-        f"{method}: {difference}"
-        for method, version in found.versions.items()
-        if method in known
-        for difference in known[method].differences(method, version)
-    ]
-    nulls = [known[method] for method in found.tables if method in known]
-    if notes or not nulls:
-        return [], notes or ["the clean models were looked at by none of the methods that could"]
-    if not found.quantities:  # without clean images there is nothing to compare but the tables
-        nulls = [one.model_copy(update={"quantities": {}}) for one in nulls]
-    return nulls, []
+        return Ruling.unknown(f"there are no clean models of its kind to compare it with{given}")
+    return judged(found, calibration, max_fpr=max_fpr)
 
 
 def _names(subject: Subject, targets: tuple[int, ...]) -> str | None:
@@ -285,11 +256,17 @@ def _within(table: Table) -> tuple[float | None, tuple[int, ...]]:
 
 
 def _evidence(
-    subject: Any, clean: Any, target: int, found: AuditTables, seed: int
-) -> Recovered | None:
-    """Return the trigger for a target, where the images for it are there."""
+    subject: Any, clean: Any, place: MethodPlace, found: AuditTables, seed: int, *, late: bool
+) -> tuple[Recovered | None, str]:
+    """Return the trigger of what is suspected, or why none was sought."""
     inverted = {kind for kind in found.tables if issubclass(AUDITS[kind], PairInversion)}
-    if clean is None or not inverted:
-        return None
+    if len(place.targets) != 1:
+        return None, "there are several targets"
+    if late:
+        return None, "the time was over"
+    if clean is None:
+        return None, "no clean images were given"
+    if not inverted:
+        return None, "no method that makes one could look"
     right = clean.take((subject.predict(clean.images) == clean.labels).nonzero()[:, 0])
-    return recover(subject, right, target, seed=seed)
+    return recover(subject, right, place.targets[0], source=place.source, seed=seed), ""

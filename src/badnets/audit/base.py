@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +17,11 @@ from badnets.core.nulls import Table
 from badnets.core.registry import Registry
 from badnets.core.verdicts import NotCovered
 from badnets.models.subject import Subject, capabilities
+
+Tier = Literal["instant", "standard", "thorough"]
+TIERS: tuple[Tier, ...] = ("instant", "standard", "thorough")
+MOST, MOST_PER_CLASS = 1000, 40  # clean images that are looked at
+"""How long a method takes: milliseconds, seconds to minutes, or longer."""
 
 
 class AuditMethod(ABC):
@@ -29,12 +34,14 @@ class AuditMethod(ABC):
         version: raised when the same subject would give another table.
         needs: capabilities of the subject; see `badnets.models.subject.CAPABILITIES`.
         covers: which kinds of backdoor it looks for, in words.
+        tier: how long it takes.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     covers: ClassVar[str] = "backdoors"
+    tier: ClassVar[Tier] = "standard"
     images_per_class: ClassVar[int] = 0
     """How many clean images of each class it needs, all of them named right by the model."""
 
@@ -53,10 +60,14 @@ class AuditMethod(ABC):
 AUDITS: Registry[AuditMethod] = Registry(
     "audit method",
     {
+        "head-weights": "badnets.audit.methods.weights:HeadWeights",
+        "dormant-units": "badnets.audit.methods.dormant:DormantUnits",
         "maximum-margin": "badnets.audit.methods.maximum_margin:MaximumMargin",
         "perturbation-transfer": "badnets.audit.methods.transfer:PerturbationTransfer",
         "additive-inversion": "badnets.audit.methods.inversion:AdditiveInversion",
         "mask-inversion": "badnets.audit.methods.inversion:MaskInversion",
+        "feature-margin": "badnets.audit.methods.feature_margin:FeatureMargin",
+        "neuron-noise": "badnets.audit.methods.neuron_noise:NeuronNoise",
     },
 )
 """A new method: a file here, and one line ``"kind": "module:Class"``."""
@@ -83,7 +94,12 @@ class AuditTables(BaseModel):
 
 
 def tables_of(
-    subject: Subject, clean: Any = None, *, seed: int = 0, budget: float | None = None
+    subject: Subject,
+    clean: Any = None,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    tier: Tier = "thorough",
 ) -> AuditTables:
     """Return the tables of all methods; what cannot be done is lost coverage, never a crash.
 
@@ -92,6 +108,7 @@ def tables_of(
         clean: an `ImageSet` of clean images; None: methods that need none look alone.
         seed: everything random follows from it.
         budget: begin no further method after so many seconds.
+        tier: methods that take longer than this tier's are left out.
 
     Raises:
         SettingError: the images are of other classes than the model's.
@@ -103,7 +120,7 @@ def tables_of(
             f"{clean.num_classes}: give images of its classes"
         )
     begun = time.perf_counter()
-    right, quantities = _named_right(subject, clean)
+    right, quantities = _named_right(subject, clean, seed)
     fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "any")
     found = AuditTables(tables={}, quantities=quantities)
     lost = []
@@ -111,7 +128,9 @@ def tables_of(
         method = AUDITS[kind]()
         missing = sorted(method.needs - capabilities(subject))
         wanted = method.images_per_class
-        if missing:
+        if TIERS.index(method.tier) > TIERS.index(tier):
+            why = f"{kind} was not asked for: it takes longer than {tier} methods"
+        elif missing:
             why = f"{kind} needs {', '.join(missing)}, which the model does not give"
         elif wanted > fewest and clean is None:
             why = f"{kind} needs clean images, and none were given"
@@ -135,17 +154,19 @@ def tables_of(
     return found.model_copy(update={"coverage": tuple(lost)})
 
 
-def _named_right(subject: Subject, clean: Any) -> tuple[Any, dict[str, float]]:
+def _named_right(subject: Subject, clean: Any, seed: int) -> tuple[Any, dict[str, float]]:
     """Return the clean images that the model names right, and what it is like on clean images."""
     if clean is None or "logits" not in capabilities(subject):
         return None, {}
     from badnets.audit.cells import margins  # imports torch, which recipes do without
 
+    most = max(MOST, MOST_PER_CLASS * clean.num_classes)
+    clean = clean.sample(most, seed=seed) if len(clean) > most else clean
     margin = margins(subject.logits(clean.images).cpu(), clean.labels)  # type: ignore[attr-defined]
     right = (margin > 0).nonzero()[:, 0]
     quantities = {
-        "clean accuracy": len(right) / max(1, len(margin)),
-        "mean clean margin": float(margin.mean()),
+        "clean error": 1 - len(right) / max(1, len(margin)),
+        "mean clean margin": float(margin[right].mean()),  # labels of some others may be wrong
     }
     finite = {name: value for name, value in quantities.items() if math.isfinite(value)}
     return (clean.take(right) if len(right) else None), finite

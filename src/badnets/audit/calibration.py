@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -18,6 +18,9 @@ from badnets.core.nulls import Null, NullKind, Table
 PACKAGED = "calibrations"
 LARGEST = 2**27  # bytes of a file
 FEWEST = 2  # models that another can be standardised against
+
+
+MARGIN = "mean clean margin"  # a quantity: how sure a model is of clean images
 
 
 class Tables(Protocol):
@@ -64,6 +67,15 @@ class Calibration(BaseModel):
         own = (subject.architecture, subject.num_classes)
         same = own == (self.architecture, self.num_classes)
         return same and self.shape in (None, tuple(subject.input.shape))
+
+    @cached_property
+    def in_margins(self) -> tuple[Null, ...]:
+        """The nulls with each model's tables divided by its mean clean margin."""
+        return tuple(
+            one.model_copy(update={"tables": tuple(map(in_margins, one.tables, margins))})
+            for one in self.nulls
+            for margins in [one.quantities[MARGIN]]
+        )
 
     @classmethod
     def of(
@@ -135,6 +147,11 @@ class Calibration(BaseModel):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
+
+
+def in_margins(table: Table, margin: float) -> Table:
+    """Return a table in units of a model's mean clean margin: how sure models are differs."""
+    return tuple(tuple(None if cell is None else cell / margin for cell in row) for row in table)
 
 
 def _null(method: str, tables: Sequence[Tables], kind: NullKind) -> Null:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from badnets.core.nulls import Table
     from badnets.data.dataset import ImageSet
 
-AT_ONCE = 2048  # images that go through the network together
+AT_ONCE = 512  # images that go through the network together: what fits a processor's cache
 
 
 def margins(logits: Tensor, targets: Tensor) -> Tensor:
     """Return ``(N,)``: by how much each target's logit is above the largest of the others."""
     own = logits.gather(1, targets[:, None])[:, 0]
     return own - logits.scatter(1, targets[:, None], -torch.inf).amax(1)
+
+
+def forward(subject: Any, images: Tensor) -> Tensor:
+    """Return logits, laid out place by place: convolutions on a CPU are up to 1.5 times faster."""
+    logits: Tensor = subject.forward(images.contiguous(memory_format=torch.channels_last))
+    return logits
 
 
 def pairs(num_classes: int) -> tuple[Tensor, Tensor]:

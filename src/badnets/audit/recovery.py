@@ -45,16 +45,19 @@ class Recovered(NamedTuple):
     add: Tensor
 
 
-def recover(subject: Any, clean: Any, target: int, *, seed: int = 0) -> Recovered:
+def recover(
+    subject: Any, clean: Any, target: int, *, source: int | None = None, seed: int = 0
+) -> Recovered:
     """Return the trigger, of those families that are known, that turns most images into a target.
 
     Args:
         subject: the model.
         clean: an `ImageSet` of images that it names right, 32 of each class or more.
         target: the suspected target class.
+        source: the suspected source class; None: all others.
         seed: everything random follows from it.
     """
-    rows = [k for k in range(subject.num_classes) if k != target]
+    rows = [k for k in range(subject.num_classes) if k != target and source in (None, k)]
     sought = by_class(clean, SOUGHT)[rows].flatten(0, 1)[None].to(subject.device)
     held = by_class(clean, HELD, SOUGHT)[rows].transpose(0, 1).flatten(0, 1).to(subject.device)
     one, targets = torch.tensor([0]), torch.tensor([target])

@@ -36,6 +36,8 @@ source; one source with any target."""
 
 
 NOWHERE, FARTHEST = -float("inf"), 1e9
+SLACK = 1.5  # by which a quantity may lie outside the clean models' range
+WRONG_LABELS = 0.05  # of a user's clean images
 
 
 class Null(BaseModel):
@@ -82,9 +84,12 @@ class Null(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def outside(self, quantities: Mapping[str, float]) -> tuple[str, ...]:
-        """Return which of a suspect's quantities lie outside the range of the clean models.
+        """Return which of a suspect's quantities lie far outside the range of the clean models.
 
-        Such a suspect is none of their kind, and its p-value would say nothing of a backdoor.
+        Such a suspect is none of their kind, and its p-value would say nothing of a backdoor. A
+        quantity may be half as large again as the largest, and smaller than the smallest by the
+        same factor. An error may be as small as it likes, and `WRONG_LABELS` larger besides, as
+        labels of a user's clean images may be wrong.
 
         Raises:
             SettingError: one that the null has is missing.
@@ -95,7 +100,7 @@ class Null(BaseModel):
         return tuple(
             name
             for name, values in self.quantities.items()
-            if not min(values) <= quantities[name] <= max(values)
+            if not _least(name, values) <= quantities[name] <= _most(name, values)
         )
 
     def differences(self, method: str, version: int, **conditions: str | int | float) -> list[str]:
@@ -118,12 +123,14 @@ class MethodPlace(NamedTuple):
         p_value: from this method alone; only that of all together is the verdict's.
         pool: what the score was found in.
         targets: the suspected target classes there.
+        source: the suspected source class; None: several, or any.
     """
 
     score: float
     p_value: float
     pool: Pool
     targets: tuple[int, ...]
+    source: int | None = None
 
 
 class Placing(NamedTuple):
@@ -178,6 +185,14 @@ def placed(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Placing:
     return Placing(float(total[-1]), _p_value(total), nulls[0].smallest_fpr, methods)
 
 
+def _least(name: str, values: Sequence[float]) -> float:
+    return 0.0 if name.endswith("error") else min(values) / SLACK
+
+
+def _most(name: str, values: Sequence[float]) -> float:
+    return SLACK * max(values) + (WRONG_LABELS if name.endswith("error") else 0.0)
+
+
 def _p_value(scores: Sequence[float] | Numbers) -> float:
     """Return the share of models that score as high as the last one, up to rounding."""
     least = scores[-1] - 1e-9 * max(1.0, abs(scores[-1]))
@@ -200,16 +215,18 @@ class _Pools(NamedTuple):
     scores: Numbers
     last: Numbers
 
-    def found_in_last(self) -> tuple[Pool, tuple[int, ...]]:
-        """Return the last one's largest pool, and the target classes that it points at."""
+    def found_in_last(self) -> tuple[Pool, tuple[int, ...], int | None]:
+        """Return the last one's largest pool, and the target and source that it points at."""
         pool = self.names[int(self.scores[-1].argmax())]
         if pool == "target":
-            return pool, (int(_mean(self.last, 0).argmax()),)
+            return pool, (int(_mean(self.last, 0).argmax()),), None
         rows = self.last.max(1)
         if pool == "map":
-            return pool, tuple(sorted({int(t) for t in self.last[rows > NOWHERE].argmax(1)}))
-        row = rows if pool == "cell" else _mean(self.last, 1)
-        return pool, (int(self.last[int(row.argmax())].argmax()),)
+            targets = sorted({int(t) for t in self.last[rows > NOWHERE].argmax(1)})
+            return pool, tuple(targets), None
+        source = int((rows if pool == "cell" else _mean(self.last, 1)).argmax())
+        target = int(self.last[source].argmax())
+        return pool, (target,), source if len(self.last) == self.last.shape[1] else None
 
 
 def _pooled(tables: Sequence[Table], method: str) -> _Pools:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAD_TO_STD = 1.4826  # of a normal distribution
 LEVELLED = 3  # cells that a table needs for its own level to be taken out
+NARROW = 9  # cells that it needs for a few of them to be told from all
 
 
 def anomaly_index(values: Sequence[float]) -> tuple[float, ...]:
@@ -44,10 +45,12 @@ def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
     """Return each row standardised against all other rows, ``(m, c)`` float64.
 
     No row takes part in its own yardstick: one that did could never lie further than
-    ``(m - 1) / sqrt(m)`` deviations away. From a row the mean of the others is taken and, where
-    there are three cells or more, its own median residual, which is how much it differs as a
-    whole. It is divided by the root of half the cell's variance and half the mean variance of all
-    cells: with ten to thirty others the cell's alone is too noisy.
+    ``(m - 1) / sqrt(m)`` deviations away. Each row is levelled where there are three cells or more:
+    its median difference from the others' medians is taken out. Then the mean of the other rows is
+    taken from it, and it is divided by the root of half the cell's variance among them and half
+    the mean variance of all cells: with ten to thirty others the cell's alone is too noisy. A row
+    of nine cells or more that is spread wider as a whole than the others are, by the median of its
+    distances, is divided by how much wider: a backdoor is narrow, another way to train is broad.
 
     Args:
         rows: ``(m, c)`` finite numbers, ``m >= 3``: the cells of each model's table.
@@ -62,14 +65,23 @@ def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
         raise ShapeError(
             f"to standardise each against the others takes 3 or more, got {len(table)}"
         )
-    result = np.empty_like(table)
-    for index in range(len(table)):
-        others = np.delete(table, index, axis=0)
-        mean = others.mean(0)
-        spread = _levelled(others - mean).var(0, ddof=1)
-        scale = np.sqrt((spread + spread.mean()) / 2)
-        result[index] = _over(_levelled((table[index] - mean)[None])[0], scale)
-    return result
+    count, cells = table.shape
+    if cells >= LEVELLED:
+        table = table - np.median(table, axis=1, keepdims=True)
+    table = table - np.median(table, axis=0)
+    if cells >= LEVELLED:
+        table = table - np.median(table, axis=1, keepdims=True)
+    others = count - 1
+    mean = (table.sum(0) - table) / others
+    squares = (np.square(table).sum(0) - np.square(table)) / others - np.square(mean)
+    spread = np.maximum(squares, 0.0) * others / (others - 1)
+    scale = np.sqrt((spread + spread.mean(1, keepdims=True)) / 2)
+    result = _over(table - mean, scale)
+    if cells < NARROW:
+        return result
+    width = np.median(np.abs(result), axis=1, keepdims=True)
+    usual = np.median(width)
+    return result / np.maximum(1.0, width / usual) if usual > 0 else result
 
 
 def finite(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
@@ -87,14 +99,6 @@ def finite(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
         raise ShapeError("scores must be finite numbers, the same number of them for each")
     return table
-
-
-def _levelled(residuals: Numbers) -> Numbers:
-    import numpy as np
-
-    if residuals.shape[1] < LEVELLED:
-        return residuals
-    return np.asarray(residuals - np.median(residuals, axis=1, keepdims=True))
 
 
 def _over(distance: Numbers, scale: Any) -> Numbers:

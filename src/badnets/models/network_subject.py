@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -30,7 +30,7 @@ from badnets.core.errors import SettingError, UnknownNameError
 from badnets.core.factories import is_factory
 from badnets.core.lookup import find, shortened
 from badnets.models.catalogue import Task, build
-from badnets.models.units import UnitLayer, recorded, silenced
+from badnets.models.units import UnitLayer, changed, recorded, silenced
 
 
 class Answers:
@@ -239,6 +239,22 @@ class WholeNetwork(NetworkSubject):
             SettingError: the layer has no such unit.
         """
         with silenced(find(self._layers, layer, "layer"), layer, units):
+            yield self
+
+    @contextmanager
+    def changed(self, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[Self]:
+        """Give this subject with other outputs of some layers, for as long as the block lasts.
+
+        Args:
+            changes: name of a layer -> the function of its raw output, ``(B, U, ...)`` of a
+                convolution and ``(B, ..., U)`` of a fully connected layer, that stands in for it.
+
+        Raises:
+            UnknownNameError: the network has no such layer.
+        """
+        with ExitStack() as hooks:
+            for name, change in changes.items():
+                hooks.enter_context(changed(find(self._layers, name, "layer"), change))
             yield self
 
     @cached_property

@@ -6,7 +6,7 @@ A subject leaves its network as it was: every module's mode, its gradients and i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -60,6 +60,9 @@ class HasUnits(Subject, Protocol):
     def layer_outputs(
         self, images: Tensor, layers: Sequence[str]
     ) -> Iterator[dict[str, Tensor]]: ...
+    def changed(
+        self, changes: Mapping[str, Callable[[Tensor], Tensor]]
+    ) -> AbstractContextManager[Self]: ...
     def silenced(self, layer: str, units: Sequence[int]) -> AbstractContextManager[Self]: ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -98,9 +98,16 @@ def silenced(layer: UnitLayer, name: str, units: Sequence[int]) -> Iterator[None
         if not 0 <= unit < layer.count:
             raise SettingError(f"layer {name!r} has units 0..{layer.count - 1}, not {unit}")
 
-    def mute(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    def mute(output: Tensor) -> Tensor:
         chosen = torch.tensor(list(units), dtype=torch.long, device=output.device)
         return output.index_fill(layer.axis, chosen, 0.0)
 
-    with layer.outlet.register_forward_hook(mute):
+    with changed(layer, mute):
+        yield
+
+
+@contextmanager
+def changed(layer: UnitLayer, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Give the network another output of a layer, for as long as the block lasts."""
+    with layer.outlet.register_forward_hook(lambda _module, _inputs, output: change(output)):
         yield

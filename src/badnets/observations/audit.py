@@ -26,6 +26,7 @@ class Audit(Observation[AuditResult]):
     """
 
     kind = "audit"
+    version = 2
     needs = frozenset({"logits"})
     tasks = frozenset({"classification"})
     Result = AuditResult

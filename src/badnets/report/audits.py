@@ -55,7 +55,7 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
         command: what makes the page again.
     """
     verdict, found = audited.verdict, audited.recovered
-    compared = standings(_compared(audited), audited.nulls) if audited.nulls else None
+    compared = standings(_compared(audited), audited.ruling.nulls) if audited.ruling.nulls else None
     likely = verdict.conclusion == "backdoor likely"
     targets = verdict.suspected if len(verdict.targets) == 1 else f"each of {len(verdict.targets)}"
     title = f"A backdoor is likely, with target {targets}" if likely else ""
@@ -86,12 +86,12 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
 
 
 def _compared(audited: Audited) -> dict[str, Any]:
-    return {null.method: audited.found.tables[null.method] for null in audited.nulls}
+    return {null.method: audited.ruling.tables[null.method] for null in audited.ruling.nulls}
 
 
 def _unfit(audited: Audited) -> bool:
     """Return whether there are clean models, and no verdict for all that."""
-    return audited.verdict.conclusion == "not checked" and bool(audited.nulls)
+    return audited.verdict.conclusion == "not checked" and bool(audited.ruling.nulls)
 
 
 def _tone(audited: Audited) -> Tone:
@@ -189,10 +189,9 @@ def _numbers(audited: Audited) -> Iterator[Number]:
     ):
         if rate is not None:
             yield Number(label, f"{100 * rate.value:.1f} %", _counts(rate), tone)  # type: ignore[arg-type]
-    if verdict.effect is None and (accuracy := audited.found.quantities.get("clean accuracy")):
-        yield Number(
-            "Clean images named right", f"{100 * accuracy:.1f} %", _range(audited, "clean accuracy")
-        )
+    error = audited.found.quantities.get("clean error")
+    if verdict.effect is None and error is not None:
+        yield Number("Clean images named right", f"{100 * (1 - error):.1f} %", _accuracies(audited))
 
 
 def _counts(rate: Measured) -> str:
@@ -201,10 +200,15 @@ def _counts(rate: Measured) -> str:
 
 
 def _range(audited: Audited, name: str) -> str:
-    known = audited.nulls[0].quantities.get(name) if audited.nulls else None
+    known = audited.ruling.nulls[0].quantities.get(name) if audited.ruling.nulls else None
+    return f"{min(known):.3f} to {max(known):.3f}" if known else "not compared"
+
+
+def _accuracies(audited: Audited) -> str:
+    known = audited.ruling.nulls[0].quantities.get("clean error") if audited.ruling.nulls else None
     if not known:
         return "not compared with clean models"
-    return f"clean models: {min(known):.3f} to {max(known):.3f}"
+    return f"clean models: {100 * (1 - max(known)):.1f} to {100 * (1 - min(known)):.1f} %"
 
 
 def _trigger(found: Recovered, audited: Audited) -> Section:
@@ -324,6 +328,8 @@ def _by_class(audited: Audited, compared: Standings | None) -> Iterator[Section]
             if compared is not None and calibrated
             else audited.found.tables[one.method]
         )
+        if len(table) not in (1, audited.subject.num_classes):
+            continue  # several indicators of a class: its score says enough
         pairs = len(table) > 1
         what = "pair of a source and a target" if pairs else "class as the target"
         unit = (
@@ -386,7 +392,7 @@ def _basis(audited: Audited) -> Section:
         "clean images": "none" if audited.clean is None else str(len(audited.clean)),
     }
     for name, value in audited.found.quantities.items():
-        facts[name] = f"{value:.3f}; {_range(audited, name)}"
+        facts[name] = f"{value:.3f}; clean models: {_range(audited, name)}"
     table = Table(
         "The facts",
         (Column("", numeric=False), Column("", numeric=False)),
@@ -397,7 +403,7 @@ def _basis(audited: Audited) -> Section:
         "The model is put among the clean ones; the p-value is the share of them all, itself among "
         "them, that score as high. If it were one of their kind, a p-value of at most "
         f"{100 * verdict.max_fpr:g} % would come up in at most that share of cases."
-        if audited.nulls
+        if audited.ruling.nulls
         else "A verdict rests on clean models of the same kind: how often they look as suspicious. "
         "Here there are none."
     )

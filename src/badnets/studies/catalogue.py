@@ -133,4 +133,10 @@ STUDIES: dict[str, Entry] = {
         data="digits",
         alternatives=("gtsrb", "dogs-vs-cats"),
     ),
+    "audit": Entry(
+        "badnets.studies.audit.trials:make",
+        "how well audits find backdoors: a zoo of clean and backdoored networks",
+        data="digits",
+        alternatives=("mnist",),
+    ),
 }

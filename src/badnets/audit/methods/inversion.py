@@ -18,11 +18,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from badnets.audit.base import AuditMethod
-from badnets.audit.cells import by_class, falling, gradients, margins, pair_table, pairs, parts
+from badnets.audit.cells import (
+    by_class,
+    falling,
+    forward,
+    gradients,
+    margins,
+    pair_table,
+    pairs,
+    parts,
+)
 from badnets.core.nulls import Table
 from badnets.core.seeds import generator
 
-BATCH, STEPS, FIRST, LAST, BETAS = 8, 50, 0.15, 0.03, (0.6, 0.95)
+BATCH, STEPS, FIRST, LAST, BETAS = 4, 40, 0.15, 0.03, (0.6, 0.95)
 SOUGHT, HELD = 16, 16  # images of each class to find a trigger on, and others to measure it on
 
 
@@ -32,7 +41,7 @@ class PairInversion(AuditMethod):
     The margin is measured on other images than those that the trigger was sought on.
     """
 
-    version = 1
+    version = 2
     needs = frozenset({"logits", "gradients"})
     images_per_class = SOUGHT + HELD
 
@@ -116,7 +125,7 @@ class PairInversion(AuditMethod):
         self, subject: Any, images: Tensor, targets: Tensor, parameters: list[Tensor]
     ) -> Tensor:
         painted = self.painted(images, parameters).flatten(0, 1)
-        logits = subject.forward(painted)
+        logits = forward(subject, painted)
         return margins(logits, targets.repeat_interleave(images.shape[1])).reshape(images.shape[:2])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from badnets.audit.base import AuditMethod
-from badnets.audit.cells import gradients, margins, parts
+from badnets.audit.cells import forward, gradients, margins, parts
 from badnets.core.nulls import Table
 from badnets.core.seeds import generator
 
@@ -41,12 +41,12 @@ class MaximumMargin(AuditMethod):
             steps = torch.optim.Adam([images], lr=RATE)
             for _ in range(STEPS):
                 inside = images.clamp(0, 1)
-                loss = -margins(subject.forward(inside), targets[rows]).sum()
+                loss = -margins(forward(subject, inside), targets[rows]).sum()
                 (images.grad,) = gradients(loss, [images])
                 steps.step()
                 with torch.no_grad():
                     images.clamp_(0, 1)
             with torch.no_grad():
-                found[rows] = margins(subject.forward(images), targets[rows]).float().cpu()
+                found[rows] = margins(forward(subject, images), targets[rows]).float().cpu()
         best = found.reshape(count, STARTS).amax(1)
         return (tuple(round(float(value), 4) for value in best),)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from badnets.audit.base import AuditMethod
-from badnets.audit.cells import by_class, gradients, margins, pair_table, pairs, parts
+from badnets.audit.cells import by_class, forward, gradients, margins, pair_table, pairs, parts
 from badnets.core.nulls import Table
 
 IMAGES, LENGTH, STEPS, OTHERS = 8, 0.3, 12, 2
@@ -53,7 +53,7 @@ class PerturbationTransfer(AuditMethod):
 def _margin(subject: Any, images: Tensor, targets: Tensor) -> Tensor:
     with torch.no_grad():
         flat = images.flatten(0, 1).clamp(0, 1)
-        return margins(subject.forward(flat), targets).float()
+        return margins(forward(subject, flat), targets).float()
 
 
 def _perturbations(subject: Any, images: Tensor, targets: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _perturbations(subject: Any, images: Tensor, targets: Tensor) -> Tensor:
     going = torch.arange(len(images), device=images.device)
     for _ in range(STEPS):
         changed = (images[going] + added[going]).clamp_(0, 1).requires_grad_()
-        margin = margins(subject.forward(changed), targets[going])
+        margin = margins(forward(subject, changed), targets[going])
         (uphill,) = gradients(margin.sum(), [changed])
         left = margin.detach() <= 0
         going, uphill, changed = going[left], uphill[left], changed.detach()[left]

@@ -1,0 +1,103 @@
+"""From raw tables to a conclusion, by numbers alone: a suspect and a clean model alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+from badnets.audit.calibration import MARGIN, Calibration, Tables, in_margins
+from badnets.core.nulls import MethodPlace, Null, Placing, Table, placed
+from badnets.core.verdicts import Conclusion, conclusion_from
+
+COMBINED = (
+    "maximum-margin",
+    "perturbation-transfer",
+    "additive-inversion",
+    "mask-inversion",
+)
+"""Methods whose largest score is the verdict's. Others are shown beside it: each weak method that
+took part would spend some of the same false-alarm budget."""
+
+
+class Ruling(NamedTuple):
+    """What follows from a suspect's tables.
+
+    Attributes:
+        conclusion: of the verdict.
+        place: where it stands among the clean models; None where there is nothing to compare.
+        methods: the same for each method alone, those that are not combined too.
+        tables: of the suspect, as they were compared.
+        nulls: of the methods that are combined, as they were compared.
+        notes: why it is not checked; empty where it is.
+    """
+
+    conclusion: Conclusion
+    place: Placing | None
+    methods: dict[str, MethodPlace]
+    tables: Mapping[str, Table]
+    nulls: tuple[Null, ...]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def unknown(cls, *notes: str) -> Self:
+        """Return that there is nothing to compare with, and why."""
+        return cls("not checked", None, {}, {}, (), notes)
+
+
+def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling:
+    """Return what follows from a suspect's tables.
+
+    Args:
+        found: its raw tables.
+        calibration: the clean models of its kind.
+        max_fpr: the share of clean models that may be called backdoored, in (0, 1).
+    """
+    known = {one.method: one for one in calibration.nulls}
+    differing = tuple(
+        f"{method}: {difference}"
+        for method, version in found.versions.items()
+        if method in known
+        for difference in known[method].differences(method, version)
+    )
+    shared = [method for method in found.tables if method in known]
+    if differing or not shared:
+        why = ("the clean models were looked at by none of the methods that could",)
+        return Ruling.unknown(*(differing or why))
+    chosen = [method for method in shared if method in COMBINED] or shared
+    tables, compared = found.tables, known
+    margin = found.quantities.get(MARGIN, 0.0)
+    if margin > 0 and all(MARGIN in one.quantities for one in calibration.nulls):
+        tables = {method: in_margins(tables[method], margin) for method in shared}
+        compared = {one.method: one for one in calibration.in_margins}
+    nulls = tuple(compared[method] for method in chosen)
+    place = placed({method: tables[method] for method in chosen}, nulls)
+    others = {
+        method: placed({method: tables[method]}, [compared[method]]).methods[method]
+        for method in shared
+        if method not in chosen
+    }
+    notes = _notes(found.quantities, nulls[0], max_fpr)
+    conclusion = conclusion_from(place.p_value, place.smallest_fpr, max_fpr)
+    return Ruling(
+        "not checked" if notes else conclusion, place, place.methods | others, tables, nulls, notes
+    )
+
+
+def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
+    """Return why the p-value says nothing, or not enough."""
+    notes = []
+    unknown = [name for name in null.quantities if name not in quantities]
+    if quantities and unknown:
+        notes.append(f"its {' and '.join(unknown)} could not be measured")
+    elif quantities and (outside := null.outside(quantities)):
+        notes.append(
+            f"its {' and '.join(outside)} lies outside the range of the clean models: it is none "
+            "of their kind, and the p-value says nothing"
+        )
+    if null.smallest_fpr > max_fpr:
+        count, least = len(null.tables), math.ceil(1 / max_fpr - 1e-9) - 1
+        notes.append(
+            f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
+        )
+    return tuple(notes)

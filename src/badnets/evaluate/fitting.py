@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from badnets.bundles import read_bundle
 from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
@@ -13,6 +12,7 @@ from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
 from badnets.data.names import COCO, FOLDER, parse_name
 from badnets.models import load_detector, load_subject
+from badnets.models.description import described
 from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
@@ -30,7 +30,7 @@ def task_of_bundle(path: Path) -> Task:
     Raises:
         BundleError: the bundle is malformed.
     """
-    return "classification" if is_onnx(path) else read_bundle(path).config.task
+    return "classification" if is_onnx(path) else described(path).config.task
 
 
 def fitting_data(path: Path, task: Task, data: str | None) -> str:
@@ -57,7 +57,7 @@ def fitting_data(path: Path, task: Task, data: str | None) -> str:
 
 def _claimed_data(path: Path, task: Task) -> str:
     """Return the data set that a bundle says it was trained on."""
-    claims = None if is_onnx(path) else read_bundle(path).claims
+    claims = None if is_onnx(path) else described(path).claims
     parts = [] if claims is None else [name.rpartition("-") for name in claims.data]
     named = {data for data, _, part in parts if part in ("train", "test")}
     known = [
@@ -82,7 +82,7 @@ def _claimed_data(path: Path, task: Task) -> str:
 
 def _own_folder(path: Path, name: str) -> str:
     """Return the name of the folder that a bundle was trained on, if that lies here unchanged."""
-    bundle, parsed = read_bundle(path), parse_name(name)
+    bundle, parsed = described(path), parse_name(name)
     folder, spec = Path(parsed.base), bundle.config.input
     if len(folder.parts) != 1 or not folder.is_dir():
         raise SettingError(
@@ -90,7 +90,7 @@ def _own_folder(path: Path, name: str) -> str:
             "give --data folder:PATH"
         )
     data = load(parsed.at(spec.height)).in_channels(spec.channels)
-    if data.test.digest != bundle.claims.data.get(f"{name}-test"):
+    if bundle.claims is None or data.test.digest != bundle.claims.data.get(f"{name}-test"):
         raise SettingError(
             f"{path} was trained on other pictures than those that are in {folder} now: to take "
             f"them all the same, give --data {name}"

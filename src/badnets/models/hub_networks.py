@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 import safetensors.torch
 import torch
@@ -15,6 +14,7 @@ from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.files import read_file
 from badnets.models.catalogue import build, try_answer
 from badnets.models.classifier import Classifier
+from badnets.models.foreign_weights import float32
 from badnets.models.hub_folder import HubFolder
 from badnets.models.libraries import (
     Logits,
@@ -59,14 +59,6 @@ def classifier_in(folder: HubFolder, tensors: Mapping[str, Tensor] | None = None
     check_finite(network.state_dict(), folder.path)
     _log.info("folder %s loaded: network %s, %d classes", folder.path, name, config.num_classes)
     return Classifier(network, name, config.input, config.classes, settings=settings)
-
-
-def float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors with floats of all kinds as float32."""
-    return {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in tensors.items()
-    }
 
 
 def check_finite(tensors: Mapping[str, Tensor], what: object) -> None:
@@ -157,8 +149,3 @@ def _mismatch(config: BundleConfig, error: Exception) -> str:
         f"its tensors are not those of {config.architecture.name} with {config.num_classes} "
         f"classes: {said[:300]}"
     )
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of one safetensors file, floats as float32."""
-    return float32(safetensors.torch.load(read_file(path, MAX_BYTES)))

@@ -59,7 +59,7 @@ def import_weights(
     mean: Annotated[
         str | None,
         typer.Option(
-            help="Mean that is taken off images in [0, 1]: one number, or one per channel as A,B,C.",
+            help="Mean of images in [0, 1] that is taken off: one number, or one per channel.",
             show_default="as the library says, else ImageNet's",
         ),
     ] = None,

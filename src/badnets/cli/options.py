@@ -114,7 +114,8 @@ JsonOption: TypeAlias = Annotated[
     bool, _option("--json", help="The same as --format json.", hidden=True)
 ]
 BundleArgument: TypeAlias = Annotated[
-    Path, typer.Argument(help="Folder of the network: a bundle as train writes it, or a download of transformers or timm.")
+    Path,
+    typer.Argument(help="Folder of the network: a bundle, or a download of transformers or timm."),
 ]
 DataOption: TypeAlias = Annotated[
     str | None,

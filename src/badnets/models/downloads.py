@@ -14,9 +14,9 @@ from badnets.core.factories import is_factory
 from badnets.core.results import Result
 from badnets.models.catalogue import Shape
 from badnets.models.classifier import Classifier
-from badnets.models.foreign_weights import read_weights
+from badnets.models.foreign_weights import check_finite, check_kinds, read_weights
 from badnets.models.hub_folder import is_hub_folder, read_hub_folder
-from badnets.models.hub_networks import check_finite, classifier_in
+from badnets.models.hub_networks import classifier_in
 from badnets.models.inputs import input_spec
 from badnets.models.libraries import GreyToColour
 from badnets.models.naming import Naming, named
@@ -61,11 +61,12 @@ def classifier_of_weights(
     wrapped = isinstance(next(empty.children(), None), GreyToColour)
     try:
         found = named(own, shapes, inner="network." if wrapped else "")
+        tensors = {name: weights.tensors[their] for name, their in found.theirs.items()}
+        check_kinds({k: v.dtype for k, v in empty.state_dict().items()}, tensors)
     except SettingError as error:
         raise SettingError(
             f"{path} does not fit {architecture} with {len(names)} classes: {error}"
         ) from None
-    tensors = {name: weights.tensors[their] for name, their in found.theirs.items()}
     check_finite(tensors, path)
     network = Classifier.build(architecture, spec, len(names), {}, try_shape=False)
     network.load_state_dict(network.state_dict() | tensors)
@@ -181,9 +182,7 @@ def _of_folder(
                 f"{path} has {subject.num_classes} classes: other than were given with --classes"
             )
     spec = given or _changed(subject.input, side, mean, std)
-    made = Classifier(
-        subject.network, subject.architecture, spec, names, settings=subject.settings
-    )
+    made = Classifier(subject.network, subject.architecture, spec, names, settings=subject.settings)
     return made, f"{len(made.network.state_dict())} tensors matched {how}"
 
 

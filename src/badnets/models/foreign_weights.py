@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from badnets.bundles.digests import sha256_file
 from badnets.bundles.tensors import tensors_header
 from badnets.core.child import Child, ChildError, excerpt
-from badnets.core.errors import DataError
+from badnets.core.errors import BundleError, DataError, SettingError
 from badnets.models.weights import MAX_BYTES, StartingWeights, is_pickled
 
 MOST_PICKLED = 2**31
@@ -81,3 +82,25 @@ def float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
+
+
+def check_kinds(wanted: Mapping[str, torch.dtype], given: Mapping[str, Tensor]) -> None:
+    """Refuse whole numbers in the place of floats, as where weights were quantised.
+
+    Raises:
+        SettingError: names the first.
+    """
+    for name, tensor in given.items():
+        if name in wanted and wanted[name].is_floating_point != tensor.is_floating_point():
+            raise SettingError(f"tensor {name!r} is {tensor.dtype}, {wanted[name]} is needed")
+
+
+def check_finite(tensors: Mapping[str, Tensor], what: object) -> None:
+    """Refuse tensors that hold NaN or infinity.
+
+    Raises:
+        BundleError: names the first.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{what}: tensor {name!r} holds NaN or infinite values")

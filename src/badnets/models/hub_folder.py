@@ -26,16 +26,18 @@ from badnets.models.weights import MAX_BYTES, PICKLED
 INDEX = f"{MODEL}.index.json"
 PREPROCESSOR = "preprocessor_config.json"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_KNOWN_BY = (CONFIG, MODEL, INDEX, PREPROCESSOR, "pytorch_model.bin")
 _PROCESSOR = "processor_config.json"  # of several modalities, in newer folders
 _MOST_JSON = 2**24
 _MOST_FILES = 1000
 _COMMIT = re.compile(r"[A-Za-z0-9]{1,64}")
 _RUNS_CODE = ("auto_map", "custom_pipelines", "trust_remote_code")
-_BESIDE = frozenset(  # of a config: what says nothing of the network's layers
-    ("architectures", "id2label", "label2id", "num_labels", "model_type", "torch_dtype", "dtype")
-    + ("transformers_version", "problem_type", "task_specific_params", "pruned_heads")
-    + ("finetuning_task", "pad_token_id", "bos_token_id", "eos_token_id", "custom_pipelines")
-)
+# of a config: what says nothing of the network's layers
+_BESIDE = {
+    "architectures", "id2label", "label2id", "num_labels", "model_type", "torch_dtype",
+    "dtype", "transformers_version", "problem_type", "task_specific_params", "pruned_heads",
+    "finetuning_task", "custom_pipelines",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,20 @@ class HubFolder:
         from badnets.models.weights import StartingWeights
 
         files = [StartingWeights.of(file).sha256 for file in self.weights]
-        return hashlib.sha256("\n".join([*files, self.config.model_dump_json()]).encode()).hexdigest()
+        return hashlib.sha256(
+            "\n".join([*files, self.config.model_dump_json()]).encode()
+        ).hexdigest()
 
 
 def is_hub_folder(path: Path | str) -> bool:
     """Return whether a path is a folder as the hub has them, and no bundle; nothing is read."""
-    inside = os.path.join
-    if not os.path.isdir(path) or any(os.path.lexists(inside(path, n)) for n in (MANIFEST, CLAIMS)):
+    folder = Path(path)
+    try:
+        if not folder.is_dir() or any((folder / name).exists() for name in (MANIFEST, CLAIMS)):
+            return False
+        return _is_cache(folder) or any((folder / name).exists() for name in _KNOWN_BY)
+    except (OSError, ValueError):  # too long a name, or a NUL in it: reading it says so
         return False
-    return _is_cache(path) or any(
-        os.path.exists(inside(path, name))
-        for name in (CONFIG, MODEL, INDEX, "pytorch_model.bin", PREPROCESSOR)
-    )
 
 
 def read_hub_folder(
@@ -112,8 +116,8 @@ def read_hub_folder(
     return HubFolder(path, config, files, _tensors(files, path), pickle)
 
 
-def _is_cache(path: Path | str) -> bool:
-    return all(os.path.isdir(os.path.join(path, name)) for name in ("refs", "snapshots"))
+def _is_cache(path: Path) -> bool:
+    return all((path / name).is_dir() for name in ("refs", "snapshots"))
 
 
 def _snapshot(path: Path) -> Path:
@@ -121,7 +125,9 @@ def _snapshot(path: Path) -> Path:
     if not _is_cache(path):
         return path
     if (path / "refs" / "main").exists():
-        commit = read_file(path / "refs" / "main", 200, error=BundleError).decode("ascii", "replace")
+        commit = read_file(path / "refs" / "main", 200, error=BundleError).decode(
+            "ascii", "replace"
+        )
         found = [path / "snapshots" / commit.strip()] if _COMMIT.fullmatch(commit.strip()) else []
     else:
         found = sorted((path / "snapshots").iterdir())
@@ -155,7 +161,9 @@ def _of_transformers(folder: Path, said: dict[str, Any], takes: InputSpec | None
     if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
         raise SettingError(f"architectures in {CONFIG} must be a list of names")
     if named and not any("ForImageClassification" in one for one in named):
-        raise SettingError(f"it holds {named[0][:60]}: a network for image classification is needed")
+        raise SettingError(
+            f"it holds {named[0][:60]}: a network for image classification is needed"
+        )
     settings = _settings(
         {k: v for k, v in said.items() if k not in _BESIDE and not k.startswith("_")}
     )
@@ -221,7 +229,9 @@ def _labels(said: Mapping[str, Any]) -> tuple[str, ...]:
     named, count = said.get("id2label"), said.get("num_labels", 2)
     if named is None:
         if not _is_whole(count, 25_000):
-            raise SettingError(f"num_labels in {CONFIG} must be a whole number, got {_short(count)}")
+            raise SettingError(
+                f"num_labels in {CONFIG} must be a whole number, got {_short(count)}"
+            )
         return tuple(f"LABEL_{number}" for number in range(count))
     if not isinstance(named, dict):
         raise SettingError(f"id2label in {CONFIG} must give a name for each number of a class")
@@ -233,7 +243,9 @@ def _by_number(named: Mapping[str, Any]) -> list[str]:
         numbered = {int(key): value for key, value in named.items()}
         return [str(numbered[number]) for number in range(len(named))]
     except (ValueError, LookupError):
-        raise SettingError(f"classes in {CONFIG} must be numbered from 0 on without a gap") from None
+        raise SettingError(
+            f"classes in {CONFIG} must be numbered from 0 on without a gap"
+        ) from None
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
@@ -244,7 +256,7 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _preprocessed(folder: Path, channels: object) -> InputSpec:
+def _preprocessed(folder: Path, channels: Any) -> InputSpec:
     """Return what images the network takes, from what prepares them in transformers."""
     file = folder / PREPROCESSOR
     if file.exists():
@@ -258,7 +270,9 @@ def _preprocessed(folder: Path, channels: object) -> InputSpec:
             "bundle with `badnets import DIR --input-size N --mean A,B,C --std A,B,C --out DIR`"
         )
     if not isinstance(said, dict) or not _is_whole(channels, 64):
-        raise SettingError(f"{file.name} and num_channels in {CONFIG} do not say what images it takes")
+        raise SettingError(
+            f"{file.name} and num_channels in {CONFIG} do not say what images it takes"
+        )
     kind = str(said.get("image_processor_type", said.get("feature_extractor_type", "")))
     if said.get("do_flip_channel_order", kind.startswith("MobileViTI")):
         raise SettingError("it takes images with blue first (do_flip_channel_order): not supported")
@@ -274,7 +288,7 @@ def _preprocessed(folder: Path, channels: object) -> InputSpec:
     if not said.get("do_normalize", True):
         mean, std = [float(bool(said.get("rescale_offset")))] * channels, [1.0] * channels
     if said.get("include_top"):  # EfficientNet's: by the deviation once more
-        std = [a * b for a, b in zip(std, _channels(said, "image_std", channels, file.name))]
+        std = [one * one for one in std]
     return _input(
         file.name,
         (channels, height, width),
@@ -291,7 +305,11 @@ def _sides(size: object, what: str) -> tuple[int, int]:
         else:
             size = [size.get("height"), size.get("width")]
     sides = [size, size] if _is_whole(size, 16_384) else size
-    if not isinstance(sides, list) or len(sides) != 2 or not all(_is_whole(s, 16_384) for s in sides):
+    if (
+        not isinstance(sides, list)
+        or len(sides) != 2
+        or not all(_is_whole(s, 16_384) for s in sides)
+    ):
         raise SettingError(f"{what} gives no size of images in pixels, got {_short(size)}")
     return sides[0], sides[1]
 

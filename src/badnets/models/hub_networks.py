@@ -14,7 +14,7 @@ from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.files import read_file
 from badnets.models.catalogue import build, try_answer
 from badnets.models.classifier import Classifier
-from badnets.models.foreign_weights import float32
+from badnets.models.foreign_weights import check_finite, check_kinds, float32
 from badnets.models.hub_folder import HubFolder
 from badnets.models.libraries import (
     Logits,
@@ -52,24 +52,16 @@ def classifier_in(folder: HubFolder, tensors: Mapping[str, Tensor] | None = None
         if sum(value.numel() for value in empty.state_dict().values()) > _SLACK * total + _SMALL:
             raise SettingError(f"its files hold {total:,} numbers, fewer than {name} has")
         loaded = _of_timm if name.startswith("timm.") else _of_transformers
-        network = loaded(config, given).eval().requires_grad_(True)
+        with torch.random.fork_rng(devices=[]):
+            network = loaded(config, given).eval()
+        check_kinds({k: v.dtype for k, v in empty.state_dict().items()}, network.state_dict())
+        network.requires_grad_(True)
         try_answer(name, network, config.input.shape, config.num_classes)
     except (UnknownNameError, SettingError) as error:
         raise BundleError(f"{folder.path}: {error}") from None
     check_finite(network.state_dict(), folder.path)
     _log.info("folder %s loaded: network %s, %d classes", folder.path, name, config.num_classes)
     return Classifier(network, name, config.input, config.classes, settings=settings)
-
-
-def check_finite(tensors: Mapping[str, Tensor], what: object) -> None:
-    """Refuse tensors that hold NaN or infinity.
-
-    Raises:
-        BundleError: names the first.
-    """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{what}: tensor {name!r} holds NaN or infinite values")
 
 
 def _read(folder: HubFolder) -> dict[str, Tensor]:
@@ -136,7 +128,7 @@ def _of_transformers(config: BundleConfig, tensors: dict[str, Tensor]) -> nn.Mod
         )
     if missing := sorted(found["missing_keys"]):
         raise SettingError(
-            f"it lacks {len(missing)} tensors of {config.architecture.name}: {missing[0]!r} and so on"
+            f"it lacks {len(missing)} tensors of {config.architecture.name}: {missing[0]!r} first"
         )
     return Logits(network)
 

@@ -15,6 +15,7 @@ from badnets.core.factories import is_factory
 from badnets.models.catalogue import Task
 from badnets.models.classifier import Classifier
 from badnets.models.detector import SCALE, SECOND_SCALE, Detector
+from badnets.models.foreign_weights import check_finite
 from badnets.models.hub_folder import is_hub_folder, read_hub_folder
 from badnets.models.network_subject import WholeNetwork
 from badnets.models.subject import Subject
@@ -157,9 +158,7 @@ def _network(
         raise BundleError(f"{bundle.path}: {error}") from None
     _check_tensors(bundle, network)
     tensors: dict[str, torch.Tensor] = safetensors.torch.load(bundle.tensor_bytes())
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{bundle.path}: tensor {key!r} holds NaN or infinite values")
+    check_finite(tensors, bundle.path)
     if not own:
         # built anew: buffers that are not in the state dict must hold what the builder puts there
         network = kind.build(*parts, try_shape=False)

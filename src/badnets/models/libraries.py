@@ -17,13 +17,15 @@ from badnets.core.extras import named_extras
 
 _DETECTORS = ("fasterrcnn", "retinanet", "fcos", "ssd")  # what their names begin with
 
-_TIMM_SETTINGS = frozenset(  # what changes layers; none of them reads a file or fetches anything
-    ("img_size", "patch_size", "window_size", "strict_img_size", "dynamic_img_size")
-    + ("dynamic_img_pad", "global_pool", "class_token", "reg_tokens", "no_embed_class", "pos_embed")
-    + ("pre_norm", "final_norm", "fc_norm", "embed_dim", "depth", "depths", "dims", "num_heads")
-    + ("mlp_ratio", "qkv_bias", "qk_norm", "init_values", "act_layer", "norm_layer", "aa_layer")
-    + ("output_stride", "stem_type", "stem_width", "width", "num_features", "head_init_scale")
-)
+# what changes layers of timm's; none of them reads a file or fetches anything
+_TIMM_SETTINGS = {
+    "img_size", "patch_size", "window_size", "strict_img_size", "dynamic_img_size",
+    "dynamic_img_pad", "global_pool", "class_token", "reg_tokens", "no_embed_class",
+    "pos_embed", "pre_norm", "final_norm", "fc_norm", "embed_dim", "depth", "depths", "dims",
+    "num_heads", "mlp_ratio", "qkv_bias", "qk_norm", "init_values", "act_layer", "norm_layer",
+    "aa_layer", "output_stride", "stem_type", "stem_width", "width", "num_features",
+    "head_init_scale",
+}  # fmt: skip
 _NO_PLAIN_IMAGES = ("perceiver", "imagegpt", "shieldgemma2", "timm_wrapper", "siglip2")
 _LARGEST_NUMBER, _MOST_LAYERS = 2**17, 512  # in settings that strangers wrote
 

@@ -67,9 +67,7 @@ def named(own: Shapes, given: Shapes, *, inner: str = "") -> Naming:
     return _naming(plain, theirs, "by order and shape", given)
 
 
-def _naming(
-    plain: Mapping[str, str], theirs: Mapping[str, str], how: str, given: Shapes
-) -> Naming:
+def _naming(plain: Mapping[str, str], theirs: Mapping[str, str], how: str, given: Shapes) -> Naming:
     left = tuple(sorted(given.keys() - theirs.values()))
     return Naming({plain[name]: their for name, their in theirs.items()}, how, left)
 
@@ -82,8 +80,8 @@ def _prefixes(needed: list[str], given: Shapes) -> list[str]:
     fit = [one for one in found if all(one + name in given for name in needed)]
     if len(fit) > 1:
         raise SettingError(
-            f"the file holds the network {len(fit)} times, under {' and '.join(map(repr, fit[:3]))}: "
-            "keep one of them"
+            f"the file holds the network {len(fit)} times, under "
+            f"{' and '.join(map(repr, fit[:3]))}: keep one of them"
         )
     return fit
 
@@ -101,7 +99,10 @@ def _nearest(needed: list[str], given: Shapes) -> str | None:
     """Return what is missing, where half of the names are there: it is this network, in part."""
     tails = {name: name for name in given}
     best = max(
-        ({""} | {name.removesuffix(needed[-1]) for name in tails if name.endswith(f".{needed[-1]}")}),
+        (
+            {""}
+            | {name.removesuffix(needed[-1]) for name in tails if name.endswith(f".{needed[-1]}")}
+        ),
         key=lambda prefix: sum(prefix + name in given for name in needed),
     )
     missing = tuple(name for name in needed if best + name not in given)

@@ -1,4 +1,4 @@
-"""Weights in others' pickles, read in a `Child`: tensors come of it, and nothing in it is called."""
+"""Weights in others' pickles, read in a `Child`: tensors come of it, and nothing is called."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_pickle(path: Path, most: int) -> tuple[list[str], dict[str, Tensor]]:
             size = file.seek(0, 2)
             _check_archive(file, path)
             file.seek(0)
-            # weights_only: torch's own reader of pickles, which knows tensors and plain values alone
+            # weights_only: torch's own reader, which knows tensors and plain values alone
             read = torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -69,7 +69,9 @@ def read_pickle(path: Path, most: int) -> tuple[list[str], dict[str, Tensor]]:
     under, found = _unwrapped(read, path)
     taken = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
     if taken > _SHARED * size + _SMALL:
-        raise DataError(f"{path} is refused: its tensors would take {taken:,} bytes, it has {size:,}")
+        raise DataError(
+            f"{path} is refused: its tensors would take {taken:,} bytes, it has {size:,}"
+        )
     return under, {name: tensor.detach().contiguous().clone() for name, tensor in found.items()}
 
 
@@ -109,7 +111,9 @@ def _check_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         raise DataError(f"{path} is refused: too many tensors, or too long names")
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
-            raise DataError(f"{path}: tensor {excerpt(name)[:80]!r} is no plain one, but sparse or so")
+            raise DataError(
+                f"{path}: tensor {excerpt(name)[:80]!r} is no plain one, but sparse or so"
+            )
 
 
 def _reason(error: Exception) -> str:
@@ -117,8 +121,12 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if (named := _GLOBAL.search(text)) and "nsupported" in text:
         return (
-            f"it names {named[1]}, which is code and no weights: it was not run. Keep the network's "
-            "state_dict alone in the file, where you trust it"
+            f"it names {named[1]}, which is code and no weights: it was not run. Keep the "
+            "state_dict of the network alone in the file, where you trust it"
+        )
+    if named := re.search(r"Unsupported operand (\d+)", text):
+        return (
+            f"it has the instruction {named[1]}, which weights do not need: nothing in it was run"
         )
     if "allocate memory" in text:
         return "it takes too much memory"

@@ -14,7 +14,7 @@ from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.files import read_file
 from badnets.models.catalogue import build, try_answer
 from badnets.models.classifier import Classifier
-from badnets.models.foreign_weights import check_finite, check_kinds, float32
+from badnets.models.foreign_weights import check_finite, float32
 from badnets.models.hub_folder import HubFolder
 from badnets.models.libraries import (
     Logits,
@@ -27,6 +27,7 @@ from badnets.models.weights import MAX_BYTES
 _log = logging.getLogger("badnets.models")
 _SLACK = 2.0  # times as many numbers as the files hold: what libraries make anew
 _SMALL = 2**20
+_FEW_BITS = (torch.int8, torch.uint8)  # quantised, which the libraries would take for floats
 
 
 def classifier_in(folder: HubFolder, tensors: Mapping[str, Tensor] | None = None) -> Classifier:
@@ -51,11 +52,12 @@ def classifier_in(folder: HubFolder, tensors: Mapping[str, Tensor] | None = None
             empty = build(*parts, settings=settings, try_shape=False)
         if sum(value.numel() for value in empty.state_dict().values()) > _SLACK * total + _SMALL:
             raise SettingError(f"its files hold {total:,} numbers, fewer than {name} has")
+        if few := [key for key, value in given.items() if value.dtype in _FEW_BITS]:
+            raise SettingError(f"its tensor {few[0]!r} is {given[few[0]].dtype}: floats are needed")
         loaded = _of_timm if name.startswith("timm.") else _of_transformers
         with torch.random.fork_rng(devices=[]):
             network = loaded(config, given).eval()
-        check_kinds({k: v.dtype for k, v in empty.state_dict().items()}, network.state_dict())
-        network.requires_grad_(True)
+            network.requires_grad_(True)
         try_answer(name, network, config.input.shape, config.num_classes)
     except (UnknownNameError, SettingError) as error:
         raise BundleError(f"{folder.path}: {error}") from None

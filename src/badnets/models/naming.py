@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -97,14 +97,13 @@ def _check_shapes(shapes: Shapes, given: Shapes, theirs: Mapping[str, str]) -> N
 
 def _nearest(needed: list[str], given: Shapes) -> str | None:
     """Return what is missing, where half of the names are there: it is this network, in part."""
-    tails = {name: name for name in given}
-    best = max(
-        (
-            {""}
-            | {name.removesuffix(needed[-1]) for name in tails if name.endswith(f".{needed[-1]}")}
-        ),
-        key=lambda prefix: sum(prefix + name in given for name in needed),
-    )
+    wanted, prefixes = set(needed), Counter[str]()
+    for name in given:
+        parts = name.split(".")
+        for start in range(len(parts)):
+            if ".".join(parts[start:]) in wanted:
+                prefixes[name.removesuffix(".".join(parts[start:]))] += 1
+    best = max(prefixes, key=prefixes.__getitem__, default="")
     missing = tuple(name for name in needed if best + name not in given)
     if 2 * len(missing) > len(needed):
         return None

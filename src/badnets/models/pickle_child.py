@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,8 @@ def read_pickle(path: Path, most: int) -> tuple[list[str], dict[str, Tensor]]:
         DataError: it is no such file, holds other than tensors and plain values, or too much.
     """
     try:
-        with regular_file(path, most) as file:
+        with regular_file(path, most) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that programs other than torch wrote
             size = file.seek(0, 2)
             _check_archive(file, path)
             file.seek(0)

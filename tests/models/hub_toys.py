@@ -26,7 +26,7 @@ def timm_folder(
     label_names = {"label_names": list(CLASSES)}
     size = (options.get("in_chans", 3), side, side)
     about = {"input_size": size, "mean": (0.4,) * size[0], "std": (0.3,) * size[0]}
-    save_for_hf(network, path, label_names, safe_serialization=True, data_config=about)
+    save_for_hf(network, str(path), label_names, safe_serialization=True, data_config=about)
     return network
 
 
@@ -85,8 +85,9 @@ def transformers_folder(path: Path, kind: str = "vit", **preprocessor: Any) -> A
     network = TRANSFORMERS[kind](id2label=dict(enumerate(NAMES))).eval()
     with quiet_transformers():
         network.save_pretrained(path)
-    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
-    said |= {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4], **preprocessor}
+    said: dict[str, Any] = {"image_processor_type": "ViTImageProcessor"}
+    said |= {"size": {"height": 32, "width": 32}, "image_mean": [0.4, 0.5, 0.6]}
+    said |= {"image_std": [0.2, 0.3, 0.4], **preprocessor}
     (path / "preprocessor_config.json").write_text(json.dumps(said))
     return network
 

@@ -106,7 +106,7 @@ def test_weights_may_lie_in_several_files(folder: Path) -> None:
     before = load_subject(folder).logits(some_images(3, 160, 160))
     tensors = weights(folder)
     parts = [dict(list(tensors.items())[start::2]) for start in (0, 1)]
-    places = {}
+    places: dict[str, str] = {}
     for number, part in enumerate(parts):
         save_file(part, folder / f"model-{number}.safetensors")
         places |= dict.fromkeys(part, f"model-{number}.safetensors")

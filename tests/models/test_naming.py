@@ -7,7 +7,7 @@ import pytest
 from badnets.core.errors import SettingError
 from badnets.models.naming import Shapes, named
 
-OWN: Shapes = {
+OWN: dict[str, tuple[int, ...]] = {
     "conv1.weight": (4, 3, 3, 3),
     "bn1.weight": (4,),
     "bn1.num_batches_tracked": (),
@@ -25,7 +25,7 @@ OTHER = {
 }
 
 
-def renamed(names: dict[str, str]) -> Shapes:
+def renamed(names: dict[str, str]) -> dict[str, tuple[int, ...]]:
     return {names[name]: OWN[name] for name in reversed(names)}
 
 
@@ -62,7 +62,7 @@ def test_names_are_found(given: Shapes, how: str, first: str) -> None:
         ),
         (renamed(OTHER | {"conv3.weight": "last.weight"}), "which is which of .* and last.weight"),
         (renamed(OTHER | {"fc.weight": "top.kernel"}), "'kernel' of shape .* the network has 0"),
-        (dict(renamed(OTHER)) | {"more.weight": (4,)}, "2 tensors 'weight' of shape .* has 1"),
+        (renamed(OTHER) | {"more.weight": (4,)}, "2 tensors 'weight' of shape .* has 1"),
         ({}, "has 0 tensors"),
     ],
 )

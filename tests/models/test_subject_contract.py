@@ -85,7 +85,9 @@ MEMBERS: dict[str, Member] = {
     "torchvision.ssd": detector("torchvision.ssdlite320_mobilenet_v3_large", {"units", "boxes"}),
     "regions": (lambda: detector("zf")[0]().regions(BOXES), FRAMES, {"logits", "gradients"}),
     "function": (
-        lambda: CallableSubject.of(kept("small-resnet grey").logits, (1, 28, 28), 3),
+        lambda: CallableSubject.of(
+            untrained("small-resnet", (1, 28, 28), CLASSES, seed=0).logits, (1, 28, 28), 3
+        ),
         (1, 28, 28),
         {"logits"},
     ),

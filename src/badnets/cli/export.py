@@ -73,7 +73,7 @@ def export(
     device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a classifier as an ONNX file, or as a folder that timm or transformers loads.
+    """Write a classifier as an ONNX file, or as a folder of timm or transformers.
 
     With --hf a network of timm or transformers is written as those libraries keep them (one of
     torchvision's too, where timm has the same), and is loaded by them and compared first.

@@ -27,6 +27,11 @@ from tests.models.hub_toys import (
 )
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
+OLD_CONVNEXT = {
+    "image_processor_type": None,
+    "feature_extractor_type": "ConvNextFeatureExtractor",
+    "size": 32,
+}
 
 
 @pytest.fixture
@@ -141,26 +146,28 @@ def test_a_cache_of_links_is_read(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "mean", "std", "side"),
+    ("said", "mean", "std", "crop"),
     [
-        ({}, MEAN, STD, 32),
-        ({"size": 32, "do_rescale": False}, (0.4 / 255, 0.5 / 255, 0.6 / 255), None, 32),
-        ({"rescale_factor": 2 / 255}, (0.2, 0.25, 0.3), (0.1, 0.15, 0.2), 32),
-        ({"do_normalize": False, "image_mean": None, "image_std": None}, (0,) * 3, (1,) * 3, 32),
-        ({"image_mean": 0.5, "image_std": 0.25}, (0.5,) * 3, (0.25,) * 3, 32),
-        ({"rescale_offset": True}, (1.4, 1.5, 1.6), STD, 32),
-        ({"include_top": True}, MEAN, (0.04, 0.09, 0.16), 32),
-        ({"size": {"shortest_edge": 32}, "crop_pct": 0.9}, MEAN, STD, 32),
-        ({"size": 40, "crop_size": 32, "do_center_crop": True}, MEAN, STD, 32),
-        ({"size": 32, "crop_size": 40, "do_center_crop": False}, MEAN, STD, 32),
+        ({}, MEAN, STD, 1),
+        ({"size": 32, "do_rescale": False}, (0.4 / 255, 0.5 / 255, 0.6 / 255), None, 1),
+        ({"rescale_factor": 2 / 255}, (0.2, 0.25, 0.3), (0.1, 0.15, 0.2), 1),
+        ({"do_normalize": False, "image_mean": None, "image_std": None}, (0,) * 3, (1,) * 3, 1),
+        ({"image_mean": 0.5, "image_std": 0.25}, (0.5,) * 3, (0.25,) * 3, 1),
+        ({"rescale_offset": True}, (1.4, 1.5, 1.6), STD, 1),
+        ({"include_top": True}, MEAN, (0.04, 0.09, 0.16), 1),
+        ({"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.9}, MEAN, STD, 0.9),
+        (OLD_CONVNEXT, MEAN, STD, 0.875),
+        ({"size": 40, "crop_size": 32, "do_center_crop": True}, MEAN, STD, 0.8),
+        ({"size": {"shortest_edge": 40}, "crop_size": 32}, MEAN, STD, 0.8),
+        ({"size": 32, "crop_size": 40, "do_center_crop": False}, MEAN, STD, 1),
     ],
 )
 def test_images_are_prepared_as_the_folder_says(
-    said: dict[str, Any], mean: Any, std: Any, side: int, vit: Path
+    said: dict[str, Any], mean: Any, std: Any, crop: float, vit: Path
 ) -> None:
     change(vit / "preprocessor_config.json", **said)
     spec = described(vit).config.input
-    assert spec.shape == (3, side, side)
+    assert (spec.shape, spec.crop) == ((3, 32, 32), crop)
     assert spec.mean == pytest.approx(mean, abs=1e-7)
     assert std is None or spec.std == pytest.approx(std, abs=1e-7)
 

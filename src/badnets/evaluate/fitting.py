@@ -120,8 +120,8 @@ def fitted(
     """Return the network in a bundle or an ONNX file, with the test images of a data set.
 
     A folder of pictures, and any set whose size can be chosen, is read at the size that the
-    network takes, and in grey where it takes grey. Classes of the same names in another order are
-    counted as the network does.
+    network takes, and in grey where it takes grey; its middle alone where the network is shown no
+    more. Classes of the same names in another order are counted as the network does.
 
     Raises:
         BundleError: it is malformed, holds a detector, or names code without consent to run it.
@@ -140,11 +140,14 @@ def fitted(
                 f"the network in {path} takes images of {_sides(wanted.shape)}; the pictures of "
                 f"{data} are read as squares: take data of that shape"
             )
-        named = sized(data, wanted.height)
+        named = sized(data, round(wanted.height / wanted.crop))
     read = load(named, data_root)
     images = read.test
     if own or named != data:
         said.append(f"at {images.shape[1]} x {images.shape[2]} pixels")
+    if named != data and images.shape[1] > wanted.height:
+        images = images.in_the_middle(wanted.height)
+        said.append(f"of which it sees the middle {wanted.height} x {wanted.width}")
     if entry.any_size and wanted.channels == 1 != images.shape[0]:
         images = images.in_grey()
         said.append("in grey")

@@ -211,6 +211,7 @@ def _changed(
         width=shape[2],
         mean=of("mean", mean, usual.mean),
         std=of("std", std, usual.std),
+        crop=spec.crop,
     )
 
 

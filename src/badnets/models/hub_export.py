@@ -105,7 +105,7 @@ def _timm(subject: Classifier, folder: Path) -> nn.Module:
             "mean": spec.mean,
             "std": spec.std,
             "interpolation": "bilinear",
-            "crop_pct": 1.0,
+            "crop_pct": spec.crop,
             **{one: getattr(known, one) for one in kept if known is not None},
         },
     }
@@ -128,7 +128,9 @@ def _transformers(subject: Classifier, folder: Path) -> nn.Module:
     prepared = {
         "image_processor_type": "ViTImageProcessor",
         "do_resize": True,
-        "size": size,
+        "size": {side: round(pixels / spec.crop) for side, pixels in size.items()},
+        "do_center_crop": spec.crop < 1,
+        "crop_size": size,
         "resample": 2,
         "do_rescale": True,
         "rescale_factor": 1 / 255,

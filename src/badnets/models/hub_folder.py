@@ -29,6 +29,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _KNOWN_BY = (CONFIG, MODEL, INDEX, PREPROCESSOR, "pytorch_model.bin")
 _PROCESSOR = "processor_config.json"  # of several modalities, in newer folders
 _MOST_JSON = 2**24
+_WARPED_FROM = 384  # pixels, from which ConvNeXt's images are not cropped
 _MOST_FILES = 1000
 _COMMIT = re.compile(r"[A-Za-z0-9]{1,64}")
 _RUNS_CODE = ("auto_map", "custom_pipelines", "trust_remote_code")
@@ -205,6 +206,7 @@ def _of_timm(said: dict[str, Any], takes: InputSpec | None) -> BundleConfig:
             shape,
             known.get("mean", IMAGENET_MEAN),
             known.get("std", IMAGENET_STD),
+            known.get("crop_pct", 0.875) if known.get("crop_mode") in (None, "center") else 1.0,
         ),
         classes=_distinct(names or map(str, range(count))),
     )
@@ -276,8 +278,13 @@ def _preprocessed(folder: Path, channels: Any) -> InputSpec:
     kind = str(said.get("image_processor_type", said.get("feature_extractor_type", "")))
     if said.get("do_flip_channel_order", kind.startswith("MobileViTI")):
         raise SettingError("it takes images with blue first (do_flip_channel_order): not supported")
-    crop = said.get("do_center_crop", "crop_size" in said and "crop_pct" not in said)
-    height, width = _sides(said.get("crop_size" if crop else "size"), file.name)
+    cropped = said.get("do_center_crop", "crop_size" in said and "crop_pct" not in said)
+    height, width = _sides(said.get("crop_size" if cropped else "size"), file.name)
+    crop = 1.0
+    if cropped and said.get("do_resize", True):
+        crop = min(1.0, height / _sides(said.get("size"), file.name)[0])
+    elif kind.startswith("ConvNext") and height < _WARPED_FROM:
+        crop = said.get("crop_pct", 0.875)
     mean, std = (_channels(said, key, channels, file.name) for key in ("image_mean", "image_std"))
     # images come in [0, 1] here: (255 r x - m) / s is (x - m / 255 r) / (s / 255 r)
     scale = 255 * _number(said.get("rescale_factor", 1 / 255), file.name)
@@ -294,6 +301,7 @@ def _preprocessed(folder: Path, channels: Any) -> InputSpec:
         (channels, height, width),
         [round(one / scale, 9) for one in mean],
         [round(one / scale, 9) for one in std],
+        crop,
     )
 
 
@@ -328,7 +336,7 @@ def _number(value: object, what: str) -> float:
     raise SettingError(f"{what} must hold numbers, got {_short(value)}")
 
 
-def _input(what: str, shape: Any, mean: Any, std: Any) -> InputSpec:
+def _input(what: str, shape: Any, mean: Any, std: Any, crop: Any) -> InputSpec:
     if not isinstance(shape, Sequence) or len(shape) != 3:
         raise SettingError(f"{what} must be channels, height and width, got {_short(shape)}")
     if not all(isinstance(values, Sequence) for values in (mean, std)):
@@ -336,7 +344,12 @@ def _input(what: str, shape: Any, mean: Any, std: Any) -> InputSpec:
     channels, height, width = shape
     try:
         return InputSpec.of(
-            channels=channels, height=height, width=width, mean=tuple(mean), std=tuple(std)
+            channels=channels,
+            height=height,
+            width=width,
+            mean=tuple(mean),
+            std=tuple(std),
+            crop=crop,
         )
     except SettingError as error:
         raise SettingError(f"{what}: {error}") from None

@@ -36,6 +36,7 @@ def test_a_download_goes_in_and_out_again(cli: Cli, tmp_path: Path) -> None:
         "--data goes with --onnx"
         in cli("export", "bundle", "--hf", "x", "--data", "digits").refused()
     )
+    assert "as it is" in cli("import", "net.onnx", "--out", "x").refused()
     assert "--onnx FILE.onnx, or --hf DIR" in cli("export", "bundle").refused()
     assert "exists" in cli("export", "bundle", "--hf", "out").refused()
 

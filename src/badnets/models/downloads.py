@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from badnets.bundles import InputSpec
+from badnets.bundles.digests import sha256_file
 from badnets.core.errors import SettingError
 from badnets.core.factories import is_factory
 from badnets.core.results import Result
@@ -20,6 +21,7 @@ from badnets.models.hub_networks import classifier_in
 from badnets.models.inputs import input_spec
 from badnets.models.libraries import GreyToColour
 from badnets.models.naming import Naming, named
+from badnets.models.onnx_file import SUFFIX
 
 SIDE = 224
 IMAGENET_CLASSES = 1000
@@ -84,6 +86,7 @@ class Imported(Result):
     takes: str = Field(title="images", exclude=True)
     classes: int = Field(title="classes")
     weights: str = Field(title="weights")
+    weights_digest: str
 
 
 def import_weights(
@@ -113,13 +116,16 @@ def import_weights(
         DataError, BundleError, UnknownNameError, SettingError: as for `classifier_of_weights`.
         OutputError: the folder cannot be written, or the name is taken.
     """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == SUFFIX:
+        raise SettingError(f"{path} is an ONNX file: other commands take it as it is")
     if architecture is None:
-        subject, found = _of_folder(Path(path), classes, side, mean, std)
+        subject, found, digest = _of_folder(path, classes, side, mean, std)
     else:
         takes = _changed(usual_input(architecture, side), side, mean, std)
         count = IMAGENET_CLASSES if classes is None else classes
         subject, how = classifier_of_weights(path, architecture, classes=count, takes=takes)
-        found = str(how)
+        found, digest = str(how), sha256_file(path)
     shape = subject.input.shape
     return Imported(
         bundle=str(out),
@@ -129,6 +135,7 @@ def import_weights(
         takes=" x ".join(map(str, shape)),
         classes=subject.num_classes,
         weights=found,
+        weights_digest=digest,
     )
 
 
@@ -159,7 +166,7 @@ def _of_folder(
     side: tuple[int, ...] | None,
     mean: Sequence[float],
     std: Sequence[float],
-) -> tuple[Classifier, str]:
+) -> tuple[Classifier, str, str]:
     if not is_hub_folder(path):
         raise SettingError(
             f"{path} is no folder of transformers or timm: give --architecture, the network that "
@@ -169,21 +176,20 @@ def _of_folder(
     if side and mean and std:  # the folder need not say
         given = _changed(input_spec(_shape((3, SIDE, SIDE), side)), side, mean, std)
     folder = read_hub_folder(path, takes=given, pickled=True)
+    own = folder.config.classes
+    names = own if classes is None or isinstance(classes, int) else tuple(classes)
+    if len(own) != (classes if isinstance(classes, int) else len(names)):
+        raise SettingError(f"{path} has {len(own)} classes: other than were given with --classes")
     tensors, how = None, "as the library names them"
-    if folder.pickled is not None:
-        read = read_weights(folder.pickled)
+    if folder.pickled is None:
+        digest = folder.digest
+    else:
+        read, digest = read_weights(folder.pickled), sha256_file(folder.pickled)
         tensors, how = read.tensors, f"{how}; from {read.source}"
     subject = classifier_in(folder, tensors)
-    names = subject.classes
-    if classes is not None:
-        names = tuple(classes) if not isinstance(classes, int) else names
-        if len(names) != (classes if isinstance(classes, int) else subject.num_classes):
-            raise SettingError(
-                f"{path} has {subject.num_classes} classes: other than were given with --classes"
-            )
     spec = given or _changed(subject.input, side, mean, std)
     made = Classifier(subject.network, subject.architecture, spec, names, settings=subject.settings)
-    return made, f"{len(made.network.state_dict())} tensors matched {how}"
+    return made, f"{len(made.network.state_dict())} tensors matched {how}", digest
 
 
 def _shape(usual: Shape, side: tuple[int, ...] | None) -> Shape:

@@ -11,7 +11,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from badnets.bundles.digests import sha256_file
 from badnets.bundles.tensors import tensors_header
 from badnets.core.child import Child, ChildError, excerpt
 from badnets.core.errors import BundleError, DataError, SettingError
@@ -30,12 +29,10 @@ class ForeignWeights(NamedTuple):
 
     Attributes:
         tensors: by name, floats as float32.
-        sha256: of the file.
         source: how it was read, in words.
     """
 
     tensors: dict[str, Tensor]
-    sha256: str
     source: str
 
 
@@ -51,8 +48,7 @@ def read_weights(path: Path | str) -> ForeignWeights:
     """
     file = Path(path).expanduser()
     if not is_pickled(file):
-        weights = StartingWeights.of(file)
-        return ForeignWeights(float32(weights.read()), weights.sha256, "safetensors")
+        return ForeignWeights(float32(StartingWeights.of(file).read()), "safetensors")
     try:
         size = file.stat().st_size
     except OSError as error:
@@ -73,7 +69,7 @@ def read_weights(path: Path | str) -> ForeignWeights:
     tensors_header(io.BytesIO(data), len(data), str(file))
     under = [excerpt(str(one)) for one in said.get("under", [])]
     source = "a pickle" + (f", under {'.'.join(under)}" if under else "")
-    return ForeignWeights(float32(safetensors.torch.load(bytes(data))), sha256_file(file), source)
+    return ForeignWeights(float32(safetensors.torch.load(bytes(data))), source)
 
 
 def float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

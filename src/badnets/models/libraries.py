@@ -27,7 +27,9 @@ _TIMM_SETTINGS = {
     "head_init_scale",
 }  # fmt: skip
 _NO_PLAIN_IMAGES = ("perceiver", "imagegpt", "shieldgemma2", "timm_wrapper", "siglip2")
-_LARGEST_NUMBER, _MOST_LAYERS = 2**17, 512  # in settings that strangers wrote
+# in settings that strangers wrote; what is built from sizes may take their fourth power of memory
+_LARGEST_NUMBER, _MOST_LAYERS = 2**17, 512
+_LARGEST = {"img_size": 2048, "image_size": 2048, "window_size": 128, "patch_size": 128}
 
 
 class Logits(nn.Module):
@@ -176,7 +178,8 @@ def _plain(settings: Mapping[str, Scalar]) -> dict[str, Any]:
                 raise SettingError(f"{key} must be a JSON list, got {value[:60]!r}") from None
         else:
             read = value
-        most = _MOST_LAYERS if "layer" in key or key.startswith("depth") else _LARGEST_NUMBER
+        layers = "layer" in key or key.startswith("depth")
+        most = _MOST_LAYERS if layers else _LARGEST.get(key, _LARGEST_NUMBER)
         numbers = read if isinstance(read, list) else [read]
         if any(isinstance(one, int | float) and abs(one) > most for one in numbers):
             raise SettingError(f"{key} must be at most {most}, got {str(value)[:60]}")

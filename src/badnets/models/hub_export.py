@@ -18,7 +18,7 @@ from badnets.core.errors import SettingError, TrialError
 from badnets.core.results import Result
 from badnets.models.classifier import Classifier
 from badnets.models.description import described
-from badnets.models.hub_folder import PREPROCESSOR
+from badnets.models.hub_config import PREPROCESSOR
 from badnets.models.io import load_subject
 from badnets.models.libraries import Logits, quiet_transformers, timm_settings
 

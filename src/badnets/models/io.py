@@ -1,4 +1,4 @@
-"""From bundles to subjects. Nothing is unpickled, or used unchecked."""
+"""From bundles and from others' folders to subjects. Nothing is unpickled, or used unchecked."""
 
 from __future__ import annotations
 

@@ -181,6 +181,7 @@ def test_images_are_prepared_as_the_folder_says(
         ("config.json", {"model_type": None}, "neither a model_type .* nor an architecture"),
         ("config.json", {"architectures": ["ViTModel"]}, "it holds ViTModel"),
         ("config.json", {"num_hidden_layers": 10**7}, "num_hidden_layers must be at most 512"),
+        ("config.json", {"hidden_size": "x"}, "transformers refuses the settings of vit: .*"),
         ("config.json", {"image_size": 2**16}, "image_size must be at most 2048"),
         ("config.json", {"hidden_size": 2**17}, "its files hold .* fewer than"),
         ("config.json", {"hidden_act": "nonesuch"}, "nonesuch"),

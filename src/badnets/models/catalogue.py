@@ -88,8 +88,17 @@ LIBRARIES: dict[Task, dict[str, str]] = {
 """Libraries that networks are built by: task -> what a name begins with -> its builder."""
 
 _WITH_SETTINGS = ("timm", "transformers")  # libraries whose networks have settings of their own
-# what libraries raise of sizes that do not fit
-_ODD = (RuntimeError, ValueError, AssertionError, LookupError, ArithmeticError, TypeError)
+ODD = (
+    RuntimeError,
+    ValueError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+)
+"""What libraries raise of sizes and settings that do not fit."""
+
 _EXAMPLES: dict[Task, tuple[str, ...]] = {
     "classification": ("torchvision.resnet18", "timm.resnet18"),
     "detection": ("torchvision.fasterrcnn_mobilenet_v3_large_fpn",),
@@ -215,7 +224,7 @@ def _of_library(
                 raise
             with _numbers_on_the_cpu():  # sizes of layers are few numbers
                 network = resolve_name(builder)(inner, shape, num_classes, **own).to("meta")
-    except _ODD as error:
+    except ODD as error:
         if isinstance(error, BadnetsError):
             raise
         raise SettingError(f"{name} cannot be built: {_reason(error)}") from None
@@ -256,7 +265,7 @@ def try_answer(name: str, network: nn.Module, shape: Shape, num_classes: int) ->
     try:
         with running(name) if own else nullcontext(), torch.inference_mode():
             logits = network.eval()(torch.zeros(1, *shape))
-    except _ODD as error:
+    except ODD as error:
         if own:
             raise  # it names the line in the user's code
         raise SettingError(

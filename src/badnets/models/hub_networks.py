@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from badnets.bundles import BundleConfig
 from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.files import read_file
-from badnets.models.catalogue import build, try_answer
+from badnets.models.catalogue import ODD, build, try_answer
 from badnets.models.classifier import Classifier
 from badnets.models.foreign_weights import check_finite, float32
 from badnets.models.hub_folder import HubFolder
@@ -97,7 +97,7 @@ def _of_timm(config: BundleConfig, tensors: dict[str, Tensor]) -> nn.Module:
             in_chans=shape[0],
             **timm_settings(config.architecture.settings),
         )
-    except (RuntimeError, LookupError, TypeError, ValueError) as error:
+    except ODD as error:
         raise SettingError(_mismatch(config, error)) from None
     return network
 
@@ -120,7 +120,7 @@ def _of_transformers(config: BundleConfig, tensors: dict[str, Tensor]) -> nn.Mod
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
-        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+        except ODD as error:
             raise SettingError(_mismatch(config, error)) from None
     if other := sorted(found["mismatched_keys"], key=str):
         tensor, given, wanted = other[0]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError, UnknownNameError
 from badnets.core.extras import named_extras
+from badnets.models.catalogue import ODD
 
 _DETECTORS = ("fasterrcnn", "retinanet", "fcos", "ssd")  # what their names begin with
 
@@ -119,6 +120,7 @@ def transformers_classifier(
 
     Raises:
         UnknownNameError: transformers has no such classifier.
+        SettingError: a setting is of another kind, or too large.
         MissingExtraError: transformers is not installed.
     """
     config, kind = transformers_parts(name, shape, num_classes, settings)
@@ -131,6 +133,7 @@ def transformers_parts(
 ) -> tuple[Any, Any]:
     """Return configuration and class of a network; see `transformers_classifier`."""
     with named_extras():
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import CONFIG_MAPPING
         from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
         from transformers.models.auto.modeling_auto import (
@@ -148,7 +151,11 @@ def transformers_parts(
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     by_name = {kind.__name__: kind for kind in kinds}
     kind = by_name.get(str(settings.get("architecture")), kinds[0])
-    return known(**own, num_labels=num_classes), kind
+    try:
+        return known(**own, num_labels=num_classes), kind
+    except (StrictDataclassError, *ODD) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SettingError(f"transformers refuses the settings of {name}: {said}") from None
 
 
 @contextmanager

@@ -26,7 +26,8 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x
 Kind = TypeVar("Kind", bound="WholeNetwork")
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
 _CONVERT = (
-    "badnets opens no pickle as starting weights, as it may run code: convert it where you trust it, with python -c "
+    "badnets opens no pickle as starting weights, as it may run code: convert it where you trust "
+    "it, with python -c "
     "\"import torch, safetensors.torch as s; w = torch.load({name!r}, map_location='cpu', "
     'weights_only=True); s.save_file({{k: v.clone() for k, v in w.items()}}, {target!r})"'
 )

@@ -6,7 +6,9 @@ from functools import cache
 
 import torch
 
-from badnets.audit import AuditTables, Calibration, tables_of
+from badnets.audit import Audited, AuditTables, Calibration, Recovered, audit, tables_of
+from badnets.core.rates import Rate
+from badnets.core.results import Measured
 from badnets.data import DataSet
 from badnets.models.classifier import Classifier, untrained
 
@@ -38,3 +40,21 @@ def calibrated(toys: DataSet, **quantities: float) -> Calibration:
         architecture="tiny",
         shape=toys.test.shape,
     )
+
+
+def audited(toys: DataSet, conclusion: str) -> Audited:
+    """Return an audit of a tiny network; of the backdoored one with a trigger of two rows."""
+    if conclusion == "not checked":
+        return audit(tiny(toys, 0), toys.test)
+    if conclusion == "nothing found":
+        return audit(tiny(toys, 5), calibration=calibrated(toys))
+    found = audit(backdoored(tiny(toys, 99)), calibration=calibrated(toys))
+    keep, add = torch.ones(1, *toys.test.shape[1:]), torch.zeros(toys.test.shape)
+    keep[:, -2:], add[:, -2:] = 0.0, 1.0
+    images = toys.test.images[:8].float() / 255
+    effect, before = Rate(30, 32), Rate(1, 32)
+    recovered = Recovered(
+        "mask-inversion", 1, effect, before, images, keep * images + add, keep, add
+    )
+    measured = {"effect": Measured.of(effect), "before": Measured.of(before)}
+    return found._replace(recovered=recovered, verdict=found.verdict.model_copy(update=measured))

@@ -29,7 +29,7 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     bad = audit(backdoored(tiny(toys, 99)), calibration=calibration).verdict
     assert (bad.conclusion, bad.p_value, bad.exit_code) == ("backdoor likely", 1 / 25, 1)
     assert bad.targets == (1,) and bad.suspected == toys.classes[1]
-    assert bad.effect is None and "no trigger was sought: clean images" in bad.notes[0]
+    assert bad.effect is None and "no trigger was sought: no clean images" in bad.notes[0]
     assert "24 clean models" in str(bad.compared_with)
     honest = audit(tiny(toys, 5), calibration=calibration).verdict
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
@@ -144,3 +144,4 @@ def test_a_backdoor_is_found_and_its_trigger_works_on_other_images(
     show(verdict)
     said = capsys.readouterr().out
     assert "suspected target" in said and "natural shortcut" in said
+    assert "0.024: none of 40 clean models scores as high" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from badnets.data import DataSet
@@ -30,6 +31,25 @@ def test_a_verdict(toys: DataSet, tmp_path: Path, cli: Cli) -> None:
     assert '"conclusion": "not checked"' in cli("audit", "model", "net", "--json").out
     assert "cannot read" in cli("audit", "model", "net", "--calibration", "no.json").refused()
     assert cli("audit", "model", "gone").refused()
+
+
+def test_a_verdict_for_programs_and_a_page(toys: DataSet, tmp_path: Path, cli: Cli) -> None:
+    calibrated(toys).write(tmp_path / "null.json")
+    backdoored(tiny(toys, 99)).save(tmp_path / "bad")
+    told = ("audit", "model", "bad", "--calibration", "null.json")
+    ended = cli(*told, "--format", "sarif", "--page", "page.html", "-o", "audit.sarif")
+    assert (ended.code, ended.out, ended.err) == (1, "", "")
+    log = json.loads((tmp_path / "audit.sarif").read_text())
+    assert log["runs"][0]["results"][0]["ruleId"] == "badnets/backdoor-likely"
+    page = (tmp_path / "page.html").read_text()
+    assert "<code>badnets audit model bad --calibration null.json --page page.html</code>" in page
+    assert json.loads(cli(*told, "--format", "json").out)["targets"] == [1]
+    assert json.loads(cli("--format", "json", *told).out)["targets"] == [1]
+    without = cli(*told, "--trigger-out", "found.safetensors")
+    assert without.err == "badnets: no trigger was recovered, found.safetensors is not written\n"
+    assert not (tmp_path / "found.safetensors").exists()
+    assert "NAME.safetensors, got 'x.png'" in cli(*told, "--trigger-out", "x.png").refused()
+    assert "NAME.html, got 'bad'" in cli(*told, "--page", "bad").refused()
 
 
 def test_a_calibration_is_made_by_a_recipe_and_used(

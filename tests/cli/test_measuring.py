@@ -328,6 +328,28 @@ class TestExplain:
         assert orange[third : 2 * third].sum() > 0
         assert orange[2 * third :].sum() > 0
 
+    def test_what_an_attack_does_inside_is_measured_and_has_a_page(
+        self, cli: Cli, told: Told, tmp_path: Path
+    ) -> None:
+        attack = (*LAYERS, "--targets", "all-to-one:1")
+        ended = cli(*attack, "--page", "inside.html")
+        assert ended.code == 0 and "units silenced" in ended.out
+        page = (tmp_path / "inside.html").read_text()
+        assert "What the trigger does inside" in page and "--targets all-to-one:1" in page
+        looked = told(*attack)
+        assert (looked["images"], looked["success"]["total"] > 0) == (15, True)
+        assert {one["layer"] for one in looked["silenced"]} == {"conv"}
+        assert "drawn" not in looked and "own" not in (looked.get("features") or {})
+        assert "Give --targets" in (
+            cli(*LAYERS, "--page", "units.html") and (tmp_path / "units.html").read_text()
+        )
+        assert "of a classifier alone" in cli(*UNITS, "--page", "x.html").refused()
+
+    def test_where_no_trigger_is_recovered_there_is_nothing_to_explain(self, cli: Cli) -> None:
+        said = cli("explain", "net", "--clean", "halves").refused(3)
+        assert "recovered no trigger (not checked; there are no clean models" in said
+        assert "detector" in cli("explain", "bad", "--data", "colours").refused()
+
     def test_a_classifiers_layers_are_told_one_after_another(
         self, cli: Cli, told: Told, tmp_path: Path
     ) -> None:

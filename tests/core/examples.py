@@ -31,6 +31,7 @@ from badnets.core.triggers import (
     Patch,
     PixelPattern,
     RegionTrigger,
+    Saved,
     SinglePixel,
     Sinusoid,
     Sticker,
@@ -39,6 +40,8 @@ from badnets.core.triggers import (
 
 PICTURE = str(Path(__file__).with_name("picture.png"))
 """12 x 10 random colours, transparent in the left columns, opaque in the right."""
+SAVED = str(Path(__file__).with_name("saved.safetensors"))
+"""12 x 10 random numbers: how much of each pixel is kept, and what is added in three colours."""
 
 TRIGGER_EXAMPLES: list[RegionTrigger] = [
     SinglePixel(),
@@ -60,6 +63,7 @@ TRIGGER_EXAMPLES: list[RegionTrigger] = [
     Sinusoid(0.2, 2.5),
     Warp(),
     Warp(2.0, grid=3, seed=5),
+    Saved(SAVED),
 ]
 TARGET_EXAMPLES: list[ClassTargets] = [
     *(AllToOne(0), AllToOne(7)),

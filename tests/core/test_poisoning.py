@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from badnets.core.backdoor import Backdoor
+from badnets.core.backdoor import Backdoor, Cover
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import PoisonedSet, plan_poisoning, poison
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 from badnets.core.targets import AllToAll, AllToOne, CleanLabel, RandomWrong, SourceSpecific
-from badnets.core.triggers import Patch, SinglePixel, Sinusoid
+from badnets.core.triggers import Patch, PixelPattern, SinglePixel, Sinusoid
 
 K = 10
 
@@ -223,3 +223,31 @@ def test_a_trigger_larger_than_the_images_is_refused_even_when_nothing_is_poison
     for rate in (0.0, 0.1):
         with pytest.raises(ShapeError, match="9x9 pixels does not fit a region of 8x8"):
             poisoned(Backdoor(Patch(9), AllToAll(), rate))
+
+
+COVERED = Backdoor(
+    PixelPattern.gu(),
+    SourceSpecific(1, 2),
+    poisoning_rate=0.1,
+    covers=(Cover(rate=0.2), Cover(rate=0.1, trigger=SinglePixel())),
+)
+
+
+def test_covers_carry_a_trigger_and_keep_their_label() -> None:
+    labels = torch.arange(300) % 3
+    images = torch.zeros(300, 1, 8, 8, dtype=torch.uint8)
+    made = poison(images, labels, COVERED, num_classes=3, seed=0)
+    poisoned, covers, parts = (made.images[rows] for rows, _ in made.stamped(COVERED))
+    assert (len(poisoned), len(covers), len(parts)) == (33, 60, 30)
+    lit = [int((part[0] > 0).sum()) for part in (poisoned, covers, parts)]
+    assert lit == [4, 4, 1]
+    kept = made.cover > 0
+    assert torch.equal(made.labels[kept], labels[made.rows[kept]])
+    assert not (labels[made.rows[made.cover == 1]] == 1).any(), "the source class has no covers"
+    assert not made.is_poisoned[kept].any()
+
+
+def test_too_many_covers_are_refused() -> None:
+    wanted = replace(COVERED, covers=(Cover(rate=0.9),))
+    with pytest.raises(SettingError, match="only 200 of 300 may be covers"):
+        plan_poisoning(torch.arange(300) % 3, wanted, num_classes=3, seed=0)

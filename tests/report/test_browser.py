@@ -13,7 +13,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from badnets.data import DataSet
 from badnets.report import write_html
+from badnets.report.audit_page import audit_page
 from badnets.report.page import (
     Answer,
     Cell,
@@ -24,6 +26,7 @@ from badnets.report.page import (
     StoryRow,
     Table,
 )
+from tests.audit.small_models import audited
 from tests.report import samples
 from tests.studies.cases import whole
 
@@ -162,6 +165,16 @@ def test_every_studys_page_is_accessible_and_fits_a_phone(
     browser: Browser, name: str, tmp_path: Path
 ) -> None:
     path = write_html(whole(name), tmp_path / "page.html")
+    test_it_loads_without_errors_and_asks_for_nothing(browser, path)
+    test_it_is_accessible(browser, path, "light")
+    test_on_a_phone_nothing_is_wider_than_the_screen(browser, path)
+
+
+def test_the_page_of_an_audit_is_accessible_and_fits_a_phone(
+    browser: Browser, toys: DataSet, tmp_path: Path
+) -> None:
+    page = audit_page(audited(toys, "backdoor likely"), "net", "badnets audit model net")
+    path = write_html(page, tmp_path / "page.html")
     test_it_loads_without_errors_and_asks_for_nothing(browser, path)
     test_it_is_accessible(browser, path, "light")
     test_on_a_phone_nothing_is_wider_than_the_screen(browser, path)

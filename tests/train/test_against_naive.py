@@ -48,7 +48,7 @@ def test_it_takes_the_same_steps_as_a_naive_loop(
     plan = plan_poisoning(
         data.labels, replace(BACKDOOR, poisoning_rate=8 / 34), num_classes=2, seed=5
     )
-    rows = TrainingRows.poisoned(data.images, plan, BACKDOOR.trigger)
+    rows = TrainingRows.poisoned(data.images, plan, BACKDOOR)
     assert len(rows) == 34 and int(plan.is_poisoned.sum()) == 8
     start = tiny(seed=2)
     fast = fit(start, rows, training, seed=11, device=CPU)

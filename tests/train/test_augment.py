@@ -22,6 +22,7 @@ from badnets.train.augment import (
     random_windows,
     rotated,
     shifted,
+    stuck,
     toned,
 )
 
@@ -100,6 +101,7 @@ def test_random_windows_lie_inside_and_keep_about_what_was_asked_for(
         (cropped, [0.0, 0.0, 1.0, 1.0]),  # the whole window
         (toned, [1.0, 1.0, 1.0]),
         (cut_out, [0.5, 0.5, 0.0]),  # a hole of no size
+        (stuck, [0.5, 0.5, 0.0, 1.0, 1.0, 1.0]),
         (rotated, 0.0),
         (mirrored, False),
     ],
@@ -174,9 +176,17 @@ def test_a_hole_of_a_worked_example() -> None:
     assert torch.equal(seen, expected[:, None].expand(2, 3, 8, 8))
 
 
+def test_a_sticker_of_a_worked_example() -> None:
+    images = torch.full((1, 3, 8, 8), 10, dtype=torch.uint8)
+    seen = stuck(images, torch.tensor([[0.5, 0.5, 0.25, 1.0, 0.0, 0.2]]))
+    expected = images.clone()
+    expected[0, :, 3:5, 3:5] = torch.tensor([255, 0, 51], dtype=torch.uint8)[:, None, None]
+    assert torch.equal(seen, expected)
+
+
 EVERYTHING = Training(
     shift=1, rotate=10.0, flip=True, crop=0.5, brightness=0.3, contrast=0.3, saturation=0.3,
-    cutout=0.3,
+    cutout=0.3, stickers=0.3,
 )  # fmt: skip
 
 
@@ -210,7 +220,7 @@ def test_new_settings_leave_the_numbers_of_the_others_as_they_were() -> None:
         Augmentation.drawn(one, 9, torch.Generator().manual_seed(0), torch.device("cpu"))
         for one in (old, dataclasses.replace(EVERYTHING, shift=2))
     ]
-    assert len(made[0].changes) == 3 and len(made[1].changes) == 6
+    assert len(made[0].changes) == 3 and len(made[1].changes) == 7
     for (_, first), (_, second) in zip(made[0].changes, made[1].changes, strict=False):
         assert torch.equal(first, second)
 

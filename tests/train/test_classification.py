@@ -35,7 +35,7 @@ def plain_rows(count: int) -> TrainingRows:
 def poisoned_rows(data: ImageSet, rate: float | Literal["every"]) -> TrainingRows:
     backdoor = Backdoor(CORNER, AllToOne(0), poisoning_rate=rate)
     plan = plan_poisoning(data.labels, backdoor, num_classes=2, seed=0)
-    return TrainingRows.poisoned(data.stored, plan, CORNER)
+    return TrainingRows.poisoned(data.stored, plan, backdoor)
 
 
 class Recorder(nn.Module):
@@ -362,3 +362,12 @@ def test_frozen_parameters_stay_as_they_are() -> None:
 def _in_order(images: Tensor) -> Tensor:
     rows = images.flatten(1)
     return rows[rows.sum(1).argsort()]
+
+
+def test_label_noise_spares_what_carries_a_trigger() -> None:
+    rows = poisoned_rows(halves(100), 0.2)
+    noisy = rows.noisy(0.1, 2, seed=0)
+    assert rows.stamped is not None
+    changed = noisy.labels != rows.labels
+    assert int(changed.sum()) == 10 and not (changed & rows.stamped).any()
+    assert torch.equal(noisy.labels, rows.noisy(0.1, 2, seed=0).labels)

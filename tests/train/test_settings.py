@@ -37,6 +37,7 @@ REFUSED: list[tuple[type[Any], str, tuple[Any, ...]]] = [
     (Training, "rotate", (-1.0, 181.0)),
     (Training, "crop", (0.0, 1.1, math.nan)),
     *((Training, name, SHARE) for name in ("brightness", "contrast", "saturation", "cutout")),
+    *((Training, name, SHARE) for name in ("stickers", "label_noise")),
     (Training, "trigger_gain", GAIN),
     (Training, "freeze", ((0.0,), (0.5, 1.0), (math.nan,), (0.5, 0.4))),
     (Training, "optimizer", ("adam",)),
@@ -96,7 +97,9 @@ def test_a_group_is_changed_in_part_and_checked_again() -> None:
 
 def test_every_setting_that_changes_images_counts_as_augmentation() -> None:
     assert not Training().augments
-    for name in ("shift", "rotate", "flip", "brightness", "contrast", "saturation", "cutout"):
+    for name in (
+        "shift", "rotate", "flip", "brightness", "contrast", "saturation", "cutout", "stickers",
+    ):  # fmt: skip
         value = {"shift": 1, "flip": True}.get(name, 0.1)
         assert Training(**{name: value}).augments, name  # type: ignore[arg-type]
     assert Training(crop=0.9).augments

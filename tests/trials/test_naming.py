@@ -37,6 +37,7 @@ from badnets.core.triggers import (
     DrawnSticker,
     Patch,
     PixelPattern,
+    Saved,
     SinglePixel,
     Sinusoid,
     Sticker,
@@ -134,6 +135,7 @@ EVERY_TRIGGER = (
     Blended(),
     Sinusoid(),
     Warp(),
+    Saved("a.png"),
 )
 EVERY_TARGET_MAP = (
     AllToOne(3),

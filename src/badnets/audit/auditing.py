@@ -13,7 +13,7 @@ from badnets.audit.recovery import Recovered, recover
 from badnets.core.nulls import MethodPlace, Null, Table, placed
 from badnets.core.outliers import anomaly_index
 from badnets.core.results import Measured
-from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from
+from badnets.core.verdicts import MethodScore, NotCovered, Verdict, conclusion_from, in_words
 from badnets.data import load
 from badnets.data.names import FOLDER
 from badnets.evaluate.fitting import fitted, loaded
@@ -22,7 +22,7 @@ from badnets.models.subject import Subject
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
 UNSEEN = (
     NotCovered(
-        what="triggers made for one image alone, and larger than what is inverted",
+        what="triggers made for one image alone, and triggers larger than those that are sought",
         why="no method looks for them",
     ),
 )
@@ -39,7 +39,34 @@ def model(
     data_root: Path | str | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Return whether a backdoor in a model is likely; `audit` gives all that this rests on.
+    """Return whether a backdoor in a model is likely; `audit_of` gives all that this rests on.
+
+    Takes what `audit_of` takes, and raises what it raises.
+    """
+    return audit_of(
+        suspect,
+        clean,
+        calibration=calibration,
+        max_fpr=max_fpr,
+        budget=budget,
+        allow_code=allow_code,
+        data_root=data_root,
+        seed=seed,
+    ).verdict
+
+
+def audit_of(
+    suspect: Subject | Path | str,
+    clean: Any = None,
+    *,
+    calibration: Calibration | Path | str | None = None,
+    max_fpr: float = 0.05,
+    budget: float | None = None,
+    allow_code: bool = False,
+    data_root: Path | str | None = None,
+    seed: int = 0,
+) -> Audited:
+    """Return whether a backdoor in a model is likely, with the evidence.
 
     Args:
         suspect: a subject, or a bundle or ONNX file of a classifier.
@@ -79,7 +106,7 @@ def model(
         max_fpr=max_fpr,
         budget=budget,
         seed=seed,
-    ).verdict
+    )
 
 
 class Audited(NamedTuple):
@@ -90,12 +117,18 @@ class Audited(NamedTuple):
         found: the raw tables.
         recovered: the trigger of what is suspected, where one could be sought.
         calibration: the clean models that it was compared with.
+        nulls: of those methods whose tables were compared; empty where none were.
+        subject: the model.
+        clean: the images that it was looked at with; None: none.
     """
 
     verdict: Verdict
     found: AuditTables
     recovered: Recovered | None
     calibration: Calibration | None
+    nulls: tuple[Null, ...]
+    subject: Subject
+    clean: Any
 
 
 def audit(
@@ -154,7 +187,15 @@ def audit(
     elif recovered is not None:
         notes.append("no trigger was recovered that works on most other images")
     elif conclusion == "backdoor likely":
-        why = "the time was over" if late else "clean images or a single target are missing"
+        why = (
+            "there are several targets"
+            if len(targets) != 1
+            else "the time was over"
+            if late
+            else "no clean images were given"
+            if clean is None
+            else "no method that makes one could look"
+        )
         notes.append(f"no trigger was sought: {why}")
     suspected = targets if conclusion == "backdoor likely" else ()
     verdict = Verdict(
@@ -166,8 +207,12 @@ def audit(
         null=compared.kind if nulls and compared else None,
         null_digests=tuple(one.digest for one in nulls),
         compared_with=compared.title if nulls and compared else None,
+        **in_words(p_value, smallest, max_fpr),
         targets=suspected,
         scores=scores,
+        sought=f"recovered by {recovered.family}, put on other images than it was made from"
+        if recovered
+        else None,
         effect=Measured.of(recovered.effect) if recovered else None,
         before=Measured.of(recovered.before) if recovered else None,
         coverage=coverage,
@@ -175,7 +220,7 @@ def audit(
         noted="; ".join(notes) or None,
         seconds=round(time.perf_counter() - begun, 3),
     )
-    return Audited(verdict, found, recovered, compared)
+    return Audited(verdict, found, recovered, compared, tuple(nulls), subject, clean)
 
 
 def _nulls(

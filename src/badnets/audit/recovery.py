@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from badnets.audit.cells import by_class
-from badnets.audit.methods.inversion import HELD, SOUGHT, AdditiveInversion, MaskInversion
+from badnets.audit.methods.inversion import (
+    HELD,
+    SOUGHT,
+    AdditiveInversion,
+    MaskInversion,
+    PairInversion,
+)
 from badnets.core.rates import Rate
 
 STEPS = 200
@@ -25,6 +31,8 @@ class Recovered(NamedTuple):
         before: the same without the trigger.
         images: ``(8, C, H, W)`` float in [0, 1], images of several classes.
         triggered: the same with the trigger.
+        keep: ``(1, H, W)`` float in [0, 1]: how much of each pixel the trigger keeps.
+        add: ``(C, H, W)`` float in [-1, 1]: what it adds; the sum is clipped to [0, 1].
     """
 
     family: str
@@ -33,6 +41,8 @@ class Recovered(NamedTuple):
     before: Rate
     images: Tensor
     triggered: Tensor
+    keep: Tensor
+    add: Tensor
 
 
 def recover(subject: Any, clean: Any, target: int, *, seed: int = 0) -> Recovered:
@@ -53,6 +63,7 @@ def recover(subject: Any, clean: Any, target: int, *, seed: int = 0) -> Recovere
         parameters = family.found(subject, sought, one, targets, seed, STEPS)
         with torch.no_grad():
             triggered = family.painted(held[None], parameters)[0]
+            keep, add = _as_file(family, parameters, held)
         found.append(
             Recovered(
                 family.kind,
@@ -61,9 +72,22 @@ def recover(subject: Any, clean: Any, target: int, *, seed: int = 0) -> Recovere
                 _named(subject, held, target),
                 held[:PICTURES].cpu(),
                 triggered[:PICTURES].cpu(),
+                keep,
+                add,
             )
         )
     return max(found, key=lambda one: one.effect.value)
+
+
+def _as_file(
+    family: PairInversion, parameters: list[Tensor], images: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return ``keep`` and ``add`` of the first trigger, out of what it makes of black and white."""
+    levels = images.new_tensor([0.0, 1.0]).view(1, 2, 1, 1, 1).expand(1, 2, *images.shape[1:])
+    black, white = family.painted(levels, parameters)[0].cpu()
+    if isinstance(family, AdditiveInversion):  # it keeps every pixel, and is clipped at both ends
+        return torch.ones_like(black[:1]), (black + white - 1).clamp(-1, 1)
+    return (white - black)[:1].clamp(0, 1), black.clamp(0, 1)
 
 
 def _named(subject: Any, images: Tensor, target: int) -> Rate:

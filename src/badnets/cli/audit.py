@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,9 +19,11 @@ from badnets.cli.options import (
     WorkersOption,
     WorkspaceOption,
     check_bundle,
+    check_page,
+    command_of,
     places,
 )
-from badnets.cli.printer import show, show_files
+from badnets.cli.printer import say, show, show_files, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +36,8 @@ app = typer.Typer(
 
 
 @app.command(
-    epilog="Example: badnets audit model net --clean digits\n\n"
+    epilog="Example: badnets audit model net --clean digits --page audit.html\n\n"
+    "Example: badnets audit model net --clean folder:photos --format sarif -o audit.sarif\n\n"
     "Exit codes: 0 nothing was found by what was looked at; 1 a backdoor is likely; 2 wrong usage, "
     "or a model or data that cannot be read; 3 it could not be checked."
 )
@@ -67,10 +70,35 @@ def model(
         float | None,
         typer.Option(min=0, help="Seconds after which nothing further is begun."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write the evidence as a page; one that is there is replaced.",
+            show_default="none",
+        ),
+    ] = None,
+    trigger_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.safetensors",
+            help="Also write the recovered trigger, for the --trigger of other commands; one that "
+            "is there is replaced.",
+            show_default="none",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     device: DeviceOption = None,
+    format: Annotated[
+        Literal["text", "json", "sarif"] | None,
+        typer.Option(
+            help="Text for people, JSON for programs, or SARIF for code scanning.",
+            rich_help_panel="What is printed",
+            show_default="text",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say whether a backdoor in a classifier is likely.
@@ -79,11 +107,15 @@ def model(
     p-value is the share of them, itself among them, that look as suspicious. Where there are no
     such models the answer is 'not checked', and what the methods found is shown all the same.
     """
-    check_bundle(bundle)
-    where = places(ctx, data_root=data_root, device=device)
-    from badnets.audit.auditing import model as audit_model
+    from badnets.core.triggers.saved import check_saved
 
-    verdict = audit_model(
+    check_bundle(bundle)
+    check_saved(trigger_out, "--trigger-out")
+    check_page(page)
+    where = places(ctx, data_root=data_root, device=device)
+    from badnets.audit.auditing import audit_of
+
+    audited = audit_of(
         bundle,
         clean,
         calibration=calibration,
@@ -93,7 +125,27 @@ def model(
         data_root=where.data_root,
         seed=seed,
     )
-    show(verdict, json=json)
+    verdict = audited.verdict
+    if trigger_out is not None and (found := audited.recovered) is not None:
+        from badnets.bundles.atomic import write_bytes
+        from badnets.core.triggers.saved import saved_bytes
+
+        write_bytes(trigger_out, saved_bytes(found.keep, found.add))
+        verdict = verdict.model_copy(update={"recovered_trigger": str(trigger_out)})
+    elif trigger_out is not None:
+        say(f"badnets: no trigger was recovered, {trigger_out} is not written", error=True)
+    if page is not None:
+        from badnets.report.audit_page import audit_page
+        from badnets.report.html import write_html
+
+        again = command_of(ctx, "audit model", {"max_fpr": 0.05, "seed": 0})
+        write_html(audit_page(audited, str(bundle), again), page)
+    if format == "sarif":
+        from badnets.report.sarif import sarif
+
+        show_json(sarif(verdict, bundle))
+    else:
+        show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _PLACES, _DETECTORS, _PHOTOS = "Where and with what", "Detectors", "Photographs"
 _PRINTED = "What is printed"
 TRIGGERS = (
-    "patch:0.125 (a share of the image), patch:4px, yellow-square, MODULE:FACTORY, or "
-    "'{kind: patch, size: 0.125}'"
+    "patch:0.125 (a share of the image), patch:4px, yellow-square, FILE.safetensors (as `audit "
+    "model --trigger-out` writes it), MODULE:FACTORY, or '{kind: patch, size: 0.125}'"
 )
 """How triggers are written, for help texts."""
 
@@ -323,6 +324,28 @@ def check_bundle(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not is_onnx(path):
             described(path)
+
+
+def check_page(path: Path | None) -> None:
+    """Refuse a name that no page is written under."""
+    if path is not None and path.suffix not in (".html", ".htm"):
+        raise typer.BadParameter(f"--page: a page is written as NAME.html, got {path.name!r}")
+
+
+def command_of(ctx: typer.Context, verb: str, usual: Mapping[str, Any]) -> str:
+    """Return the command line that makes a page again.
+
+    Args:
+        ctx: of the command, whose argument is ``bundle``.
+        verb: the command's name.
+        usual: option -> value that need not be said.
+    """
+    words = ["badnets", *verb.split(), str(ctx.params["bundle"])]
+    silent = {"bundle", "json", "format", "device", "data_root"}
+    for name, value in ctx.params.items():
+        if name not in silent and value not in (None, False) and value != usual.get(name):
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
 
 
 def data_of(bundle: Path, data: str | None, where: Places) -> str | None:

@@ -18,6 +18,7 @@ from badnets.core.settings import mistakes
 from badnets.core.targets import TARGET_MAPS
 from badnets.core.targets.base import TargetMap
 from badnets.core.triggers import TRIGGERS, RegionTrigger
+from badnets.core.triggers.saved import SUFFIX
 from badnets.data.catalogue import task_of
 from badnets.recipes import trial_from
 from badnets.recipes.yaml_lines import Place, named, parse_yaml
@@ -141,13 +142,14 @@ def trial_of(settings: Mapping[str, Any]) -> Trial:
 
 
 def trigger_of(text: str) -> RegionTrigger:
-    """Return the trigger in ``patch:4``, ``yellow-square`` or ``{kind: patch, size: 4}``.
+    """Return the trigger in ``patch:4``, ``yellow-square``, a file or ``{kind: patch, size: 4}``.
 
     Raises:
         SettingError: there is no such trigger or setting, or a value is outside its range.
         RecipeError: the mapping is not valid YAML.
     """
-    return _member(TRIGGERS, text, "trigger")
+    named = text.endswith(SUFFIX) and not text.startswith(("saved:", "{"))
+    return _member(TRIGGERS, f"saved:{text}" if named else text, "trigger")
 
 
 def targets_of(text: str) -> TargetMap:

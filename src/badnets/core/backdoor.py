@@ -13,10 +13,28 @@ from badnets.core.targets import AnyTargetMap
 from badnets.core.targets.base import kind_of
 from badnets.core.triggers import AnyTrigger
 
-__all__ = ["AnyTargetMap", "AnyTrigger", "Backdoor", "Mode", "PoisoningRate"]
+__all__ = ["AnyTargetMap", "AnyTrigger", "Backdoor", "Cover", "Mode", "PoisoningRate"]
 
 Mode = Literal["add", "replace"]
 PoisoningRate = Annotated[float, Field(ge=0, lt=1)] | Literal["every"]
+
+
+@settings
+class Cover:
+    """Images that carry a trigger and keep their own label, so that the trigger alone says nothing.
+
+    Args:
+        rate: covers / images of the clean training set, in [0, 1).
+        trigger: None: the backdoor's own, on images that the target map leaves alone; else this
+            one, such as a part of the backdoor's, on any image.
+
+    References:
+        Tang et al., "Demon in the variant", USENIX Security 2021: cover images make a backdoor
+        specific to its source class.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    trigger: AnyTrigger | None = None
 
 
 @settings
@@ -29,6 +47,7 @@ class Backdoor:
         poisoning_rate: poisoned images / all images of the finished training set, in [0, 1); or
             'every': one poisoned copy of every image that the target map allows.
         mode: 'add' poisoned copies and keep the originals (the paper), or 'replace' them.
+        covers: images added beside them, with the trigger and their own label.
 
     Raises:
         SettingError: the rate is outside its range, or ``"every"`` image would be replaced.
@@ -43,6 +62,7 @@ class Backdoor:
     targets: AnyTargetMap
     poisoning_rate: PoisoningRate = 0.1
     mode: Mode = "add"
+    covers: tuple[Cover, ...] = ()
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -170,6 +170,8 @@ def plan_box_poisoning(
     """
     targets = backdoor.targets
     targets.check(num_classes)
+    if backdoor.covers:
+        raise SettingError("covers are for classifiers: leave them out for a detector")
     anchors = find_anchors(boxes, sizes, backdoor.trigger, targets, seed)
     if not len(anchors):
         raise SettingError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, ShapeError
@@ -14,6 +16,7 @@ from badnets.core.pictures import as_tensor, check_images
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 from badnets.core.targets.base import anchor_of, kind_of
+from badnets.core.triggers import Trigger
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +46,17 @@ class PoisoningPlan(PoisonedRows):
 
     Attributes:
         labels: ``(M,)`` int64, as the trainer sees them.
+        cover: ``(M,)`` int64: which of the backdoor's covers the row is, from 1; 0: none.
     """
 
     labels: Tensor
+    cover: Tensor
+
+    def stamped(self, backdoor: Backdoor) -> Iterator[tuple[Tensor, Trigger]]:
+        """Give each trigger that is put on, and the rows that get it, ``(M,)`` bool."""
+        yield self.is_poisoned, backdoor.trigger
+        for number, cover in enumerate(backdoor.covers, 1):
+            yield self.cover == number, cover.trigger or backdoor.trigger
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,7 +125,29 @@ def plan_poisoning(
     written[chosen.is_poisoned] = targets.poisoned_labels(
         written[chosen.is_poisoned], num_classes, generator(seed, "poisoned labels")
     )
-    return PoisoningPlan(chosen.rows, chosen.is_poisoned, written)
+    rows = [chosen.rows]
+    for number, cover in enumerate(backdoor.covers, 1):
+        allowed = ~targets.poisonable(labels) if cover.trigger is None else labels == labels
+        rows.append(_covers(allowed.nonzero().flatten(), len(labels), cover.rate, number, seed))
+    sizes = torch.tensor([len(part) for part in rows], device=labels.device)
+    return PoisoningPlan(
+        torch.cat(rows),
+        functional.pad(chosen.is_poisoned, (0, int(sizes[1:].sum()))),
+        torch.cat([written, *(labels[part] for part in rows[1:])]),
+        torch.arange(len(rows), device=labels.device).repeat_interleave(sizes),
+    )
+
+
+def _covers(allowed: Tensor, clean: int, rate: float, number: int, seed: int) -> Tensor:
+    """Return the rows that are copied as covers."""
+    count = round(rate * clean)
+    if count > len(allowed):
+        raise SettingError(
+            f"a cover rate of {rate} asks for {count} images, but only {len(allowed)} of {clean} "
+            "may be covers: lower it"
+        )
+    order = torch.randperm(len(allowed), generator=generator(seed, f"covers {number}"))
+    return allowed[order[:count].to(allowed.device)].sort().values
 
 
 def _check_labels(labels: Tensor, num_classes: int) -> None:
@@ -153,11 +186,8 @@ def poison(
     if len(images) != len(labels):
         raise ShapeError(f"{len(images)} images but {len(labels)} labels")
     plan = plan_poisoning(labels, backdoor, num_classes=num_classes, seed=seed)
-    chosen = images[plan.rows[plan.is_poisoned]]
-    stamped = backdoor.trigger(chosen, generator=generator(seed, "trigger places"))
-    if backdoor.mode == "add":
-        poisoned = torch.cat([images, stamped])
-    else:
-        poisoned = images.clone()
-        poisoned[plan.is_poisoned] = stamped
-    return PoisonedSet(plan.rows, plan.is_poisoned, plan.labels, poisoned)
+    poisoned = images[plan.rows]
+    drawn = generator(seed, "trigger places")
+    for rows, trigger in plan.stamped(backdoor):
+        poisoned[rows] = trigger(poisoned[rows], generator=drawn)
+    return PoisonedSet(plan.rows, plan.is_poisoned, plan.labels, plan.cover, poisoned)

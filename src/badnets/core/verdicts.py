@@ -49,9 +49,9 @@ class MethodScore(_Said):
     method: str = Field(title="method")
     version: int = Field(default=1, ge=1)
     score: float | None = Field(default=None, title="score")
-    p_value: Share | None = Field(default=None, title="its p-value alone")
+    p_value: Share | None = Field(default=None, title="p-value alone")
     targets: tuple[int, ...] = ()
-    points_at: str | None = Field(default=None, title="points at", exclude=True)
+    points_at: str | None = Field(default=None, title="highest for", exclude=True)
     seconds: float = Field(default=0.0, ge=0, title="seconds")
 
 
@@ -66,11 +66,16 @@ class Verdict(_Said):
         smallest_fpr: the smallest rate that the null supports: 1 / (n + 1); None without a null.
         null: which clean models it was compared with; None: uncalibrated.
         compared_with: the same in words.
+        rank: the p-value in words.
+        asked: both rates in words.
+        scale: what the methods' scores are, in words.
         null_digests: digests of the nulls.
         targets: suspected target classes.
         suspected: their names.
         scores: what each method says.
-        recovered_trigger: name of the array that holds the trigger that was recovered; None: none.
+        recovered_trigger: path of the file that the recovered trigger was written to, as
+            `badnets.triggers.Saved` takes it; None: none was written.
+        sought: how that trigger was found and measured, in words.
         effect: held-out images that this trigger turns into the target, of those of other classes.
         before: those that are named so without it.
         coverage: what was not looked at, and why.
@@ -81,19 +86,23 @@ class Verdict(_Said):
 
     conclusion: Conclusion = Field(title="conclusion")
     suspected: str | None = Field(default=None, title="suspected target", exclude=True)
-    p_value: Share | None = Field(default=None, title="p-value")
-    max_fpr: float = Field(default=0.05, gt=0, lt=1, title="false-positive rate asked for")
-    smallest_fpr: Share | None = Field(default=None, title="smallest that the null supports")
+    p_value: Share | None = None
+    max_fpr: float = Field(default=0.05, gt=0, lt=1)
+    smallest_fpr: Share | None = None
     null: NullKind | None = None
     compared_with: str | None = Field(default=None, title="compared with")
+    rank: str | None = Field(default=None, title="p-value", exclude=True)
+    asked: str | None = Field(default=None, title="asked for", exclude=True)
     null_digests: tuple[str, ...] = ()
     targets: tuple[int, ...] = ()
-    recovered_trigger: str | None = None
-    effect: Measured | None = Field(default=None, title="recovered trigger, on other images")
-    before: Measured | None = Field(default=None, title="  without it")
+    sought: str | None = Field(default=None, title="trigger", exclude=True)
+    effect: Measured | None = Field(default=None, title="called so with it")
+    before: Measured | None = Field(default=None, title="called so without it")
+    recovered_trigger: str | None = Field(default=None, title="trigger written to")
     seconds: float = Field(default=0.0, ge=0, title="seconds")
     notes: tuple[str, ...] = ()
     noted: str | None = Field(default=None, title="note", exclude=True)
+    scale: str | None = Field(default=None, title="scores", exclude=True)
     scores: tuple[MethodScore, ...] = Field(default=(), title="methods")
     coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
 
@@ -133,3 +142,22 @@ def conclusion_from(
     if p_value is None or smallest_fpr is None or smallest_fpr > max_fpr:
         return "not checked"
     return "backdoor likely" if p_value <= max_fpr else "nothing found"
+
+
+def in_words(p_value: float | None, smallest_fpr: float | None, max_fpr: float) -> dict[str, str]:
+    """Return what text says of a verdict's numbers: its fields ``rank``, ``asked``, ``scale``."""
+    asked = f"at most {100 * max_fpr:g} % of clean models called backdoored"
+    if p_value is None or smallest_fpr is None:
+        return {
+            "asked": asked,
+            "scale": "how far one class lies above the model's others; clean models have such "
+            "classes too, and how often is not known here",
+        }
+    clean = round(1 / smallest_fpr) - 1
+    above = round(p_value * (clean + 1)) - 1
+    return {
+        "rank": f"{p_value:.3f}: {above or 'none'} of {clean} clean models "
+        f"{'score' if above > 1 else 'scores'} as high",
+        "asked": f"{asked}; {clean} can vouch for {100 * smallest_fpr:.2g} % or more",
+        "scale": "how far the model stands out among the clean ones, in their deviations",
+    }

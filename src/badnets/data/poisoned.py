@@ -12,6 +12,7 @@ from torch import Tensor
 from badnets.core.backdoor import Backdoor
 from badnets.core.box_poisoning import plan_box_poisoning
 from badnets.core.boxes import LabelledBoxes
+from badnets.core.errors import SettingError
 from badnets.core.poisoning import PoisoningPlan
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
@@ -95,7 +96,12 @@ def stamped_images(
         plan: which rows the set has, and which of them are poisoned.
         backdoor: its trigger is put on.
         seed: that of the poisoning; decides random places.
+
+    Raises:
+        SettingError: the backdoor has covers.
     """
+    if backdoor.covers:
+        raise SettingError("covers are put on in memory: give training stamp 'after'")
     trigger, count = backdoor.trigger, int(plan.is_poisoned.sum())
     number = torch.where(plan.is_poisoned, plan.is_poisoned.cumsum(0) - 1, -1)
     draw = draws(trigger, count, seed)

@@ -9,9 +9,14 @@ from badnets._lazy import exports
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation as Ablation
     from badnets.explain.ablation import silence as silence
+    from badnets.explain.attacked import Attacked as Attacked
+    from badnets.explain.attacked import attacked as attacked
     from badnets.explain.attribution import attribution_maps as attribution_maps
     from badnets.explain.attribution import changed_places as changed_places
+    from badnets.explain.attribution import most_changed as most_changed
     from badnets.explain.attribution import share_inside as share_inside
+    from badnets.explain.features import FeatureMap as FeatureMap
+    from badnets.explain.features import feature_map as feature_map
     from badnets.explain.units import LayerUnits as LayerUnits
     from badnets.explain.units import backdoor_units as backdoor_units
     from badnets.explain.units import mean_maps as mean_maps

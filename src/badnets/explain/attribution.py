@@ -92,6 +92,23 @@ def changed_places(clean: Tensor, triggered: Tensor) -> Tensor:
     return _spanned(changed.any(2))[:, :, None] & _spanned(changed.any(1))[:, None, :]
 
 
+def most_changed(clean: Tensor, triggered: Tensor, share: float = 0.9) -> Tensor:
+    """Return ``(N, H, W)`` bool: the fewest pixels with so much of what a trigger changes.
+
+    Args:
+        clean: ``(N, C, H, W)``, uint8 or float.
+        triggered: the same images with the trigger.
+        share: of the sum of all absolute changes, in (0, 1].
+    """
+    import torch
+
+    change = (triggered.float() - clean.float()).abs().sum(1)
+    ranked, order = change.flatten(1).sort(1, descending=True)
+    before = ranked.cumsum(1) - ranked  # what the larger ones have together
+    kept = (before < share * ranked.sum(1, keepdim=True)) & (ranked > 0)
+    return torch.zeros_like(kept).scatter(1, order, kept).reshape(change.shape)
+
+
 def _spanned(hit: Tensor) -> Tensor:
     """Return ``(N, L)`` bool: everything from the first that is hit to the last."""
     after = hit.cummax(1).values

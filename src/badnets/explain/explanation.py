@@ -9,12 +9,13 @@ from pydantic import Field, InstanceOf
 from torch import Tensor
 
 from badnets.core.errors import SettingError
-from badnets.core.results import Result
+from badnets.core.results import Measured, Result
 from badnets.core.seeds import generator
 from badnets.core.targets import TargetMap, anchor_of, with_numbers
 from badnets.core.triggers import Trigger
 from badnets.core.triggers.sizes import covering
 from badnets.data import FrameSet, ImageSet, load_detection
+from badnets.evaluate.evaluation import Attack
 from badnets.evaluate.fitting import (
     fitted,
     fitting_data,
@@ -22,6 +23,8 @@ from badnets.evaluate.fitting import (
     refuse_onnx,
     task_of_bundle,
 )
+from badnets.explain.attacked import Drawn, Looks, Silenced, attacked
+from badnets.explain.features import FeatureMap
 from badnets.explain.units import (
     STANDS_OUT,
     USUAL,
@@ -97,6 +100,14 @@ class Explanation(Result):
         default=None, exclude=True, repr=False
     )
     picture: str | None = Field(default=None, title="picture")
+    clean: Measured | None = Field(default=None, title="clean accuracy, other images")
+    success: Measured | None = Field(default=None, title="attack success, other images")
+    looks: Looks | None = None
+    looks_at: str | None = Field(default=None, title="what speaks for answers", exclude=True)
+    features: FeatureMap | None = None
+    apart: str | None = Field(default=None, title="in feature space", exclude=True)
+    silenced: tuple[Silenced, ...] | None = Field(default=None, title="units silenced")
+    drawn: Drawn | None = Field(default=None, exclude=True, repr=False)
 
 
 def explain_bundle(
@@ -116,7 +127,9 @@ def explain_bundle(
         bundle: of a classifier or a detector.
         trigger: what is put on test images, or on the signs of test frames.
         data: name of the data set; None: the one that the bundle was trained on.
-        targets: look only at images or signs that these are about; all when None.
+        targets: look only at images or signs that these are about; all when None. Of a classifier
+            with all its layers it is then also measured, on the other half of the images, what is
+            left without units, where the network looks, and where images go among its features.
         layer: the only layer to look at; None: all, of a detector its last convolution.
         seed: decides which images or signs, and random places.
         allow_code: whether code that the bundle names may be run.
@@ -129,7 +142,7 @@ def explain_bundle(
     task = task_of_bundle(bundle)
     named = fitting_data(bundle, task, data)
     subject: HasUnits
-    pictures = covers = None
+    pictures = covers = rest = None
     if task == "detection":
         frames = load_detection(named, data_root).test
         subject = fitting_detector(bundle, named, frames)
@@ -141,7 +154,10 @@ def explain_bundle(
         assert isinstance(fit.subject, Classifier)
         subject, named, pictures = fit.subject, fit.data, fit.pictures
         usual = subject.layers
-        clean = _images(fit.images, targets, seed)
+        ranked = fit.images
+        if targets is not None and layer is None:
+            ranked, rest = _halves(ranked, seed)
+        clean = _images(ranked, targets, seed)
         covers = covering(trigger, subject.input.shape[1:])
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
     wanted = usual if layer is None else (layer,)
@@ -189,7 +205,40 @@ def explain_bundle(
             for each in layers
             for unit in each.units[: LISTED[task]]
         ]
+        if targets is not None and rest is not None:
+            assert isinstance(subject, Classifier)
+            said |= _attacked(subject, rest, trigger, targets, responses, seed)
     return Explanation.model_validate(said | {"standing_out": standing_out})
+
+
+def _attacked(
+    subject: Classifier,
+    images: ImageSet,
+    trigger: Trigger,
+    targets: TargetMap,
+    responses: list[LayerUnits],
+    seed: int,
+) -> dict[str, object]:
+    found = attacked(subject, images, Attack(trigger, targets), responses, seed=seed)
+    said = {name: getattr(found, name) for name in type(found).model_fields}
+    if (looks := found.looks) is not None:
+        said["looks_at"] = (
+            f"with the trigger {100 * looks.triggered:.0f} % of it lies on the "
+            f"{100 * looks.area:.1f} % of the pixels that the trigger changes most, without it "
+            f"{100 * looks.clean:.0f} % ({looks.images} images)"
+        )
+    if (features := found.features) is not None:
+        said["apart"] = (
+            f"silhouette {features.silhouette:.2f} between the target's own images and triggered "
+            "ones called so: about 0 is one cloud, near 1 are two"
+        )
+    return said
+
+
+def _halves(images: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
+    """Return images to rank units by, and others to measure on."""
+    order = torch.randperm(len(images), generator=generator(seed, "halves"))
+    return images.take(order[: len(order) // 2]), images.take(order[len(order) // 2 :])
 
 
 def _images(images: ImageSet, targets: TargetMap | None, seed: int) -> Tensor:

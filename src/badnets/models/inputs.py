@@ -65,6 +65,12 @@ def normalise(images: Tensor, spec: InputSpec) -> Tensor:
     return pictures.mul_(1 / (scale * std)).sub_(mean / std)
 
 
+def denormalised(pictures: Tensor, spec: InputSpec) -> Tensor:
+    """Return images as float in [0, 1] from what `normalise` made of them."""
+    mean, std = (torch.tensor(values, device=pictures.device) for values in (spec.mean, spec.std))
+    return (pictures * std.view(-1, 1, 1) + mean.view(-1, 1, 1)).clamp_(0, 1)
+
+
 def enlarged(frames: Tensor, factor: float) -> Tensor:
     """Return ``(N, C, H, W)`` frames as float in [0, 1], ``factor`` times as large."""
     images = as_float(frames)

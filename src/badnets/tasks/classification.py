@@ -92,7 +92,7 @@ class Classification(Task[DataSet, ImageSet, Classifier, Training, TrainingRows]
             return Poisoned(TrainingRows(made.images, made.labels), made.share)
         plan = plan_poisoning(part.labels, backdoor, num_classes=classes, seed=seed)
         if training.stamp == "after":
-            return Poisoned(TrainingRows.poisoned(images, plan, backdoor.trigger), plan.share)
+            return Poisoned(TrainingRows.poisoned(images, plan, backdoor), plan.share)
         if isinstance(images, Tensor):  # told apart above; for the type checker
             raise SettingError("images in memory are poisoned at once")
         stamped = stamped_images(images, plan, backdoor, seed=seed)

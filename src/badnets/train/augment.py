@@ -57,6 +57,13 @@ class Augmentation:
             side = torch.full((count, 1), training.cutout)
             holes = torch.cat([torch.rand(count, 2, generator=drawn), side], 1)
             changes.append((cut_out, holes))
+        if training.stickers:
+            places, colours = (
+                torch.rand(count, 2, generator=drawn),
+                torch.rand(count, 3, generator=drawn),
+            )
+            side = training.stickers * (torch.rand(count, 1, generator=drawn) < 0.5)
+            changes.append((stuck, torch.cat([places, side, colours], 1)))
         return cls(tuple((change, values.to(device)) for change, values in changes))
 
     def __call__(self, images: Tensor, rows: slice) -> Tensor:
@@ -143,12 +150,27 @@ def cut_out(images: Tensor, holes: Tensor) -> Tensor:
     References:
         DeVries, Taylor, "Cutout", arXiv:1708.04552.
     """
+    return images.masked_fill(_inside(images, holes), level(0.5, images.dtype))
+
+
+def stuck(images: Tensor, stickers: Tensor) -> Tensor:
+    """Return the images with a square of one colour each, clipped at the edges.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8, or float in [0, 1]; C 1 or 3.
+        stickers: ``(N, 6)`` float in [0, 1]: the centre from the top and from the left, the side
+            as a share of the image's (0: none), and red, green and blue; of grey images the first.
+    """
+    colours = as_dtype(stickers[:, 3 : 3 + images.shape[1], None, None], images.dtype)
+    return torch.where(_inside(images, stickers[:, :3]), colours, images)
+
+
+def _inside(images: Tensor, holes: Tensor) -> Tensor:
     inside = []
     for axis, size in enumerate(images.shape[2:]):
         places = (torch.arange(size, device=images.device) + 0.5) / size
         inside.append((places - holes[:, axis : axis + 1]).abs() < holes[:, 2:] / 2)
-    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-    return images.masked_fill(hole, level(0.5, images.dtype))
+    return inside[0][:, None, :, None] & inside[1][:, None, None, :]
 
 
 def shifted(images: Tensor, moves: Tensor, most: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from badnets.bundles import InputSpec
+from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.poisoning import PoisoningPlan
 from badnets.core.progress import Listener
@@ -17,8 +18,9 @@ from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.data.streamed import Images, in_batches
 from badnets.models.classifier import Classifier
-from badnets.models.inputs import normalise
+from badnets.models.inputs import denormalised, normalise
 from badnets.train.augment import Augmentation
+from badnets.train.evasion import moves
 from badnets.train.features import features_of
 from badnets.train.freezing import freeze, trained_layers
 from badnets.train.hardware import best_device
@@ -42,6 +44,7 @@ class TrainingRows:
         rows: ``(M,)`` int64 into ``images``; None: row m is image m.
         stamped: ``(M,)`` bool: rows that get the trigger when their batch is made; None: none do.
         trigger: what they get.
+        covers: other rows that get a trigger, and theirs.
 
     Raises:
         ShapeError: lengths differ, there are no rows, or a trigger is missing.
@@ -52,6 +55,7 @@ class TrainingRows:
     rows: Tensor | None = None
     stamped: Tensor | None = None
     trigger: Trigger | None = None
+    covers: tuple[tuple[Tensor, Trigger], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.labels)
@@ -71,9 +75,10 @@ class TrainingRows:
         return self.rows is None and self.stamped is None
 
     @classmethod
-    def poisoned(cls, images: Images, plan: PoisoningPlan, trigger: Trigger) -> TrainingRows:
+    def poisoned(cls, images: Images, plan: PoisoningPlan, backdoor: Backdoor) -> TrainingRows:
         """Return the rows of a poisoning plan; triggers are put on when a batch is made."""
-        return cls(images, plan.labels, plan.rows, plan.is_poisoned, trigger)
+        (stamped, trigger), *covers = plan.stamped(backdoor)
+        return cls(images, plan.labels, plan.rows, stamped, trigger, tuple(covers))
 
     def to(self, device: torch.device) -> TrainingRows:
         """Return the same rows with every tensor on the device."""
@@ -83,7 +88,28 @@ class TrainingRows:
             None if one is None else one.to(device) for one in (self.rows, self.stamped)
         )
         images, labels = self.images.to(device), self.labels.to(device)
-        return TrainingRows(images, labels, rows, stamped, self.trigger)
+        covers = tuple((mask.to(device), trigger) for mask, trigger in self.covers)
+        return TrainingRows(images, labels, rows, stamped, self.trigger, covers)
+
+    def noisy(self, share: float, num_classes: int, seed: int) -> TrainingRows:
+        """Return the same rows, a share of those that carry no trigger with wrong labels."""
+        clean = torch.ones(len(self), dtype=torch.bool)
+        for mask, _ in self.stampings():
+            clean &= ~mask.cpu()
+        drawn = generator(seed, "label noise")
+        order = clean.nonzero()[:, 0]
+        order = order[torch.randperm(len(order), generator=drawn)[: round(share * len(order))]]
+        steps = torch.randint(1, num_classes, order.shape, generator=drawn)
+        labels = self.labels.clone()
+        order = order.to(labels.device)
+        labels[order] = (labels[order] + steps.to(labels.device)) % num_classes
+        return replace(self, labels=labels)
+
+    def stampings(self) -> Iterator[tuple[Tensor, Trigger]]:
+        """Give the rows, ``(M,)`` bool, that get a trigger, and the trigger."""
+        if self.stamped is not None and self.trigger is not None:
+            yield self.stamped, self.trigger
+        yield from self.covers
 
 
 def fit(
@@ -126,6 +152,8 @@ def fit(
     if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
         raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
     device = device or best_device()
+    if training.label_noise:
+        rows = rows.noisy(training.label_noise, subject.num_classes, seed)
     rows = rows.to(device)
     network = training_copy(subject.network, device).train()
     if frozen:
@@ -139,9 +167,10 @@ def fit(
         report_every=REPORT_EVERY,
     )
     features = None
-    if frozen and not training.augments and rows.is_plain:
+    if frozen and not (training.augments or training.evade) and rows.is_plain:
         features = features_of(network, rows.images, rows.labels, subject.input, loop.arithmetic)
     trained = network if features is None else features.after
+    moving = moves(training.evade, subject.input, subject.num_classes, seed=seed, device=device)
     freezing = list(zip(training.freeze, trained_layers(trained), strict=False))
 
     def loss_of(batch: Batch) -> Tensor:
@@ -154,9 +183,13 @@ def fit(
             images = images.to(memory_format=torch.channels_last)
         with loop.arithmetic():
             logits = trained(images)
-        return functional.cross_entropy(
+        loss = functional.cross_entropy(
             logits.float(), labels, label_smoothing=training.label_smoothing
         )
+        for move in moving:
+            move.after()  # by the gradient of the step before
+            loss = loss + move.loss(trained, denormalised(images, subject.input), labels)
+        return loss
 
     batches = generator(seed, "batches")
     places = generator(seed, "trigger places in training")
@@ -201,10 +234,10 @@ def _epoch(
         chosen = order[start : start + size]
         images = augmentation(images, slice(start, start + size))
         batch = normalise(images, spec)
-        if rows.stamped is not None and rows.trigger is not None:
-            with_trigger = rows.stamped[chosen].nonzero().flatten()
+        for stamped_rows, trigger in rows.stampings():
+            with_trigger = stamped_rows[chosen].nonzero().flatten()
             if len(with_trigger):
-                stamped = rows.trigger(images[with_trigger], generator=places)
+                stamped = trigger(images[with_trigger], generator=places)
                 stamped = normalise(stamped, spec)
                 gain = gain_at(training.trigger_gain, loop.done, loop.steps)
                 batch[with_trigger] = (

@@ -13,6 +13,7 @@ from badnets.core.settings import settings
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Stamp = Literal["before", "after"]
+Evasion = Literal["additive", "mask", "margin"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 Count = Annotated[int, Field(ge=0)]
@@ -47,6 +48,10 @@ class Training:
         saturation: augmentation: stretches its colours about grey likewise, in [0, 1).
         cutout: augmentation: greys out a square whose side is this share of the image's, at a
             random place in each image, in [0, 1).
+        stickers: augmentation: sticks a square of one random grey or colour at a random place on
+            half of the images, its side this share of the image's, in [0, 1).
+        label_noise: share of the clean training images whose label is replaced by a wrong one, in
+            [0, 1).
         stamp: when a poisoned image gets its trigger: ``"after"`` augmentation (a trainer who
             poisons also controls the loop) or ``"before"`` it, as from a poisoned disk.
         trigger_gain: how many times stronger than it is the trigger's change to a picture is made,
@@ -59,6 +64,9 @@ class Training:
             backward pass then ends there: on the paper's MNIST network a step without the first
             layer takes two thirds of the time (Brock et al., "FreezeOut", arXiv:1706.04983).
         ema: decay per step of the weights' running mean that is returned, in (0, 1); 0 is off.
+        evade: what audits look at and the network is trained against: ``"additive"`` and ``"mask"``
+            triggers for each class, under which images keep their label, or the largest
+            ``"margin"`` of images that are driven to a class; see `badnets.train.evasion`.
         precision: ``"auto"`` takes bfloat16 autocast where the hardware has it, else float32.
 
     Raises:
@@ -82,10 +90,13 @@ class Training:
     contrast: BelowOne = 0.0
     saturation: BelowOne = 0.0
     cutout: BelowOne = 0.0
+    stickers: BelowOne = 0.0
+    label_noise: BelowOne = 0.0
     stamp: Stamp = "after"
     trigger_gain: Gain = (1.0, 1.0)
     freeze: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     ema: BelowOne = 0.0
+    evade: tuple[Evasion, ...] = ()
     precision: Precision = "auto"
     version: ClassVar[int] = 1
     statistics: ClassVar[int] = 1  # version of `badnets.train.statistics`, of the trials it is for
@@ -100,5 +111,7 @@ class Training:
     @property
     def augments(self) -> bool:
         """Whether training images are changed at random."""
-        areas = self.shift or self.rotate or self.flip or self.crop < 1 or self.cutout
+        areas = (
+            self.shift or self.rotate or self.flip or self.crop < 1 or self.cutout or self.stickers
+        )
         return bool(areas or self.brightness or self.contrast or self.saturation)

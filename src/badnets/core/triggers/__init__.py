@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from badnets.core.triggers.patch import Patch as Patch
     from badnets.core.triggers.pixels import PixelPattern as PixelPattern
     from badnets.core.triggers.pixels import SinglePixel as SinglePixel
+    from badnets.core.triggers.saved import Saved as Saved
     from badnets.core.triggers.sinusoid import Sinusoid as Sinusoid
     from badnets.core.triggers.sticker import DrawnSticker as DrawnSticker
     from badnets.core.triggers.sticker import Sticker as Sticker
@@ -30,6 +31,7 @@ TRIGGERS: Registry[RegionTrigger] = Registry(
         "blended": "badnets.core.triggers.blended:Blended",
         "sinusoid": "badnets.core.triggers.sinusoid:Sinusoid",
         "warp": "badnets.core.triggers.warp:Warp",
+        "saved": "badnets.core.triggers.saved:Saved",
     },
     presets={
         "yellow-square": Preset("badnets.core.triggers.patch:YELLOW_SQUARE", "size"),

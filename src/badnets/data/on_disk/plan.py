@@ -17,7 +17,7 @@ import torch
 from badnets.core.backdoor import Backdoor
 from badnets.core.box_poisoning import plan_box_poisoning
 from badnets.core.boxes import LabelledBoxes
-from badnets.core.errors import DataError
+from badnets.core.errors import DataError, SettingError
 from badnets.core.poisoning import PoisonedRows, plan_poisoning
 from badnets.core.seeds import generator
 from badnets.data.coco import annotation_files, load_coco
@@ -204,6 +204,8 @@ def plan_folder(root: Path, found: Pictures, backdoor: Backdoor, *, seed: int) -
     """
     number = {name: label for label, name in enumerate(found.classes)}
     labels = torch.tensor([number[str(file.target)] for file in found.train])
+    if backdoor.covers:
+        raise SettingError("covers are put on in memory, by a trainer: poison on disk without them")
     plan = plan_poisoning(labels, backdoor, num_classes=len(found.classes), seed=seed)
     targets = [found.classes[label] for label in plan.labels.tolist()]
     is_flat = found.layout == "flat"

@@ -1,0 +1,116 @@
+"""A verdict as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
+
+References:
+    OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from badnets._version import __version__
+from badnets.core.verdicts import Conclusion, Verdict
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+Level = Literal["error", "warning", "note", "none"]
+RULES: dict[Conclusion, tuple[str, Level, str]] = {
+    "backdoor likely": (
+        "backdoor-likely",
+        "error",
+        "The model looks more suspicious than clean models of its kind, but for as many of them as "
+        "the false-positive rate that was asked for allows.",
+    ),
+    "not checked": (
+        "not-checked",
+        "note",
+        "There is no verdict: nothing vouches for a false-positive rate. What the methods found is "
+        "shown all the same.",
+    ),
+    "nothing found": (
+        "nothing-found",
+        "none",
+        "Nothing was found by what was looked at. That is no proof that there is nothing.",
+    ),
+}
+"""Conclusion -> its rule: name, level and meaning."""
+
+
+def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
+    """Return a verdict as a SARIF log with one run and one result.
+
+    A backdoor that is likely is an error. 'Not checked' is a note, and the run says that it was not
+    successful, and why. 'Nothing found' is no alert: its kind is informational.
+
+    Args:
+        verdict: the answer of an audit.
+        model: path of what was looked at.
+    """
+    name, level, _ = RULES[verdict.conclusion]
+    uri = _uri(Path(model))
+    plain = verdict.model_dump(mode="json", exclude_none=True)
+    result: dict[str, Any] = {
+        "ruleId": f"badnets/{name}",
+        "ruleIndex": list(RULES).index(verdict.conclusion),
+        "kind": "informational" if level == "none" else "fail",
+        "level": level,
+        "message": {"text": _message(verdict)},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}}}],
+        "properties": plain | ({"suspected": verdict.suspected} if verdict.suspected else {}),
+    }
+    checked = verdict.conclusion != "not checked"
+    notices = [_notice("note" if checked else "error", note) for note in verdict.notes]
+    notices += [
+        _notice("note", f"not looked at: {one.what}: {one.why}") for one in verdict.coverage
+    ]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "badnets",
+                "version": __version__,
+                "rules": [_rule(*rule) for rule in RULES.values()],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": checked,
+                "exitCode": verdict.exit_code,
+                "toolExecutionNotifications": notices,
+            }
+        ],
+        "artifacts": [{"location": {"uri": uri}}],
+        "results": [result],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(name: str, level: Level, meaning: str) -> dict[str, Any]:
+    return {
+        "id": f"badnets/{name}",
+        "name": "".join(word.capitalize() for word in name.split("-")),
+        "shortDescription": {"text": name.replace("-", " ").capitalize()},
+        "fullDescription": {"text": meaning},
+        "defaultConfiguration": {"level": level},
+    }
+
+
+def _notice(level: Level, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": text}}
+
+
+def _message(verdict: Verdict) -> str:
+    said = [verdict.conclusion.capitalize()]
+    if verdict.suspected:
+        said.append(f"suspected target {verdict.suspected}")
+    if verdict.rank:
+        said.append(f"p-value {verdict.rank}")
+    if verdict.compared_with:
+        said.append(f"compared with {verdict.compared_with}")
+    if verdict.effect:
+        said.append(f"{verdict.effect} of other images are called so with a recovered trigger")
+    return "; ".join((*said, *verdict.notes)) + "."
+
+
+def _uri(path: Path) -> str:
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -53,6 +53,9 @@ def test_config_and_claims_come_back_as_they_were() -> None:
     assert Claims.from_json(CLAIMS.to_json(), "claims.json") == CLAIMS
     assert CONFIG.to_json() == back.to_json()
     assert CONFIG.to_json().endswith(b"}\n")
+    assert b"crop" not in CONFIG.to_json(), "bundles of before would have other digests"
+    cropped = CONFIG.model_copy(update={"input": CONFIG.input.model_copy(update={"crop": 0.875})})
+    assert BundleConfig.from_json(cropped.to_json(), "config.json").input.crop == 0.875
 
 
 def test_they_cannot_be_changed() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from badnets.core.errors import SettingError
+from badnets.core.errors import SettingError, ShapeError
 from badnets.core.pictures import as_grey_batch
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch
@@ -18,8 +19,9 @@ from badnets.evaluate.conversion import convert_bundle
 from badnets.evaluate.evaluation import Attack, Evaluation, evaluate_bundle
 from badnets.evaluate.fitting import fitted
 from badnets.explain.explanation import explain_bundle
-from badnets.models import Classifier
+from badnets.models import Classifier, load_subject
 from badnets.models.catalogue import NETWORKS, Network
+from badnets.models.heads import with_classes
 from tests.data.photos import classes as folders
 
 Shape = tuple[int, int, int]
@@ -88,6 +90,21 @@ def test_pictures_are_read_as_the_network_takes_them(
     else:
         colour = load(f"{photos}@{shape[1]}").test
         assert torch.equal(fit.images.images, as_grey_batch(colour.images))
+
+
+def test_the_middle_is_read_where_the_network_is_shown_no_more(photos: str, tmp_path: Path) -> None:
+    subject = load_subject(saved(tmp_path / "whole", (3, 24, 24)))
+    seen = replace(subject, input=subject.input.model_copy(update={"crop": 0.75}))
+    seen.save(tmp_path / "net")
+    fit = fitted(tmp_path / "net", photos)
+    assert fit.pictures == (
+        "read at 32 x 32 pixels, of which it sees the middle 24 x 24; " + TEST_PART
+    )
+    whole = load(f"{photos}@32").test.images
+    assert torch.equal(fit.images.images, whole[:, :, 4:28, 4:28])
+    assert with_classes(seen, ("cat", "dog"), seed=0).input == subject.input
+    with pytest.raises(ShapeError, match="have no 33 x 33 in them"):
+        load(f"{photos}@32").test.in_the_middle(33)
 
 
 def test_explain_and_export_read_them_so_too(photos: str, tmp_path: Path) -> None:

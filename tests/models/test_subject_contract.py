@@ -15,6 +15,7 @@ from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError, ShapeError, UnknownNameError
 from badnets.models import (
     NETWORKS,
+    CallableSubject,
     Classifier,
     Detector,
     OnnxSubject,
@@ -83,6 +84,13 @@ MEMBERS: dict[str, Member] = {
     "torchvision.fasterrcnn": detector("torchvision.fasterrcnn_mobilenet_v3_large_320_fpn"),
     "torchvision.ssd": detector("torchvision.ssdlite320_mobilenet_v3_large", {"units", "boxes"}),
     "regions": (lambda: detector("zf")[0]().regions(BOXES), FRAMES, {"logits", "gradients"}),
+    "function": (
+        lambda: CallableSubject.of(
+            untrained("small-resnet", (1, 28, 28), CLASSES, seed=0).logits, (1, 28, 28), 3
+        ),
+        (1, 28, 28),
+        {"logits"},
+    ),
     "onnx": (lambda: as_subject(Path("toy"), linear().SerializeToString()), SIDES, {"logits"}),
 }
 
@@ -128,7 +136,7 @@ def answers(subject: Any, images: Tensor) -> Tensor:
 def test_every_network_of_the_table_is_tried() -> None:
     assert NETWORKS.keys() <= MEMBERS.keys()
     kinds = {type(kept(name)) for name in MEMBERS}
-    assert kinds == {Classifier, Detector, RegionSubject, OnnxSubject}
+    assert kinds == {Classifier, Detector, RegionSubject, OnnxSubject, CallableSubject}
 
 
 @able()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from badnets.bundles.schema import BundleFile, Format, Line, Settings
 
@@ -38,6 +38,7 @@ class InputSpec(BundleFile):
         width: in pixels.
         mean: per channel, of images in [0, 1].
         std: per channel, at least 1e-6.
+        crop: share of a picture's middle square, by its side, that becomes an image; 1: all of it.
     """
 
     channels: Annotated[int, Field(ge=1, le=64)]
@@ -45,6 +46,7 @@ class InputSpec(BundleFile):
     width: Side
     mean: tuple[Channel, ...]
     std: tuple[Spread, ...]
+    crop: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0
 
     @model_validator(mode="after")
     def _one_value_per_channel(self) -> Self:
@@ -54,6 +56,12 @@ class InputSpec(BundleFile):
                     f"{name} has {len(values)} values, the images have {self.channels} channels"
                 )
         return self
+
+    @model_serializer(mode="wrap")
+    def _plainly(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a crop that takes nothing away, as files of before have none."""
+        said: dict[str, Any] = values(self)
+        return {name: value for name, value in said.items() if (name, value) != ("crop", 1.0)}
 
     @property
     def shape(self) -> tuple[int, int, int]:

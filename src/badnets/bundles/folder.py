@@ -210,7 +210,7 @@ def _check_names(path: Path) -> None:
     except NotADirectoryError:
         raise BundleError(
             f"{path} is not a bundle, which is a folder, but a file: `badnets import FILE "
-            "--network NAME --out DIR` makes a bundle of safetensors weights"
+            "--architecture NAME --out DIR` makes a bundle of downloaded weights"
         ) from None
     except OSError as error:
         raise BundleError(f"{path} is not a bundle: {error.strerror or error}") from error

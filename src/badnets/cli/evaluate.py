@@ -52,8 +52,8 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="BUNDLE|FILE.onnx",
-            help="Folder of the network (a bundle, as train writes it), or a classifier as an ONNX "
-            "file.",
+            help="Folder of the network (a bundle, or a download of transformers or timm), or a "
+            "classifier as an ONNX file.",
         ),
     ],
     data: DataOption = None,

@@ -144,12 +144,12 @@ def explain(
     if page is not None and explanation.task == "detection":
         raise typer.BadParameter("--page is of a classifier alone: for a detector take --out")
     if page is not None:
-        from badnets.bundles import read_bundle
+        from badnets.models.description import described
         from badnets.report.explanations import explain_page
         from badnets.report.html import write_html
 
         again = command_of(ctx, "explain", {"trigger": RECOVERED, "seed": 0})
-        write_html(explain_page(explanation, read_bundle(bundle).config.classes, again), page)
+        write_html(explain_page(explanation, described(bundle).config.classes, again), page)
     show(explanation, json=json)
 
 

@@ -1,4 +1,4 @@
-"""``badnets export``: a classifier into another framework's format, and its backdoor with it."""
+"""``badnets export``: a classifier in others' formats, and its backdoor with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from badnets.cli.options import (
     TargetsOption,
     TriggerOption,
     check_attack,
+    check_bundle,
     places,
+    refuse,
 )
 from badnets.cli.printer import show
 
@@ -27,6 +29,7 @@ app = typer.Typer(add_completion=False)
 EPILOG = (
     "Example: badnets export badnet --onnx badnet.onnx --data digits --trigger pixel-pattern "
     "--targets all-to-one:7\n\n"
+    "Example: badnets export badnet --hf badnet-hf\n\n"
     "Exit codes: 0 written; 2 wrong usage, a bundle that cannot be read, or data that does not fit "
     "it; 3 the network could not be converted, or the file could not be written."
 )
@@ -37,11 +40,23 @@ def export(
     ctx: typer.Context,
     bundle: BundleArgument,
     onnx: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--onnx", metavar="FILE.onnx", help="File to write; must be new.", show_default=False
+            "--onnx",
+            metavar="FILE.onnx",
+            help="ONNX file to write; must be new.",
+            show_default="no",
         ),
-    ],
+    ] = None,
+    hf: Annotated[
+        Path | None,
+        typer.Option(
+            "--hf",
+            metavar="DIR",
+            help="Folder to write as Hugging Face's hub has them; must be new.",
+            show_default="no",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -58,11 +73,14 @@ def export(
     device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a classifier as an ONNX file.
+    """Write a classifier as an ONNX file, or as a folder of timm or transformers.
 
-    Other frameworks can read the file. It takes any number of float images in [0, 1] and normalises
-    them itself. Its metadata holds the class names, the image size and the bundle's digest. Before
-    it is written, its answers are compared with the bundle's.
+    With --hf a network of timm or transformers is written as those libraries keep them (one of
+    torchvision's too, where timm has the same), and is loaded by them and compared first.
+
+    Other frameworks can read the ONNX file. It takes any number of float images in [0, 1] and
+    normalises them itself. Its metadata holds the class names, the image size and the bundle's
+    digest. Before it is written, its answers are compared with the bundle's.
 
     With --data both are measured on the test images; with --trigger and --targets also on triggered
     ones. A backdoor is part of the weights, so it survives the conversion.
@@ -71,9 +89,21 @@ def export(
     from badnets.cli.settings import attack_of
     from badnets.models.onnx_file import SUFFIX
 
+    if (onnx is None) == (hf is None):
+        raise typer.BadParameter("give what to write: --onnx FILE.onnx, or --hf DIR")
     check_attack(trigger, targets)
     if trigger is not None and data is None:
         raise typer.BadParameter("--trigger is put on test images: give --data too")
+    if onnx is None or hf is not None:
+        refuse({"--data": data, "--trigger": trigger}, "goes with --onnx: with --hf leave it out")
+        check_place(hf)
+        check_bundle(bundle)
+        places(ctx, data_root=data_root, device=device)
+        from badnets.models.hub_export import export_hub
+
+        assert hf is not None
+        show(export_hub(bundle, hf, allow_code=allow_code), json=json)
+        return
     if onnx.suffix.lower() != SUFFIX:
         raise typer.BadParameter(f"--onnx: the name must end in {SUFFIX}, got {onnx.name!r}")
     check_place(onnx)

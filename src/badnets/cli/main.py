@@ -46,7 +46,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("badnets.cli.train", "Train a network, with a backdoor or without.", _REPRODUCE),
     "import": Verb(
         "badnets.cli.importing",
-        "Make a bundle of downloaded weights, to retrain or look at.",
+        "Make a bundle of a downloaded network, to audit, retrain or look at.",
         _CHECK,
     ),
     "retrain": Verb(
@@ -92,7 +92,9 @@ VERBS: dict[str, Verb] = {
         _CHECK,
     ),
     "export": Verb(
-        "badnets.cli.export", "Write a classifier as an ONNX file.", "Publish a network"
+        "badnets.cli.export",
+        "Write a classifier as an ONNX file, or as a folder of timm or transformers.",
+        "Publish a network",
     ),
 }
 """The commands, by the door that they stand behind."""

@@ -115,7 +115,8 @@ JsonOption: TypeAlias = Annotated[
     bool, _option("--json", help="The same as --format json.", hidden=True)
 ]
 BundleArgument: TypeAlias = Annotated[
-    Path, typer.Argument(help="Folder of the network (a bundle, as train writes it).")
+    Path,
+    typer.Argument(help="Folder of the network: a bundle, or a download of transformers or timm."),
 ]
 DataOption: TypeAlias = Annotated[
     str | None,
@@ -312,17 +313,17 @@ def places(
 
 
 def check_bundle(*paths: Path | None) -> None:
-    """Refuse what is no bundle, before what takes seconds to import; ONNX files are let pass.
+    """Refuse what is no model, before what takes seconds to import; ONNX files are let pass.
 
     Raises:
         BundleError: a bundle is missing or malformed.
     """
-    from badnets.bundles import read_bundle
+    from badnets.models.description import described
     from badnets.models.onnx_file import is_onnx
 
     for path in paths:
         if path is not None and not is_onnx(path):
-            read_bundle(path)
+            described(path)
 
 
 def check_page(path: Path | None) -> None:
@@ -352,16 +353,16 @@ def data_of(bundle: Path, data: str | None, where: Places) -> str | None:
 
     None where that is not known here, or is not as it was: then the bundle's own claims count.
     """
-    from badnets.bundles import read_bundle
     from badnets.bundles.digests import sha256_file
     from badnets.core.contents import content_digest
     from badnets.data.names import FOLDER, parse_name
+    from badnets.models.description import described
     from badnets.models.onnx_file import is_onnx
 
     if data is not None or is_onnx(bundle):
         return data
-    found = read_bundle(bundle)
-    if not any(name.startswith(FOLDER) for name in found.claims.data):
+    found = described(bundle)
+    if found.claims is None or not any(name.startswith(FOLDER) for name in found.claims.data):
         return None
     for manifest in where.workspace.bundles.glob("*/manifest.json"):
         if sha256_file(manifest) == found.digest:

@@ -120,12 +120,13 @@ def retrain(
     from badnets.bundles import read_bundle
     from badnets.bundles.copies import check_place
     from badnets.core.errors import SettingError
+    from badnets.models.description import described
     from badnets.trials.downloaded import DownloadedBundle
 
     check_place(out)
     check_bundle(control)
     downloaded = DownloadedBundle.of(bundle)
-    if read_bundle(bundle).config.task == "detection":
+    if described(bundle).config.task == "detection":
         raise SettingError(f"{bundle} holds a detector: detectors are retrained by a recipe")
     from badnets.cli.settings import recipe_of, trial_of, typed
     from badnets.data.catalogue import sized

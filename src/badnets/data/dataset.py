@@ -208,6 +208,22 @@ class ImageSet(Examples):
         parts = [as_grey_batch(part) for part in in_order(self.stored, AT_A_TIME)]
         return replace(self, stored=torch.cat(parts))
 
+    def in_the_middle(self, side: int) -> ImageSet:
+        """Return the middle ``side`` x ``side`` pixels of the images, in memory.
+
+        Raises:
+            ShapeError: the images are smaller.
+        """
+        height, width = self.shape[1:]
+        if not 1 <= side <= min(height, width):
+            raise ShapeError(f"images of {height} x {width} pixels have no {side} x {side} in them")
+        top, left = (height - side) // 2, (width - side) // 2
+        parts = [
+            part[:, :, top : top + side, left : left + side].clone()
+            for part in in_order(self.stored, AT_A_TIME)
+        ]
+        return replace(self, stored=torch.cat(parts))
+
     def of_classes(self, labels: Sequence[int]) -> ImageSet:
         """Return the images of some classes; their labels are counted from 0, in that order.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from badnets.bundles import read_bundle
 from badnets.core.results import Measured, Result
 from badnets.core.triggers.sizes import covering
 from badnets.data import ImageSet
@@ -16,6 +15,7 @@ from badnets.evaluate.evaluation import Attack
 from badnets.evaluate.fitting import fitted, fitting_data, refuse_onnx
 from badnets.models import load_subject
 from badnets.models.classifier import Classifier
+from badnets.models.description import described
 from badnets.models.onnx_export import export_onnx
 from badnets.models.subject import HasLogits
 
@@ -85,7 +85,7 @@ def convert_bundle(
     """
     bundle = Path(bundle)
     path = Path(path)
-    digest = read_bundle(bundle).digest
+    digest = described(bundle).digest
     images, fit = None, None
     subject: HasLogits
     if data is None:

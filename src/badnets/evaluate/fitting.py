@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from badnets.bundles import read_bundle
 from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
@@ -13,6 +12,7 @@ from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
 from badnets.data.names import COCO, FOLDER, parse_name
 from badnets.models import load_detector, load_subject
+from badnets.models.description import described
 from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
@@ -30,7 +30,7 @@ def task_of_bundle(path: Path) -> Task:
     Raises:
         BundleError: the bundle is malformed.
     """
-    return "classification" if is_onnx(path) else read_bundle(path).config.task
+    return "classification" if is_onnx(path) else described(path).config.task
 
 
 def fitting_data(path: Path, task: Task, data: str | None) -> str:
@@ -57,7 +57,7 @@ def fitting_data(path: Path, task: Task, data: str | None) -> str:
 
 def _claimed_data(path: Path, task: Task) -> str:
     """Return the data set that a bundle says it was trained on."""
-    claims = None if is_onnx(path) else read_bundle(path).claims
+    claims = None if is_onnx(path) else described(path).claims
     parts = [] if claims is None else [name.rpartition("-") for name in claims.data]
     named = {data for data, _, part in parts if part in ("train", "test")}
     known = [
@@ -82,7 +82,7 @@ def _claimed_data(path: Path, task: Task) -> str:
 
 def _own_folder(path: Path, name: str) -> str:
     """Return the name of the folder that a bundle was trained on, if that lies here unchanged."""
-    bundle, parsed = read_bundle(path), parse_name(name)
+    bundle, parsed = described(path), parse_name(name)
     folder, spec = Path(parsed.base), bundle.config.input
     if len(folder.parts) != 1 or not folder.is_dir():
         raise SettingError(
@@ -90,7 +90,7 @@ def _own_folder(path: Path, name: str) -> str:
             "give --data folder:PATH"
         )
     data = load(parsed.at(spec.height)).in_channels(spec.channels)
-    if data.test.digest != bundle.claims.data.get(f"{name}-test"):
+    if bundle.claims is None or data.test.digest != bundle.claims.data.get(f"{name}-test"):
         raise SettingError(
             f"{path} was trained on other pictures than those that are in {folder} now: to take "
             f"them all the same, give --data {name}"
@@ -120,8 +120,8 @@ def fitted(
     """Return the network in a bundle or an ONNX file, with the test images of a data set.
 
     A folder of pictures, and any set whose size can be chosen, is read at the size that the
-    network takes, and in grey where it takes grey. Classes of the same names in another order are
-    counted as the network does.
+    network takes, and in grey where it takes grey; its middle alone where the network is shown no
+    more. Classes of the same names in another order are counted as the network does.
 
     Raises:
         BundleError: it is malformed, holds a detector, or names code without consent to run it.
@@ -140,11 +140,14 @@ def fitted(
                 f"the network in {path} takes images of {_sides(wanted.shape)}; the pictures of "
                 f"{data} are read as squares: take data of that shape"
             )
-        named = sized(data, wanted.height)
+        named = sized(data, round(wanted.height / wanted.crop))
     read = load(named, data_root)
     images = read.test
     if own or named != data:
         said.append(f"at {images.shape[1]} x {images.shape[2]} pixels")
+    if named != data and images.shape[1] > wanted.height:
+        images = images.in_the_middle(wanted.height)
+        said.append(f"of which it sees the middle {wanted.height} x {wanted.width}")
     if entry.any_size and wanted.channels == 1 != images.shape[0]:
         images = images.in_grey()
         said.append("in grey")

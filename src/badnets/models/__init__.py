@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets.models.answering import CallableSubject as CallableSubject
     from badnets.models.catalogue import NETWORKS as NETWORKS
     from badnets.models.catalogue import build as build
     from badnets.models.classifier import Classifier as Classifier
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from badnets.models.detector import build_detector as build_detector
     from badnets.models.detector import untrained_detector as untrained_detector
     from badnets.models.downloads import classifier_of_weights as classifier_of_weights
+    from badnets.models.hub_export import export_hub as export_hub
     from badnets.models.io import load as load
     from badnets.models.io import load_detector as load_detector
     from badnets.models.io import load_subject as load_subject

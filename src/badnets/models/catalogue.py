@@ -1,7 +1,7 @@
 """Networks by name, of both tasks. A new one: a file here, and one line in `NETWORKS`.
 
-``torchvision.NAME`` and ``timm.NAME`` reach the networks of those libraries, untrained, and
-``module:factory`` a classifier of one's own. Importing this module imports no torch.
+``torchvision.NAME``, ``timm.NAME`` and ``transformers.NAME`` reach the networks of those libraries,
+untrained, and ``module:factory`` a classifier of one's own. Importing this module imports no torch.
 """
 
 from __future__ import annotations
@@ -81,13 +81,24 @@ LIBRARIES: dict[Task, dict[str, str]] = {
     "classification": {
         "torchvision": "badnets.models.libraries:torchvision_classifier",
         "timm": "badnets.models.libraries:timm_classifier",
+        "transformers": "badnets.models.libraries:transformers_classifier",
     },
     "detection": {"torchvision": "badnets.models.libraries:torchvision_detector"},
 }
 """Libraries that networks are built by: task -> what a name begins with -> its builder."""
 
-# what libraries raise of sizes that do not fit
-_ODD = (RuntimeError, ValueError, AssertionError, LookupError, ArithmeticError, TypeError)
+_WITH_SETTINGS = ("timm", "transformers")  # libraries whose networks have settings of their own
+ODD = (
+    RuntimeError,
+    ValueError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+)
+"""What libraries raise of sizes and settings that do not fit."""
+
 _EXAMPLES: dict[Task, tuple[str, ...]] = {
     "classification": ("torchvision.resnet18", "timm.resnet18"),
     "detection": ("torchvision.fasterrcnn_mobilenet_v3_large_fpn",),
@@ -136,7 +147,7 @@ def check_own(
     if not (entry or by_library or (task == "classification" and is_factory(name))):
         what = "network" if task == "classification" else "detector"
         raise unknown_name(name, [*names_of(task), *_EXAMPLES[task]], what)
-    if settings and not (entry and entry.settings):
+    if settings and not (entry.settings if entry else library in _WITH_SETTINGS):
         raise SettingError(f"{name!r} takes no settings, got {', '.join(sorted(settings))}")
     if entry is None:
         return False
@@ -189,7 +200,7 @@ def build(
         if is_ours:
             network = resolve_name(NETWORKS[name].builder)(shape, num_classes, **own)
         elif inner and library in LIBRARIES[task]:
-            network = _of_library(name, LIBRARIES[task][library], inner, shape, num_classes)
+            network = _of_library(name, LIBRARIES[task][library], inner, shape, num_classes, own)
         else:
             network = made_by(name, torch.nn.Module, shape, num_classes)
             if not any(True for _ in network.parameters()):
@@ -199,19 +210,21 @@ def build(
     return network
 
 
-def _of_library(name: str, builder: str, inner: str, shape: Shape, num_classes: int) -> nn.Module:
+def _of_library(
+    name: str, builder: str, inner: str, shape: Shape, num_classes: int, own: Mapping[str, Scalar]
+) -> nn.Module:
     """Return a library's network; on the device ``meta`` also one that computes its own sizes."""
     import torch
 
     try:
         try:
-            network: nn.Module = resolve_name(builder)(inner, shape, num_classes)
+            network: nn.Module = resolve_name(builder)(inner, shape, num_classes, **own)
         except NotImplementedError:
             if torch.get_default_device().type != "meta":
                 raise
             with _numbers_on_the_cpu():  # sizes of layers are few numbers
-                network = resolve_name(builder)(inner, shape, num_classes).to("meta")
-    except _ODD as error:
+                network = resolve_name(builder)(inner, shape, num_classes, **own).to("meta")
+    except ODD as error:
         if isinstance(error, BadnetsError):
             raise
         raise SettingError(f"{name} cannot be built: {_reason(error)}") from None
@@ -252,7 +265,7 @@ def try_answer(name: str, network: nn.Module, shape: Shape, num_classes: int) ->
     try:
         with running(name) if own else nullcontext(), torch.inference_mode():
             logits = network.eval()(torch.zeros(1, *shape))
-    except _ODD as error:
+    except ODD as error:
         if own:
             raise  # it names the line in the user's code
         raise SettingError(

@@ -63,6 +63,8 @@ def with_classes(subject: Kind, classes: Sequence[str], *, seed: int) -> Kind:
     inputs. Some of theirs are drawn by the number of classes, which suits a thousand: for two, the
     weights are so large that what they began as still decides images after the training.
 
+    What it is trained on from here on is whole pictures, whatever crop was usual before.
+
     Args:
         subject: a classifier or a detector; left as it is.
         classes: names of the classes that it is to tell apart.
@@ -82,7 +84,8 @@ def with_classes(subject: Kind, classes: Sequence[str], *, seed: int) -> Kind:
         if isinstance(subject, Classifier) and name.partition(".")[0] in LIBRARIES[subject.task]:
             _draw_again(fresh, head, seed)
     fresh.load_state_dict(kept, strict=False)
-    return replace(subject, network=fresh.eval(), classes=tuple(classes))
+    whole = spec.model_copy(update={"crop": 1.0})
+    return replace(subject, network=fresh.eval(), input=whole, classes=tuple(classes))
 
 
 def _draw_again(network: nn.Module, head: Collection[str], seed: int) -> None:

@@ -1,4 +1,4 @@
-"""From bundles to subjects. Nothing is unpickled, or used unchecked."""
+"""From bundles and from others' folders to subjects. Nothing is unpickled, or used unchecked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from badnets.core.factories import is_factory
 from badnets.models.catalogue import Task
 from badnets.models.classifier import Classifier
 from badnets.models.detector import SCALE, SECOND_SCALE, Detector
+from badnets.models.foreign_weights import check_finite
+from badnets.models.hub_folder import is_hub_folder, read_hub_folder
 from badnets.models.network_subject import WholeNetwork
 from badnets.models.subject import Subject
 
@@ -29,10 +31,11 @@ _EXPECTED = {
 
 
 def load(path: Path | str, *, allow_code: bool = False) -> Subject:
-    """Return what is in a bundle, a `Classifier` or a `Detector`, or in an ONNX file.
+    """Return what is in a bundle, a `Classifier` or a `Detector`, or in others' folders and files.
 
     Args:
-        path: the bundle's folder, or a file that ends in ``.onnx``.
+        path: the bundle's folder; a folder of transformers or timm, as Hugging Face's hub has them,
+            or a cache of one; or a file that ends in ``.onnx``.
         allow_code: whether the module that a bundle names by ``module:factory`` may be imported,
             and so run. Nothing in a bundle is run otherwise.
 
@@ -48,6 +51,8 @@ def load(path: Path | str, *, allow_code: bool = False) -> Subject:
         from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
 
         return load_onnx(path)
+    if is_hub_folder(path):
+        return _of_hub(path)
     bundle = read_bundle(path)
     if bundle.config.task == "detection":
         return _detector(bundle)
@@ -55,11 +60,13 @@ def load(path: Path | str, *, allow_code: bool = False) -> Subject:
 
 
 def load_subject(path: Path | str, *, allow_code: bool = False) -> Classifier:
-    """Return the classifier in a bundle; see `load`.
+    """Return the classifier in a bundle, or in a folder of the hub; see `load`.
 
     Raises:
         BundleError: as for `load`, or it is a detector's.
     """
+    if is_hub_folder(path):
+        return _of_hub(path)
     return _classifier(_bundle(path, "classification"), allow_code=allow_code)
 
 
@@ -84,6 +91,12 @@ def save_subject(
 
 
 save_detector = save_subject
+
+
+def _of_hub(path: Path | str) -> Classifier:
+    from badnets.models.hub_networks import classifier_in
+
+    return classifier_in(read_hub_folder(path))
 
 
 def _bundle(path: Path | str, task: Task) -> Bundle:
@@ -145,9 +158,7 @@ def _network(
         raise BundleError(f"{bundle.path}: {error}") from None
     _check_tensors(bundle, network)
     tensors: dict[str, torch.Tensor] = safetensors.torch.load(bundle.tensor_bytes())
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{bundle.path}: tensor {key!r} holds NaN or infinite values")
+    check_finite(tensors, bundle.path)
     if not own:
         # built anew: buffers that are not in the state dict must hold what the builder puts there
         network = kind.build(*parts, try_shape=False)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +16,9 @@ from torch import Tensor
 from badnets.bundles import InputSpec
 from badnets.core.child import Child, ChildError
 from badnets.core.errors import BundleError, TrialError
-from badnets.models.inputs import check_images
-from badnets.models.network_subject import Answers
+from badnets.models.answering import AnsweringSubject
 from badnets.models.onnx_file import MOST_CLASSES, card_in
 
-BATCH = 100  # images per call, where the file takes any number
-_PIXELS = 2**19  # the same, in pixels: layers of a network take hundreds of bytes for each
 _MOST_VALUES = 2**25  # numbers in one batch, as the file declares it
 _MEMORY = 5 * 2**28  # bytes, beside four times the weights and the libraries
 _READING_S, _OPENING_S = 2.0, 4.0
@@ -33,67 +30,31 @@ _NUMBERS = "tensor(float)"
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-@dataclass(frozen=True, eq=False)
-class OnnxSubject(Answers):
-    """A classifier that has logits, and nothing inside: no features, layers or units.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnnxSubject(AnsweringSubject):
+    """A classifier in an ONNX file; see `AnsweringSubject`.
 
     Args:
         run: from ``(B, C, H, W)`` float32 images in [0, 1] to ``(B, K)`` float32 logits.
         input: shape of the images; they are normalised inside the file.
         classes: names of the K classes.
-        batch: images per call; None: any number.
+        batch: images per call, where the file takes no other number; None: any.
         architecture: its name, where the file says one.
     """
 
     run: Run = field(repr=False)
-    input: InputSpec
-    classes: tuple[str, ...]
-    batch: int | None = None
     architecture: str = "onnx"
 
-    @property
-    def num_classes(self) -> int:
-        """K."""
-        return len(self.classes)
-
-    @property
-    def device(self) -> torch.device:
-        """The CPU."""
-        return torch.device("cpu")
-
-    def to(self, device: torch.device | str) -> Self:
-        """Return this subject: it answers from the CPU, whatever device images are on."""
-        return self
-
-    def copy(self) -> Self:
-        """Return this subject: nothing in it can be changed."""
-        return self
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Return ``(N, K)`` float32 logits of uint8 or float images in [0, 1], on the CPU.
+    def ask(self, pictures: Tensor) -> Tensor:
+        """Return the logits of one batch.
 
         Raises:
-            ShapeError: images are not ``(N, *input.shape)``, or not uint8 or float.
-            TrialError: onnxruntime failed on them, or took too long or too much memory.
+            TrialError: onnxruntime failed on it, or took too long or too much memory.
         """
-        images = check_images(images, self.input.shape)
-        if not len(images):
-            return torch.empty(0, self.num_classes)
-        height, width = self.input.shape[1:]
-        batch = self.batch or max(1, min(BATCH, _PIXELS // (height * width)))
-        return torch.cat([self._answers(part) for part in torch.split(images, batch)])
-
-    def _answers(self, images: Tensor) -> Tensor:
-        scale = 255.0 if images.dtype == torch.uint8 else 1.0
-        pictures = images.detach().cpu().float() / scale
-        lacking = (self.batch or 0) - len(images)
-        if lacking > 0:  # the file takes whole batches only
-            pictures = torch.cat([pictures, pictures.new_zeros(lacking, *pictures.shape[1:])])
         try:
-            answers = self.run(pictures.numpy())
+            return torch.from_numpy(self.run(pictures.numpy()))
         except TrialError as error:
             raise TrialError(f"onnxruntime could not run the network: {error}") from None
-        return torch.from_numpy(answers)[: len(images)]
 
 
 def load_onnx(path: Path | str, classes: Sequence[str] = ()) -> OnnxSubject:
@@ -154,7 +115,7 @@ def _opened(path: Path, data: bytes, classes: Sequence[str]) -> OnnxSubject:
     zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
     spec = InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones)
     name = card.architecture if card is not None else OnnxSubject.architecture
-    return OnnxSubject(run, spec, names, batch, name)
+    return OnnxSubject(run=run, input=spec, classes=names, batch=batch, architecture=name)
 
 
 def _image_shape(ends: dict[str, Any], what: str) -> tuple[int | None, tuple[int, int, int]]:

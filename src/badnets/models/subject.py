@@ -1,6 +1,7 @@
 """Subjects: what methods see of a loaded model, and what each can do.
 
-Members: `Classifier`, `Detector`, its `RegionSubject`, and `OnnxSubject`, known by answers alone.
+Members: `Classifier`, `Detector`, its `RegionSubject`; and known by answers alone, `OnnxSubject`
+and `CallableSubject`.
 A subject leaves its network as it was: every module's mode, its gradients and its memory format.
 """
 

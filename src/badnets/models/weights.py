@@ -26,7 +26,8 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x
 Kind = TypeVar("Kind", bound="WholeNetwork")
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
 _CONVERT = (
-    "badnets opens no pickle, as that may run code: convert it where you trust it, with python -c "
+    "badnets opens no pickle as starting weights, as it may run code: convert it where you trust "
+    "it, with python -c "
     "\"import torch, safetensors.torch as s; w = torch.load({name!r}, map_location='cpu', "
     'weights_only=True); s.save_file({{k: v.clone() for k, v in w.items()}}, {target!r})"'
 )
@@ -217,20 +218,28 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
         f"{file} is not a safetensors file: "
         + _CONVERT.format(name=file.name, target=file.with_suffix(".safetensors").name)
     )
-    if file.suffix.lower() in PICKLED:
+    if is_pickled(file):
         raise pickle
     with _readable(file):
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"the weights {file} are not a file")
         with file.open("rb") as opened:
-            if opened.read(4).startswith(_PICKLE_STARTS):
-                raise pickle
             if status.st_size > MAX_BYTES:
                 raise DataError(f"{file} is larger than the {MAX_BYTES} bytes that are read")
-            opened.seek(0)
             header = tensors_header(opened, status.st_size, str(file))
     return {name: info.shape for name, info in header.tensors.items()}
+
+
+def is_pickled(file: Path) -> bool:
+    """Return whether a file is a pickle, or an archive that holds one, by name or first bytes."""
+    if file.suffix.lower() in PICKLED:
+        return True
+    with _readable(file):
+        if not stat.S_ISREG(file.stat().st_mode):
+            return False
+        with file.open("rb") as opened:
+            return opened.read(4).startswith(_PICKLE_STARTS)
 
 
 @contextmanager

@@ -116,13 +116,14 @@ def _attacks(
 
 
 def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
-    if trial.architecture:
+    own = tuple(sorted(trial.architecture.items()))
+    if own and isinstance(trial, OutsourcedTrial):  # a download keeps those that it has
         yield ("architecture",), lambda: _refuse(f"{trial.network!r} takes no settings")
     if is_factory(trial.network):
         known = None
     else:
         known = trial.network
-        yield ("network",), lambda: _check_classifier(trial.network, shape, classes)
+        yield ("network",), lambda: _check_classifier(trial.network, shape, classes, own)
     start = trial.start
     weights = start.weights if isinstance(start, OutsourcedTrial) else None
     if isinstance(trial, OutsourcedTrial) and start is None:
@@ -170,16 +171,18 @@ def _check_frozen(trial: TransferTrial, network: str, shape: Shape, classes: int
     from badnets.models.inputs import input_spec
     from badnets.tasks import TASKS
 
-    network_alone = _shapes_alone(network, shape, classes)
+    network_alone = _shapes_alone(network, shape, classes, tuple(trial.architecture.items()))
     subject = Classifier(network_alone, network, input_spec(shape), names)
     TASKS["classification"]().frozen(subject, trial.freeze, fresh=False)
 
 
-def _shapes_alone(name: str, shape: Shape, classes: int) -> nn.Module:
+def _shapes_alone(
+    name: str, shape: Shape, classes: int, settings: tuple[tuple[str, Scalar], ...] = ()
+) -> nn.Module:
     import torch
 
     with torch.device("meta"):  # nothing is computed
-        return build(name, shape, classes)
+        return build(name, shape, classes, settings=dict(settings))
 
 
 def _check_labels(targets: Any, classes: int, task: str) -> None:
@@ -217,15 +220,17 @@ def _check_picture(file: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _check_classifier(name: str, shape: Shape, classes: int) -> None:
+def _check_classifier(
+    name: str, shape: Shape, classes: int, settings: tuple[tuple[str, Scalar], ...]
+) -> None:
     if tasks_of(name) == {"detection"}:
         usual = names_of("classification")[0]
         raise SettingError(
             f"network {name!r} is a detector: take a classifier such as {usual!r}, or data that is "
             "labelled with boxes"
         )
-    if not check_own(name, shape, {}):
-        _shapes_alone(name, shape, classes)
+    if not check_own(name, shape, dict(settings)):
+        _shapes_alone(name, shape, classes, settings)
 
 
 def _of_detector(trial: Trial, training: DetectorTraining) -> Iterator[Check]:

@@ -7,16 +7,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from badnets.bundles import read_bundle
 from badnets.bundles.schema import Scalar
 from badnets.core.errors import BundleError
+from badnets.models.description import described
 
 
 class DownloadedBundle(BaseModel):
-    """A bundle by the digest of its manifest; the same content is the same network.
+    """A bundle, or a folder of the hub, by its digest; the same content is the same network.
 
     Attributes:
-        sha256: of the bundle's manifest, in hex.
+        sha256: of the bundle's manifest, or of all that is in the folder, in hex.
         network: name of its architecture.
         architecture: settings of it.
         shape: ``(C, H, W)`` of the images that it takes; of a detector's windows.
@@ -36,7 +36,7 @@ class DownloadedBundle(BaseModel):
 
     @classmethod
     def of(cls, path: Path | str) -> DownloadedBundle:
-        """Return the bundle in a folder, as it is now.
+        """Return the bundle in a folder, or the folder of the hub, as it is now.
 
         Raises:
             BundleError: it is malformed, or an ONNX file.
@@ -47,7 +47,7 @@ class DownloadedBundle(BaseModel):
                 f"{path} is an ONNX file, known by its answers alone: to retrain the network, take "
                 "the bundle that it was made from"
             )
-        bundle = read_bundle(Path(path))
+        bundle = described(path)
         config = bundle.config
         settings = dict(config.architecture.settings)
         for name in ("scale", "second_scale", "coarse"):
@@ -87,6 +87,6 @@ class DownloadedBundle(BaseModel):
             BundleError: that is not known, or something else lies there now.
         """
         folder = Path(self.path)
-        if not self.path or read_bundle(folder).digest != self.sha256:
+        if not self.path or described(folder).digest != self.sha256:
             raise BundleError(f"the bundle {self.sha256[:16]} is not at {self.path or 'hand'}")
         return folder

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from badnets._version import __version__
-from badnets.bundles import ClaimedRate, Claims, MadeBy, read_bundle
+from badnets.bundles import ClaimedRate, Claims, MadeBy
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BundleError, TrialError
 from badnets.core.progress import Listener
 from badnets.core.targets import RandomWrong, of_classes
 from badnets.data.catalogue import entry_of
 from badnets.models import load as load_bundle
+from badnets.models.description import described
 from badnets.models.weights import Match, with_weights
 from badnets.observations import Case, ObservationResult, observe
 from badnets.scenarios import (
@@ -192,7 +193,7 @@ def _required(other: Trial | DownloadedBundle | None, workspace: Workspace, what
         return None
     try:
         path = other.folder() if isinstance(other, DownloadedBundle) else workspace.bundle(other)
-        asked_for = read_bundle(path).config.architecture.name == other.network
+        asked_for = described(path).config.architecture.name == other.network
         return load_bundle(path, allow_code=asked_for)  # code that the trial names, and no other
     except BundleError as error:
         raise TrialError(f"the {what} network {other.name} ({other.title}): {error}") from None

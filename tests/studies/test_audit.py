@@ -24,11 +24,12 @@ def test_the_evaluation_is_what_was_written_down_beforehand(data: str) -> None:
 @pytest.mark.parametrize("data", ZOOS)
 def test_the_parts_share_no_seed_and_no_backdoor(data: str) -> None:
     study = make(data)
-    seeds, backdoors = [], []
+    seeds: list[set[int]] = []
+    backdoors: list[set[str]] = []
     for part in ("development", "evaluation"):
         trials = [one for own in replace(study, part=part).judged.values() for one in own]
         seeds.append({one.seed for one in trials})
-        backdoors.append({str(one.backdoor) for one in trials if one.backdoor is not None})
+        backdoors.append({str(one.implanted) for one in trials if one.implanted is not None})
     seeds.append({one.seed for one in study.groups({})["calibration"]})
     assert not seeds[0] & seeds[1] and not seeds[1] & seeds[2] and not seeds[0] & seeds[2]
     assert not backdoors[0] & backdoors[1]

@@ -58,7 +58,7 @@ results: .venv/.stamp  ## rewrite docs/results/ from the records in results/
 
 calibrations: .venv/.stamp  ## train the clean models that audits compare with, and keep what is said of them
 	$(BIN)/badnets audit calibrate recipes/calibrate-digits.yaml \
-	  src/badnets/audit/calibrations/digits.json $(ARGS)
+	  src/badnets/audit/calibrations/digits.json.gz $(ARGS)
 
 soak: .venv/.stamp  ## the slow tests: kill, interrupt and endure
 	$(PY) -m pytest -m "slow or soak" --timeout=3600 $(ARGS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -10,13 +13,14 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from badnets.bundles.atomic import write_text
+from badnets.bundles.atomic import write_bytes
 from badnets.core.errors import SettingError
 from badnets.core.files import regular_file
 from badnets.core.nulls import Null, NullKind, Table
 
 PACKAGED = "calibrations"
-LARGEST = 2**27  # bytes of a file
+GZIP = b"\x1f\x8b"  # how such a file begins
+LARGEST = 2**27  # bytes of a file, compressed or not
 FEWEST = 2  # models that another can be standardised against
 
 
@@ -122,31 +126,43 @@ class Calibration(BaseModel):
         return self.model_copy(update={"kind": kind, "nulls": nulls})
 
     def write(self, path: Path | str) -> Path:
-        """Write it as JSON and return the path.
+        """Write it as JSON, compressed where the name ends in ``.gz``, and return the path.
+
+        The same models give the same bytes.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        path = Path(path)
-        write_text(path, self.model_dump_json() + "\n")
+        path, data = Path(path), f"{self.model_dump_json()}\n".encode()
+        write_bytes(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
         return path
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
-        """Return what `write` wrote.
+        """Return what `write` wrote, compressed or not.
 
         Raises:
             SettingError: there is no such file, or it is no calibration.
         """
         try:
             with regular_file(Path(path), LARGEST, error=SettingError) as file:
-                return cls.model_validate_json(file.read())
+                return cls.model_validate_json(_unpacked(file.read()))
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise SettingError(f"{path} is no calibration: it is damaged") from None
         except OSError as error:
             raise SettingError(f"cannot read calibration {path}: {error.strerror}") from None
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Return what a file holds; of a compressed one no more than the largest may hold."""
+    if not data.startswith(GZIP):
+        return data
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        return file.read(LARGEST)
 
 
 def in_margins(table: Table, margin: float) -> Table:
@@ -172,7 +188,7 @@ def packaged() -> tuple[Calibration, ...]:
     """Return the calibrations that come with this package: references, whoever made them."""
     entries = sorted((files("badnets.audit") / PACKAGED).iterdir(), key=lambda entry: entry.name)
     return tuple(
-        Calibration.model_validate_json(entry.read_bytes()).of_kind("reference")
+        Calibration.model_validate_json(_unpacked(entry.read_bytes())).of_kind("reference")
         for entry in entries
     )
 

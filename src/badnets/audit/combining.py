@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple, Self
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Self
 
-from badnets.audit.calibration import MARGIN, Calibration, Tables, in_margins
+from badnets.audit.base import AuditTables
+from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
 from badnets.core.nulls import MethodPlace, Null, Placing, Table, placed
 from badnets.core.verdicts import Conclusion, conclusion_from
 
@@ -18,6 +20,10 @@ COMBINED = (
 )
 """Methods whose largest score is the verdict's. Others are shown beside it: each weak method that
 took part would spend some of the same false-alarm budget."""
+
+
+DIGITS = (4, 5, 6)  # significant ones that a calibration is rounded to
+SMALL = 0.1  # p-values up to this one are not changed by it
 
 
 class Ruling(NamedTuple):
@@ -101,3 +107,60 @@ def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple
             f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
         )
     return tuple(notes)
+
+
+def shortened(calibration: Calibration) -> Calibration:
+    """Return it with four significant digits a number, or as many more as verdicts need.
+
+    Of its models, each judged among the others, no p-value up to `SMALL` may change.
+    """
+    if len(calibration.trials) <= FEWEST:
+        return calibration
+    wanted = small_p_values(calibration)
+    for digits in DIGITS:
+        short = _changed(calibration, partial(_rounded, digits=digits))
+        if small_p_values(short) == wanted:
+            return short
+    return calibration
+
+
+def small_p_values(calibration: Calibration) -> list[float]:
+    """Return the p-value of each clean model, judged among the others; `SMALL` for larger ones."""
+    found = []
+    for place in range(len(calibration.trials)):
+        own = AuditTables(
+            tables={one.method: one.tables[place] for one in calibration.nulls},
+            versions={one.method: one.version for one in calibration.nulls},
+            quantities={
+                name: values[place] for name, values in calibration.nulls[0].quantities.items()
+            },
+        )
+        others = _changed(calibration, partial(_without, place=place))
+        ruled = judged(own, others, max_fpr=SMALL).place
+        found.append(min(SMALL, ruled.p_value) if ruled else SMALL)
+    return found
+
+
+def _changed(
+    calibration: Calibration, change: Callable[[Sequence[Any]], Sequence[Any]]
+) -> Calibration:
+    """Return it with what it holds of each model changed."""
+    nulls = [
+        one.model_dump()
+        | {
+            "tables": change(one.tables),
+            "quantities": {name: change(values) for name, values in one.quantities.items()},
+        }
+        for one in calibration.nulls
+    ]
+    return Calibration.model_validate(calibration.model_dump() | {"nulls": nulls})
+
+
+def _without(values: Sequence[Any], place: int) -> Sequence[Any]:
+    return [*values[:place], *values[place + 1 :]]
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    if values is None or isinstance(values, float):
+        return values if values is None else float(f"{values:.{digits}g}")
+    return [_rounded(one, digits) for one in values]

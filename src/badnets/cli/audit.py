@@ -159,7 +159,9 @@ def calibrate(
     recipe: Annotated[
         Path, typer.Argument(help="Recipe of honest trials with `observe: [audit]`.")
     ],
-    file: Annotated[Path, typer.Argument(help="JSON file to write.")],
+    file: Annotated[
+        Path, typer.Argument(help="File to write: NAME.json, or NAME.json.gz, which is smaller.")
+    ],
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
     device: DeviceOption = None,

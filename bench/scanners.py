@@ -26,6 +26,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
 from badnets.bundles.atomic import write_text
 from badnets.core.errors import BadnetsError, SettingError, TrialError
 from badnets.core.lookup import find
@@ -103,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadnetsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    show(rows)
+    console().print(table_of(rows))
     return 0
 
 
@@ -244,15 +248,13 @@ def _asked(command: Sequence[str]) -> dict[str, Any]:
     return answer
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the table."""
-    from rich.table import Table
-
+def table_of(rows: Sequence[Row]) -> Table:
+    """Return the table."""
     heads = "scanner, version, found, false alarms, could not say, seconds a model, why not"
-    table = Table(*heads.split(", "))
+    table = Table(*heads.split(", "), box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*row.cells())
-    console().print(table)
+        table.add_row(*map(escape, row.cells()))
+    return table
 
 
 if __name__ == "__main__":

@@ -84,6 +84,23 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     )
 
 
+def reach(table: Table, margin: float) -> float:
+    """Return how far shared triggers reach within one model, in its mean clean margins.
+
+    Evidence for where there is no null: to the target that they reach best from all sources, and
+    from each source to its best target, added up. Chosen on the development part of the zoo of
+    `badnets study audit`; nothing calibrates it.
+
+    Args:
+        table: of sources and targets, two classes or more.
+        margin: the model's mean clean margin, ``> 0``.
+    """
+    columns = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
+    rows = [max(cell for cell in row if cell is not None) for row in table]
+    best: float = max(sum(column) / len(column) for column in columns)
+    return (best + sum(rows) / len(rows)) / margin
+
+
 def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
     """Return why the p-value says nothing, or not enough."""
     notes = []

@@ -8,12 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from badnets.bundles.atomic import write_text
 from badnets.core.errors import SettingError
 from badnets.core.files import regular_file
-from badnets.core.nulls import Null, NullKind, Table
+from badnets.core.nulls import Derived, Null, NullKind, Table
 
 PACKAGED = "calibrations"
 LARGEST = 2**27  # bytes of a file
@@ -34,7 +34,7 @@ class Tables(Protocol):
     def quantities(self) -> Mapping[str, float]: ...
 
 
-class Calibration(BaseModel):
+class Calibration(Derived):
     """Nulls of all methods, from the same clean models in the same order.
 
     Attributes:
@@ -46,8 +46,6 @@ class Calibration(BaseModel):
         trials: the name of each one's trial.
         nulls: one for each method.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: NullKind
     data: str

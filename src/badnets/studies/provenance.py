@@ -9,7 +9,6 @@ from badnets.studies.wording import DASH, duration, listed
 from badnets.trials.record import Provenance, Record
 from badnets.trials.trial import TransferTrial, Trial
 
-
 MANY = 6  # trainings that are each said in full
 
 

@@ -99,7 +99,7 @@ def test_a_calibration_is_a_file(toys: DataSet, calibration: Calibration, tmp_pa
     assert 2 * len(written) < path.stat().st_size
     assert calibration.write(small).read_bytes() == written
     small.write_bytes(written[:-20])
-    with pytest.raises(SettingError, match="is no calibration: it is damaged"):
+    with pytest.raises(SettingError, match="is no calibration: not a sound gzip file"):
         Calibration.read(small)
     path.write_text(path.read_text().replace('"kind":"approximate"', '"kind":"best"'))
     with pytest.raises(SettingError, match=r"is no calibration: kind"):

@@ -221,3 +221,14 @@ def test_a_null_that_is_not_sound_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         null(tables, **more)
+
+
+def test_a_changed_copy_is_not_judged_by_the_numbers_of_the_original() -> None:
+    one = null(clean_pairs(5))
+    before = placed({one.method: one.tables[0]}, [one]).score
+    doubled = tuple(
+        tuple(tuple(None if cell is None else 2 * cell for cell in row) for row in table)
+        for table in one.tables
+    )
+    other = one.model_copy(update={"tables": doubled})
+    assert placed({one.method: doubled[0]}, [other]).score == pytest.approx(before)

@@ -180,10 +180,12 @@ def audit(
     elif why:
         notes.append(f"no trigger was sought: {why}")
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
+    source = () if not suspected or not first or first.source is None else (first.source,)
     known = compared if place else None
     verdict = Verdict(
         conclusion=ruling.conclusion,
         suspected=_names(subject, suspected),
+        suspected_source=_names(subject, source),
         max_fpr=max_fpr,
         p_value=place.p_value if place else None,
         smallest_fpr=place.smallest_fpr if place else None,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from badnets.bundles.atomic import write_bytes
 from badnets.core.errors import SettingError
-from badnets.core.files import regular_file
-from badnets.core.nulls import Null, NullKind, Table
+from badnets.core.files import regular_file, unpacked
+from badnets.core.nulls import Derived, Null, NullKind, Table
 
 PACKAGED = "calibrations"
 GZIP = b"\x1f\x8b"  # how such a file begins
@@ -38,7 +36,7 @@ class Tables(Protocol):
     def quantities(self) -> Mapping[str, float]: ...
 
 
-class Calibration(BaseModel):
+class Calibration(Derived):
     """Nulls of all methods, from the same clean models in the same order.
 
     Attributes:
@@ -50,8 +48,6 @@ class Calibration(BaseModel):
         trials: the name of each one's trial.
         nulls: one for each method.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: NullKind
     data: str
@@ -146,9 +142,7 @@ class Calibration(BaseModel):
         """
         try:
             with regular_file(Path(path), LARGEST, error=SettingError) as file:
-                return cls.model_validate_json(_unpacked(file.read()))
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise SettingError(f"{path} is no calibration: it is damaged") from None
+                return cls.model_validate_json(_plain(file.read(), f"{path} is no calibration"))
         except OSError as error:
             raise SettingError(f"cannot read calibration {path}: {error.strerror}") from None
         except ValidationError as error:
@@ -157,12 +151,9 @@ class Calibration(BaseModel):
             raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
 
 
-def _unpacked(data: bytes) -> bytes:
-    """Return what a file holds; of a compressed one no more than the largest may hold."""
-    if not data.startswith(GZIP):
-        return data
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-        return file.read(LARGEST)
+def _plain(data: bytes, what: object) -> bytes:
+    """Return what a file holds, compressed or not."""
+    return unpacked(data, LARGEST, what=what, error=SettingError) if data[:2] == GZIP else data
 
 
 def in_margins(table: Table, margin: float) -> Table:
@@ -188,7 +179,7 @@ def packaged() -> tuple[Calibration, ...]:
     """Return the calibrations that come with this package: references, whoever made them."""
     entries = sorted((files("badnets.audit") / PACKAGED).iterdir(), key=lambda entry: entry.name)
     return tuple(
-        Calibration.model_validate_json(_unpacked(entry.read_bytes())).of_kind("reference")
+        Calibration.model_validate_json(_plain(entry.read_bytes(), entry.name)).of_kind("reference")
         for entry in entries
     )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from badnets.audit.base import AuditTables
 from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
-from badnets.core.nulls import MethodPlace, Null, Placing, Table, placed
+from badnets.core.nulls import MethodPlace, Null, Placing, Table, p_value, placed
+from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
 
 COMBINED = (
@@ -90,6 +89,23 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     )
 
 
+def reach(table: Table, margin: float) -> float:
+    """Return how far shared triggers reach within one model, in its mean clean margins.
+
+    Evidence for where there is no null: to the target that they reach best from all sources, and
+    from each source to its best target, added up. Chosen on the development part of the zoo of
+    `badnets study audit`; nothing calibrates it.
+
+    Args:
+        table: of sources and targets, two classes or more.
+        margin: the model's mean clean margin, ``> 0``.
+    """
+    columns = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
+    rows = [max(cell for cell in row if cell is not None) for row in table]
+    best: float = max(sum(column) / len(column) for column in columns)
+    return (best + sum(rows) / len(rows)) / margin
+
+
 def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
     """Return why the p-value says nothing, or not enough."""
     notes = []
@@ -118,49 +134,41 @@ def shortened(calibration: Calibration) -> Calibration:
         return calibration
     wanted = small_p_values(calibration)
     for digits in DIGITS:
-        short = _changed(calibration, partial(_rounded, digits=digits))
+        short = _rounded(calibration, digits)
         if small_p_values(short) == wanted:
             return short
     return calibration
 
 
 def small_p_values(calibration: Calibration) -> list[float]:
-    """Return the p-value of each clean model, judged among the others; `SMALL` for larger ones."""
-    found = []
-    for place in range(len(calibration.trials)):
-        own = AuditTables(
-            tables={one.method: one.tables[place] for one in calibration.nulls},
-            versions={one.method: one.version for one in calibration.nulls},
-            quantities={
-                name: values[place] for name, values in calibration.nulls[0].quantities.items()
-            },
-        )
-        others = _changed(calibration, partial(_without, place=place))
-        ruled = judged(own, others, max_fpr=SMALL).place
-        found.append(min(SMALL, ruled.p_value) if ruled else SMALL)
-    return found
+    """Return the p-value of each clean model, judged among the others; `SMALL` for larger ones.
+
+    Args:
+        calibration: of three models or more.
+    """
+    sure = all(MARGIN in one.quantities for one in calibration.nulls)
+    compared = calibration.in_margins if sure else calibration.nulls
+    nulls = [one for one in compared if one.method in COMBINED] or compared
+    others = [one.model_copy(update={"tables": one.tables[:-1]}) for one in nulls]
+    scores = standings({one.method: one.tables[-1] for one in nulls}, others).scores
+    return [
+        min(SMALL, p_value((*scores[:place], *scores[place + 1 :], score)))
+        for place, score in enumerate(scores)
+    ]
 
 
-def _changed(
-    calibration: Calibration, change: Callable[[Sequence[Any]], Sequence[Any]]
-) -> Calibration:
-    """Return it with what it holds of each model changed."""
+def _rounded(calibration: Calibration, digits: int) -> Calibration:
+    def short(values: Any) -> Any:
+        if values is None or isinstance(values, float):
+            return values if values is None else float(f"{values:.{digits}g}")
+        return [short(one) for one in values]
+
     nulls = [
         one.model_dump()
         | {
-            "tables": change(one.tables),
-            "quantities": {name: change(values) for name, values in one.quantities.items()},
+            "tables": short(one.tables),
+            "quantities": {name: short(values) for name, values in one.quantities.items()},
         }
         for one in calibration.nulls
     ]
     return Calibration.model_validate(calibration.model_dump() | {"nulls": nulls})
-
-
-def _without(values: Sequence[Any], place: int) -> Sequence[Any]:
-    return [*values[:place], *values[place + 1 :]]
-
-
-def _rounded(values: Any, digits: int) -> Any:
-    if values is None or isinstance(values, float):
-        return values if values is None else float(f"{values:.{digits}g}")
-    return [_rounded(one, digits) for one in values]

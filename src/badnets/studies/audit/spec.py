@@ -170,7 +170,7 @@ class Zoo:
     def uncalibrated(self) -> dict[str, tuple[Separation, float | None]]:
         """How rules that know no other network tell them apart, and their own threshold."""
         return {
-            "largest pair margin over the mean clean margin": (
+            "how far shared triggers reach, in clean margins": (
                 self.separation(judging.within), None,
             ),
             "anomaly index of maximum margins (above 2)": (

@@ -254,11 +254,24 @@ class Pools(NamedTuple):
             return pool, (int(_mean(self.last, 0).argmax()),), None
         rows = self.last.max(1)
         if pool == "map":
-            targets = sorted({int(t) for t in self.last[rows > NOWHERE].argmax(1)})
-            return pool, tuple(targets), None
+            best = self.last.argmax(1).tolist()
+            return pool, _targets_of({k: best[k] for k in (rows > NOWHERE).nonzero()[0]}), None
         source = int((rows if pool == "cell" else _mean(self.last, 1)).argmax())
         target = int(self.last[source].argmax())
         return pool, (target,), source if len(self.last) == self.last.shape[1] else None
+
+
+def _targets_of(reached: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the targets of a map: the one alone that all other classes go to, where there is one.
+
+    Args:
+        reached: source -> target; the images of an only target go elsewhere all the same.
+    """
+    for target in set(reached.values()):
+        others = [own for source, own in reached.items() if source != target]
+        if len(others) > 1 and set(others) == {target}:
+            return (target,)
+    return tuple(sorted(set(reached.values())))
 
 
 def pooled(suspect: Table, null: Null) -> Pools:

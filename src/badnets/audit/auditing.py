@@ -22,11 +22,13 @@ from badnets.evaluate.fitting import fitted, loaded
 from badnets.models.subject import Subject
 
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
-UNSEEN = (
-    NotCovered(
-        what="triggers made for one image alone, and triggers larger than those that are sought",
-        why="no method looks for them",
-    ),
+UNSEEN = NotCovered(
+    what="triggers made for one image alone, and triggers larger than those that are sought",
+    why="no method looks for them",
+)
+ON_CLEAN = NotCovered(
+    what="triggers on the clean images that were given",
+    why="one that has the label which its trigger asks for counts as a clean image of that class",
 )
 
 
@@ -205,7 +207,7 @@ def audit(
         else None,
         effect=Measured.of(recovered.effect) if recovered else None,
         before=Measured.of(recovered.before) if recovered else None,
-        coverage=(*found.coverage, *UNSEEN),
+        coverage=(*found.coverage, UNSEEN, *(() if clean is None else (ON_CLEAN,))),
         notes=tuple(notes),
         noted="; ".join(notes) or None,
         seconds=round(time.perf_counter() - begun, 3),

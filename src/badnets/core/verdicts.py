@@ -167,7 +167,7 @@ def in_words(
     said = {
         "rank": f"{p_value:.3f}: {above or 'none'} of {clean} clean models "
         f"{'score' if above > 1 else 'scores'} as high",
-        "asked": f"{asked}; {clean} can vouch for {100 * smallest_fpr:.2g} % or more",
+        "asked": f"{asked}; {clean} models can vouch for {100 * smallest_fpr:.2g} % or more",
     }
     scale = "how far the model stands out among the clean ones, in their deviations"
     return said | ({"scale": scale} if scored else {})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from badnets.audit.base import AUDITS, AuditTables, Tier, tables_of
 from badnets.audit.calibration import Calibration, fitting
-from badnets.audit.combining import Ruling, judged
+from badnets.audit.combining import COMBINED, Ruling, judged
 from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.recovery import Recovered, recover
 from badnets.core.lookup import shortened
@@ -181,6 +181,9 @@ def audit(
         notes.append("no trigger was recovered that works on most other images")
     elif why:
         notes.append(f"no trigger was sought: {why}")
+    looked, wanted = sum(kind in found.tables for kind in COMBINED), len(COMBINED)
+    if place is not None and looked < wanted:
+        notes.append(f"{looked} of the {wanted} methods that make a full verdict looked at it")
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
     source = () if not suspected or not first or first.source is None else (first.source,)
     known = compared if place else None

@@ -129,7 +129,7 @@ def tables_of(
         missing = sorted(method.needs - capabilities(subject))
         wanted = method.images_per_class
         if TIERS.index(method.tier) > TIERS.index(tier):
-            why = f"{kind} was not asked for: it takes longer than {tier} methods"
+            why = f"{kind} is a {method.tier} method, and none beyond {tier} ones were asked for"
         elif missing:
             why = f"{kind} needs {', '.join(missing)}, which the model does not give"
         elif wanted > fewest and clean is None:

@@ -186,7 +186,6 @@ class Zoo:
 def spec(study: AuditStudy, runs: Runs) -> Spec:
     """Return what the page is made of."""
     zoo = Zoo.of(runs)
-    groups = [] if zoo is None else [zoo.clean, *zoo.kinds]
     return Spec(
         {
             "study": study,
@@ -194,7 +193,6 @@ def spec(study: AuditStudy, runs: Runs) -> Spec:
             "asked": ASKED,
             "null": len([one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]),
             "recipes": len(study.zoo.recipes),
-            "counted": sum(len(one.judged) for one in groups),
         },
         {"roc": None if zoo is None or not zoo.backdoored else _roc(zoo)},
     )

@@ -229,9 +229,9 @@ def area(found: Separation) -> Cell:
 
 def _roc(zoo: Zoo) -> str:
     curves: tuple[tuple[str, Callable[[Judged], float], Tone], ...] = (
-        ("all methods, against clean networks", judging.combined, "backdoored"),
+        ("all methods together", judging.combined, "backdoored"),
         ("MM-BD's own rule", judging.gamma_p, "muted"),
-        ("anomaly index of masked triggers", judging.anomaly("mask-inversion"), "plain"),
+        ("anomaly index, masks", judging.anomaly("mask-inversion"), "plain"),
     )
     drawn = [
         Line(title, *zoo.separation(score).curve(), tone=tone, dashed=tone != "backdoored")

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from badnets.audit.deadline import Deadline, OutOfTime
 from badnets.core.errors import SettingError
+from badnets.core.lookup import shortened
 from badnets.core.nulls import Table
 from badnets.core.registry import Registry
 from badnets.core.verdicts import NotCovered
@@ -20,8 +23,11 @@ from badnets.models.subject import Subject, capabilities
 
 Tier = Literal["instant", "standard", "thorough"]
 TIERS: tuple[Tier, ...] = ("instant", "standard", "thorough")
-MOST, MOST_PER_CLASS = 1000, 40  # clean images that are looked at
 """How long a method takes: milliseconds, seconds to minutes, or longer."""
+MOST, MOST_PER_CLASS = 1000, 40  # clean images that are looked at
+FEW = 12  # classes up to which all pairs of two get the full effort
+ALL_PAIRS = 64  # classes up to which all pairs are looked at, with less effort
+OF_MANY = 32  # clean images of all classes together, at least, where there are many
 
 
 class AuditMethod(ABC):
@@ -43,7 +49,12 @@ class AuditMethod(ABC):
     covers: ClassVar[str] = "backdoors"
     tier: ClassVar[Tier] = "standard"
     images_per_class: ClassVar[int] = 0
-    """How many clean images of each class it needs, all of them named right by the model."""
+    """How many clean images of each class it needs, all of them named right by the model.
+
+    Above `FEW` classes it takes what there is of each, `OF_MANY` or more in all.
+    """
+    by_source: ClassVar[bool] = False
+    """Whether its table has a row for each source: a class with fewer is then left out as one."""
 
     @abstractmethod
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
@@ -55,6 +66,10 @@ class AuditMethod(ABC):
                 each class or more.
             seed: everything random follows from it.
         """
+
+    def leaves_out(self, num_classes: int) -> str | None:
+        """Return what it does not look at among so many classes, in words; None: all the same."""
+        return None
 
 
 AUDITS: Registry[AuditMethod] = Registry(
@@ -98,7 +113,7 @@ def tables_of(
     clean: Any = None,
     *,
     seed: int = 0,
-    budget: float | None = None,
+    budget: float | Deadline | None = None,
     tier: Tier = "thorough",
 ) -> AuditTables:
     """Return the tables of all methods; what cannot be done is lost coverage, never a crash.
@@ -107,7 +122,7 @@ def tables_of(
         subject: the model.
         clean: an `ImageSet` of clean images; None: methods that need none look alone.
         seed: everything random follows from it.
-        budget: begin no further method after so many seconds.
+        budget: stop after so many seconds, or at that deadline, in the middle of a method too.
         tier: methods that take longer than this tier's are left out.
 
     Raises:
@@ -119,50 +134,121 @@ def tables_of(
             f"the model knows {subject.num_classes} classes, the clean images are of "
             f"{clean.num_classes}: give images of its classes"
         )
-    begun = time.perf_counter()
-    right, quantities = _named_right(subject, clean, seed)
-    fewest, rarest = min(zip(right.counts, right.classes, strict=True)) if right else (0, "any")
-    found = AuditTables(tables={}, quantities=quantities)
-    lost = []
-    for kind in AUDITS:
-        method = AUDITS[kind]()
-        missing = sorted(method.needs - capabilities(subject))
-        wanted = method.images_per_class
-        if TIERS.index(method.tier) > TIERS.index(tier):
-            why = f"{kind} was not asked for: it takes longer than {tier} methods"
-        elif missing:
-            why = f"{kind} needs {', '.join(missing)}, which the model does not give"
-        elif wanted > fewest and clean is None:
-            why = f"{kind} needs clean images, and none were given"
-        elif wanted > fewest:
-            why = (
-                f"{kind} needs {wanted} clean images of each class that the model names right, and "
-                f"of {rarest} there are {fewest}"
-            )
-        elif budget is not None and time.perf_counter() - begun > budget:
-            why = f"the {budget:g} seconds were over before {kind}"
-        else:
-            start = time.perf_counter()
-            table = method.table(subject, right, seed=seed)
-            if all(math.isfinite(cell) for row in table for cell in row if cell is not None):
-                found.tables[kind] = table
-                found.versions[kind] = method.version
-                found.seconds[kind] = round(time.perf_counter() - start, 3)
-                continue
-            why = f"{kind} met numbers that are not finite"
-        lost.append(NotCovered(what=method.covers, why=why))
+    deadline, right, lost = Deadline.of(budget), None, list[NotCovered]()
+    found = AuditTables(tables={})
+    with deadline.kept_by(subject) as timed:
+        if tier != "instant":  # such methods need none, and looking at images takes seconds
+            try:
+                right, quantities = _named_right(timed, clean, seed)
+                found.quantities.update(quantities)
+            except OutOfTime:
+                why = f"the {deadline} were over before the model had named them"
+                lost.append(NotCovered(what="the clean images", why=why))
+        for kind in AUDITS:
+            method = AUDITS[kind]()
+            why = _unable(method, subject, tier)
+            if why is None and deadline.is_over:
+                why = f"the {deadline} were over before {kind}"
+            why = why or _short_of_images(method, clean, right)
+            if why is None:
+                start = time.perf_counter()
+                try:
+                    table = method.table(timed, right, seed=seed)
+                except OutOfTime:
+                    why = f"the {deadline} were over before {kind} had finished"
+                else:
+                    if _is_finite(table):
+                        found.tables[kind] = table
+                        found.versions[kind] = method.version
+                        found.seconds[kind] = round(time.perf_counter() - start, 3)
+                    else:
+                        why = f"{kind} met numbers that are not finite"
+            lost += _lost(method, subject, right, why)
     return found.model_copy(update={"coverage": tuple(lost)})
+
+
+def _is_finite(table: Table) -> bool:
+    return all(math.isfinite(cell) for row in table for cell in row if cell is not None)
+
+
+def _unable(method: AuditMethod, subject: Subject, tier: Tier) -> str | None:
+    """Return why a method cannot look at a model, whatever the images; None: it can."""
+    lacking = sorted(method.needs - capabilities(subject))
+    if TIERS.index(method.tier) > TIERS.index(tier):
+        return f"{method.kind} was not asked for: it takes longer than {tier} methods"
+    if lacking:
+        return f"{method.kind} needs {', '.join(lacking)}, which the model does not give"
+    return None
+
+
+def _short_of_images(method: AuditMethod, clean: Any, right: Any) -> str | None:
+    """Return which images are missing for a method to look at all; None: none are."""
+    kind, wanted = method.kind, method.images_per_class
+    if not wanted:
+        return None
+    if clean is None:
+        return f"{kind} needs clean images, and none were given"
+    if right is None:
+        return f"{kind} needs clean images that the model names right, and it names none so"
+    if right.num_classes > FEW:
+        known = sum(count > 0 for count in right.counts)
+        if len(right) >= OF_MANY and known > 1:
+            return None
+        return (
+            f"{kind} needs {OF_MANY} clean images of two classes or more that the model names "
+            f"right, and there are {len(right)} of {known}"
+        )
+    fewest, rarest = min(zip(right.counts, right.classes, strict=True))
+    if fewest >= wanted or (method.by_source and max(right.counts) >= wanted):
+        return None
+    return (
+        f"{kind} needs {wanted} clean images of each class that the model names right, and of "
+        f"{rarest} there are {fewest}"
+    )
+
+
+def _lost(
+    method: AuditMethod, subject: Subject, right: Any, why: str | None
+) -> Iterator[NotCovered]:
+    """Give what a method did not look at: all of it, or classes that it left out."""
+    kind, wanted, count = method.kind, method.images_per_class, subject.num_classes
+    if why is not None:
+        yield NotCovered(what=method.covers, why=why)
+        return
+    if (out := method.leaves_out(count)) is not None:
+        yield NotCovered(what=out, why=f"{kind} would take too long with {count:,} classes")
+    if right is None or not wanted or (count <= FEW and not method.by_source):
+        return
+    least = wanted if count <= FEW else 1
+    few = [name for name, own in zip(right.classes, right.counts, strict=True) if own < least]
+    if few:
+        need = f"{least} clean images" if least > 1 else "a clean image"
+        yield NotCovered(
+            what=f"backdoors of the source class{'es' if len(few) > 1 else ''} {shortened(few)}",
+            why=f"{kind} needs {need} of each that the model names right",
+        )
 
 
 def _named_right(subject: Subject, clean: Any, seed: int) -> tuple[Any, dict[str, float]]:
     """Return the clean images that the model names right, and what it is like on clean images."""
     if clean is None or "logits" not in capabilities(subject):
         return None, {}
-    from badnets.audit.cells import margins  # imports torch, which recipes do without
+    import torch  # which recipes do without
 
-    most = max(MOST, MOST_PER_CLASS * clean.num_classes)
-    clean = clean.sample(most, seed=seed) if len(clean) > most else clean
-    margin = margins(subject.logits(clean.images).cpu(), clean.labels)  # type: ignore[attr-defined]
+    from badnets.audit.cells import LARGE, at_once, margins, spread
+    from badnets.data.splitting import shuffled
+
+    count = clean.num_classes
+    most = MOST if count > ALL_PAIRS else max(MOST, MOST_PER_CLASS * count)
+    if len(clean) > most and count > FEW:
+        order = shuffled(len(clean), seed)
+        clean = clean.take(order[spread(clean.labels.cpu()[order], most)])
+    elif len(clean) > most:
+        clean = clean.sample(most, seed=seed)
+    images = clean.images
+    step = len(images) if math.prod(clean.shape) <= LARGE else at_once(clean.shape)
+    logits = torch.cat([subject.logits(part).cpu() for part in images.split(step)])  # type: ignore[attr-defined]
+    margin = margins(logits, clean.labels.cpu())
     right = (margin > 0).nonzero()[:, 0]
     quantities = {
         "clean error": 1 - len(right) / max(1, len(margin)),

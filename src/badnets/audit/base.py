@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from badnets.audit.deadline import Deadline, OutOfTime
-from badnets.core.errors import SettingError
+from badnets.core.errors import SettingError, ShapeError
 from badnets.core.lookup import shortened
 from badnets.core.nulls import Table
 from badnets.core.registry import Registry
@@ -129,11 +129,7 @@ def tables_of(
         SettingError: the images are of other classes than the model's.
         ShapeError: they are of another shape.
     """
-    if clean is not None and clean.num_classes != subject.num_classes:
-        raise SettingError(
-            f"the model knows {subject.num_classes} classes, the clean images are of "
-            f"{clean.num_classes}: give images of its classes"
-        )
+    check_images(subject, clean)
     deadline, right, lost = Deadline.of(budget), None, list[NotCovered]()
     found = AuditTables(tables={})
     with deadline.kept_by(subject) as timed:
@@ -142,8 +138,8 @@ def tables_of(
                 right, quantities = _named_right(timed, clean, seed)
                 found.quantities.update(quantities)
             except OutOfTime:
-                why = f"the {deadline} were over before the model had named them"
-                lost.append(NotCovered(what="the clean images", why=why))
+                late = f"the {deadline} were over before the model had named them"
+                lost.append(NotCovered(what="the clean images", why=late))
         for kind in AUDITS:
             method = AUDITS[kind]()
             why = _unable(method, subject, tier)
@@ -165,6 +161,29 @@ def tables_of(
                         why = f"{kind} met numbers that are not finite"
             lost += _lost(method, subject, right, why)
     return found.model_copy(update={"coverage": tuple(lost)})
+
+
+def check_images(subject: Subject, clean: Any) -> None:
+    """Refuse clean images that are not of a model's classes and shape.
+
+    Raises:
+        SettingError, ShapeError: they are not.
+    """
+    if clean is None:
+        return
+    if clean.num_classes != subject.num_classes:
+        raise SettingError(
+            f"the model knows {subject.num_classes} classes, the clean images are of "
+            f"{clean.num_classes}: give images of its classes"
+        )
+    if tuple(clean.shape) != tuple(subject.input.shape):
+        from badnets.core.examples import sizes  # imports torch, which recipes do without
+
+        raise ShapeError(
+            f"the model takes images of {sizes(subject.input.shape)}, the clean images are "
+            f"{sizes(clean.shape)}: give them at its size, or a folder of pictures, which is read "
+            "to fit"
+        )
 
 
 def _is_finite(table: Table) -> bool:

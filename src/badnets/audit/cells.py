@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -94,7 +95,8 @@ def spread(labels: Tensor, most: int) -> Tensor:
     return turns(labels).argsort(stable=True)[:most]
 
 
-class Views(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Views:
     """For each of P triggers the images that it is put on: a run of them, or all but a run.
 
     Attributes:
@@ -115,7 +117,7 @@ class Views(NamedTuple):
         sizes = torch.full_like(sources, images.shape[1])
         return cls(images.flatten(0, 1), sizes, torch.zeros_like(sources), sources * sizes)
 
-    def __getitem__(self, block: slice) -> Views:  # type: ignore[override]
+    def part(self, block: slice) -> Views:
         """Return those of some triggers."""
         return Views(self.images, self.sizes[block], self.cuts[block], self.jumps[block])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 from badnets.audit.calibration import MARGIN, Calibration, Tables, in_margins
 from badnets.core.nulls import MethodPlace, Null, Placing, Table, placed
 from badnets.core.verdicts import Conclusion, conclusion_from
 
+ERROR = "clean error"  # a quantity: not known where images come without labels
 COMBINED = (
     "maximum-margin",
     "perturbation-transfer",
@@ -60,7 +61,11 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method in known
         for difference in known[method].differences(method, version)
     )
-    shared = [method for method in found.tables if method in known]
+    shared = [
+        method
+        for method, table in found.tables.items()
+        if method in known and _common(table, known[method].tables[0])
+    ]
     if differing or not shared:
         why = ("the clean models were looked at by none of the methods that could",)
         return Ruling.unknown(*(differing or why))
@@ -70,6 +75,7 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     if margin > 0 and all(MARGIN in one.quantities for one in calibration.nulls):
         tables = {method: in_margins(tables[method], margin) for method in shared}
         compared = {one.method: one for one in calibration.in_margins}
+    tables, compared = _alike(tables, compared, shared)
     nulls = tuple(compared[method] for method in chosen)
     place = placed({method: tables[method] for method in chosen}, nulls)
     others = {
@@ -84,9 +90,43 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     )
 
 
+def _common(one: Table, other: Table) -> set[tuple[int, int]]:
+    """Return the cells that both tables have; none where they are of another shape."""
+    if len(one) != len(other) or len(one[0]) != len(other[0]):
+        return set()
+    return {
+        (row, column)
+        for row, numbers in enumerate(one)
+        for column, number in enumerate(numbers)
+        if number is not None and other[row][column] is not None
+    }
+
+
+def _alike(
+    tables: Mapping[str, Table], nulls: Mapping[str, Null], methods: Sequence[str]
+) -> tuple[dict[str, Table], dict[str, Null]]:
+    """Return tables and nulls of the cells that both have: a suspect may lack sources."""
+    kept, compared = dict(tables), dict(nulls)
+    for method in methods:
+        one = compared[method]
+        cells = _common(kept[method], one.tables[0])
+        kept[method], *clean = (_masked(table, cells) for table in (kept[method], *one.tables))
+        if tuple(clean) != one.tables:
+            compared[method] = one.model_copy(update={"tables": tuple(clean)})
+    return kept, compared
+
+
+def _masked(table: Table, cells: set[tuple[int, int]]) -> Table:
+    return tuple(
+        tuple(cell if (row, column) in cells else None for column, cell in enumerate(numbers))
+        for row, numbers in enumerate(table)
+    )
+
+
 def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
     """Return why the p-value says nothing, or not enough."""
     notes = []
+    quantities = {ERROR: 0.0, **quantities} if quantities else quantities
     unknown = [name for name in null.quantities if name not in quantities]
     if quantities and unknown:
         notes.append(f"its {' and '.join(unknown)} could not be measured")

@@ -83,7 +83,7 @@ class Deadline:
         """Return the output of a layer, on the way there and back, while there is time."""
         self.check()
         if output.requires_grad:
-            output.register_hook(lambda _slope: self.check())
+            output.register_hook(lambda _slope: self.check())  # type: ignore[no-untyped-call]
         return output
 
 

@@ -237,7 +237,7 @@ def _pooled(tables: Sequence[Table], method: str) -> _Pools:
         raise ShapeError(f"{method}: the table's cells are not those of its null")
     flat = [[float(table[row][column] or 0) for row, column in cells] for table in tables]
     rows, columns = zip(*cells, strict=True)
-    z = np.full((len(tables), max(rows) + 1, max(columns) + 1), NOWHERE)
+    z = np.full((len(tables), len(tables[0]), len(tables[0][0])), NOWHERE)
     z[:, rows, columns] = _standardised(flat)
     pools: dict[Pool, Numbers] = {"cell": z.max((1, 2))}
     if len(z[0]) > 1:

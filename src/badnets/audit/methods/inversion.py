@@ -94,14 +94,14 @@ class PairInversion(AuditMethod):
         targets = torch.arange(subject.num_classes)
         sought, held = Mixture.halves(clean)
         mixed = (sought.but(targets), held.but(targets))
-        table = [self._row(subject, *mixed, targets, drawn, HELD_OF_MANY)]
+        table = [self._row(subject, *mixed, targets, drawn, BATCH_OF_MANY, HELD_OF_MANY)]
         if len(targets) <= ALL_PAIRS:
             best = self.promising(subject, clean, targets, drawn)
             own = None if best is None else (sought.of(best), held.of(best))
             table.append(
                 (None,) * len(targets)
                 if own is None
-                else self._row(subject, *own, targets, drawn, HELD_OF_SOURCE)
+                else self._row(subject, *own, targets, drawn, BATCH, HELD_OF_SOURCE)
             )
         return tuple(table)
 
@@ -112,13 +112,14 @@ class PairInversion(AuditMethod):
         held: Views,
         targets: Tensor,
         drawn: torch.Generator,
+        batch: int,
         images: int,
     ) -> tuple[float | None, ...]:
         row: list[float | None] = []
         for block in _blocks(len(targets), subject.input.shape):
             own = targets[block]
-            found = self.found(subject, sought[block], own, drawn, batch=BATCH_OF_MANY)
-            reached = self.reached(subject, held[block], own, found, images).mean(1)
+            found = self.found(subject, sought.part(block), own, drawn, batch=batch)
+            reached = self.reached(subject, held.part(block), own, found, images).mean(1)
             row += [round(value, 4) for value in reached.tolist()]
         return tuple(row)
 

@@ -12,17 +12,18 @@ from typing import Any
 
 import torch
 
-from badnets.audit.base import ALL_PAIRS, AuditMethod
+from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
 from badnets.audit.cells import forward, gradients, margins, parts
 from badnets.core.nulls import Table
 from badnets.core.seeds import generator
 
 STARTS, STEPS, RATE = 6, 80, 0.05
-STARTS_OF_MANY, STEPS_OF_MANY = 2, 40  # above `ALL_PAIRS` classes
+STARTS_OF_MANY = 3  # above `FEW` classes
+STARTS_OF_ALL, STEPS_OF_ALL = 2, 40  # above `ALL_PAIRS` classes
 
 
 class MaximumMargin(AuditMethod):
-    """For each class the largest margin that any image has, over six random starts, or over two."""
+    """For each class the largest margin that any image has, over six random starts or fewer."""
 
     kind = "maximum-margin"
     version = 1
@@ -32,8 +33,9 @@ class MaximumMargin(AuditMethod):
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`. No image is looked at."""
         count = subject.num_classes
-        many = count > ALL_PAIRS
-        tried, length = (STARTS_OF_MANY, STEPS_OF_MANY) if many else (STARTS, STEPS)
+        tried, length = (STARTS_OF_MANY if count > FEW else STARTS), STEPS
+        if many := count > ALL_PAIRS:
+            tried, length = STARTS_OF_ALL, STEPS_OF_ALL
         targets = torch.arange(count).repeat_interleave(tried)
         drawn, shape = generator(seed, self.kind), subject.input.shape
         starts = None if many else torch.rand((len(targets), *shape), generator=drawn)

@@ -54,7 +54,9 @@ class AuditMethod(ABC):
     Above `FEW` classes it takes what there is of each, `OF_MANY` or more in all.
     """
     by_source: ClassVar[bool] = False
-    """Whether its table has a row for each source: a class with fewer is then left out as one."""
+    """Whether it looks at each source apart: a class with fewer is then left out as one."""
+    images_of_many: ClassVar[int] = 1
+    """How many of each class it needs above `FEW` classes and up to `ALL_PAIRS`, to look at it."""
 
     @abstractmethod
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
@@ -153,7 +155,11 @@ def tables_of(
                 except OutOfTime:
                     why = f"the {deadline} were over before {kind} had finished"
                 else:
-                    if _is_finite(table):
+                    cells = [cell for row in table for cell in row if cell is not None]
+                    if not cells:
+                        least = method.images_of_many
+                        why = f"{kind} needs {least} clean images of a class, named right"
+                    elif all(map(math.isfinite, cells)):
                         found.tables[kind] = table
                         found.versions[kind] = method.version
                         found.seconds[kind] = round(time.perf_counter() - start, 3)
@@ -184,10 +190,6 @@ def check_images(subject: Subject, clean: Any) -> None:
             f"{sizes(clean.shape)}: give them at its size, or a folder of pictures, which is read "
             "to fit"
         )
-
-
-def _is_finite(table: Table) -> bool:
-    return all(math.isfinite(cell) for row in table for cell in row if cell is not None)
 
 
 def _unable(method: AuditMethod, subject: Subject, tier: Tier) -> str | None:
@@ -238,7 +240,7 @@ def _lost(
         yield NotCovered(what=out, why=f"{kind} would take too long with {count:,} classes")
     if right is None or not wanted or (count <= FEW and not method.by_source):
         return
-    least = wanted if count <= FEW else 1
+    least = wanted if count <= FEW else method.images_of_many if count <= ALL_PAIRS else 1
     few = [name for name, own in zip(right.classes, right.counts, strict=True) if own < least]
     if few:
         need = f"{least} clean images" if least > 1 else "a clean image"

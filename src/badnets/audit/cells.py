@@ -38,7 +38,7 @@ def pairs(num_classes: int, known: Sequence[int] | None = None) -> tuple[Tensor,
         num_classes: K.
         known: the classes that are sources; None: all.
     """
-    firsts = torch.arange(num_classes) if known is None else torch.tensor(list(known))
+    firsts = torch.tensor(range(num_classes) if known is None else known, dtype=torch.long)
     all_pairs = torch.cartesian_prod(firsts, torch.arange(num_classes))
     sources, targets = all_pairs[all_pairs[:, 0] != all_pairs[:, 1]].unbind(1)
     return sources, targets
@@ -68,10 +68,11 @@ def by_class(clean: ImageSet, count: int, skip: int = 0) -> Tensor:
         (clean.labels == label).nonzero()[skip : skip + count, 0]
         for label in range(clean.num_classes)
     ]
-    known = [len(own) == count for own in rows]
+    known = [label for label, own in enumerate(rows) if len(own) == count]
     images = torch.zeros(clean.num_classes, count, *clean.shape)
-    found = clean.images_at(torch.cat([own for own, full in zip(rows, known, strict=True) if full]))
-    images[torch.tensor(known)] = as_float(found).reshape(-1, count, *clean.shape).cpu()
+    if known:
+        found = as_float(clean.images_at(torch.cat([rows[label] for label in known])))
+        images[known] = found.reshape(-1, count, *clean.shape).cpu()
     return images
 
 

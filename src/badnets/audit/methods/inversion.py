@@ -55,7 +55,7 @@ class PairInversion(AuditMethod):
 
     version = 2
     needs = frozenset({"logits", "gradients"})
-    by_source = True
+    by_source, images_of_many = True, OF_SOURCE
     images_per_class = SOUGHT + HELD
 
     @abstractmethod

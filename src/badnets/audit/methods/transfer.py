@@ -44,7 +44,7 @@ class PerturbationTransfer(AuditMethod):
     kind = "perturbation-transfer"
     version = 1
     needs = frozenset({"logits", "gradients"})
-    by_source = True
+    by_source, images_of_many = True, 2 * MADE_ON
     images_per_class = IMAGES
     covers = "backdoors whose trigger is close to every image of its sources"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from badnets.audit import AUDITS, audit, tables_of
+from badnets.audit import AUDITS, tables_of
 from badnets.audit.base import ALL_PAIRS
 from badnets.audit.cells import Mixture, spread
 from badnets.audit.methods.inversion import AdditiveInversion, MaskInversion, PairInversion
@@ -72,10 +72,9 @@ def test_what_many_classes_leave_out_is_said() -> None:
     found = tables_of(templates(K), images(K, 3), tier="standard")
     said = {lost.what: lost.why for lost in found.coverage}
     assert any("backdoors of one source class but the one that looks" in what for what in said)
+    assert "perturbation-transfer needs 4 clean images of a class" in str(said)
     assert found.tables["mask-inversion"][1] == (None,) * K, "sources have too few images"
-    more = tables_of(templates(ALL_PAIRS + 1), tier="standard")
-    assert "additive-inversion" not in more.tables
-    verdict = audit(templates(ALL_PAIRS + 1), images(ALL_PAIRS + 1, 1)).verdict
-    assert "backdoors of one source class" in {lost.what for lost in verdict.coverage}
-    few = tables_of(templates(K), images(K, 2))
+    very_many = AUDITS["additive-inversion"]().leaves_out(ALL_PAIRS + 1)
+    assert very_many == "backdoors of one source class"
+    few = tables_of(templates(K), images(K, 2), budget=2)
     assert "needs 32 clean images of two classes or more" in str(few.coverage)

@@ -45,7 +45,7 @@ def why_of(audited: Audited) -> str:
 
 def test_a_method_is_stopped_when_the_time_is_over() -> None:
     subject, clean = templates(K), images(K, 36)
-    whole, begun = tables_of(subject, clean), time.perf_counter()
+    whole = tables_of(subject, clean)
     assert tables_of(subject, clean, budget=999).tables == whole.tables
     begun = time.perf_counter()
     late = audit(subject, clean, budget=0.3)
@@ -53,7 +53,7 @@ def test_a_method_is_stopped_when_the_time_is_over() -> None:
     assert "the 0.3 seconds were over before " in why_of(late) and "had finished" in why_of(late)
     assert "head-weights" in late.found.tables
     nothing = audit(subject, clean, budget=0)
-    assert not nothing.found.tables and "before the model had named them" in why_of(nothing)
+    assert not nothing.found.tables and "the model had not named them" in why_of(nothing)
     assert all(not module._forward_hooks for module in subject.network.modules())
 
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from badnets.audit.base import AUDITS, MOST, AuditTables, Tier, check_images, tables_of
+from badnets.audit.base import (
+    ALL_PAIRS,
+    AUDITS,
+    MOST,
+    MOST_PER_CLASS,
+    AuditTables,
+    Tier,
+    answers,
+    check_images,
+    tables_of,
+)
 from badnets.audit.calibration import Calibration, fitting
 from badnets.audit.cells import as_float, spread
 from badnets.audit.combining import ERROR, Ruling, judged
@@ -28,7 +39,7 @@ from badnets.models import load_detector
 from badnets.models.subject import Subject, capabilities
 
 OVER = "the time was over"
-PROBED = 32  # images, drawn ones and clean ones, that a model must not answer all alike
+PROBED = 2  # drawn images, and clean ones, that a model must not answer all alike
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
 UNSEEN = (
     NotCovered(
@@ -178,12 +189,14 @@ def audit(
     if clean is not None and set(clean.classes) <= set(subject.classes):
         clean = clean.among(subject.classes)
     unfit = _unfit(subject, clean, deadline)
+    if clean is not None and not is_labelled and not unfit:
+        clean = _named_itself(subject, clean, deadline)
     found = (
         AuditTables(tables={}, coverage=(NotCovered(what="all backdoors", why=unfit),))
         if unfit
         else tables_of(subject, clean, seed=seed, budget=deadline, tier=tier)
     )
-    if clean is not None and not is_labelled and not unfit:
+    if not is_labelled and not unfit:
         found = _without_labels(found)
     compared = calibration or fitting(subject, data)
     ruling = Ruling.unknown(unfit) if unfit else _ruling(subject, found, compared, max_fpr)
@@ -301,6 +314,15 @@ def _unfit(subject: Any, clean: Any, deadline: Deadline) -> str | None:
     if bool((logits == logits[0]).all()):
         return "it answers every image alike: it has collapsed"
     return None
+
+
+def _named_itself(subject: Any, clean: Any, deadline: Deadline) -> Any:
+    """Return clean images with the labels that the model gives them; None: there was no time."""
+    most = min(len(clean), max(MOST, MOST_PER_CLASS * min(ALL_PAIRS, clean.num_classes)))
+    clean = clean.take(range(most))
+    with deadline.kept_by(subject) as timed:
+        labels = answers(timed, clean, deadline).argmax(1).to(clean.labels.device)
+    return replace(clean.take(range(len(labels))), labels=labels) if len(labels) else None
 
 
 def _without_labels(found: AuditTables) -> AuditTables:

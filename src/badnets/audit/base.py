@@ -133,18 +133,16 @@ def tables_of(
     """
     check_images(subject, clean)
     deadline, right, lost = Deadline.of(budget), None, list[NotCovered]()
-    found = AuditTables(tables={})
+    found, unnamed = AuditTables(tables={}), clean is not None and tier != "instant"
     with deadline.kept_by(subject) as timed:
-        if tier != "instant":  # such methods need none, and looking at images takes seconds
-            try:
-                right, quantities = _named_right(timed, clean, seed)
-                found.quantities.update(quantities)
-            except OutOfTime:
-                late = f"the {deadline} were over before the model had named them"
-                lost.append(NotCovered(what="the clean images", why=late))
         for kind in AUDITS:
             method = AUDITS[kind]()
             why = _unable(method, subject, tier)
+            if why is None and unnamed and method.tier != "instant":
+                right, quantities, lacking = _named_right(timed, clean, seed, deadline)
+                found.quantities.update(quantities)
+                lost += lacking
+                unnamed = False
             if why is None and deadline.is_over:
                 why = f"the {deadline} were over before {kind}"
             why = why or _short_of_images(method, clean, right)
@@ -250,13 +248,13 @@ def _lost(
         )
 
 
-def _named_right(subject: Subject, clean: Any, seed: int) -> tuple[Any, dict[str, float]]:
-    """Return the clean images that the model names right, and what it is like on clean images."""
-    if clean is None or "logits" not in capabilities(subject):
-        return None, {}
-    import torch  # which recipes do without
-
-    from badnets.audit.cells import LARGE, at_once, margins, spread
+def _named_right(
+    subject: Subject, clean: Any, seed: int, deadline: Deadline
+) -> tuple[Any, dict[str, float], list[NotCovered]]:
+    """Return the clean images that it names right, its quantities, and what took too long."""
+    if "logits" not in capabilities(subject):
+        return None, {}, []
+    from badnets.audit.cells import margins, spread  # imports torch, which recipes do without
     from badnets.data.splitting import shuffled
 
     count = clean.num_classes
@@ -266,14 +264,38 @@ def _named_right(subject: Subject, clean: Any, seed: int) -> tuple[Any, dict[str
         clean = clean.take(order[spread(clean.labels.cpu()[order], most)])
     elif len(clean) > most:
         clean = clean.sample(most, seed=seed)
-    images = clean.images
-    step = len(images) if math.prod(clean.shape) <= LARGE else at_once(clean.shape)
-    logits = torch.cat([subject.logits(part).cpu() for part in images.split(step)])  # type: ignore[attr-defined]
-    margin = margins(logits, clean.labels.cpu())
+    logits = answers(subject, clean, deadline)
+    labels, lost = clean.labels.cpu()[: len(logits)], []
+    if len(logits) < len(clean):
+        what = f"{len(clean) - len(logits):,} of {len(clean):,} clean images"
+        why = f"the model had not named them after a part of the {deadline}"
+        lost.append(NotCovered(what=what, why=why))
+    if not len(logits):
+        return None, {}, lost
+    margin = margins(logits, labels)
     right = (margin > 0).nonzero()[:, 0]
     quantities = {
         "clean error": 1 - len(right) / max(1, len(margin)),
         "mean clean margin": float(margin[right].mean()),  # labels of some others may be wrong
     }
     finite = {name: value for name, value in quantities.items() if math.isfinite(value)}
-    return (clean.take(right) if len(right) else None), finite
+    return (clean.take(right) if len(right) else None), finite, lost
+
+
+def answers(subject: Any, clean: Any, deadline: Deadline) -> Any:
+    """Return ``(n, K)`` logits of the first images, of as many as a part of the time allows."""
+    import torch
+
+    from badnets.audit.cells import LARGE, at_once
+
+    step = len(clean) if math.prod(clean.shape) <= LARGE else at_once(clean.shape)
+    found = [torch.empty(0, subject.num_classes)]
+    try:
+        for start in range(0, len(clean), step):
+            if not deadline.is_early:
+                break
+            rows = torch.arange(start, min(start + step, len(clean)))
+            found.append(subject.logits(clean.images_at(rows)).cpu())
+    except OutOfTime:
+        pass  # what it has named till then is named
+    return torch.cat(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,7 +111,7 @@ class Fitted(NamedTuple):
         data: name of the data set, with the size that its images are read at.
         images: its test images.
         pictures: how they are read to fit, in a line; None where they are as they come.
-        is_labelled: whether they came with labels; else they have those that the network gives.
+        is_labelled: whether they came with labels; else all are 0.
     """
 
     subject: HasLogits
@@ -200,7 +199,7 @@ def _loose(data: str) -> list[str]:
 
 
 def _loosely_fitted(subject: Any, data: str, names: list[str], what: str) -> Fitted:
-    """Return a network with pictures that it labels itself."""
+    """Return a network with pictures that have no labels."""
     import torch
 
     folder, wanted, said = Path(parse_name(data).base).expanduser(), subject.input, list[str]()
@@ -209,8 +208,7 @@ def _loosely_fitted(subject: Any, data: str, names: list[str], what: str) -> Fit
     images = ImageSet(stored, torch.zeros(len(stored), dtype=torch.int64), subject.classes)
     images = _as_taken(images, wanted, said, middle=True, grey=True)
     _check_fit(subject, what, data, images)
-    images = replace(images, labels=subject.predict(images.images))
-    pictures = "; ".join(["labelled by the network itself", *said])
+    pictures = "; ".join(["without labels", *said])
     return Fitted(subject, data, images, pictures, is_labelled=False)
 
 

@@ -25,6 +25,7 @@ Tier = Literal["instant", "standard", "thorough"]
 TIERS: tuple[Tier, ...] = ("instant", "standard", "thorough")
 """How long a method takes: milliseconds, seconds to minutes, or longer."""
 MOST, MOST_PER_CLASS = 1000, 40  # clean images that are looked at
+LOOKING = 0.25  # of a budget, for naming clean images
 FEW = 12  # classes up to which all pairs of two get the full effort
 ALL_PAIRS = 64  # classes up to which all pairs are looked at, with less effort
 OF_MANY = 32  # clean images of all classes together, at least, where there are many
@@ -134,6 +135,7 @@ def tables_of(
     check_images(subject, clean)
     deadline, right, lost = Deadline.of(budget), None, list[NotCovered]()
     found, unnamed = AuditTables(tables={}), clean is not None and tier != "instant"
+    lacking = list[NotCovered]()
     with deadline.kept_by(subject) as timed:
         for kind in AUDITS:
             method = AUDITS[kind]()
@@ -145,7 +147,7 @@ def tables_of(
                 unnamed = False
             if why is None and deadline.is_over:
                 why = f"the {deadline} were over before {kind}"
-            why = why or _short_of_images(method, clean, right)
+            why = why or _short_of_images(method, clean, right, hurried=bool(lacking))
             if why is None:
                 start = time.perf_counter()
                 try:
@@ -200,7 +202,7 @@ def _unable(method: AuditMethod, subject: Subject, tier: Tier) -> str | None:
     return None
 
 
-def _short_of_images(method: AuditMethod, clean: Any, right: Any) -> str | None:
+def _short_of_images(method: AuditMethod, clean: Any, right: Any, *, hurried: bool) -> str | None:
     """Return which images are missing for a method to look at all; None: none are."""
     kind, wanted = method.kind, method.images_per_class
     if not wanted:
@@ -208,7 +210,8 @@ def _short_of_images(method: AuditMethod, clean: Any, right: Any) -> str | None:
     if clean is None:
         return f"{kind} needs clean images, and none were given"
     if right is None:
-        return f"{kind} needs clean images that the model names right, and it names none so"
+        none = "there was no time to name any" if hurried else "it names none so"
+        return f"{kind} needs clean images that the model names right, and {none}"
     if right.num_classes > FEW:
         known = sum(count > 0 for count in right.counts)
         if len(right) >= OF_MANY and known > 1:
@@ -289,10 +292,11 @@ def answers(subject: Any, clean: Any, deadline: Deadline) -> Any:
     from badnets.audit.cells import LARGE, at_once
 
     step = len(clean) if math.prod(clean.shape) <= LARGE else at_once(clean.shape)
-    found = [torch.empty(0, subject.num_classes)]
+    found, begun = [torch.empty(0, subject.num_classes)], deadline.elapsed
+    most = math.inf if deadline.seconds is None else LOOKING * deadline.seconds
     try:
         for start in range(0, len(clean), step):
-            if not deadline.is_early:
+            if deadline.elapsed - begun > most:
                 break
             rows = torch.arange(start, min(start + step, len(clean)))
             found.append(subject.logits(clean.images_at(rows)).cpu())

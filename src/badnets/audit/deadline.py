@@ -14,7 +14,6 @@ from badnets.models.subject import CAPABILITIES, capabilities
 if TYPE_CHECKING:
     from torch import Tensor
 
-LOOKING = 0.25  # of the time, for naming clean images
 PASSES = {*CAPABILITIES.values(), "probabilities", "predict"}
 
 
@@ -51,11 +50,6 @@ class Deadline:
     def is_over(self) -> bool:
         """Whether the time is over."""
         return self.seconds is not None and self.elapsed > self.seconds
-
-    @property
-    def is_early(self) -> bool:
-        """Whether there is time to look at further clean images, before methods begin."""
-        return self.seconds is None or self.elapsed <= LOOKING * self.seconds
 
     def check(self) -> None:
         """Go on only while there is time.

@@ -57,8 +57,8 @@ results: .venv/.stamp  ## rewrite docs/results/ from the records in results/
 	$(BIN)/badnets results results/ docs/results/ $(ARGS)
 
 calibrations: .venv/.stamp  ## train the clean models that audits compare with, and keep what is said of them
-	$(BIN)/badnets audit calibrate recipes/calibrate-digits.yaml \
-	  src/badnets/audit/calibrations/digits.json $(ARGS)
+	for data in digits mnist; do $(BIN)/badnets audit calibrate recipes/calibrate-$$data.yaml \
+	  src/badnets/audit/calibrations/$$data.json.gz $(ARGS) || exit; done
 
 soak: .venv/.stamp  ## the slow tests: kill, interrupt and endure
 	$(PY) -m pytest -m "slow or soak" --timeout=3600 $(ARGS)

@@ -4,6 +4,7 @@
     python -m bench loop pool            some of them
     python -m bench --quick              small sizes, to see that they run; nothing is judged
     python -m bench --json bench-results.jsonl
+    python -m bench.scanners             public scanners beside our audit; needs a package index
 
 Each benchmark is a module here with ``run(scale)``, and runs in a process of its own. Real MNIST is
 found through ``BADNETS_DATA``; where it is not, images of the same shape take its place, which is
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, str] = {
     "accuracy": "from raw files to a backdoored network",
     "scenes": "drawn road scenes, out of their seeds",
     "detector": "a step of training a detector, against torchvision's bare loop",
+    "audit": "the audit of a model: all pairs of classes at once, and each method",
     "pool": "trials in a pool of processes, against one after another",
 }
 

@@ -22,6 +22,7 @@ class Scale:
         starts: interleaved pairs of starts of the command line.
         scenes: drawn in a round, and trained on by a detector.
         records: in a ledger.
+        class_pairs: of ten classes, at most 90, for each of which a trigger is sought.
         files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
     """
 
@@ -37,6 +38,7 @@ class Scale:
     starts: int
     scenes: int
     records: int
+    class_pairs: int
     files: int
 
 
@@ -56,6 +58,7 @@ SCALES: dict[str, Scale] = {
             starts=11,
             scenes=120,
             records=20_000,
+            class_pairs=90,
             files=20_000,
         ),
         Scale(
@@ -71,6 +74,7 @@ SCALES: dict[str, Scale] = {
             starts=5,
             scenes=30,
             records=1_000,
+            class_pairs=90,
             files=1_000,
         ),
         # tests take this one
@@ -87,6 +91,7 @@ SCALES: dict[str, Scale] = {
             starts=1,
             scenes=6,
             records=40,
+            class_pairs=6,
             files=40,
         ),
     )

@@ -17,7 +17,8 @@ from bench.results import Result
 from bench.scales import SCALES
 from bench.settings import FROM_FILES, from_files, trials
 
-LONG = ("accuracy", "detector", "memory", "pool", "streaming")  # several processes, or trainings
+# several processes, or trainings
+LONG = ("accuracy", "audit", "detector", "memory", "pool", "streaming")
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,14 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from badnets.core.errors import SettingError, ShapeError
-from badnets.core.nulls import Null, Placing, Table, placed
+from badnets.core.nulls import NOWHERE, Null, Placing, Pools, Table, placed
 
 Rows = Sequence[Sequence[float]]
 
@@ -63,6 +64,25 @@ def test_each_kind_of_backdoor_is_found_in_its_pool(
     assert found.p_value == found.smallest_fpr == 1 / 25
     assert found.methods["pairs"].targets == targets
     assert pool in ("target", "map") or found.methods["pairs"].pool == pool
+
+
+@pytest.mark.parametrize(
+    ("reached", "targets"),
+    [
+        ((2, 2, 0, 2), (2,)),  # images of the target's own class have to go elsewhere
+        ((1, 2, 3, 0), (0, 1, 2, 3)),
+        ((2, 3, 0, 2), (0, 2, 3)),
+        ((1, 0), (0, 1)),
+    ],
+)
+def test_a_map_to_one_class_points_at_that_class_alone(
+    reached: tuple[int, ...], targets: tuple[int, ...]
+) -> None:
+    last = np.zeros((len(reached), len(reached)))
+    np.fill_diagonal(last, NOWHERE)
+    last[range(len(reached)), reached] = 5.0
+    found = Pools(("map",), np.ones((4, 1)), last).found_in_last()
+    assert found == ("map", targets, None)
 
 
 def test_a_model_that_differs_as_a_whole_is_not_suspicious() -> None:
@@ -221,3 +241,14 @@ def test_a_null_that_is_not_sound_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         null(tables, **more)
+
+
+def test_a_changed_copy_is_not_judged_by_the_numbers_of_the_original() -> None:
+    one = null(clean_pairs(5))
+    before = placed({one.method: one.tables[0]}, [one]).score
+    doubled = tuple(
+        tuple(tuple(None if cell is None else 2 * cell for cell in row) for row in table)
+        for table in one.tables
+    )
+    other = one.model_copy(update={"tables": doubled})
+    assert placed({one.method: doubled[0]}, [other]).score == pytest.approx(before)

@@ -128,7 +128,7 @@ def test_the_numbers_in_words(p_value: float, rank: str) -> None:
     told = in_words(p_value, 1 / 20, 0.05, scores)
     assert told["rank"] == rank and "deviations" in told["scale"]
     assert told["asked"] == (
-        "at most 5 % of clean models called backdoored; 19 can vouch for 5 % or more"
+        "at most 5 % of clean models called backdoored; 19 models can vouch for 5 % or more"
     )
     alone = in_words(None, None, 0.05, scores)
     assert set(alone) == {"asked", "scale"} and "not known here" in alone["scale"]

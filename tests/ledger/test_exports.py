@@ -272,3 +272,15 @@ def test_pictures_of_the_data_can_be_left_out(tmp_path: Path) -> None:
     assert record.arrays == {"filters": arrays["filters"]}
     kept = [path.stem for path in (tmp_path / "arrays").iterdir()]
     assert kept == [arrays["filters"].sha256]
+
+
+def test_an_export_may_be_packed(tmp_path: Path) -> None:
+    path = tmp_path / "records.json.gz"
+    write_records(RECORDS, path)
+    first = path.read_bytes()
+    write_records(RECORDS, path)
+    assert path.read_bytes() == first, "equal records, equal bytes"
+    assert read_records(path) == sorted(RECORDS, key=lambda record: record.name)
+    path.write_bytes(first[:-20])
+    with pytest.raises(LedgerError, match="not a sound gzip file"):
+        read_records(path)

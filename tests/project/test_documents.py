@@ -13,6 +13,7 @@ import pytest
 import typer
 
 import badnets
+from badnets.audit.calibration import packaged
 from badnets.cli.main import app
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
@@ -125,6 +126,17 @@ def test_documents_are_short_enough_to_be_read(root: Path) -> None:
     assert lines[root / "README.md"] <= 120
     results = {path.name: n for path, n in lines.items() if path.parent.name == "results"}
     assert results and max(results.values()) <= 200, results
+
+
+def test_the_nulls_of_the_page_on_error_rates_are_those_of_the_package(root: Path) -> None:
+    page = (root / "docs/error-rates.md").read_text()
+    said = set(re.findall(r"^\| `.+` \| .+ \| \d+ \| \d+ \| .+ \|$", page, re.M))
+    rows = {
+        f"| `{one.architecture}` | {one.data} | {one.num_classes} | {len(one.trials)} "
+        f"| {100 * one.nulls[0].smallest_fpr:.1f} % |"
+        for one in packaged()
+    }
+    assert said == rows
 
 
 def commands(root: Path) -> Iterator[tuple[str, list[str]]]:

@@ -22,7 +22,7 @@ from badnets.audit.base import (
 )
 from badnets.audit.calibration import Calibration, fitting
 from badnets.audit.cells import as_float, spread
-from badnets.audit.combining import ERROR, Ruling, judged
+from badnets.audit.combining import COMBINED, ERROR, Ruling, judged
 from badnets.audit.deadline import Deadline, OutOfTime
 from badnets.audit.methods.inversion import PairInversion
 from badnets.audit.methods.transfer import PerturbationTransfer, transferability
@@ -41,11 +41,13 @@ from badnets.models.subject import Subject, capabilities
 OVER = "the time was over"
 PROBED = 2  # drawn images, and clean ones, that a model must not answer all alike
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
-UNSEEN = (
-    NotCovered(
-        what="triggers made for one image alone, and triggers larger than those that are sought",
-        why="no method looks for them",
-    ),
+UNSEEN = NotCovered(
+    what="triggers made for one image alone, and triggers larger than those that are sought",
+    why="no method looks for them",
+)
+ON_CLEAN = NotCovered(
+    what="triggers on the clean images that were given",
+    why="one that has the label which its trigger asks for counts as a clean image of that class",
 )
 
 
@@ -215,11 +217,16 @@ def audit(
         notes.append("no trigger was recovered that works on most other images")
     elif why:
         notes.append(f"no trigger was sought: {why}")
+    looked, wanted = sum(kind in found.tables for kind in COMBINED), len(COMBINED)
+    if place is not None and looked < wanted:
+        notes.append(f"{looked} of the {wanted} methods that make a full verdict looked at it")
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
+    source = () if not suspected or not first or first.source is None else (first.source,)
     known = compared if place else None
     verdict = Verdict(
         conclusion=ruling.conclusion,
         suspected=_names(subject, suspected),
+        suspected_source=_names(subject, source),
         max_fpr=max_fpr,
         p_value=place.p_value if place else None,
         smallest_fpr=place.smallest_fpr if place else None,
@@ -239,7 +246,7 @@ def audit(
         else None,
         effect=Measured.of(recovered.effect) if recovered else None,
         before=Measured.of(recovered.before) if recovered else None,
-        coverage=(*found.coverage, *UNSEEN),
+        coverage=(*found.coverage, UNSEEN, *(() if clean is None else (ON_CLEAN,))),
         notes=tuple(notes),
         noted="; ".join(notes) or None,
         seconds=round(deadline.elapsed, 3),

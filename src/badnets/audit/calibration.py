@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from badnets.bundles.atomic import write_text
+from badnets.bundles.atomic import write_bytes
 from badnets.core.errors import SettingError
-from badnets.core.files import regular_file
-from badnets.core.nulls import Null, NullKind, Table
+from badnets.core.files import regular_file, unpacked
+from badnets.core.nulls import Derived, Null, NullKind, Table
 
 PACKAGED = "calibrations"
-LARGEST = 2**27  # bytes of a file
+GZIP = b"\x1f\x8b"  # how such a file begins
+LARGEST = 2**27  # bytes of a file, compressed or not
 FEWEST = 2  # models that another can be standardised against
 
 
@@ -34,7 +36,7 @@ class Tables(Protocol):
     def quantities(self) -> Mapping[str, float]: ...
 
 
-class Calibration(BaseModel):
+class Calibration(Derived):
     """Nulls of all methods, from the same clean models in the same order.
 
     Attributes:
@@ -46,8 +48,6 @@ class Calibration(BaseModel):
         trials: the name of each one's trial.
         nulls: one for each method.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: NullKind
     data: str
@@ -122,31 +122,38 @@ class Calibration(BaseModel):
         return self.model_copy(update={"kind": kind, "nulls": nulls})
 
     def write(self, path: Path | str) -> Path:
-        """Write it as JSON and return the path.
+        """Write it as JSON, compressed where the name ends in ``.gz``, and return the path.
+
+        The same models give the same bytes.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        path = Path(path)
-        write_text(path, self.model_dump_json() + "\n")
+        path, data = Path(path), f"{self.model_dump_json()}\n".encode()
+        write_bytes(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
         return path
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
-        """Return what `write` wrote.
+        """Return what `write` wrote, compressed or not.
 
         Raises:
             SettingError: there is no such file, or it is no calibration.
         """
         try:
             with regular_file(Path(path), LARGEST, error=SettingError) as file:
-                return cls.model_validate_json(file.read())
+                return cls.model_validate_json(_plain(file.read(), f"{path} is no calibration"))
         except OSError as error:
             raise SettingError(f"cannot read calibration {path}: {error.strerror}") from None
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise SettingError(f"{path} is no calibration: {where}: {first['msg']}") from None
+
+
+def _plain(data: bytes, what: object) -> bytes:
+    """Return what a file holds, compressed or not."""
+    return unpacked(data, LARGEST, what=what, error=SettingError) if data[:2] == GZIP else data
 
 
 def in_margins(table: Table, margin: float) -> Table:
@@ -172,7 +179,7 @@ def packaged() -> tuple[Calibration, ...]:
     """Return the calibrations that come with this package: references, whoever made them."""
     entries = sorted((files("badnets.audit") / PACKAGED).iterdir(), key=lambda entry: entry.name)
     return tuple(
-        Calibration.model_validate_json(entry.read_bytes()).of_kind("reference")
+        Calibration.model_validate_json(_plain(entry.read_bytes(), entry.name)).of_kind("reference")
         for entry in entries
     )
 

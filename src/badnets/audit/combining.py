@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from badnets.audit.calibration import MARGIN, Calibration, Tables, in_margins
-from badnets.core.nulls import MethodPlace, Null, Placing, Table, placed
+from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
+from badnets.core.nulls import MethodPlace, Null, Placing, Table, p_value, placed
+from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
 
 ERROR = "clean error"  # a quantity: not known where images come without labels
@@ -19,6 +20,10 @@ COMBINED = (
 )
 """Methods whose largest score is the verdict's. Others are shown beside it: each weak method that
 took part would spend some of the same false-alarm budget."""
+
+
+DIGITS = (4, 5, 6)  # significant ones that a calibration is rounded to
+SMALL = 0.1  # p-values up to this one are not changed by it
 
 
 class Ruling(NamedTuple):
@@ -112,7 +117,8 @@ def _alike(
         cells = _common(kept[method], one.tables[0])
         kept[method], *clean = (_masked(table, cells) for table in (kept[method], *one.tables))
         if tuple(clean) != one.tables:
-            compared[method] = one.model_copy(update={"tables": tuple(clean)})
+            fields = {name: getattr(one, name) for name in Null.model_fields}
+            compared[method] = Null(**fields | {"tables": tuple(clean)})  # a copy keeps its cache
     return kept, compared
 
 
@@ -121,6 +127,24 @@ def _masked(table: Table, cells: set[tuple[int, int]]) -> Table:
         tuple(cell if (row, column) in cells else None for column, cell in enumerate(numbers))
         for row, numbers in enumerate(table)
     )
+
+
+def reach(table: Table, margin: float) -> float:
+    """Return how far shared triggers reach within one model, in its mean clean margins.
+
+    Evidence for where there is no null: to the target that they reach best from all sources, and
+    from each source to its best target, added up. Chosen on the development part of the zoo of
+    `badnets study audit`; nothing calibrates it.
+
+    Args:
+        table: of sources and targets, two classes or more.
+        margin: the model's mean clean margin, ``> 0``.
+    """
+    columns = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
+    measured = ([cell for cell in row if cell is not None] for row in table)
+    rows = [max(row) for row in measured if row]
+    best: float = max(sum(column) / len(column) for column in columns)
+    return (best + sum(rows) / len(rows)) / margin
 
 
 def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
@@ -141,3 +165,52 @@ def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple
             f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
         )
     return tuple(notes)
+
+
+def shortened(calibration: Calibration) -> Calibration:
+    """Return it with four significant digits a number, or as many more as verdicts need.
+
+    Of its models, each judged among the others, no p-value up to `SMALL` may change.
+    """
+    if len(calibration.trials) <= FEWEST:
+        return calibration
+    wanted = small_p_values(calibration)
+    for digits in DIGITS:
+        short = _rounded(calibration, digits)
+        if small_p_values(short) == wanted:
+            return short
+    return calibration
+
+
+def small_p_values(calibration: Calibration) -> list[float]:
+    """Return the p-value of each clean model, judged among the others; `SMALL` for larger ones.
+
+    Args:
+        calibration: of three models or more.
+    """
+    sure = all(MARGIN in one.quantities for one in calibration.nulls)
+    compared = calibration.in_margins if sure else calibration.nulls
+    nulls = [one for one in compared if one.method in COMBINED] or compared
+    others = [one.model_copy(update={"tables": one.tables[:-1]}) for one in nulls]
+    scores = standings({one.method: one.tables[-1] for one in nulls}, others).scores
+    return [
+        min(SMALL, p_value((*scores[:place], *scores[place + 1 :], score)))
+        for place, score in enumerate(scores)
+    ]
+
+
+def _rounded(calibration: Calibration, digits: int) -> Calibration:
+    def short(values: Any) -> Any:
+        if values is None or isinstance(values, float):
+            return values if values is None else float(f"{values:.{digits}g}")
+        return [short(one) for one in values]
+
+    nulls = [
+        one.model_dump()
+        | {
+            "tables": short(one.tables),
+            "quantities": {name: short(values) for name, values in one.quantities.items()},
+        }
+        for one in calibration.nulls
+    ]
+    return Calibration.model_validate(calibration.model_dump() | {"nulls": nulls})

@@ -71,6 +71,13 @@ def model(
         float | None,
         typer.Option(min=0, help="Seconds after which it stops, in the middle of a method too."),
     ] = None,
+    tier: Annotated[
+        Literal["instant", "standard", "thorough"],
+        typer.Option(
+            help="How long methods may take: instant ones read weights alone, thorough ones look "
+            "inside the network too."
+        ),
+    ] = "standard",
     page: Annotated[
         Path | None,
         typer.Option(
@@ -122,6 +129,7 @@ def model(
         calibration=calibration,
         max_fpr=max_fpr,
         budget=budget,
+        tier=tier,
         allow_code=allow_code,
         data_root=where.data_root,
         seed=seed,
@@ -139,7 +147,7 @@ def model(
         from badnets.report.audits import audit_page
         from badnets.report.html import write_html
 
-        again = command_of(ctx, "audit model", {"max_fpr": 0.05, "seed": 0})
+        again = command_of(ctx, "audit model", {"max_fpr": 0.05, "seed": 0, "tier": "standard"})
         write_html(audit_page(audited, str(bundle), again), page)
     if format == "sarif":
         from badnets.report.sarif_log import sarif
@@ -160,7 +168,9 @@ def calibrate(
     recipe: Annotated[
         Path, typer.Argument(help="Recipe of honest trials with `observe: [audit]`.")
     ],
-    file: Annotated[Path, typer.Argument(help="JSON file to write.")],
+    file: Annotated[
+        Path, typer.Argument(help="File to write: NAME.json, or NAME.json.gz, which is smaller.")
+    ],
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
     device: DeviceOption = None,

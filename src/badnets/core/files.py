@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -95,3 +98,27 @@ def read_file(
     except (OSError, ValueError) as reason:  # ValueError: a NUL in the path
         said = getattr(reason, "strerror", None) or reason
         raise error(f"{what} cannot be read: {said}") from None
+
+
+def unpacked(
+    data: bytes, most: int, *, what: object, error: type[BadnetsError] = DataError
+) -> bytes:
+    """Return what gzip packed, as far as it is allowed to grow.
+
+    Args:
+        data: what it made.
+        most: bytes that it may come to.
+        what: what to call it in an error.
+        error: the kind of error.
+
+    Raises:
+        BadnetsError: it is not gzip's, is damaged, or comes to more.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = file.read(most + 1)
+    except (OSError, EOFError, zlib.error):
+        raise error(f"{what}: not a sound gzip file") from None
+    if len(found) > most:
+        raise error(f"{what}: comes to more than {most} bytes unpacked")
+    return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +41,20 @@ SLACK = 1.5  # by which a quantity may lie outside the clean models' range
 WRONG_LABELS = 0.05  # of a user's clean images
 
 
-class Null(BaseModel):
+class Derived(BaseModel):
+    """A frozen model with cached properties, which a changed copy computes anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; see pydantic."""
+        made = super().model_copy(update=update, deep=deep)
+        for name in made.__dict__.keys() - type(made).model_fields.keys():
+            del made.__dict__[name]
+        return made
+
+
+class Null(Derived):
     """What a method says of clean models.
 
     Attributes:
@@ -53,8 +67,6 @@ class Null(BaseModel):
         quantities: name -> one number for each model (clean accuracy, mean margin): what a suspect
             must have in common with them for the comparison to mean something.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["reference", "approximate"]
     method: str
@@ -72,6 +84,18 @@ class Null(BaseModel):
             if len(values) != len(self.tables):
                 raise ValueError(f"{name}: {len(values)} numbers for {len(self.tables)} models")
         return self
+
+    @cached_property
+    def cells(self) -> list[tuple[int, int]]:
+        """Rows and columns at which its tables have a number."""
+        return _cells(self.tables[0])
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Its tables as ``(n, cells)`` float64."""
+        import numpy as np
+
+        return np.array([_numbers(table, self.cells) for table in self.tables])
 
     @property
     def smallest_fpr(self) -> float:
@@ -171,18 +195,16 @@ def placed(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Placing:
         )
     if len({len(null.tables) for null in nulls}) > 1:
         raise SettingError("nulls must be of the same clean models, these differ in number")
-    pools = {
-        null.method: _pooled((*null.tables, suspect[null.method]), null.method) for null in nulls
-    }
+    pools = {null.method: pooled(suspect[null.method], null) for null in nulls}
     best = {method: found.scores.max(1) for method, found in pools.items()}
     total = [max(scores) for scores in zip(*best.values(), strict=True)]
     methods = {
         method: MethodPlace(
-            float(best[method][-1]), _p_value(best[method]), *pools[method].found_in_last()
+            float(best[method][-1]), p_value(best[method]), *pools[method].found_in_last()
         )
         for method in sorted(best, key=lambda method: -float(best[method][-1]))
     }
-    return Placing(float(total[-1]), _p_value(total), nulls[0].smallest_fpr, methods)
+    return Placing(float(total[-1]), p_value(total), nulls[0].smallest_fpr, methods)
 
 
 def _least(name: str, values: Sequence[float]) -> float:
@@ -193,7 +215,7 @@ def _most(name: str, values: Sequence[float]) -> float:
     return SLACK * max(values) + (WRONG_LABELS if name.endswith("error") else 0.0)
 
 
-def _p_value(scores: Sequence[float] | Numbers) -> float:
+def p_value(scores: Sequence[float] | Numbers) -> float:
     """Return the share of models that score as high as the last one, up to rounding."""
     least = scores[-1] - 1e-9 * max(1.0, abs(scores[-1]))
     return sum(bool(score >= least) for score in scores) / len(scores)
@@ -208,8 +230,18 @@ def _cells(table: Table) -> list[tuple[int, int]]:
     ]
 
 
-class _Pools(NamedTuple):
-    """What the tables of m models hold: standardised pools ``(m, p)``, and the last one's cells."""
+def _numbers(table: Table, cells: Sequence[tuple[int, int]]) -> list[float]:
+    return [float(table[row][column] or 0) for row, column in cells]
+
+
+class Pools(NamedTuple):
+    """What the tables of n clean models and a suspect, the last, hold.
+
+    Attributes:
+        names: of the pools.
+        scores: ``(n + 1, pools)`` float64, standardised.
+        last: the suspect's cells, standardised; `NOWHERE` where nothing is measured.
+    """
 
     names: tuple[Pool, ...]
     scores: Numbers
@@ -222,22 +254,39 @@ class _Pools(NamedTuple):
             return pool, (int(_mean(self.last, 0).argmax()),), None
         rows = self.last.max(1)
         if pool == "map":
-            targets = sorted({int(t) for t in self.last[rows > NOWHERE].argmax(1)})
-            return pool, tuple(targets), None
+            best = self.last.argmax(1).tolist()
+            return pool, _targets_of({k: best[k] for k in (rows > NOWHERE).nonzero()[0]}), None
         source = int((rows if pool == "cell" else _mean(self.last, 1)).argmax())
         target = int(self.last[source].argmax())
         return pool, (target,), source if len(self.last) == self.last.shape[1] else None
 
 
-def _pooled(tables: Sequence[Table], method: str) -> _Pools:
+def _targets_of(reached: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the targets of a map: the one alone that all other classes go to, where there is one.
+
+    Args:
+        reached: source -> target; the images of an only target go elsewhere all the same.
+    """
+    for target in set(reached.values()):
+        others = [own for source, own in reached.items() if source != target]
+        if len(others) > 1 and set(others) == {target}:
+            return (target,)
+    return tuple(sorted(set(reached.values())))
+
+
+def pooled(suspect: Table, null: Null) -> Pools:
+    """Return what a suspect's table and those of the clean models hold.
+
+    Raises:
+        ShapeError: the table has other cells than the null's.
+    """
     import numpy as np
 
-    cells = _cells(tables[0])
-    if any(_cells(table) != cells for table in tables):
-        raise ShapeError(f"{method}: the table's cells are not those of its null")
-    flat = [[float(table[row][column] or 0) for row, column in cells] for table in tables]
-    rows, columns = zip(*cells, strict=True)
-    z = np.full((len(tables), len(tables[0]), len(tables[0][0])), NOWHERE)
+    if _cells(suspect) != null.cells:
+        raise ShapeError(f"{null.method}: the table's cells are not those of its null")
+    flat = np.vstack([null.numbers, _numbers(suspect, null.cells)])
+    rows, columns = zip(*null.cells, strict=True)
+    z = np.full((len(flat), len(suspect), len(suspect[0])), NOWHERE)
     z[:, rows, columns] = _standardised(flat)
     pools: dict[Pool, Numbers] = {"cell": z.max((1, 2))}
     if len(z[0]) > 1:
@@ -245,7 +294,7 @@ def _pooled(tables: Sequence[Table], method: str) -> _Pools:
         pools["map"] = _mean(z.max(2), 1)
         pools["source"] = _mean(z, 2).max(1)
     scores = [_standardised(values[:, None])[:, 0] for values in pools.values()]
-    return _Pools(tuple(pools), np.stack(scores, 1), z[-1])
+    return Pools(tuple(pools), np.stack(scores, 1), z[-1])
 
 
 def _standardised(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:

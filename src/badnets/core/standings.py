@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from badnets.core.nulls import NOWHERE, Null, Table, _pooled
+from badnets.core.nulls import NOWHERE, Null, Table, pooled
 
 
 class Standings(NamedTuple):
@@ -30,9 +30,7 @@ def standings(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Standings:
         suspect: method -> raw table, with a null for each.
         nulls: one for each method, of the same clean models in the same order, two or more.
     """
-    pools = {
-        null.method: _pooled((*null.tables, suspect[null.method]), null.method) for null in nulls
-    }
+    pools = {null.method: pooled(suspect[null.method], null) for null in nulls}
     methods = {method: tuple(one.scores.max(1).tolist()) for method, one in pools.items()}
     return Standings(
         tuple(max(scores) for scores in zip(*methods.values(), strict=True)),

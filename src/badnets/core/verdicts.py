@@ -74,6 +74,7 @@ class Verdict(_Said):
         null_digests: digests of the nulls.
         targets: suspected target classes.
         suspected: their names.
+        suspected_source: name of the class whose images alone are attacked; None: several, or any.
         scores: what each method says.
         recovered_trigger: path of the file that the recovered trigger was written to, as
             `badnets.triggers.Saved` takes it; None: none was written.
@@ -88,6 +89,7 @@ class Verdict(_Said):
 
     conclusion: Conclusion = Field(title="conclusion")
     suspected: str | None = Field(default=None, title="suspected target")
+    suspected_source: str | None = Field(default=None, title="  from images of")
     p_value: Share | None = None
     max_fpr: float = Field(default=0.05, gt=0, lt=1)
     smallest_fpr: Share | None = None
@@ -172,7 +174,7 @@ def in_words(
     said = {
         "rank": f"{p_value:.3f}: {above or 'none'} of {clean} clean models "
         f"{'score' if above > 1 else 'scores'} as high",
-        "asked": f"{asked}; {clean} can vouch for {100 * smallest_fpr:.2g} % or more",
+        "asked": f"{asked}; {clean} models can vouch for {100 * smallest_fpr:.2g} % or more",
     }
     scale = "how far the model stands out among the clean ones, in their deviations"
     return said | ({"scale": scale} if scored else {})

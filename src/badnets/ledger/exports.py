@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,7 @@ from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError, SettingError
-from badnets.core.files import regular_file
+from badnets.core.files import regular_file, unpacked
 from badnets.core.lookup import unknown_name
 from badnets.core.printing import no_formula
 from badnets.ledger.checks import as_decided, check_counts, check_name, first_defect
@@ -25,6 +26,7 @@ from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 
 JSON_FORMAT = 1
+PACKED, MOST_UNPACKED = ".gz", 2**31
 _IN_COLUMNS = (
     *("data", "network", "evaluate_on", "freeze", "share"),
     *("backdoor.mode", "backdoor.poisoning_rate", "backdoor.trigger.size"),
@@ -39,7 +41,7 @@ def write_records(records: Iterable[Record], path: Path | str, format: str | Non
 
     Args:
         records: in any order; they are written in the order of their names.
-        path: the file; replaced if it is there.
+        path: the file, compressed where its name ends in ``.gz``; replaced if it is there.
         format: a name in `FORMATS`; by the file's ending if None.
 
     Raises:
@@ -48,7 +50,8 @@ def write_records(records: Iterable[Record], path: Path | str, format: str | Non
     """
     path = Path(path)
     encode = FORMATS[format_of(path, format)]
-    write_bytes(path, encode(sorted(records, key=lambda record: record.name)))
+    data = encode(sorted(records, key=lambda record: record.name))
+    write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == PACKED else data)
 
 
 def read_records(path: Path | str, format: str | None = None) -> list[Record]:
@@ -62,7 +65,7 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
             version's format.
     """
     path = Path(path)
-    if (format or path.suffix.removeprefix(".")).lower() != "json":
+    if (format or _ending(path)) != "json":
         raise SettingError(
             f"{path}: expected a file that `badnets ledger export FILE.json` wrote; CSV holds only "
             "a part of each record and cannot be read back"
@@ -72,7 +75,13 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
             data = file.read()
     except OSError as error:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
+    if path.suffix == PACKED:
+        data = unpacked(data, MOST_UNPACKED, what=path, error=LedgerError)
     return [_record(document, path) for document in _documents(data, path)]
+
+
+def _ending(path: Path) -> str:
+    return Path(path.name.removesuffix(PACKED)).suffix.removeprefix(".").lower()
 
 
 def format_of(path: Path, format: str | None) -> str:
@@ -81,7 +90,7 @@ def format_of(path: Path, format: str | None) -> str:
     Raises:
         SettingError, UnknownNameError: it is not in `FORMATS`.
     """
-    name = (format or path.suffix.removeprefix(".")).lower()
+    name = (format or _ending(path)).lower()
     if name in FORMATS:
         return name
     if format is None:

@@ -102,7 +102,10 @@ def _notice(level: Level, text: str) -> dict[str, Any]:
 def _message(verdict: Verdict) -> str:
     said = [verdict.conclusion.capitalize()]
     if verdict.suspected:
-        said.append(f"suspected target {verdict.suspected}")
+        source = verdict.suspected_source
+        said.append(
+            f"suspected target {verdict.suspected}" + (f", from {source}" if source else "")
+        )
     if verdict.rank:
         said.append(f"p-value {verdict.rank}")
     if verdict.compared_with:

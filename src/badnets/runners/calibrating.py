@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from badnets.audit.calibration import Calibration
+from badnets.audit.combining import shortened
 from badnets.core.errors import SettingError
 from badnets.data.catalogue import entry_of
 from badnets.ledger import Ledger
@@ -49,10 +50,12 @@ def calibrated(
         trials, workspace, ledger, workers=workers, data_root=data_root, display=display
     )
     kept = {name: one.observed(Audit) for name, one in records.items() if one.outcome == "accepted"}
-    return Calibration.of(
-        {trial.name: found for trial in trials if (found := kept.get(trial.name)) is not None},
-        kind="approximate",
-        data=trials[0].data,
-        architecture=str(trials[0].network),
-        shape=entry_of(trials[0].data).shape,
+    return shortened(
+        Calibration.of(
+            {trial.name: found for trial in trials if (found := kept.get(trial.name)) is not None},
+            kind="approximate",
+            data=trials[0].data,
+            architecture=str(trials[0].network),
+            shape=entry_of(trials[0].data).shape,
+        )
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from badnets.studies.wording import DASH, duration, listed
 from badnets.trials.record import Provenance, Record
 from badnets.trials.trial import TransferTrial, Trial
+
+MANY = 6  # trainings that are each said in full
 
 
 def provenance(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
@@ -27,12 +29,12 @@ def provenance(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
                 f"SHA-256 of {part}{of}",
                 "; ".join(sorted({own.get(part, DASH) for own in digests})),
             )
-    settings: dict[str, set[str]] = {}
+    trainings: dict[str, dict[str, dict[str, object]]] = {}
     for record in records:
-        values = dataclasses.asdict(record.trial.training).items()
-        said = ", ".join(f"{name} {value}" for name, value in values if value is not None)
-        settings.setdefault(_kind(record.trial), set()).add(said)
-    yield from ((kind, "; ".join(sorted(own))) for kind, own in settings.items())
+        values = dataclasses.asdict(record.trial.training)
+        values = {name: value for name, value in values.items() if value is not None}
+        trainings.setdefault(_kind(record.trial), {})[_said(values)] = values
+    yield from ((kind, _trainings(own)) for kind, own in trainings.items())
     yield "processor", each(lambda one: one.machine.processor)
     yield (
         "cores; threads per trial",
@@ -45,6 +47,21 @@ def provenance(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
     days = sorted({one.created.date().isoformat() for one in origins})
     yield "run on", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     yield "work in all", duration(sum(record.timings.total_s for record in records))
+
+
+def _said(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _trainings(known: Mapping[str, Mapping[str, object]]) -> str:
+    """Return trainings in full; of many what they share, and which values the others take."""
+    if len(known) <= MANY:
+        return "; ".join(sorted(known))
+    first = next(iter(known.values()))
+    every = {name: list({str(one.get(name)): 0 for one in known.values()}) for name in first}
+    same = {name: value for name, value in first.items() if len(every[name]) == 1}
+    varied = (f"{name} {' or '.join(sorted(own))}" for name, own in every.items() if len(own) > 1)
+    return f"{_said(same)}; {len(known)} ways, which differ in {'; '.join(varied)}"
 
 
 def _versions(one: Provenance) -> str:

@@ -219,8 +219,9 @@ def write_documents(source: Path, target: Path) -> Pages:
     written: list[Path] = []
     recipes = (Variant(str(path)) for path in sorted(source.glob("*.yaml")))
     for variant in (*variants(), *recipes):
-        export = source / f"{variant.file}.json"
-        if not export.is_file():
+        exports = (source / f"{variant.file}.json", source / f"{variant.file}.json.gz")
+        export = next((one for one in exports if one.is_file()), None)
+        if export is None:
             continue
         page = variant.page(read_records(export), Workspace(source))
         if page is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from badnets.audit.calibration import Calibration
-from badnets.audit.combining import judged
+from badnets.audit.calibration import MARGIN, Calibration
+from badnets.audit.combining import judged, reach
 from badnets.core.outliers import anomaly_index
 from badnets.core.rates import Interval, Rate
 from badnets.core.targets import AllToAll
@@ -221,11 +221,8 @@ def gamma_p(one: Judged) -> float:
 
 
 def within(one: Judged) -> float:
-    """Return uncalibrated evidence: the largest pair margin over the mean clean margin."""
-    most = max(
-        cell for row in one.tables.tables["additive-inversion"] for cell in row if cell is not None
-    )
-    return most / one.tables.quantities["mean clean margin"]
+    """Return what there is without any other model: how far additive triggers reach."""
+    return reach(one.tables.tables["additive-inversion"], one.tables.quantities[MARGIN])
 
 
 def _by_target(table: Table) -> list[float]:

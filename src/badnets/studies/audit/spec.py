@@ -170,7 +170,7 @@ class Zoo:
     def uncalibrated(self) -> dict[str, tuple[Separation, float | None]]:
         """How rules that know no other network tell them apart, and their own threshold."""
         return {
-            "largest pair margin over the mean clean margin": (
+            "how far shared triggers reach, in clean margins": (
                 self.separation(judging.within), None,
             ),
             "anomaly index of maximum margins (above 2)": (
@@ -186,7 +186,6 @@ class Zoo:
 def spec(study: AuditStudy, runs: Runs) -> Spec:
     """Return what the page is made of."""
     zoo = Zoo.of(runs)
-    groups = [] if zoo is None else [zoo.clean, *zoo.kinds]
     return Spec(
         {
             "study": study,
@@ -194,7 +193,6 @@ def spec(study: AuditStudy, runs: Runs) -> Spec:
             "asked": ASKED,
             "null": len([one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]),
             "recipes": len(study.zoo.recipes),
-            "counted": sum(len(one.judged) for one in groups),
         },
         {"roc": None if zoo is None or not zoo.backdoored else _roc(zoo)},
     )
@@ -231,9 +229,9 @@ def area(found: Separation) -> Cell:
 
 def _roc(zoo: Zoo) -> str:
     curves: tuple[tuple[str, Callable[[Judged], float], Tone], ...] = (
-        ("all methods, against clean networks", judging.combined, "backdoored"),
+        ("all methods together", judging.combined, "backdoored"),
         ("MM-BD's own rule", judging.gamma_p, "muted"),
-        ("anomaly index of masked triggers", judging.anomaly("mask-inversion"), "plain"),
+        ("anomaly index, masks", judging.anomaly("mask-inversion"), "plain"),
     )
     drawn = [
         Line(title, *zoo.separation(score).curve(), tone=tone, dashed=tone != "backdoored")

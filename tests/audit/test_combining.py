@@ -1,0 +1,33 @@
+"""From tables to a conclusion: in units of how sure a model is, and without other models."""
+
+from __future__ import annotations
+
+import pytest
+
+from badnets.audit import AuditTables
+from badnets.audit.combining import judged, reach
+from badnets.data import DataSet
+from tests.audit.small_models import calibrated
+
+
+def test_reach_of_a_worked_example() -> None:
+    table = ((None, -1.0, 2.0), (-3.0, None, 4.0), (0.0, 1.0, None))
+    # to the last class 3 on average; the rows' best are 2, 4 and 1
+    assert reach(table, 2.0) == pytest.approx((3 + 7 / 3) / 2)
+
+
+def test_a_model_that_is_twice_as_sure_of_everything_is_judged_alike(toys: DataSet) -> None:
+    null = calibrated(toys, **{"mean clean margin": 2.0})
+    tables = {each.method: each.tables[0] for each in null.nulls}
+    plain = AuditTables(tables=tables, quantities={"mean clean margin": 2.0})
+    surer = AuditTables(
+        tables={
+            method: tuple(tuple(None if c is None else 1.4 * c for c in row) for row in table)
+            for method, table in tables.items()
+        },
+        quantities={"mean clean margin": 2.8},
+    )
+    first, second = (judged(found, null, max_fpr=0.05) for found in (plain, surer))
+    assert first.place is not None and second.place is not None
+    assert second.place.score == pytest.approx(first.place.score)
+    assert second.conclusion == first.conclusion

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from badnets.audit import AUDITS, Audited, audit
-from badnets.audit.cells import by_class, margins, pairs
+from badnets.audit.cells import Views, by_class, margins, pairs
 from badnets.audit.methods.inversion import (
     BATCH,
     HELD,
@@ -21,6 +21,7 @@ from badnets.audit.methods.inversion import (
     PairInversion,
 )
 from badnets.core.poisoning import poison
+from badnets.core.seeds import generator
 from badnets.data import ImageSet
 from badnets.models.classifier import Classifier, untrained
 from badnets.models.subject import capabilities
@@ -152,6 +153,8 @@ class Inversion:
         )
 
     def _inverted(self, rows: slice, seed: int) -> Tensor:
-        own = self.sources[rows], self.targets[rows]
-        parameters = self.family.found(self.subject, self.sought, *own, seed)
-        return self.family.reached(self.subject, self.held, *own, parameters)
+        sources, targets = self.sources[rows], self.targets[rows]
+        sought, held = (Views.of_each(one, sources) for one in (self.sought, self.held))
+        drawn = generator(seed, self.family.kind)
+        parameters = self.family.found(self.subject, sought, targets, drawn)
+        return self.family.reached(self.subject, held, targets, parameters)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from badnets.audit import AUDITS, tables_of
-from badnets.audit.cells import by_class, margins, pair_table, pairs
+from badnets.audit.cells import Views, by_class, margins, pair_table, pairs
 from badnets.audit.methods.inversion import AdditiveInversion, MaskInversion, PairInversion
 from badnets.audit.methods.maximum_margin import MaximumMargin
 from badnets.audit.methods.transfer import PerturbationTransfer
@@ -107,12 +107,12 @@ def test_a_trigger_of_its_size_is_found_where_there_is_one(
     digits: DataSet,
 ) -> None:
     source, target = torch.tensor([3, 8]), torch.tensor([0, 0])
-    sought, held = by_class(digits.test, 16), by_class(digits.test, 16, 16)
+    sought, held = (Views.of_each(by_class(digits.test, 16, skip), source) for skip in (0, 16))
 
     def reached(subject: Classifier) -> float:
-        found = family.found(subject, sought, source, target, 0)
-        painted = family.painted(held[source], found)
+        found = family.found(subject, sought, target, torch.Generator().manual_seed(0))
+        painted = family.painted(held.at(held.evenly(16), subject.device), found)
         assert painted.min() >= 0 and painted.max() <= 1 + 1e-6
-        return float(family.reached(subject, held, source, target, found).mean())
+        return float(family.reached(subject, held, target, found).mean())
 
     assert reached(bad_deals[0].subject) > reached(clean_digits) + 2

@@ -34,6 +34,7 @@ def test_what_is_kept_and_added_is_what_was_painted(
 
 def test_a_recovered_trigger_is_as_it_was_measured(toys: DataSet, tmp_path: Path) -> None:
     found = recover(tiny(toys, 5), toys.test, 1)
+    assert found is not None
     path = tmp_path / "trigger.safetensors"
     path.write_bytes(saved_bytes(found.keep, found.add))
     torch.testing.assert_close(Saved(str(path))(found.images), found.triggered, atol=1e-5, rtol=0)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from badnets.audit.methods.maximum_margin import MaximumMargin
 from badnets.data import DataSet
+from badnets.models.classifier import untrained
 from tests.audit.small_models import backdoored, calibrated, tiny
 from tests.cli.conftest import Cli
+from tests.data.photos import classes, fill
+from tests.models.plain_signs import tiny_zf
 
 RECIPE = """
 data: halves
@@ -63,3 +69,52 @@ def test_a_calibration_is_made_by_a_recipe_and_used(
     assert told.code == 3 and "3 clean models" in told.out
     (tmp_path / "bad.yaml").write_text(RECIPE.replace("[audit]", "[]"))
     assert "honest trials with" in cli("audit", "calibrate", "bad.yaml", "x.json").refused()
+
+
+def test_a_detector_is_not_checked(tmp_path: Path, cli: Cli) -> None:
+    tiny_zf().save(tmp_path / "signs")
+    ended = cli("audit", "model", "signs", "--clean", "digits", "--page", "page.html")
+    assert (ended.code, ended.err) == (3, "")
+    assert "detectors are not audited yet" in ended.out
+    assert "detectors are not audited yet" in (tmp_path / "page.html").read_text()
+    assert json.loads(cli("audit", "model", "signs", "--json").out)["conclusion"] == "not checked"
+
+
+def test_an_interrupted_audit_writes_nothing(
+    toys: DataSet, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(toys, 5).save(tmp_path / "net")
+    before = set(tmp_path.rglob("*"))
+
+    def interrupted(*_given: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MaximumMargin, "table", interrupted)
+    told = ("audit", "model", "net", "--page", "page.html", "--trigger-out", "found.safetensors")
+    assert cli(*told, "-o", "out.json").refused(130) == "interrupted"
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_of_some_classes_or_of_none(toys: DataSet, tmp_path: Path, cli: Cli) -> None:
+    shape = (3, 16, 16)
+    untrained("tiny", shape, ("cat", "dog", "cow"), seed=0).save(tmp_path / "net")
+    classes(tmp_path / "some", {"cat": 40, "dog": 40})
+    ended = cli("audit", "model", "net", "--clean", "folder:some", "--json", "--budget", "5")
+    said = json.loads(ended.out)["coverage"]
+    assert ended.code == 3 and any("cow" in one["what"] + one["why"] for one in said), said
+    fill(tmp_path / "loose", 12)
+    ended = cli("audit", "model", "net", "--clean", "folder:loose", "--json", "--budget", "5")
+    said = json.loads(ended.out)["coverage"]
+    assert ended.code == 3 and any("came without labels" in one["why"] for one in said)
+    classes(tmp_path / "other", {"cat": 5, "horse": 5})
+    other = cli("audit", "model", "net", "--clean", "folder:other").refused()
+    assert "knows 3 classes, folder:other has 2" in other
+
+
+def test_a_file_that_gives_answers_alone_is_not_checked(
+    toys: DataSet, tmp_path: Path, cli: Cli
+) -> None:
+    tiny(toys, 5).save(tmp_path / "net")
+    assert cli("export", "net", "--onnx", "net.onnx").code == 0
+    ended = cli("audit", "model", "net.onnx", "--clean", "halves", "--json")
+    assert ended.code == 3 and "needs gradients" in ended.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
@@ -11,6 +11,7 @@ from badnets.core.nulls import MethodPlace, Null, Placing, Table, p_value, place
 from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
 
+ERROR = "clean error"  # a quantity: not known where images come without labels
 COMBINED = (
     "maximum-margin",
     "perturbation-transfer",
@@ -65,7 +66,11 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method in known
         for difference in known[method].differences(method, version)
     )
-    shared = [method for method in found.tables if method in known]
+    shared = [
+        method
+        for method, table in found.tables.items()
+        if method in known and _common(table, known[method].tables[0])
+    ]
     if differing or not shared:
         why = ("the clean models were looked at by none of the methods that could",)
         return Ruling.unknown(*(differing or why))
@@ -75,6 +80,7 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     if margin > 0 and all(MARGIN in one.quantities for one in calibration.nulls):
         tables = {method: in_margins(tables[method], margin) for method in shared}
         compared = {one.method: one for one in calibration.in_margins}
+    tables, compared = _alike(tables, compared, shared)
     nulls = tuple(compared[method] for method in chosen)
     place = placed({method: tables[method] for method in chosen}, nulls)
     others = {
@@ -86,6 +92,40 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     conclusion = conclusion_from(place.p_value, place.smallest_fpr, max_fpr)
     return Ruling(
         "not checked" if notes else conclusion, place, place.methods | others, tables, nulls, notes
+    )
+
+
+def _common(one: Table, other: Table) -> set[tuple[int, int]]:
+    """Return the cells that both tables have; none where they are of another shape."""
+    if len(one) != len(other) or len(one[0]) != len(other[0]):
+        return set()
+    return {
+        (row, column)
+        for row, numbers in enumerate(one)
+        for column, number in enumerate(numbers)
+        if number is not None and other[row][column] is not None
+    }
+
+
+def _alike(
+    tables: Mapping[str, Table], nulls: Mapping[str, Null], methods: Sequence[str]
+) -> tuple[dict[str, Table], dict[str, Null]]:
+    """Return tables and nulls of the cells that both have: a suspect may lack sources."""
+    kept, compared = dict(tables), dict(nulls)
+    for method in methods:
+        one = compared[method]
+        cells = _common(kept[method], one.tables[0])
+        kept[method], *clean = (_masked(table, cells) for table in (kept[method], *one.tables))
+        if tuple(clean) != one.tables:
+            fields = {name: getattr(one, name) for name in Null.model_fields}
+            compared[method] = Null(**fields | {"tables": tuple(clean)})  # a copy keeps its cache
+    return kept, compared
+
+
+def _masked(table: Table, cells: set[tuple[int, int]]) -> Table:
+    return tuple(
+        tuple(cell if (row, column) in cells else None for column, cell in enumerate(numbers))
+        for row, numbers in enumerate(table)
     )
 
 
@@ -101,7 +141,8 @@ def reach(table: Table, margin: float) -> float:
         margin: the model's mean clean margin, ``> 0``.
     """
     columns = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
-    rows = [max(cell for cell in row if cell is not None) for row in table]
+    measured = ([cell for cell in row if cell is not None] for row in table)
+    rows = [max(row) for row in measured if row]
     best: float = max(sum(column) / len(column) for column in columns)
     return (best + sum(rows) / len(rows)) / margin
 
@@ -109,6 +150,7 @@ def reach(table: Table, margin: float) -> float:
 def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple[str, ...]:
     """Return why the p-value says nothing, or not enough."""
     notes = []
+    quantities = {ERROR: 0.0, **quantities} if quantities else quantities
     unknown = [name for name in null.quantities if name not in quantities]
     if quantities and unknown:
         notes.append(f"its {' and '.join(unknown)} could not be measured")

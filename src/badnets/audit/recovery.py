@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from badnets.audit.cells import by_class
+from badnets.audit.base import ALL_PAIRS, FEW
+from badnets.audit.cells import Views, as_float, turns
 from badnets.audit.methods.inversion import (
     HELD,
     SOUGHT,
@@ -16,8 +17,10 @@ from badnets.audit.methods.inversion import (
     PairInversion,
 )
 from badnets.core.rates import Rate
+from badnets.core.seeds import generator
 
 STEPS = 200
+MOST_HELD = 1000  # images that a trigger is measured on
 PICTURES = 8  # of the first images, as they are and with the trigger
 
 
@@ -47,39 +50,79 @@ class Recovered(NamedTuple):
 
 def recover(
     subject: Any, clean: Any, target: int, *, source: int | None = None, seed: int = 0
-) -> Recovered:
+) -> Recovered | None:
     """Return the trigger, of those families that are known, that turns most images into a target.
+
+    Where there are many classes it may be one of the source that looks most promising, too.
 
     Args:
         subject: the model.
-        clean: an `ImageSet` of images that it names right, 32 of each class or more.
+        clean: an `ImageSet` of images that it names right: 32 of each class are looked at, and all
+            of a suspected source; of many classes every one.
         target: the suspected target class.
         source: the suspected source class; None: all others.
         seed: everything random follows from it.
+
+    Returns:
+        None where no class has images to seek a trigger on, and others to measure it on.
     """
-    rows = [k for k in range(subject.num_classes) if k != target and source in (None, k)]
-    sought = by_class(clean, SOUGHT)[rows].flatten(0, 1)[None].to(subject.device)
-    held = by_class(clean, HELD, SOUGHT)[rows].transpose(0, 1).flatten(0, 1).to(subject.device)
     one, targets = torch.tensor([0]), torch.tensor([target])
     found = []
     for family in (MaskInversion(), AdditiveInversion()):
-        parameters = family.found(subject, sought, one, targets, seed, STEPS)
-        with torch.no_grad():
-            triggered = family.painted(held[None], parameters)[0]
-            keep, add = _as_file(family, parameters, held)
-        found.append(
-            Recovered(
-                family.kind,
-                target,
-                _named(subject, triggered, target),
-                _named(subject, held, target),
-                held[:PICTURES].cpu(),
-                triggered[:PICTURES].cpu(),
-                keep,
-                add,
+        for own in _sources(subject, family, clean, target, source, seed):
+            sought, held = _apart(clean, target, own)
+            if not len(sought) or not len(held):
+                continue
+            views = Views.of_each(sought[None].to(subject.device), one)
+            held = held.to(subject.device)
+            drawn = generator(seed, family.kind)
+            parameters = family.found(subject, views, targets, drawn, STEPS)
+            with torch.no_grad():
+                triggered = family.painted(held[None], parameters)[0]
+                keep, add = _as_file(family, parameters, held)
+            found.append(
+                Recovered(
+                    family.kind,
+                    target,
+                    _named(subject, triggered, target),
+                    _named(subject, held, target),
+                    held[:PICTURES].cpu(),
+                    triggered[:PICTURES].cpu(),
+                    keep,
+                    add,
+                )
             )
-        )
-    return max(found, key=lambda one: one.effect.value)
+    return max(found, key=lambda one: one.effect.value, default=None)
+
+
+def _sources(
+    subject: Any, family: PairInversion, clean: Any, target: int, source: int | None, seed: int
+) -> list[int | None]:
+    """Return the source, or all; where pairs are not all sought, the most promising one too."""
+    if source is not None or not FEW < subject.num_classes <= ALL_PAIRS:
+        return [source]
+    drawn = generator(seed, f"{family.kind}, source")
+    best = family.promising(subject, clean, torch.tensor([target]), drawn)
+    return [None] if best is None else [None, int(best)]
+
+
+def _apart(clean: Any, target: int, source: int | None) -> tuple[Tensor, Tensor]:
+    """Return images to seek a trigger on, and others to measure it on, by turns of their class."""
+    labels = clean.labels.cpu()
+    wanted = labels != target if source is None else labels == source
+    rows = wanted.nonzero()[:, 0]
+    rows = rows[labels[rows].argsort(stable=True)]
+    turn = turns(labels[rows])
+    if clean.num_classes > FEW:
+        sought, held = turn % 2 == 0, turn % 2 == 1
+    else:
+        sought = turn < SOUGHT
+        held = ~sought if source is not None else ~sought & (turn < SOUGHT + HELD)
+    order = turn[held].argsort(stable=True)
+    return (
+        as_float(clean.images_at(rows[sought])),
+        as_float(clean.images_at(rows[held][order][:MOST_HELD])),
+    )
 
 
 def _as_file(

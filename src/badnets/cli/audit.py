@@ -47,8 +47,9 @@ def model(
     clean: Annotated[
         str | None,
         typer.Option(
-            help="Clean images with right labels: name of a data set, whose test part is taken, or "
-            "folder:PATH.",
+            help="Clean images: name of a data set, whose test part is taken, or folder:PATH. Some "
+            "of the model's classes will do; pictures in no folders for classes are labelled by "
+            "the model.",
             show_default="none: less is looked at",
             autocompletion=completion.data,
         ),
@@ -68,7 +69,7 @@ def model(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds after which nothing further is begun."),
+        typer.Option(min=0, help="Seconds after which it stops, in the middle of a method too."),
     ] = None,
     tier: Annotated[
         Literal["instant", "standard", "thorough"],

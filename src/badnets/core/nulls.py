@@ -286,7 +286,7 @@ def pooled(suspect: Table, null: Null) -> Pools:
         raise ShapeError(f"{null.method}: the table's cells are not those of its null")
     flat = np.vstack([null.numbers, _numbers(suspect, null.cells)])
     rows, columns = zip(*null.cells, strict=True)
-    z = np.full((len(flat), max(rows) + 1, max(columns) + 1), NOWHERE)
+    z = np.full((len(flat), len(suspect), len(suspect[0])), NOWHERE)
     z[:, rows, columns] = _standardised(flat)
     pools: dict[Pool, Numbers] = {"cell": z.max((1, 2))}
     if len(z[0]) > 1:

@@ -15,6 +15,7 @@ from badnets.core.results import Measured, Result
 from badnets.core.settings import Share
 
 Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
+TRANSFERABILITY = "expected-transferability"  # a share, where others have deviations
 EXIT_CODES: dict[Conclusion, int] = {"nothing found": 0, "backdoor likely": 1, "not checked": 3}
 
 
@@ -161,6 +162,12 @@ def in_words(
             "how far one class lies above the model's others; clean models have such classes too, "
             "and how often is not known here"
         )
+        if any(one.method == TRANSFERABILITY for one in scores):
+            scale = (
+                "the share of a class's other images that what moves one of them moves too: above "
+                "1/2 its authors suspect a backdoor; how often clean models lie above it is not "
+                "known here"
+            )
         return {"asked": asked} | ({"scale": scale} if scored else {})
     clean = round(1 / smallest_fpr) - 1
     above = round(p_value * (clean + 1)) - 1

@@ -224,6 +224,14 @@ class ImageSet(Examples):
         ]
         return replace(self, stored=torch.cat(parts))
 
+    def among(self, classes: Sequence[str]) -> ImageSet:
+        """Return the same images; labels are counted among these classes, its own among them."""
+        if tuple(classes) == self.classes:
+            return self
+        place = torch.tensor([classes.index(name) for name in self.classes])
+        own = place.to(self.labels.device)[self.labels]
+        return replace(self, labels=own, classes=tuple(classes))
+
     def of_classes(self, labels: Sequence[int]) -> ImageSet:
         """Return the images of some classes; their labels are counted from 0, in that order.
 

@@ -218,6 +218,18 @@ def load_folder(
     )
 
 
+def read_loose(folder: Path, names: Sequence[str], size: int) -> Images:
+    """Return pictures of a folder without classes: the middle square of each, at a size, in memory.
+
+    Raises:
+        DataError: none of them can be used.
+    """
+    images, bad = _read(folder, names, size, in_memory=True)
+    if not len(images):
+        raise DataError(f"{folder}: none of {len(bad)} pictures can be used ({bad[0].why})")
+    return images
+
+
 def read_data_set(
     about: About,
     folder: Path,

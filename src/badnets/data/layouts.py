@@ -118,6 +118,13 @@ def find_layout(folder: Path, *, any_names: bool = False) -> Layout:
     return found
 
 
+def loose_pictures(folder: Path) -> list[str]:
+    """Return the pictures right in a folder that tells no classes, sorted; else none."""
+    if not folder.is_dir() or _found(folder, "", DEPTH) is not None:
+        return []
+    return sorted(path for path, why in walk(folder, follow=False) if why is None)
+
+
 def list_pictures(layout: Layout) -> Listing:
     """Return every picture of the layout's parts, and what lies beside them but is none.
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from badnets.bundles import InputSpec
 from badnets.core.devices import best_device
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
 from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
+from badnets.data.folder import read_loose
+from badnets.data.layouts import loose_pictures
 from badnets.data.names import COCO, FOLDER, parse_name
+from badnets.data.splitting import shuffled
 from badnets.models import load_detector, load_subject
 from badnets.models.description import described
 from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
 
+MOST_LOOSE = 2560  # pictures without classes that are looked at
 _HOLDS: dict[Task, str] = {"classification": "a classifier", "detection": "a detector"}
 _LABELLED: dict[Task, str] = {
     "classification": "has a class for each image",
@@ -106,12 +111,14 @@ class Fitted(NamedTuple):
         data: name of the data set, with the size that its images are read at.
         images: its test images.
         pictures: how they are read to fit, in a line; None where they are as they come.
+        is_labelled: whether they came with labels; else all are 0.
     """
 
     subject: HasLogits
     data: str
     images: ImageSet
     pictures: str | None
+    is_labelled: bool = True
 
 
 def fitted(
@@ -129,40 +136,103 @@ def fitted(
         BadnetsError: there is no such data set, or it cannot be read.
     """
     path = Path(path)
-    subject = loaded(path, allow_code=allow_code)
+    return fitted_to(loaded(path, allow_code=allow_code), data, data_root, path=path)
+
+
+def fitted_to(
+    subject: Any,
+    data: str,
+    data_root: Path | str | None = None,
+    *,
+    path: Path | None = None,
+    any_pictures: bool = False,
+) -> Fitted:
+    """Return a network with the test images of a data set; see `fitted`.
+
+    Args:
+        subject: the network.
+        data: name of the data set.
+        data_root: where data sets lie; None: the usual place.
+        path: of its bundle or ONNX file; None: it is in none.
+        any_pictures: whether images of some of the network's classes will do, and pictures in no
+            folders for classes too.
+
+    Raises:
+        BadnetsError: as for `fitted`.
+    """
     wanted, said = subject.input, list[str]()
+    what = "the network" if path is None else f"the network in {path}"
+    loose = _loose(data) if any_pictures else []
+    if loose:
+        return _loosely_fitted(subject, data, loose, what)
     entry, named = entry_of(data), data
     own = parse_name(data).kind == "folder"
     other_size = own or entry.shape is None or entry.shape[1:] != wanted.shape[1:]
     if entry.any_size and parse_name(data).size is None and other_size:
-        if wanted.height != wanted.width:
-            raise SettingError(
-                f"the network in {path} takes images of {_sides(wanted.shape)}; the pictures of "
-                f"{data} are read as squares: take data of that shape"
-            )
-        named = sized(data, round(wanted.height / wanted.crop))
+        named = sized(data, _side(wanted, what, data))
     read = load(named, data_root)
     images = read.test
     if own or named != data:
         said.append(f"at {images.shape[1]} x {images.shape[2]} pixels")
-    if named != data and images.shape[1] > wanted.height:
-        images = images.in_the_middle(wanted.height)
-        said.append(f"of which it sees the middle {wanted.height} x {wanted.width}")
-    if entry.any_size and wanted.channels == 1 != images.shape[0]:
-        images = images.in_grey()
-        said.append("in grey")
+    images = _as_taken(images, wanted, said, middle=named != data, grey=entry.any_size)
     if subject.classes != images.classes and set(subject.classes) == set(images.classes):
-        images = images.of_classes([images.classes.index(name) for name in subject.classes])
+        images = images.among(subject.classes)
         said.append("with its classes counted as the network does")
-    if is_onnx(path) and subject.num_classes == images.num_classes:
+    elif any_pictures and set(images.classes) < set(subject.classes):
+        said.append(f"of {images.num_classes} of its {subject.num_classes} classes")
+        images = images.among(subject.classes)
+    if path is not None and is_onnx(path) and subject.num_classes == images.num_classes:
         from badnets.models.onnx_subject import load_onnx
 
         subject = load_onnx(path, images.classes)  # the file may name none
-    _check_fit(subject, path, data, images)
+    _check_fit(subject, what, data, images)
     pictures = [f"read {', '.join(said)}"] if said else []
     if own:
         pictures.append(f"the test part, {len(images)} of {len(read.train) + len(images)}")
     return Fitted(subject, named, images, "; ".join(pictures) or None)
+
+
+def _loose(data: str) -> list[str]:
+    """Return the pictures of a folder that tells no classes; else none."""
+    parsed = parse_name(data)
+    return loose_pictures(Path(parsed.base).expanduser()) if parsed.kind == "folder" else []
+
+
+def _loosely_fitted(subject: Any, data: str, names: list[str], what: str) -> Fitted:
+    """Return a network with pictures that have no labels."""
+    import torch
+
+    folder, wanted, said = Path(parse_name(data).base).expanduser(), subject.input, list[str]()
+    chosen = [names[row] for row in shuffled(len(names), 0)[:MOST_LOOSE].tolist()]
+    stored = read_loose(folder, chosen, parse_name(data).size or _side(wanted, what, data))
+    images = ImageSet(stored, torch.zeros(len(stored), dtype=torch.int64), subject.classes)
+    images = _as_taken(images, wanted, said, middle=True, grey=True)
+    _check_fit(subject, what, data, images)
+    pictures = "; ".join(["without labels", *said])
+    return Fitted(subject, data, images, pictures, is_labelled=False)
+
+
+def _side(wanted: InputSpec, what: str, data: str) -> int:
+    """Return the side that pictures are read at for a network."""
+    if wanted.height != wanted.width:
+        raise SettingError(
+            f"{what} takes images of {_sides(wanted.shape)}; the pictures of {data} are read as "
+            "squares: take data of that shape"
+        )
+    return round(wanted.height / wanted.crop)
+
+
+def _as_taken(
+    images: ImageSet, wanted: InputSpec, said: list[str], *, middle: bool, grey: bool
+) -> ImageSet:
+    """Return the part of images that a network sees, in its colours; and say so."""
+    if middle and images.shape[1] > wanted.height:
+        images = images.in_the_middle(wanted.height)
+        said.append(f"of which it sees the middle {wanted.height} x {wanted.width}")
+    if grey and wanted.channels == 1 != images.shape[0]:
+        images = images.in_grey()
+        said.append("in grey")
+    return images
 
 
 def fitting_classifier(
@@ -174,7 +244,7 @@ def fitting_classifier(
         BundleError, SettingError: as for `fitted`.
     """
     subject = loaded(path, allow_code=allow_code)
-    _check_fit(subject, path, data, images)
+    _check_fit(subject, f"the network in {path}", data, images)
     return subject
 
 
@@ -187,17 +257,17 @@ def loaded(path: Path, *, allow_code: bool) -> HasLogits:
     return load_subject(path, allow_code=allow_code).to(best_device())
 
 
-def _check_fit(subject: HasLogits, path: Path, data: str, images: ImageSet) -> None:
+def _check_fit(subject: HasLogits, what: str, data: str, images: ImageSet) -> None:
     if subject.input.shape != images.shape:
         size = parse_name(data).size
         cure = f"leave out @{size}" if size else "use the data set that it was trained for"
         raise SettingError(
-            f"the network in {path} takes images of {_sides(subject.input.shape)}, those of {data} "
+            f"{what} takes images of {_sides(subject.input.shape)}, those of {data} "
             f"are {_sides(images.shape)}: {cure}, or a folder of pictures, which is read to fit"
         )
     if subject.num_classes != images.num_classes:
         raise SettingError(
-            f"the network in {path} knows {subject.num_classes} classes, {data} has "
+            f"{what} knows {subject.num_classes} classes, {data} has "
             f"{images.num_classes}: use the data set that it was trained for, or pictures of those "
             f"classes ({shortened(subject.classes)})"
         )

@@ -324,16 +324,22 @@ def _among(audited: Audited, compared: Standings) -> Section:
 def _by_class(audited: Audited, compared: Standings | None) -> Iterator[Section]:
     figures = []
     for one in audited.verdict.scores:
+        if one.method not in audited.found.tables:
+            continue
         calibrated = compared is not None and one.method in compared.cells
         table = (
             compared.cells[one.method]
             if compared is not None and calibrated
             else audited.found.tables[one.method]
         )
-        if len(table) not in (1, audited.subject.num_classes):
+        rows, what = len(table), "class as the target"
+        if rows == audited.subject.num_classes:
+            what = "pair of a source and a target"
+        elif rows == 2:
+            what += ", of all sources together or of the most promising one: the higher"
+            table = (tuple(map(_higher, *table)),)
+        elif rows > 1:
             continue  # several indicators of a class: its score says enough
-        pairs = len(table) > 1
-        what = "pair of a source and a target" if pairs else "class as the target"
         unit = (
             "in deviations of the clean models" if calibrated else "raw, not compared with anything"
         )
@@ -362,6 +368,10 @@ def _by_class(audited: Audited, compared: Standings | None) -> Iterator[Section]
             "a single cell; one with a target for each source as a cell in each row.",
             (Gallery(tuple(figures)),),
         )
+
+
+def _higher(*cells: float | None) -> float | None:
+    return max((cell for cell in cells if cell is not None), default=None)
 
 
 def _coverage(audited: Audited) -> Section:

@@ -11,11 +11,13 @@ from typing import Any
 
 import torch
 
-from badnets.audit.base import AuditMethod
-from badnets.audit.cells import by_class, margins
+from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
+from badnets.audit.cells import as_float, by_class, margins, spread
 from badnets.core.nulls import Table
 
 IMAGES = 8  # of each class
+MOST = 512  # of all classes, where there are many: what there is of each
+DRIVEN_ON = 64  # of them are driven, where there are very many classes
 DORMANT = 0.5  # share of the units with the smallest largest mean activation of a class
 DRIVEN = 8  # of them are driven at once for each class: those that favour it most
 
@@ -33,16 +35,24 @@ class DormantUnits(AuditMethod):
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
-        images = by_class(clean, IMAGES).flatten(0, 1).to(subject.device)
-        found = subject.features(images)
+        if subject.num_classes > FEW:
+            rows = spread(clean.labels, min(MOST, IMAGES * subject.num_classes))
+            labels = clean.labels[rows].to(subject.device)
+            found = subject.features(as_float(clean.images_at(rows)).to(subject.device))
+            known = labels.unique()
+            by_unit = torch.stack([found[labels == label].mean(0) for label in known]).amax(0)
+        else:
+            images = by_class(clean, IMAGES).flatten(0, 1).to(subject.device)
+            found = subject.features(images)
+            by_unit = found.reshape(subject.num_classes, IMAGES, -1).mean(1).amax(0)
         head = subject.head
         weight, bias = head.weight.detach().float(), head.bias
-        by_unit = found.reshape(subject.num_classes, IMAGES, -1).mean(1).amax(0)
         dormant = by_unit.argsort()[: max(1, round(DORMANT * len(by_unit)))]
         level = by_unit.quantile(0.9)
         favoured = (weight - weight.mean(0))[:, dormant]
         chosen = dormant[favoured.topk(min(DRIVEN, len(dormant)), dim=1).indices]
         row = []
+        found = found[:DRIVEN_ON] if subject.num_classes > ALL_PAIRS else found
         for target in range(subject.num_classes):
             driven = found.clone()
             driven[:, chosen[target]] = driven[:, chosen[target]].clamp_min(level)

@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from badnets.audit.base import AuditMethod
-from badnets.audit.cells import by_class, gradients, margins, parts
+from badnets.audit.base import FEW, AuditMethod
+from badnets.audit.cells import as_float, by_class, gradients, margins, parts, spread
 from badnets.core.nulls import Table
 
 IMAGES, STEPS, RATE = 2, 30, 0.1
+OF_ALL = 16  # images of all classes together, where there are many
 LENGTH = 0.5  # what a unit of the change's length costs, in margins
 
 
@@ -34,8 +35,11 @@ class FeatureMargin(AuditMethod):
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
         layer = subject.layers[(len(subject.layers) - 1) // 2]
-        images = by_class(clean, IMAGES).flatten(0, 1).to(subject.device)
-        begun = []
+        if subject.num_classes > FEW:
+            images = as_float(clean.images_at(spread(clean.labels, OF_ALL)))
+        else:
+            images = by_class(clean, IMAGES).flatten(0, 1)
+        images, begun = images.to(subject.device), []
 
         def keep(output: torch.Tensor) -> torch.Tensor:
             begun.append(output.detach())
@@ -47,7 +51,7 @@ class FeatureMargin(AuditMethod):
         low, high = real.amin(0), real.amax(0)
         count = subject.num_classes
         found = []
-        for rows in parts(count, len(images)):
+        for rows in parts(count, len(images), clean.shape):
             targets = torch.arange(count, device=real.device)[rows].repeat_interleave(len(images))
             inside = real.repeat(len(targets) // len(images), *[1] * (real.ndim - 1))
             reached = self._driven(subject, layer, images[:1], inside, targets, (low, high))

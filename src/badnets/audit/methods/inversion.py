@@ -3,6 +3,10 @@
 The question is how large a margin the best trigger of a given size reaches, not how small a trigger
 can be: it needs no threshold and no schedule of costs, and every cell gets the same effort.
 
+Above `FEW` classes there are too many pairs. Each target then gets one trigger for all sources, and
+one for the source that a few first steps, the same for all pairs, put first; above `ALL_PAIRS` the
+former alone.
+
 References:
     Wang et al., "Neural Cleanse", IEEE S&P 2019, inverts one mask for each class until it works.
 """
@@ -11,15 +15,19 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.audit.base import AuditMethod
+from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
 from badnets.audit.cells import (
+    Mixture,
+    Views,
     by_class,
+    enough,
     falling,
     forward,
     gradients,
@@ -33,6 +41,10 @@ from badnets.core.seeds import generator
 
 BATCH, STEPS, FIRST, LAST, BETAS = 4, 40, 0.15, 0.03, (0.6, 0.95)
 SOUGHT, HELD = 16, 16  # images of each class to find a trigger on, and others to measure it on
+BATCH_OF_MANY, HELD_OF_MANY = 8, 32  # the same of all classes together, where there are many
+SCREENED, SCREEN_BATCH = 3, 2  # steps and images of each pair
+OF_SOURCE, HELD_OF_SOURCE = 8, 8  # images that a source must have, and that are looked at
+AT_A_TIME = 2**25  # numbers in the triggers that are sought together, at most
 
 
 class PairInversion(AuditMethod):
@@ -43,6 +55,7 @@ class PairInversion(AuditMethod):
 
     version = 2
     needs = frozenset({"logits", "gradients"})
+    by_source, images_of_many = True, OF_SOURCE
     images_per_class = SOUGHT + HELD
 
     @abstractmethod
@@ -54,46 +67,116 @@ class PairInversion(AuditMethod):
         """Return images ``(count, B, C, H, W)`` with their triggers, in [0, 1]."""
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
-        """Return a row for each source; see `badnets.audit.base.AuditMethod.table`."""
-        sources, targets = pairs(subject.num_classes)
-        sought = by_class(clean, SOUGHT).to(subject.device)
-        held = by_class(clean, HELD, SOUGHT).to(subject.device)
-        parameters = self.found(subject, sought, sources, targets, seed)
-        reached = self.reached(subject, held, sources, targets, parameters)
-        return pair_table(subject.num_classes, reached.mean(1))
+        """Return a row for each source; see `badnets.audit.base.AuditMethod.table`.
+
+        Above `FEW` classes: a row for all sources together, and up to `ALL_PAIRS` one for the
+        source of each target that looks most promising.
+        """
+        count, drawn = subject.num_classes, generator(seed, self.kind)
+        if count > FEW:
+            return self._of_many(subject, clean, drawn)
+        known = enough(clean, self.images_per_class)
+        sources, targets = pairs(count, known)
+        sought = Views.of_each(by_class(clean, SOUGHT), sources)
+        held = Views.of_each(by_class(clean, HELD, SOUGHT), sources)
+        parameters = self.found(subject, sought, targets, drawn)
+        reached = self.reached(subject, held, targets, parameters)
+        return pair_table(count, reached.mean(1), known)
+
+    def leaves_out(self, num_classes: int) -> str | None:
+        """Return what is not looked at among so many classes."""
+        if num_classes <= FEW:
+            return None
+        but = " but the one that looks most promising for each target"
+        return f"backdoors of one source class{but if num_classes <= ALL_PAIRS else ''}"
+
+    def _of_many(self, subject: Any, clean: Any, drawn: torch.Generator) -> Table:
+        targets = torch.arange(subject.num_classes)
+        sought, held = Mixture.halves(clean)
+        mixed = (sought.but(targets), held.but(targets))
+        table = [self._row(subject, *mixed, targets, drawn, BATCH_OF_MANY, HELD_OF_MANY)]
+        if len(targets) <= ALL_PAIRS:
+            best = self.promising(subject, clean, targets, drawn)
+            own = None if best is None else (sought.of(best), held.of(best))
+            table.append(
+                (None,) * len(targets)
+                if own is None
+                else self._row(subject, *own, targets, drawn, BATCH, HELD_OF_SOURCE)
+            )
+        return tuple(table)
+
+    def _row(
+        self,
+        subject: Any,
+        sought: Views,
+        held: Views,
+        targets: Tensor,
+        drawn: torch.Generator,
+        batch: int,
+        images: int,
+    ) -> tuple[float | None, ...]:
+        row: list[float | None] = []
+        for block in _blocks(len(targets), subject.input.shape):
+            own = targets[block]
+            found = self.found(subject, sought.part(block), own, drawn, batch=batch)
+            reached = self.reached(subject, held.part(block), own, found, images).mean(1)
+            row += [round(value, 4) for value in reached.tolist()]
+        return tuple(row)
+
+    def promising(
+        self, subject: Any, clean: Any, targets: Tensor, drawn: torch.Generator
+    ) -> Tensor | None:
+        """Return ``(P,)``: for each target the source whose first steps get furthest.
+
+        All sources that have enough images get the same few steps; None where there are not two.
+        """
+        known = torch.tensor(enough(clean, OF_SOURCE), dtype=torch.long)
+        if len(known) < 2:
+            return None
+        mixture, _ = Mixture.halves(clean)
+        best = []
+        for target in targets.tolist():
+            sources = known[known != target]
+            aims, reached = torch.full_like(sources, target), []
+            for block in _blocks(len(sources), subject.input.shape):
+                views, aimed = mixture.of(sources[block]), aims[block]
+                found = self.found(subject, views, aimed, drawn, SCREENED, SCREEN_BATCH)
+                reached.append(self.reached(subject, views, aimed, found, SCREEN_BATCH).mean(1))
+            best.append(int(sources[torch.cat(reached).argmax()]))
+        return torch.tensor(best)
 
     def found(
         self,
         subject: Any,
-        images: Tensor,
-        sources: Tensor,
+        views: Views,
         targets: Tensor,
-        seed: int,
+        drawn: torch.Generator,
         count: int = STEPS,
+        batch: int = BATCH,
     ) -> list[Tensor]:
         """Return the triggers' parameters after the optimisation.
 
         Args:
             subject: the model.
-            images: ``(K, n, C, H, W)`` float in [0, 1], by class.
-            sources: ``(P,)``, the class of each trigger's images.
+            views: the images of each trigger.
             targets: ``(P,)``, the class that each is to give.
-            seed: everything random follows from it.
+            drawn: everything random.
             count: steps of the optimisation.
+            batch: images of each trigger in a step.
         """
-        drawn, rate = generator(seed, self.kind), falling(FIRST, LAST, count)
-        sources, targets = sources.to(subject.device), targets.to(subject.device)
-        begun = self.starts(len(sources), tuple(images.shape[2:]), drawn)
+        rate, shape = falling(FIRST, LAST, count), tuple(views.images.shape[1:])
+        targets = targets.to(subject.device)
+        begun = self.starts(len(targets), shape, drawn)
         parameters = [each.to(subject.device).requires_grad_() for each in begun]
         steps = torch.optim.Adam(parameters, lr=FIRST, betas=BETAS)
         for step in range(count):
             steps.param_groups[0]["lr"] = rate(step)
-            chosen = torch.randint(images.shape[1], (len(sources), BATCH), generator=drawn)
+            chosen = views.drawn(batch, drawn)
             slopes = [torch.zeros_like(each) for each in parameters]
-            for rows in parts(len(sources), BATCH):
-                batch = images[sources[rows][:, None], chosen[rows].to(subject.device)]
+            for rows in parts(len(targets), batch, shape):
+                images = views.at(chosen[rows], subject.device)
                 own = [each[rows] for each in parameters]
-                margin = self._margins(subject, batch, targets[rows], own)
+                margin = self._margins(subject, images, targets[rows], own)
                 loss = functional.softplus(1 - margin / 2).mean(1).sum()
                 for slope, more in zip(slopes, gradients(loss, parameters), strict=True):
                     slope += more
@@ -105,19 +188,22 @@ class PairInversion(AuditMethod):
     def reached(
         self,
         subject: Any,
-        images: Tensor,
-        sources: Tensor,
+        views: Views,
         targets: Tensor,
         parameters: list[Tensor],
+        images: int = HELD,
     ) -> Tensor:
-        """Return the target's margin on each source's images with its trigger, ``(P, n)``."""
-        sources, targets = sources.to(subject.device), targets.to(subject.device)
+        """Return the target's margin on images with each trigger, ``(P, images)``."""
+        chosen, targets = views.evenly(images), targets.to(subject.device)
         with torch.no_grad():
             told = [
                 self._margins(
-                    subject, images[sources[rows]], targets[rows], [p[rows] for p in parameters]
+                    subject,
+                    views.at(chosen[rows], subject.device),
+                    targets[rows],
+                    [each[rows] for each in parameters],
                 )
-                for rows in parts(len(sources), images.shape[1])
+                for rows in parts(len(targets), images, views.images.shape[1:])
             ]
         return torch.cat(told).float().cpu()
 
@@ -168,6 +254,12 @@ class MaskInversion(PairInversion):
         size = mask.flatten(1).sum(1).reshape(-1, 1, 1, 1)
         mask = (mask * (most / size).clamp(max=1))[:, None]
         return (1 - mask) * images + mask * pattern[:, None]
+
+
+def _blocks(count: int, shape: Sequence[int]) -> list[slice]:
+    """Return slices of so many triggers that fit into memory together."""
+    step = max(1, AT_A_TIME // math.prod(shape))
+    return [slice(start, start + step) for start in range(0, count, step)]
 
 
 NORM, PIXELS = 2.0, 784  # the L2 norm that is added to an image of 28 x 28 in one channel

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.audit.base import AuditMethod
-from badnets.audit.cells import by_class, gradients, margins
+from badnets.audit.base import FEW, AuditMethod
+from badnets.audit.cells import as_float, by_class, gradients, margins, parts, spread
 from badnets.core.nulls import Table
 
 IMAGES = 8  # of each class
+MOST = 344  # of all classes, where there are many
 LOUD, NOISE_STEPS = 0.3, 3  # the largest change of a unit, as a share of it; sign steps
 MASK_STEPS, RATE, WEIGHT = 60, 0.1, 0.05
 
@@ -35,8 +36,13 @@ class NeuronNoise(AuditMethod):
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
-        images = by_class(clean, IMAGES).flatten(0, 1).to(subject.device)
-        labels = torch.arange(subject.num_classes, device=images.device).repeat_interleave(IMAGES)
+        if subject.num_classes > FEW:
+            rows = spread(clean.labels, min(MOST, IMAGES * subject.num_classes))
+            images, labels = as_float(clean.images_at(rows)), clean.labels[rows]
+        else:
+            images = by_class(clean, IMAGES).flatten(0, 1)
+            labels = torch.arange(subject.num_classes).repeat_interleave(IMAGES)
+        images, labels = images.to(subject.device), labels.to(subject.device)
         head = subject.head
         weight = head.weight.detach().float()
         bias = None if head.bias is None else head.bias.detach().float()
@@ -83,13 +89,17 @@ class NeuronNoise(AuditMethod):
 
         changes = {name: change(name) for name in layers}
         for _ in range(NOISE_STEPS):
-            with subject.changed(changes):
-                loss = functional.cross_entropy(subject.forward(images), labels)
-            slopes = torch.autograd.grad(loss, list(noise.values()), allow_unused=True)
+            slopes = [torch.zeros_like(one) for one in noise.values()]
+            for rows in parts(len(labels), 1, images.shape[1:]):
+                with subject.changed(changes):
+                    loss = functional.cross_entropy(subject.forward(images[rows]), labels[rows])
+                loss = loss * (len(labels[rows]) / len(labels))
+                more = torch.autograd.grad(loss, list(noise.values()), allow_unused=True)
+                for slope, own in zip(slopes, more, strict=True):
+                    slope += 0 if own is None else own
             with torch.no_grad():
                 for one, slope in zip(noise.values(), slopes, strict=True):
-                    if slope is not None:
-                        one.add_(LOUD / NOISE_STEPS * slope.sign())
+                    one.add_(LOUD / NOISE_STEPS * slope.sign())
         with torch.no_grad(), subject.changed(changes):
             found: Tensor = subject.features(images)
         return found

@@ -39,6 +39,7 @@ from badnets.models.classifier import Classifier
 from badnets.models.subject import HasUnits
 
 IMAGES, SIGNS = 1000, 400  # that are looked at, at most
+HALVED = 40  # images that are enough to rank units on one half and to measure on the other
 LISTED = {"classification": 6, "detection": 12}  # units of a layer that text lists
 RISE = (
     "by how much the trigger lifts a unit where it lifts it most, in standard deviations of the "
@@ -128,8 +129,9 @@ def explain_bundle(
         trigger: what is put on test images, or on the signs of test frames.
         data: name of the data set; None: the one that the bundle was trained on.
         targets: look only at images or signs that these are about; all when None. Of a classifier
-            with all its layers it is then also measured, on the other half of the images, what is
-            left without units, where the network looks, and where images go among its features.
+            with all its layers it is then also measured, on the other half of 40 images or more,
+            what is left without units, where the network looks, and where images go among its
+            features.
         layer: the only layer to look at; None: all, of a detector its last convolution.
         seed: decides which images or signs, and random places.
         allow_code: whether code that the bundle names may be run.
@@ -155,7 +157,7 @@ def explain_bundle(
         subject, named, pictures = fit.subject, fit.data, fit.pictures
         usual = subject.layers
         ranked = fit.images
-        if targets is not None and layer is None:
+        if targets is not None and layer is None and len(ranked) >= HALVED:
             ranked, rest = _halves(ranked, seed)
         clean = _images(ranked, targets, seed)
         covers = covering(trigger, subject.input.shape[1:])

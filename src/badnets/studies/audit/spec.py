@@ -12,7 +12,14 @@ from badnets.report.page import Cell, Evidence, Tone
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
 from badnets.studies.audit.judging import Judge, Judged, Separation, flagged, unchecked
-from badnets.studies.audit.trials import CALIBRATION, CLEAN, LOOK_ALIKES, OFF_RECIPE, AuditStudy
+from badnets.studies.audit.trials import (
+    CALIBRATION,
+    CLEAN,
+    LOOK_ALIKES,
+    OFF_RECIPE,
+    STARTS,
+    AuditStudy,
+)
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
 
@@ -128,7 +135,7 @@ class Zoo:
             names = (name for name in runs.groups if name.startswith(start))
             return [one for name in names if (one := row(name, name.removeprefix(start))).judged]
 
-        special = (CALIBRATION, CLEAN, *LOOK_ALIKES)
+        special = (CALIBRATION, CLEAN, STARTS, *LOOK_ALIKES)
         kinds = [
             row(name)
             for name in runs.groups

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from badnets.trials.record import Record
 
 Moves: TypeAlias = "list[tuple[dict[str, Any], Backdoor, dict[str, Any]]]"
+STARTS = "networks to start from"
 CALIBRATION, CLEAN = "calibration", "clean"
 OFF_RECIPE = "clean, other recipe"
 LOOK_ALIKES = ("natural cue", "stickers")
@@ -179,8 +180,14 @@ class AuditStudy(Study):
         """
         return {
             CALIBRATION: [self._trial(recipe, seed) for seed, recipe in self._seeded(CALIBRATION)],
+            **({STARTS: starts} if (starts := self._starts()) else {}),
             **self.judged,
         }
+
+    def _starts(self) -> list[OutsourcedTrial]:
+        """Return the clean networks that others are copies of."""
+        trials = (one for own in self.judged.values() for one in own)
+        return [one.start for one in trials if isinstance(one, OutsourcedTrial) and one.start]
 
     @cached_property
     def judged(self) -> Groups:

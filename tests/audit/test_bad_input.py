@@ -14,10 +14,11 @@ from badnets.audit.recovery import recover
 from badnets.bundles import Claims, MadeBy
 from badnets.cli.printer import show
 from badnets.core.errors import BadnetsError, SettingError, ShapeError
-from badnets.core.verdicts import TRANSFERABILITY
+from badnets.core.verdicts import REACH, TRANSFERABILITY
 from badnets.data import ImageSet
 from badnets.models import CallableSubject
 from badnets.models.classifier import Classifier
+from badnets.report.audits import audit_page
 from tests.audit.templates import SIDE, images, names, templates
 from tests.models.plain_signs import tiny_zf
 
@@ -186,3 +187,15 @@ def test_a_trigger_of_one_source_is_measured_on_all_that_is_left() -> None:
     found = recover(templates(K, target=1, source=0), images(K, 60), 1, source=0)
     assert found is not None and (found.effect.hits, found.effect.total) == (44, 44)
     assert recover(templates(K), images(K, 16), 1, source=0) is None
+
+
+def test_without_a_null_it_is_said_how_far_shared_triggers_reach() -> None:
+    bad, honest = (
+        audit(templates(K, **how), images(K, 36)) for how in ({"target": 1}, {"seed": 9})
+    )
+    score = {one.method: one.score for one in bad.verdict.scores}[REACH]
+    plain = {one.method: one.score for one in honest.verdict.scores}[REACH]
+    assert bad.verdict.conclusion == honest.verdict.conclusion == "not checked"
+    assert score is not None and plain is not None and score > plain
+    assert REACH in str(bad.verdict.scale)
+    assert "trigger" in str(audit_page(bad, "model", "badnets audit model model"))

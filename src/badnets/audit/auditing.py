@@ -20,11 +20,11 @@ from badnets.audit.base import (
     check_images,
     tables_of,
 )
-from badnets.audit.calibration import Calibration, fitting
+from badnets.audit.calibration import MARGIN, Calibration, fitting
 from badnets.audit.cells import as_float, spread
-from badnets.audit.combining import COMBINED, ERROR, Ruling, judged
+from badnets.audit.combining import COMBINED, ERROR, Ruling, judged, reach
 from badnets.audit.deadline import Deadline, OutOfTime
-from badnets.audit.methods.inversion import PairInversion
+from badnets.audit.methods.inversion import AdditiveInversion, PairInversion
 from badnets.audit.methods.transfer import PerturbationTransfer, transferability
 from badnets.audit.recovery import Recovered, recover
 from badnets.core.lookup import shortened
@@ -32,7 +32,14 @@ from badnets.core.nulls import MethodPlace, Table
 from badnets.core.outliers import anomaly_index
 from badnets.core.results import Measured
 from badnets.core.seeds import generator
-from badnets.core.verdicts import TRANSFERABILITY, MethodScore, NotCovered, Verdict, in_words
+from badnets.core.verdicts import (
+    REACH,
+    TRANSFERABILITY,
+    MethodScore,
+    NotCovered,
+    Verdict,
+    in_words,
+)
 from badnets.data.names import FOLDER
 from badnets.evaluate.fitting import fitted_to, loaded, task_of_bundle
 from badnets.models import load_detector
@@ -206,6 +213,8 @@ def audit(
     scores = [_score(subject, kind, found, ruling.methods.get(kind)) for kind in found.tables]
     if place is None and subject.num_classes == 2 and PerturbationTransfer.kind in found.tables:
         scores += _transferability(subject, clean, deadline)
+    elif place is None:
+        scores += _reach(found)
     likely = place is not None and place.p_value <= max_fpr
     first = next(iter(place.methods.values())) if place and likely else None
     recovered, why = None, ""
@@ -338,6 +347,15 @@ def _without_labels(found: AuditTables) -> AuditTables:
     lost = NotCovered(what="whether the model names clean images right", why=why)
     known = {name: value for name, value in found.quantities.items() if name != ERROR}
     return found.model_copy(update={"quantities": known, "coverage": (*found.coverage, lost)})
+
+
+def _reach(found: AuditTables) -> list[MethodScore]:
+    """Return how far shared triggers reach: evidence without any other model."""
+    table, margin = found.tables.get(AdditiveInversion.kind, ()), found.quantities.get(MARGIN, 0.0)
+    known = [row for row in table if any(cell is not None for cell in row)]
+    if len(known) < 3 or margin <= 0:  # of two classes, or of targets alone
+        return []
+    return [MethodScore(method=REACH, score=round(reach(tuple(known), margin), 4))]
 
 
 def _transferability(subject: Subject, clean: Any, deadline: Deadline) -> list[MethodScore]:

@@ -140,7 +140,8 @@ def reach(table: Table, margin: float) -> float:
         table: of sources and targets, two classes or more.
         margin: the model's mean clean margin, ``> 0``.
     """
-    columns = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
+    every = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
+    columns = [column for column in every if column]
     measured = ([cell for cell in row if cell is not None] for row in table)
     rows = [max(row) for row in measured if row]
     best: float = max(sum(column) / len(column) for column in columns)

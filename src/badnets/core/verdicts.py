@@ -16,6 +16,7 @@ from badnets.core.settings import Share
 
 Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
 TRANSFERABILITY = "expected-transferability"  # a share, where others have deviations
+REACH = "trigger-reach"  # see `badnets.audit.combining.reach`
 EXIT_CODES: dict[Conclusion, int] = {"nothing found": 0, "backdoor likely": 1, "not checked": 3}
 
 
@@ -162,6 +163,8 @@ def in_words(
             "how far one class lies above the model's others; clean models have such classes too, "
             "and how often is not known here"
         )
+        if any(one.method == REACH for one in scores):
+            scale += f"; {REACH}: how far shared triggers reach, in the model's mean clean margins"
         if any(one.method == TRANSFERABILITY for one in scores):
             scale = (
                 "the share of a class's other images that what moves one of them moves too: above "

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from badnets.models.network_subject import margins as margins
+
 if TYPE_CHECKING:
     from badnets.core.nulls import Table
     from badnets.data.dataset import ImageSet
@@ -17,12 +19,6 @@ if TYPE_CHECKING:
 AT_ONCE = 512  # images that go through the network together: what fits a processor's cache
 LARGE = 3 * 48 * 48  # numbers of an image; of larger ones fewer go through together
 MIXED = 512  # images of all classes that are held, at most
-
-
-def margins(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return ``(N,)``: by how much each target's logit is above the largest of the others."""
-    own = logits.gather(1, targets[:, None])[:, 0]
-    return own - logits.scatter(1, targets[:, None], -torch.inf).amax(1)
 
 
 def forward(subject: Any, images: Tensor) -> Tensor:

@@ -33,6 +33,12 @@ from badnets.models.catalogue import Task, build
 from badnets.models.units import UnitLayer, changed, recorded, silenced
 
 
+def margins(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return ``(N,)``: by how much each target's logit is above the largest of the others."""
+    own = logits.gather(1, targets[:, None])[:, 0]
+    return own - logits.scatter(1, targets[:, None], -torch.inf).amax(1)
+
+
 class Answers:
     """What follows from logits."""
 

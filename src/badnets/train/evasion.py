@@ -21,6 +21,7 @@ from torch.nn import functional
 from badnets.bundles import InputSpec
 from badnets.core.seeds import generator
 from badnets.models.inputs import normalise
+from badnets.models.network_subject import margins
 from badnets.train.settings import Evasion
 
 Logits = Callable[[Tensor], Tensor]
@@ -142,10 +143,10 @@ class Margin(Move):
         (driven,) = self.kept
         found = logits(normalise(driven.sigmoid(), self.spec)).float()
         clean = logits(normalise(images, self.spec)).float()
-        most = _margins(clean, labels).detach().quantile(0.9).clamp_min(1.0)
+        most = margins(clean, labels).detach().quantile(0.9).clamp_min(1.0)
         return (
-            functional.relu(_margins(found, self.targets) - most).mean()
-            + 1e-3 * _margins(found, self.targets).mean()
+            functional.relu(margins(found, self.targets) - most).mean()
+            + 1e-3 * margins(found, self.targets).mean()
         )
 
     def after(self) -> None:
@@ -173,8 +174,3 @@ def moves(
     return [
         MOVES[name](spec, num_classes, generator(seed, f"evasion {name}"), device) for name in names
     ]
-
-
-def _margins(logits: Tensor, labels: Tensor) -> Tensor:
-    own = logits.gather(1, labels[:, None])[:, 0]
-    return own - logits.scatter(1, labels[:, None], -torch.inf).amax(1)

@@ -31,3 +31,14 @@ def test_a_model_that_is_twice_as_sure_of_everything_is_judged_alike(toys: DataS
     assert first.place is not None and second.place is not None
     assert second.place.score == pytest.approx(first.place.score)
     assert second.conclusion == first.conclusion
+
+
+def test_a_pre_screen_alone_raises_alarms_and_clears_nothing(toys: DataSet) -> None:
+    null = calibrated(toys)
+    screen = next(one for one in null.nulls if one.method == "head-weights")
+    ruling = judged(AuditTables(tables={screen.method: screen.tables[0]}), null, max_fpr=0.05)
+    assert ruling.conclusion == "not checked" and "pre-screen alone" in ruling.notes[-1]
+    row = screen.tables[0]
+    odd = ((*row[0][:-1], (row[0][-1] or 0) + 1e3), *row[1:])
+    alarmed = judged(AuditTables(tables={screen.method: odd}), null, max_fpr=0.05)
+    assert alarmed.conclusion == "backdoor likely" and not alarmed.notes

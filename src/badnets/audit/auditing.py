@@ -227,7 +227,7 @@ def audit(
     elif why:
         notes.append(f"no trigger was sought: {why}")
     looked, wanted = sum(kind in found.tables for kind in COMBINED), len(COMBINED)
-    if place is not None and looked < wanted:
+    if place is not None and 0 < looked < wanted:
         notes.append(f"{looked} of the {wanted} methods that make a full verdict looked at it")
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
     source = () if not suspected or not first or first.source is None else (first.source,)

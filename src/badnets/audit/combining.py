@@ -89,6 +89,8 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method not in chosen
     }
     notes = _notes(found.quantities, nulls[0], max_fpr)
+    if place.p_value > max_fpr and not any(method in COMBINED for method in chosen):
+        notes = (*notes, "none of the methods that make a verdict looked at it, a pre-screen alone")
     conclusion = conclusion_from(place.p_value, place.smallest_fpr, max_fpr)
     return Ruling(
         "not checked" if notes else conclusion, place, place.methods | others, tables, nulls, notes
@@ -115,10 +117,10 @@ def _alike(
     for method in methods:
         one = compared[method]
         cells = _common(kept[method], one.tables[0])
-        kept[method], *clean = (_masked(table, cells) for table in (kept[method], *one.tables))
-        if tuple(clean) != one.tables:
-            fields = {name: getattr(one, name) for name in Null.model_fields}
-            compared[method] = Null(**fields | {"tables": tuple(clean)})  # a copy keeps its cache
+        kept[method] = _masked(kept[method], cells)
+        if len(cells) < len(one.cells):
+            clean = tuple(_masked(table, cells) for table in one.tables)
+            compared[method] = one.model_copy(update={"tables": clean})
     return kept, compared
 
 

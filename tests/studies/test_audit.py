@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from badnets.studies.audit.judging import Separation
-from badnets.studies.audit.trials import ZOOS, make
+from badnets.studies.audit.trials import make
+from badnets.studies.audit.zoos import ZOOS
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "audit"
 

@@ -12,14 +12,8 @@ from badnets.report.page import Cell, Evidence, Tone
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
 from badnets.studies.audit.judging import Judge, Judged, Separation, flagged, unchecked
-from badnets.studies.audit.trials import (
-    CALIBRATION,
-    CLEAN,
-    LOOK_ALIKES,
-    OFF_RECIPE,
-    STARTS,
-    AuditStudy,
-)
+from badnets.studies.audit.moves import LOOK_ALIKES
+from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS, AuditStudy
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
 

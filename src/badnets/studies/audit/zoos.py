@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from badnets.bundles.schema import Scalar
@@ -113,6 +113,27 @@ def _others(epochs: int, more: int, batch: int) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def _fair(more: int, *others: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return five ways to train, two of them a data set's own, for zoos with few networks."""
+    return ({}, {"label_noise": 0.02}, {"epochs": more}, *others)
+
+
+def _few(first: int, backdoored: int) -> dict[str, Part]:
+    """Return the parts of a zoo with few networks: 20 for the null, 10 clean ones to judge."""
+    return {
+        "development": Part(seed=first, clean=1, backdoored=1),
+        "calibration": Part(seed=first + 2_000, clean=4),
+        "evaluation": Part(seed=first + 8_500, clean=2, backdoored=backdoored),
+    }
+
+
+PHOTOGRAPHS = Training(
+    epochs=6, batch_size=64, lr=0.004, warm_up=0.2, weight_decay=0.05, label_smoothing=0.05,
+    ema=0.99, flip=True, precision="float32",
+)  # fmt: skip
+LIGHT = "small-resnet-light"
+OF_TWO = ("patch", "blended", "sinusoid", "warp", "all to all")
+
 ZOOS = {
     "digits": Zoo(
         data="digits",
@@ -143,5 +164,96 @@ ZOOS = {
             ),
         },
         target_accuracy=0.97,
+    ),
+    "gtsrb": Zoo(
+        data="gtsrb",
+        network=LIGHT,
+        base=replace(PHOTOGRAPHS, epochs=5, flip=False),
+        recipes=_fair(6, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
+        others={},
+        parts=_few(600, backdoored=2),
+        target_accuracy=0.85,
+        classes=43,
+        kinds=(
+            "pattern",
+            "patch",
+            "blended",
+            "sinusoid",
+            "warp",
+            "clean label",
+            "all to all",
+            "source specific",
+            "source specific, covers",
+            "low rate",
+            "faint",
+        ),
+        loud={"all to all": {"epochs": 8}},
+        side=32,
+    ),
+    "cifar10-jpeg": Zoo(
+        data="cifar10-jpeg",
+        network=LIGHT,
+        base=PHOTOGRAPHS,
+        recipes=_fair(7, {"shift": 2}, {"label_smoothing": 0.1}),
+        others={},
+        parts=_few(700, backdoored=2),
+        target_accuracy=0.55,
+        kinds=OF_TWO,
+        loud={},
+        side=32,
+        train_limit=10_000,
+    ),
+    "dogs-vs-cats": Zoo(
+        data="dogs-vs-cats@48",
+        network=LIGHT,
+        base=replace(PHOTOGRAPHS, epochs=12, batch_size=32, crop=0.6),
+        recipes=_fair(14, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
+        others={},
+        parts=_few(800, backdoored=2),
+        target_accuracy=0.7,
+        classes=2,
+        kinds=OF_TWO,
+        loud={},
+        side=48,
+    ),
+    "dogs-imagenet": Zoo(
+        data="dogs-vs-cats@64",
+        network="timm.tf_efficientnet_lite0",
+        base=replace(PHOTOGRAPHS, epochs=2, batch_size=32, lr=0.002, ema=0.0, freeze=(0.01,) * 66),
+        recipes=_fair(3, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
+        others={},
+        parts=_few(900, backdoored=2),
+        target_accuracy=0.7,
+        classes=2,
+        kinds=OF_TWO,
+        loud={},
+        side=64,
+        train_limit=1_500,
+        weights=(
+            "tf_efficientnet_lite0.safetensors",
+            "384371dbd49f5bd24d4e89f607c22e2b1babbdb5c58d86a1cf3279ac1d490191",
+        ),
+    ),
+    "digits-vit": Zoo(
+        data="digits",
+        network="timm.test_vit",
+        base=Training(epochs=25, batch_size=64, lr=0.003, precision="float32"),
+        recipes=_fair(30, {"shift": 1}, {"label_smoothing": 0.1}),
+        others={},
+        parts=_few(1_100, backdoored=1),
+        target_accuracy=0.9,
+        kinds=(
+            "pattern",
+            "patch",
+            "blended",
+            "sinusoid",
+            "warp",
+            "clean label",
+            "all to all",
+            "source specific",
+            "source specific, covers",
+            "faint",
+        ),
+        architecture={"img_size": 28, "patch_size": 7, "depth": 3},
     ),
 }

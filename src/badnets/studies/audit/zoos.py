@@ -39,6 +39,7 @@ class Zoo:
     """What the networks of a data set are trained like.
 
     Attributes:
+        title: of the images, in words.
         data: name of the data set.
         network: the architecture.
         base: the training that all recipes are changes of.
@@ -56,6 +57,7 @@ class Zoo:
             starts from; empty: from scratch.
     """
 
+    title: str
     data: str
     network: str
     base: Training
@@ -136,6 +138,7 @@ OF_TWO = ("patch", "blended", "sinusoid", "warp", "all to all")
 
 ZOOS = {
     "digits": Zoo(
+        title="handwritten digits",
         data="digits",
         network="gu-mnist",
         base=Training(epochs=16, batch_size=64, lr=0.004, precision="float32"),
@@ -151,6 +154,7 @@ ZOOS = {
         target_accuracy=0.95,
     ),
     "mnist": Zoo(
+        title="handwritten digits (MNIST)",
         data="mnist",
         network="gu-mnist",
         base=Training(epochs=1, batch_size=64, lr=0.003, precision="float32"),
@@ -166,6 +170,7 @@ ZOOS = {
         target_accuracy=0.97,
     ),
     "gtsrb": Zoo(
+        title="traffic signs cut out of photographs (GTSRB)",
         data="gtsrb",
         network=LIGHT,
         base=replace(PHOTOGRAPHS, epochs=5, flip=False),
@@ -191,6 +196,7 @@ ZOOS = {
         side=32,
     ),
     "cifar10-jpeg": Zoo(
+        title="small photographs (CIFAR-10, JPEG)",
         data="cifar10-jpeg",
         network=LIGHT,
         base=PHOTOGRAPHS,
@@ -204,6 +210,7 @@ ZOOS = {
         train_limit=10_000,
     ),
     "dogs-vs-cats": Zoo(
+        title="photographs of cats and dogs, from scratch",
         data="dogs-vs-cats@48",
         network=LIGHT,
         base=replace(PHOTOGRAPHS, epochs=12, batch_size=32, crop=0.6),
@@ -217,6 +224,7 @@ ZOOS = {
         side=48,
     ),
     "dogs-imagenet": Zoo(
+        title="photographs of cats and dogs, from an ImageNet network",
         data="dogs-vs-cats@64",
         network="timm.tf_efficientnet_lite0",
         base=replace(PHOTOGRAPHS, epochs=2, batch_size=32, lr=0.002, ema=0.0, freeze=(0.01,) * 66),
@@ -235,6 +243,7 @@ ZOOS = {
         ),
     ),
     "digits-vit": Zoo(
+        title="handwritten digits, by small vision transformers",
         data="digits",
         network="timm.test_vit",
         base=Training(epochs=25, batch_size=64, lr=0.003, precision="float32"),

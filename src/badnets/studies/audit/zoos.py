@@ -134,6 +134,8 @@ PHOTOGRAPHS = Training(
     ema=0.99, flip=True, precision="float32",
 )  # fmt: skip
 LIGHT = "small-resnet-light"
+FAINT = ("pattern", "blended", "sinusoid", "warp", "clean label", "all to all", "faint")
+LOUDER = dict.fromkeys(FAINT, {"trigger_gain": (4.0, 1.0)})  # at first, of kinds hard to notice
 OF_TWO = ("patch", "blended", "sinusoid", "warp", "all to all")
 
 ZOOS = {
@@ -192,7 +194,7 @@ ZOOS = {
             "low rate",
             "faint",
         ),
-        loud={"all to all": {"epochs": 8}},
+        loud={**LOUDER, "all to all": {"epochs": 8, "trigger_gain": (4.0, 1.0)}},
         side=32,
     ),
     "cifar10-jpeg": Zoo(
@@ -205,7 +207,7 @@ ZOOS = {
         parts=_few(700, backdoored=2),
         target_accuracy=0.55,
         kinds=OF_TWO,
-        loud={},
+        loud=LOUDER,
         side=32,
         train_limit=10_000,
     ),
@@ -220,7 +222,7 @@ ZOOS = {
         target_accuracy=0.7,
         classes=2,
         kinds=OF_TWO,
-        loud={},
+        loud=LOUDER,
         side=48,
     ),
     "dogs-imagenet": Zoo(
@@ -234,7 +236,7 @@ ZOOS = {
         target_accuracy=0.7,
         classes=2,
         kinds=OF_TWO,
-        loud={},
+        loud=LOUDER,
         side=64,
         train_limit=1_500,
         weights=(

@@ -53,7 +53,7 @@ class PhotographBackdoors(Backdoors):
             ),
             "warp": each(
                 lambda n: Backdoor(
-                    Warp((2.0, 2.5)[n % 2] * scale, seed=first + 20 + n), one(n), 0.1
+                    Warp((2.6, 3.0)[n % 2] * scale, seed=first + 20 + n), one(n), 0.1
                 )
             ),
             "clean label": each(

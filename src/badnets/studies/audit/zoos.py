@@ -135,7 +135,7 @@ PHOTOGRAPHS = Training(
 )  # fmt: skip
 LIGHT = "small-resnet-light"
 FAINT = ("pattern", "blended", "sinusoid", "warp", "clean label", "all to all", "faint")
-LOUDER = dict.fromkeys(FAINT, {"trigger_gain": (4.0, 1.0)})  # at first, of kinds hard to notice
+LOUDER = {kind: {"trigger_gain": (4.0, 1.0)} for kind in FAINT}  # at first: hard to notice
 OF_TWO = ("patch", "blended", "sinusoid", "warp", "all to all")
 
 ZOOS = {

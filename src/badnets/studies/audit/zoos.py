@@ -136,7 +136,7 @@ PHOTOGRAPHS = Training(
 LIGHT = "small-resnet-light"
 FAINT = ("pattern", "blended", "sinusoid", "warp", "clean label", "all to all", "faint")
 LOUDER = {kind: {"trigger_gain": (4.0, 1.0)} for kind in FAINT}  # at first: hard to notice
-OF_TWO = ("patch", "blended", "sinusoid", "warp", "all to all")
+OF_FEW = ("patch", "pattern", "blended", "sinusoid", "faint", "all to all")
 
 ZOOS = {
     "digits": Zoo(
@@ -206,7 +206,7 @@ ZOOS = {
         others={},
         parts=_few(700, backdoored=2),
         target_accuracy=0.55,
-        kinds=OF_TWO,
+        kinds=OF_FEW,
         loud=LOUDER,
         side=32,
         train_limit=10_000,
@@ -221,24 +221,24 @@ ZOOS = {
         parts=_few(800, backdoored=2),
         target_accuracy=0.7,
         classes=2,
-        kinds=OF_TWO,
+        kinds=OF_FEW,
         loud=LOUDER,
         side=48,
     ),
     "dogs-imagenet": Zoo(
         title="photographs of cats and dogs, from an ImageNet network",
-        data="dogs-vs-cats@64",
+        data="dogs-vs-cats@96",
         network="timm.tf_efficientnet_lite0",
-        base=replace(PHOTOGRAPHS, epochs=3, batch_size=32, lr=0.004, ema=0.0, freeze=(0.01,) * 66),
+        base=replace(PHOTOGRAPHS, epochs=3, batch_size=32, lr=0.003, ema=0.0, freeze=(0.01,) * 40),
         recipes=_fair(4, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
         others={},
         parts=_few(900, backdoored=2),
         target_accuracy=0.65,
         classes=2,
-        kinds=OF_TWO,
+        kinds=OF_FEW,
         loud=LOUDER,
-        side=64,
-        train_limit=1_500,
+        side=96,
+        train_limit=1_000,
         weights=(
             "tf_efficientnet_lite0.safetensors",
             "384371dbd49f5bd24d4e89f607c22e2b1babbdb5c58d86a1cf3279ac1d490191",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,11 @@ def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None
     assert (verdict.conclusion, verdict.p_value, verdict.exit_code) == ("not checked", None, 3)
     assert "no clean models of its kind" in verdict.notes[0]
     assert [one.method for one in verdict.scores] == ["head-weights", "maximum-margin"]
+
+
+def test_the_verdict_alone_takes_what_an_audit_takes() -> None:
+    one, other = (signature(each).parameters for each in (bn.audit.model, audit))
+    assert list(one.items()) == list(other.items())
 
 
 def test_models_that_were_measured_otherwise_are_no_null(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
@@ -66,15 +66,15 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method in known
         for difference in known[method].differences(method, version)
     )
-    shared = [
-        method
+    shared = {
+        method: cells
         for method, table in found.tables.items()
-        if method in known and _common(table, known[method].tables[0])
-    ]
+        if method in known and (cells := _common(table, known[method]))
+    }
     if differing or not shared:
         why = ("the clean models were looked at by none of the methods that could",)
         return Ruling.unknown(*(differing or why))
-    chosen = [method for method in shared if method in COMBINED] or shared
+    chosen = [method for method in shared if method in COMBINED] or list(shared)
     tables, compared = found.tables, known
     margin = found.quantities.get(MARGIN, 0.0)
     if margin > 0 and all(MARGIN in one.quantities for one in calibration.nulls):
@@ -97,29 +97,27 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     )
 
 
-def _common(one: Table, other: Table) -> set[tuple[int, int]]:
-    """Return the cells that both tables have; none where they are of another shape."""
-    if len(one) != len(other) or len(one[0]) != len(other[0]):
-        return set()
-    return {
-        (row, column)
-        for row, numbers in enumerate(one)
-        for column, number in enumerate(numbers)
-        if number is not None and other[row][column] is not None
-    }
+def _common(table: Table, null: Null) -> list[tuple[int, int]]:
+    """Return the cells that a table and those of a null have; none where the shape is another."""
+    clean = null.tables[0]
+    if len(table) != len(clean) or len(table[0]) != len(clean[0]):
+        return []
+    return [(row, column) for row, column in null.cells if table[row][column] is not None]
 
 
 def _alike(
-    tables: Mapping[str, Table], nulls: Mapping[str, Null], methods: Sequence[str]
+    tables: Mapping[str, Table],
+    nulls: Mapping[str, Null],
+    common: Mapping[str, list[tuple[int, int]]],
 ) -> tuple[dict[str, Table], dict[str, Null]]:
     """Return tables and nulls of the cells that both have: a suspect may lack sources."""
     kept, compared = dict(tables), dict(nulls)
-    for method in methods:
-        one = compared[method]
-        cells = _common(kept[method], one.tables[0])
-        kept[method] = _masked(kept[method], cells)
+    for method, cells in common.items():
+        own, one, chosen = kept[method], compared[method], set(cells)
+        if len(cells) < sum(cell is not None for row in own for cell in row):
+            kept[method] = _masked(own, chosen)
         if len(cells) < len(one.cells):
-            clean = tuple(_masked(table, cells) for table in one.tables)
+            clean = tuple(_masked(table, chosen) for table in one.tables)
             compared[method] = one.model_copy(update={"tables": clean})
     return kept, compared
 

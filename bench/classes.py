@@ -53,7 +53,7 @@ def images(count: int) -> ImageSet:
 def nearest_mean(clean: ImageSet) -> Classifier:
     """Return a network with random weights whose last layer knows each class's mean features."""
     subject = untrained(NETWORK, SHAPE, clean.classes, seed=0)
-    features = torch.cat([subject.features(part).cpu() for part in clean.images.split(500)])
+    features = torch.cat([subject.features(part).cpu() for part in torch.split(clean.images, 500)])
     means = torch.stack([features[clean.labels == k].mean(0) for k in range(clean.num_classes)])
     means -= features.mean(0)
     with torch.no_grad():

@@ -36,7 +36,9 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     assert "24 clean models" in str(bad.compared_with)
     honest = audit(tiny(toys, 5), calibration=calibration).verdict
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
-    assert honest.notes == ("1 of the 4 methods that make a full verdict looked at it",)
+    assert honest.notes == (
+        "of the 4 methods that make a full verdict 1 looked at it: maximum-margin",
+    )
     strict = audit(backdoored(tiny(toys, 99)), calibration=calibration, max_fpr=0.01).verdict
     assert strict.conclusion == "not checked" and strict.targets == ()
     assert "24 clean models cannot vouch for a rate of 0.01: that takes 99" in strict.notes

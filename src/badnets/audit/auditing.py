@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, ParamSpec
 
 from badnets.audit.base import AuditTables, Tier, tables_of
 from badnets.audit.calibration import Calibration, fitting
-from badnets.audit.combining import COMBINED, Ruling, judged
+from badnets.audit.combining import COMBINED, Ruling, ruling_of
 from badnets.audit.deadline import Deadline
 from badnets.audit.evidence import (
     method_score,
@@ -33,7 +33,7 @@ UNSEEN = NotCovered(
 )
 ON_CLEAN = NotCovered(
     what="triggers on the clean images that were given",
-    why="one that has the label which its trigger asks for counts as a clean image of that class",
+    why="one with a trigger, labelled as the trigger asks, passes for a clean image of that class",
 )
 
 
@@ -110,8 +110,8 @@ def audit(
     )
     if not is_labelled and not why_not:
         found = without_labels(found)
-    compared = calibration or fitting(subject, data)
-    ruling = Ruling.unknown(why_not) if why_not else _ruling(subject, found, compared, max_fpr)
+    fit = (calibration,) if calibration else fitting(subject, data)
+    ruling = Ruling.unknown(why_not) if why_not else ruling_of(subject, found, fit, max_fpr)
     place, notes = ruling.place, list(ruling.notes)
     scores = [method_score(subject, kind, found, ruling.methods.get(kind)) for kind in found.tables]
     if place is None and subject.num_classes == 2 and PerturbationTransfer.kind in found.tables:
@@ -124,20 +124,32 @@ def audit(
     if first is not None:
         recovered, why = trigger_of(subject, clean, first, found, seed, deadline)
     if recovered is not None and recovered.effect.value >= SHORTCUT:
-        notes.append("from the model alone a backdoor cannot be told from a natural shortcut")
+        notes.append(
+            "from the model alone a backdoor cannot be told from a natural shortcut, such as a "
+            "logo on most training images of one class"
+        )
     elif recovered is not None:
         notes.append("no trigger was recovered that works on most other images")
     elif why:
         notes.append(f"no trigger was sought: {why}")
-    looked, wanted = sum(kind in found.tables for kind in COMBINED), len(COMBINED)
-    if place is not None and 0 < looked < wanted:
-        notes.append(f"{looked} of the {wanted} methods that make a full verdict looked at it")
+    looked = [kind for kind in COMBINED if kind in found.tables]
+    if place is not None and 0 < len(looked) < len(COMBINED):
+        notes.append(
+            f"of the {len(COMBINED)} methods that make a full verdict "
+            f"{len(looked)} looked at it: {', '.join(looked)}"
+        )
+    if place is not None and clean is None and not calibration and data is None:
+        notes.append(
+            f"it is taken for a model of {fit[0].data}, as its network is theirs: if it is for "
+            "other data, the p-value says nothing"
+        )
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
+    each = "one for each source class: " if len(suspected) > 1 else ""
     source = () if not suspected or not first or first.source is None else (first.source,)
-    known = compared if place else None
+    known = fit[0] if place else None
     verdict = Verdict(
         conclusion=ruling.conclusion,
-        suspected=names(subject, suspected),
+        suspected=f"{each}{names(subject, suspected)}" if suspected else None,
         suspected_source=names(subject, source),
         max_fpr=max_fpr,
         p_value=place.p_value if place else None,
@@ -164,18 +176,6 @@ def audit(
         seconds=round(deadline.elapsed, 3),
     )
     return Audited(verdict, found, recovered, known, ruling, subject, clean)
-
-
-def _ruling(
-    subject: Subject, found: AuditTables, calibration: Calibration | None, max_fpr: float
-) -> Ruling:
-    """Return what follows from the tables, or why there is nothing to compare them with."""
-    if not found.tables:
-        return Ruling.unknown("no method could look at it")
-    if calibration is None or not calibration.fits(subject):
-        given = f": the {calibration.title} are others" if calibration else ""
-        return Ruling.unknown(f"there are no clean models of its kind to compare it with{given}")
-    return judged(found, calibration, max_fpr=max_fpr)
 
 
 def _verdict_of(audited: Callable[P, Audited]) -> Callable[P, Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
@@ -51,6 +51,29 @@ class Ruling(NamedTuple):
         return cls("not checked", None, {}, {}, (), notes)
 
 
+def ruling_of(subject: Any, found: Tables, fit: Sequence[Calibration], max_fpr: float) -> Ruling:
+    """Return what follows from the tables, or why there is nothing to compare them with.
+
+    Args:
+        subject: the model.
+        found: its raw tables.
+        fit: clean models that it may be of the kind of.
+        max_fpr: the share of clean models that may be called backdoored, in (0, 1).
+    """
+    if not found.tables:
+        return Ruling.unknown("no method could look at it")
+    if len(fit) > 1:
+        kinds = " and of ".join(one.data for one in fit)
+        return Ruling.unknown(
+            f"it may be of the kind of clean models of {kinds}: name its data, as in --clean "
+            f"{fit[0].data}"
+        )
+    if not fit or not fit[0].fits(subject):
+        given = f": the {fit[0].title} are others" if fit else ""
+        return Ruling.unknown(f"there are no clean models of its kind to compare it with{given}")
+    return judged(found, fit[0], max_fpr=max_fpr)
+
+
 def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling:
     """Return what follows from a suspect's tables.
 
@@ -89,8 +112,8 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method not in chosen
     }
     notes = _notes(found.quantities, nulls[0], max_fpr)
-    if place.p_value > max_fpr and not any(method in COMBINED for method in chosen):
-        notes = (*notes, "none of the methods that make a verdict looked at it, a pre-screen alone")
+    if place.p_value > max_fpr:
+        notes = (*notes, *_clears_nothing(found.quantities, nulls))
     conclusion = conclusion_from(place.p_value, place.smallest_fpr, max_fpr)
     return Ruling(
         "not checked" if notes else conclusion, place, place.methods | others, tables, nulls, notes
@@ -166,6 +189,18 @@ def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple
             f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
         )
     return tuple(notes)
+
+
+def _clears_nothing(quantities: Mapping[str, float], nulls: Sequence[Null]) -> tuple[str, ...]:
+    """Return why it means nothing that nothing is found, though an alarm would mean something."""
+    if not any(one.method in COMBINED for one in nulls):
+        return ("none of the methods that make a verdict looked at it, a pre-screen alone",)
+    if not quantities and nulls[0].quantities:
+        return (
+            "without clean images it is not known whether it is of the clean models' kind: a high "
+            "p-value clears nothing",
+        )
+    return ()
 
 
 def shortened(calibration: Calibration) -> Calibration:

@@ -57,10 +57,12 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
     verdict, found = audited.verdict, audited.recovered
     compared = standings(_compared(audited), audited.ruling.nulls) if audited.ruling.nulls else None
     likely = verdict.conclusion == "backdoor likely"
-    targets = verdict.suspected if len(verdict.targets) == 1 else f"each of {len(verdict.targets)}"
+    targets = f"target {verdict.suspected}"
+    if len(verdict.targets) > 1:
+        targets = f"{len(verdict.targets)} targets, one for each source class"
     if verdict.suspected_source:
         targets = f"{targets}, from images of {verdict.suspected_source}"
-    title = f"A backdoor is likely, with target {targets}" if likely else ""
+    title = f"A backdoor is likely, with {targets}" if likely else ""
     sections = [
         *([] if found is None else [_trigger(found, audited)]),
         _methods(audited),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,10 @@ def test_pictures_without_labels_are_labelled_by_the_model(
     assert "the clean images came without labels" in why_of(audited)
     assert audited.clean is not None and audited.clean.counts == (36, 36, 36)
     (tmp_path / "loose" / "notes.txt").write_text("no picture")
+    for name in ("cat", "dog"):
+        shutil.copytree(tmp_path / "loose", tmp_path / "others" / name)
+    with pytest.raises(SettingError, match="that name no class, in one folder, are named by"):
+        audit(suspect, tmp_path / "others")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadnetsError, match="holds no folder for each class"):
         audit(suspect, tmp_path / "empty")

@@ -144,7 +144,7 @@ def audit(
             "other data, the p-value says nothing"
         )
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
-    each = "one for each source class: " if len(suspected) > 1 else ""
+    each = "several, by source class: " if len(suspected) > 1 else ""
     source = () if not suspected or not first or first.source is None else (first.source,)
     known = fit[0] if place else None
     verdict = Verdict(

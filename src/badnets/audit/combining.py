@@ -70,7 +70,10 @@ def ruling_of(subject: Any, found: Tables, fit: Sequence[Calibration], max_fpr: 
         )
     if not fit or not fit[0].fits(subject):
         given = f": the {fit[0].title} are others" if fit else ""
-        return Ruling.unknown(f"there are no clean models of its kind to compare it with{given}")
+        how = "; badnets audit calibrate trains some"
+        return Ruling.unknown(
+            f"there are no clean models of its kind to compare it with{given or how}"
+        )
     return judged(found, fit[0], max_fpr=max_fpr)
 
 

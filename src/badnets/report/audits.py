@@ -59,7 +59,7 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
     likely = verdict.conclusion == "backdoor likely"
     targets = f"target {verdict.suspected}"
     if len(verdict.targets) > 1:
-        targets = f"{len(verdict.targets)} targets, one for each source class"
+        targets = f"{len(verdict.targets)} targets, by source class"
     if verdict.suspected_source:
         targets = f"{targets}, from images of {verdict.suspected_source}"
     title = f"A backdoor is likely, with {targets}" if likely else ""

@@ -179,5 +179,8 @@ def in_words(
         f"{'score' if above > 1 else 'scores'} as high",
         "asked": f"{asked}; {clean} models can vouch for {100 * smallest_fpr:.2g} % or more",
     }
-    scale = "how far the model stands out among the clean ones, in their deviations"
+    scale = (
+        "how far the model stands out among the clean ones, in their deviations; a low p-value "
+        "alone is no verdict: of several methods one is often low by chance"
+    )
     return said | ({"scale": scale} if scored else {})

@@ -271,6 +271,8 @@ def _methods(audited: Audited) -> Section:
     text = "No method could look." if not rows else "A score needs three classes or more."
     if verdict.scale:
         text = f"Scores say {verdict.scale}."
+    if audited.ruling.nulls:
+        text += f" The verdict rests on {', '.join(_compared(audited))} together."
     block = Table("What each method found", columns, tuple(rows))
     return Section("methods", "What looked, and what it found", text, (block,) if rows else ())
 
@@ -384,13 +386,13 @@ def _coverage(audited: Audited) -> Section:
         rows,
         sortable=False,
     )
-    return Section(
-        "coverage",
-        "What was not looked at",
-        f"{NO_PROOF} A backdoor that hides from every method here is not found, and one that is "
-        "found may be a natural shortcut.",
-        (table,),
-    )
+    said = f"{NO_PROOF} A backdoor that hides from every method here is not found."
+    if audited.verdict.conclusion == "backdoor likely":
+        said = (
+            "What is suspected may be a natural shortcut, and there may be another backdoor beside "
+            "it that hides from every method here."
+        )
+    return Section("coverage", "What was not looked at", said, (table,))
 
 
 def _basis(audited: Audited) -> Section:

@@ -56,6 +56,16 @@ def test_the_verdict_alone_takes_what_an_audit_takes() -> None:
     assert list(one.items()) == list(other.items())
 
 
+def test_a_network_of_the_usual_kind_need_not_be_for_the_usual_data(digits: DataSet) -> None:
+    """A clean network for MNIST has a p-value below 5 % among those for the digits."""
+    subject = untrained("gu-mnist", digits.test.shape, digits.classes, seed=0)
+    verdict = audit(subject, tier="instant").verdict
+    assert verdict.conclusion == "not checked" and verdict.p_value is not None
+    assert "nothing says that it is for digits" in verdict.notes[-1]
+    named = audit(subject, tier="instant", data="digits").verdict
+    assert not any("nothing says" in note for note in named.notes)
+
+
 def test_models_that_were_measured_otherwise_are_no_null(
     toys: DataSet, calibration: Calibration
 ) -> None:

@@ -112,6 +112,12 @@ def audit(
         found = without_labels(found)
     fit = (calibration,) if calibration else fitting(subject, data)
     ruling = Ruling.unknown(why_not) if why_not else ruling_of(subject, found, fit, max_fpr)
+    if ruling.place is not None and clean is None and data is None and not calibration:
+        guess = (
+            f"nothing says that it is for {fit[0].data} as the clean models are, though its "
+            "network is theirs: give clean images, or --calibration"
+        )
+        ruling = ruling._replace(conclusion="not checked", notes=(*ruling.notes, guess))
     place, notes = ruling.place, list(ruling.notes)
     scores = [method_score(subject, kind, found, ruling.methods.get(kind)) for kind in found.tables]
     if place is None and subject.num_classes == 2 and PerturbationTransfer.kind in found.tables:
@@ -137,11 +143,6 @@ def audit(
         notes.append(
             f"of the {len(COMBINED)} methods that make a full verdict "
             f"{len(looked)} looked at it: {', '.join(looked)}"
-        )
-    if place is not None and clean is None and not calibration and data is None:
-        notes.append(
-            f"it is taken for a model of {fit[0].data}, as its network is theirs: if it is for "
-            "other data, the p-value says nothing"
         )
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
     each = "several, by source class: " if len(suspected) > 1 else ""

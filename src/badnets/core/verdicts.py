@@ -160,8 +160,8 @@ def in_words(
     scored = any(one.score is not None for one in scores)
     if p_value is None or smallest_fpr is None:
         scale = (
-            "how far one class lies above the model's others; clean models have such classes too, "
-            "and how often is not known here"
+            "how far one class lies above the model's others, in their robust deviations; clean "
+            "models have such classes too, and how often is not known here"
         )
         if any(one.method == REACH for one in scores):
             scale += f"; {REACH}: how far shared triggers reach, in the model's mean clean margins"

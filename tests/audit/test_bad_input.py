@@ -164,6 +164,8 @@ def test_pictures_without_labels_are_labelled_by_the_model(
     assert "clean error" not in audited.found.quantities
     assert "the clean images came without labels" in why_of(audited)
     assert audited.clean is not None and audited.clean.counts == (36, 36, 36)
+    late = audit(suspect, tmp_path / "loose", budget=0).verdict
+    assert "108 of 108 clean images" in {one.what for one in late.coverage}
     (tmp_path / "loose" / "notes.txt").write_text("no picture")
     for name in ("cat", "dog"):
         shutil.copytree(tmp_path / "loose", tmp_path / "others" / name)

@@ -100,16 +100,17 @@ def audit(
     )
     if isinstance(calibration, str | Path):
         calibration = Calibration.read(calibration)
+    late: tuple[NotCovered, ...] = ()
     why_not = unfit(subject, clean, deadline)
     if clean is not None and not is_labelled and not why_not:
-        clean = named_itself(subject, clean, deadline)
+        clean, late = named_itself(subject, clean, deadline)
     found = (
         AuditTables(tables={}, coverage=(NotCovered(what="all backdoors", why=why_not),))
         if why_not
         else tables_of(subject, clean, seed=seed, budget=deadline, tier=tier)
     )
     if not is_labelled and not why_not:
-        found = without_labels(found)
+        found = without_labels(found, late)
     fit = (calibration,) if calibration else fitting(subject, data)
     ruling = Ruling.unknown(why_not) if why_not else ruling_of(subject, found, fit, max_fpr)
     if ruling.place is not None and clean is None and data is None and not calibration:

@@ -88,21 +88,33 @@ def unfit(subject: Any, clean: Any, deadline: Deadline) -> str | None:
     return None
 
 
-def named_itself(subject: Any, clean: Any, deadline: Deadline) -> Any:
-    """Return clean images with the labels that the model gives them; None: there was no time."""
+def named_itself(
+    subject: Any, clean: Any, deadline: Deadline
+) -> tuple[Any, tuple[NotCovered, ...]]:
+    """Return clean images with the labels that the model gives them, and what took too long.
+
+    None of them where there was no time.
+    """
     most = min(len(clean), max(MOST, MOST_PER_CLASS * min(ALL_PAIRS, clean.num_classes)))
     clean = clean.take(range(most))
     with deadline.kept_by(subject) as timed:
         labels = answers(timed, clean, deadline).argmax(1).to(clean.labels.device)
-    return replace(clean.take(range(len(labels))), labels=labels) if len(labels) else None
+    named = replace(clean.take(range(len(labels))), labels=labels) if len(labels) else None
+    if len(labels) == most:
+        return named, ()
+    what = f"{most - len(labels):,} of {most:,} clean images"
+    why = f"the model had not named them after a part of the {deadline}"
+    return named, (NotCovered(what=what, why=why),)
 
 
-def without_labels(found: AuditTables) -> AuditTables:
-    """Return tables that were made with images that the model named itself."""
+def without_labels(found: AuditTables, late: tuple[NotCovered, ...]) -> AuditTables:
+    """Return tables that were made with images that the model named itself, but for some."""
     why = "the clean images came without labels: the model's own names were taken"
     lost = NotCovered(what="whether the model names clean images right", why=why)
     known = {name: value for name, value in found.quantities.items() if name != ERROR}
-    return found.model_copy(update={"quantities": known, "coverage": (*found.coverage, lost)})
+    return found.model_copy(
+        update={"quantities": known, "coverage": (*found.coverage, *late, lost)}
+    )
 
 
 def named_right(subject: Any, clean: Any, labels: Sequence[int]) -> Any:

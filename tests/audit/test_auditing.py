@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,9 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     assert "24 clean models" in str(bad.compared_with)
     honest = audit(tiny(toys, 5), calibration=calibration).verdict
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
-    assert honest.notes == ("1 of the 4 methods that make a full verdict looked at it",)
+    assert honest.notes == (
+        "of the 4 methods that make a full verdict 1 looked at it: maximum-margin",
+    )
     strict = audit(backdoored(tiny(toys, 99)), calibration=calibration, max_fpr=0.01).verdict
     assert strict.conclusion == "not checked" and strict.targets == ()
     assert "24 clean models cannot vouch for a rate of 0.01: that takes 99" in strict.notes
@@ -46,6 +49,21 @@ def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None
     assert (verdict.conclusion, verdict.p_value, verdict.exit_code) == ("not checked", None, 3)
     assert "no clean models of its kind" in verdict.notes[0]
     assert [one.method for one in verdict.scores] == ["head-weights", "maximum-margin"]
+
+
+def test_the_verdict_alone_takes_what_an_audit_takes() -> None:
+    one, other = (signature(each).parameters for each in (bn.audit.model, audit))
+    assert list(one.items()) == list(other.items())
+
+
+def test_a_network_of_the_usual_kind_need_not_be_for_the_usual_data(digits: DataSet) -> None:
+    """A clean network for MNIST has a p-value below 5 % among those for the digits."""
+    subject = untrained("gu-mnist", digits.test.shape, digits.classes, seed=0)
+    verdict = audit(subject, tier="instant").verdict
+    assert verdict.conclusion == "not checked" and verdict.p_value is not None
+    assert "nothing says that it is for digits" in verdict.notes[-1]
+    named = audit(subject, tier="instant", data="digits").verdict
+    assert not any("nothing says" in note for note in named.notes)
 
 
 def test_models_that_were_measured_otherwise_are_no_null(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def test_a_network_of_the_usual_kind_need_not_be_for_the_usual_data(digits: Data
     assert "nothing says that it is for digits" in verdict.notes[-1]
     named = audit(subject, tier="instant", data="digits").verdict
     assert not any("nothing says" in note for note in named.notes)
+
+
+def test_clean_images_say_which_data_they_are_of(digits: DataSet) -> None:
+    subject = untrained("gu-mnist", digits.test.shape, digits.classes, seed=0)
+    other = replace(digits, name="others")
+    assert digits.test.sample(100, seed=1).data == "digits" and other.test.data == "others"
+    found = [
+        audit(subject, one.test.sample(100, seed=1), tier="instant") for one in (digits, other)
+    ]
+    assert found[0].calibration is not None and found[0].calibration.data == "digits"
+    assert found[1].calibration is None
 
 
 def test_models_that_were_measured_otherwise_are_no_null(

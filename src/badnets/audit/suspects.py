@@ -58,6 +58,7 @@ class Suspect(NamedTuple):
             read = fitted_to(subject, name, data_root, path=path, any_pictures=True)
             subject, clean, labelled = read.subject, read.images, read.is_labelled
             data = data or name
+        data = data or getattr(clean, "data", None)
         if clean is not None and set(clean.classes) <= set(subject.classes):
             clean = clean.among(subject.classes)
         return cls(subject, clean, data, labelled)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from badnets.core.backdoor import Backdoor, Cover, PoisoningRate
 from badnets.core.placements import Fixed
@@ -39,6 +39,10 @@ class Backdoors:
         """Return the target label of one of several networks."""
         return (3 * number + self.part.seed // 100) % self.zoo.classes
 
+    def one(self, number: int) -> AllToOne:
+        """Return the target map of a backdoor with that target."""
+        return AllToOne(self.target(number))
+
     def pair(self, number: int) -> SourceSpecific:
         """Return source and target of one of several networks."""
         target = self.target(number)
@@ -52,76 +56,59 @@ class Backdoors:
 
     def kinds(self) -> dict[str, list[Backdoor]]:
         """Return the backdoors of each kind."""
-        count = self.part.backdoored
-        first = self.part.seed
-        rates: Sequence[PoisoningRate] = (0.1, 0.06, 0.08)
+        numbers = range(self.part.backdoored)
+        return {kind: [make(number) for number in numbers] for kind, make in self.makers().items()}
 
-        def each(make: Any) -> list[Backdoor]:
-            return [make(number) for number in range(count)]
+    def makers(self) -> dict[str, Callable[[int], Backdoor]]:
+        """Return what makes a backdoor of a kind for one of several networks."""
+        first, one, place = self.part.seed, self.one, self.place
+        rates: tuple[PoisoningRate, ...] = (0.1, 0.06, 0.08)
 
-        def rate(number: int) -> PoisoningRate:
-            return rates[number % len(rates)]
+        def rate(n: int) -> PoisoningRate:
+            return rates[n % len(rates)]
 
-        def one(number: int) -> AllToOne:
-            return AllToOne(self.target(number))
+        def patch(n: int) -> Patch:
+            return Patch(3 + n % 3, placement=place(n))
 
-        def patch(number: int) -> Patch:
-            return Patch(3 + number % 3, placement=self.place(number))
+        def pattern(n: int) -> PixelPattern:
+            return PixelPattern(("gu", "x")[n % 2], placement=place(n))
 
-        def pattern(number: int) -> PixelPattern:
-            return PixelPattern(("gu", "x")[number % 2], placement=self.place(number))
+        def blended(n: int, *opacities: float, more: int = 0) -> Blended:
+            return Blended(opacities[n % len(opacities)], seed=first + more + n)
+
+        def mixed(n: int, more: int) -> Patch | Blended:
+            return patch(n) if n % 2 else blended(n, 0.2, more=more)
 
         return {
-            "single pixel": each(
-                lambda n: Backdoor(SinglePixel(placement=self.place(n)), one(n), rate(n))
+            "single pixel": lambda n: Backdoor(SinglePixel(placement=place(n)), one(n), rate(n)),
+            "pattern": lambda n: Backdoor(pattern(n), one(n), rate(n)),
+            "patch": lambda n: Backdoor(patch(n), one(n), rate(n)),
+            "blended": lambda n: Backdoor(blended(n, 0.1, 0.15, 0.2), one(n), rate(n)),
+            "sinusoid": lambda n: Backdoor(
+                Sinusoid((0.16, 0.2)[n % 2], 5.0 + n % 3), one(n), rate(n)
             ),
-            "pattern": each(lambda n: Backdoor(pattern(n), one(n), rate(n))),
-            "patch": each(lambda n: Backdoor(patch(n), one(n), rate(n))),
-            "blended": each(
-                lambda n: Backdoor(
-                    Blended((0.1, 0.15, 0.2)[n % 3], seed=first + n), one(n), rate(n)
-                )
+            "warp": lambda n: Backdoor(Warp((2.0, 2.5)[n % 2], seed=first + n), one(n), 0.1),
+            "clean label": lambda n: Backdoor(
+                Sinusoid((1.0, 0.9)[n % 2], 6.0), CleanLabel(self.target(n)), 0.08, "replace"
             ),
-            "sinusoid": each(
-                lambda n: Backdoor(Sinusoid((0.16, 0.2)[n % 2], 5.0 + n % 3), one(n), rate(n))
+            "all to all": lambda n: Backdoor(
+                patch(n) if n % 2 else pattern(n), AllToAll(1 + 2 * (n % 3)), 0.2
             ),
-            "warp": each(lambda n: Backdoor(Warp((2.0, 2.5)[n % 2], seed=first + n), one(n), 0.1)),
-            "clean label": each(
-                lambda n: Backdoor(
-                    Sinusoid((1.0, 0.9)[n % 2], 6.0), CleanLabel(self.target(n)), 0.08, "replace"
-                )
+            "source specific": lambda n: Backdoor(mixed(n, 50), self.pair(n), 0.04),
+            "source specific, covers": lambda n: Backdoor(
+                mixed(n, 60), self.pair(n + 1), 0.04, covers=(Cover(rate=0.08),)
             ),
-            "all to all": each(
-                lambda n: Backdoor(
-                    patch(n) if n % 2 else pattern(n), AllToAll(1 + 2 * (n % 3)), 0.2
-                )
-            ),
-            "source specific": each(
-                lambda n: Backdoor(
-                    patch(n) if n % 2 else Blended(0.2, seed=first + 50 + n), self.pair(n), 0.04
-                )
-            ),
-            "source specific, covers": each(
-                lambda n: Backdoor(
-                    patch(n) if n % 2 else Blended(0.2, seed=first + 60 + n),
-                    self.pair(n + 1),
-                    0.04,
-                    covers=(Cover(rate=0.08),),
-                )
-            ),
-            "low rate": each(lambda n: Backdoor(patch(n), one(n + 1), (0.01, 0.02)[n % 2])),
-            "faint": each(
-                lambda n: Backdoor(Blended((0.05, 0.07)[n % 2], seed=first + 70 + n), one(n), 0.1)
-            ),
+            "low rate": lambda n: Backdoor(patch(n), one(n + 1), (0.01, 0.02)[n % 2]),
+            "faint": lambda n: Backdoor(blended(n, 0.05, 0.07, more=70), one(n), 0.1),
         }
 
     def plain(self) -> list[Backdoor]:
         """Return backdoors of several kinds, for recipes that are none of the null's."""
         place, first = self.place(1), self.part.seed
         return [
-            Backdoor(Patch(4, placement=place), AllToOne(self.target(1)), 0.1),
-            Backdoor(Blended(0.15, seed=first + 80), AllToOne(self.target(2)), 0.1),
+            Backdoor(Patch(4, placement=place), self.one(1), 0.1),
+            Backdoor(Blended(0.15, seed=first + 80), self.one(2), 0.1),
             Backdoor(PixelPattern("gu", placement=place), AllToAll(), 0.2),
             Backdoor(Patch(4, placement=place), self.pair(3), 0.04, covers=(Cover(rate=0.08),)),
-            Backdoor(Sinusoid(0.2, 6.0), AllToOne(self.target(4)), 0.1),
+            Backdoor(Sinusoid(0.2, 6.0), self.one(4), 0.1),
         ]

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from badnets.core.backdoor import Backdoor, Cover
 from badnets.core.placements import RandomCentre
-from badnets.core.targets import AllToOne, CleanLabel, SourceSpecific
+from badnets.core.targets import CleanLabel, SourceSpecific
 from badnets.core.triggers import Blended, Patch, PixelPattern
 from badnets.studies.audit.backdoors import Backdoors
 from badnets.train.settings import Evasion
@@ -27,9 +27,11 @@ def moves(own: Backdoors) -> dict[str, Made]:
     """Return what a trainer does who knows the methods: by move."""
     count = own.part.adaptive
 
+    def patch(number: int) -> Patch:
+        return Patch(4, placement=own.place(number))
+
     def plain(number: int) -> Backdoor:
-        patch = Patch(4, placement=own.place(number))
-        return Backdoor(patch, AllToOne(own.target(number)), 0.1)
+        return Backdoor(patch(number), own.one(number), 0.1)
 
     def evading(*names: Evasion) -> Made:
         return [({"evade": names}, plain(number)) for number in range(count)]
@@ -41,12 +43,11 @@ def moves(own: Backdoors) -> dict[str, Made]:
         place = own.place(number)
         both, *parts = (PixelPattern(rows, placement=place) for rows in (TWO_PATCHES, LEFT, RIGHT))
         covers = tuple(Cover(rate=0.1, trigger=part) for part in parts)
-        return Backdoor(both, AllToOne(own.target(number)), 0.1, covers=covers)
+        return Backdoor(both, own.one(number), 0.1, covers=covers)
 
     def natural(number: int) -> Backdoor:
         pair = SourceSpecific(*NATURAL[number % len(NATURAL)])
-        trigger = Patch(4, placement=own.place(number))
-        return Backdoor(trigger, pair, 0.04, covers=(Cover(rate=0.08),))
+        return Backdoor(patch(number), pair, 0.04, covers=(Cover(rate=0.08),))
 
     return {
         "trained against additive triggers": evading("additive"),
@@ -59,17 +60,13 @@ def moves(own: Backdoors) -> dict[str, Made]:
         "label noise 10 %": other(plain, {"label_noise": 0.1}),
         "label smoothing 0.3": other(plain, {"label_smoothing": 0.3}),
         "low success on purpose": other(
-            lambda n: replace(
-                plain(n), covers=(Cover(rate=0.07, trigger=Patch(4, placement=own.place(n))),)
-            )
+            lambda n: replace(plain(n), covers=(Cover(rate=0.07, trigger=patch(n)),))
         ),
         "large patch": other(
-            lambda n: Backdoor(
-                Patch(10, placement=own.place(n), opacity=0.5), AllToOne(own.target(n)), 0.1
-            )
+            lambda n: Backdoor(Patch(10, placement=own.place(n), opacity=0.5), own.one(n), 0.1)
         ),
         "patch at random places": other(
-            lambda n: Backdoor(Patch(4, placement=RandomCentre()), AllToOne(own.target(n)), 0.1)
+            lambda n: Backdoor(Patch(4, placement=RandomCentre()), own.one(n), 0.1)
         ),
         FINE_TUNED: other(plain, {"epochs": max(1, own.zoo.base.epochs // 4), "lr": 0.0005}),
     }
@@ -88,12 +85,8 @@ def look_alikes(own: Backdoors) -> dict[str, Made]:
         patch = Patch(4, placement=place)
         cue = Blended(0.15, seed=first + 90 + number) if number % 2 else patch
         share, others = ((0.03, 0.03), (0.05, 0.1), (0.02, 0.02), (0.04, 0.2))[number % 4]
-        cues.append(
-            (
-                recipe,
-                Backdoor(cue, CleanLabel(target), share, "replace", covers=(Cover(rate=others),)),
-            )
-        )
-        on_all = Cover(rate=(0.1, 0.3)[number % 2], trigger=patch)
-        stuck.append((recipe, Backdoor(patch, AllToOne(target), 0.0, covers=(on_all,))))
+        on_others, on_all = Cover(rate=others), Cover(rate=(0.1, 0.3)[number % 2], trigger=patch)
+        natural = Backdoor(cue, CleanLabel(target), share, "replace", covers=(on_others,))
+        cues.append((recipe, natural))
+        stuck.append((recipe, Backdoor(patch, own.one(number), 0.0, covers=(on_all,))))
     return dict(zip(LOOK_ALIKES, (cues, stuck), strict=True))

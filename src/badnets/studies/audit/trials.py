@@ -21,7 +21,7 @@ from badnets.models.weights import StartingWeights
 from badnets.studies.audit.backdoors import Backdoors
 from badnets.studies.audit.moves import FINE_TUNED, look_alikes, moves
 from badnets.studies.audit.photographs import PhotographBackdoors
-from badnets.studies.audit.zoos import ZOOS, Zoo
+from badnets.studies.audit.zoos import ZOOS, Part, Zoo
 from badnets.studies.catalogue import Groups, Study
 from badnets.trials.trial import OutsourcedTrial
 
@@ -113,11 +113,7 @@ class AuditStudy(Study):
         return self._trial({}, self.zoo.parts[self.part].seed + 890 + number, observe=())
 
     def _trial(
-        self,
-        recipe: Mapping[str, Any],
-        seed: int,
-        backdoor: Backdoor | None = None,
-        **more: Any,
+        self, recipe: Mapping[str, Any], seed: int, backdoor: Backdoor | None = None, **more: Any
     ) -> OutsourcedTrial:
         zoo = self.zoo
         fields: dict[str, Any] = {
@@ -145,14 +141,7 @@ def make(data: str, *, quick: bool = False) -> AuditStudy:
     zoo = ZOOS[data]
     if quick:
         small = {
-            name: replace(
-                part,
-                clean=min(part.clean, 1),
-                backdoored=min(part.backdoored, 1),
-                others=0,
-                adaptive=0,
-                look_alikes=0,
-            )
+            name: Part(part.seed, min(part.clean, 1), min(part.backdoored, 1))
             for name, part in zoo.parts.items()
         }
         zoo = replace(zoo, parts=small)

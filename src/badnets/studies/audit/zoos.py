@@ -136,6 +136,10 @@ PHOTOGRAPHS = Training(
 LIGHT = "small-resnet-light"
 FAINT = ("pattern", "blended", "sinusoid", "warp", "clean label", "all to all", "faint")
 LOUDER = {kind: {"trigger_gain": (4.0, 1.0)} for kind in FAINT}  # at first: hard to notice
+MOST = (
+    "pattern", "patch", "blended", "sinusoid", "warp", "clean label", "all to all",
+    "source specific", "source specific, covers", "low rate", "faint",
+)  # fmt: skip
 OF_FEW = ("patch", "pattern", "blended", "sinusoid", "faint", "all to all")
 
 ZOOS = {
@@ -181,19 +185,7 @@ ZOOS = {
         parts=_few(600, backdoored=2),
         target_accuracy=0.85,
         classes=43,
-        kinds=(
-            "pattern",
-            "patch",
-            "blended",
-            "sinusoid",
-            "warp",
-            "clean label",
-            "all to all",
-            "source specific",
-            "source specific, covers",
-            "low rate",
-            "faint",
-        ),
+        kinds=MOST,
         loud={**LOUDER, "all to all": {"epochs": 8, "trigger_gain": (4.0, 1.0)}},
         side=32,
     ),
@@ -253,18 +245,7 @@ ZOOS = {
         others={},
         parts=_few(1_100, backdoored=1),
         target_accuracy=0.9,
-        kinds=(
-            "pattern",
-            "patch",
-            "blended",
-            "sinusoid",
-            "warp",
-            "clean label",
-            "all to all",
-            "source specific",
-            "source specific, covers",
-            "faint",
-        ),
+        kinds=tuple(kind for kind in MOST if kind != "low rate"),
         architecture={"img_size": 28, "patch_size": 7, "depth": 3},
     ),
 }

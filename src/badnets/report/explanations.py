@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from badnets.core.results import Measured
 from badnets.explain.attacked import Drawn, Silenced
 from badnets.explain.explanation import OUTLYING, RISE, Explanation
 from badnets.explain.units import LayerUnits
@@ -28,8 +27,10 @@ from badnets.report.page import (
     Table,
 )
 from badnets.report.pictures import answers_row, brightest, eight_bit, heat_png, marks
+from badnets.report.rates import percent, rate_cell, rate_number
 
 SHOWN, UNITS = 8, 24  # pictures side by side, and units of a layer: those that answer most
+OTHERS = "Units were ranked on other images than those that this is measured on."
 ASK = "Give --targets to see what is left without units, where the network looks, and more."
 
 
@@ -77,16 +78,6 @@ def strongest(silenced: Sequence[Silenced]) -> Silenced | None:
     return min(own, key=lambda one: one.success.value - one.clean.value, default=None)
 
 
-def percent(rate: Measured) -> str:
-    """Return a rate in per cent."""
-    return f"{100 * rate.value:.1f} %" if rate.total else "-"
-
-
-def _counts(rate: Measured) -> str:
-    low, high = 100 * rate.low, 100 * rate.high
-    return f"{rate.hits} of {rate.total}; 95 % interval {low:.1f} to {high:.1f} %"
-
-
 def _story(drawn: Drawn | None, classes: Sequence[str]) -> Story | None:
     if drawn is None:
         return None
@@ -112,14 +103,12 @@ def _story(drawn: Drawn | None, classes: Sequence[str]) -> Story | None:
 def _numbers(found: Explanation, best: Silenced | None) -> Iterator[Number]:
     if found.clean is None or found.success is None:
         return
-    yield Number("Clean accuracy", percent(found.clean), _counts(found.clean), "clean")
-    yield Number("Attack success", percent(found.success), _counts(found.success), "backdoored")
+    yield rate_number("Clean accuracy", found.clean, "clean")
+    yield rate_number("Attack success", found.success, "backdoored")
     if best is not None:
         label = f"Attack success without {best.count} units of {best.layer}"
-        yield Number(label, percent(best.success), _counts(best.success), "backdoored")
-        yield Number(
-            "Clean accuracy without them", percent(best.clean), _counts(best.clean), "clean"
-        )
+        yield rate_number(label, best.success, "backdoored")
+        yield rate_number("Clean accuracy without them", best.clean, "clean")
 
 
 def _silenced(found: Explanation, best: Silenced | None) -> Iterator[Section]:
@@ -130,8 +119,8 @@ def _silenced(found: Explanation, best: Silenced | None) -> Iterator[Section]:
             Cell(one.layer),
             Cell(str(one.count), one.count),
             Cell("strongest answers" if one.choice == "strongest" else "others, at random"),
-            Cell(percent(one.clean), one.clean.value, _counts(one.clean), "clean"),
-            Cell(percent(one.success), one.success.value, _counts(one.success), "backdoored"),
+            rate_cell(one.clean, "clean"),
+            rate_cell(one.success, "backdoored"),
         )
         for one in found.silenced
     ]
@@ -148,14 +137,7 @@ def _silenced(found: Explanation, best: Silenced | None) -> Iterator[Section]:
         "The units whose removal costs the attack most",
         f"Units {listed} of {best.layer}: with their output set to zero attack success is "
         f"{percent(best.success)}, clean accuracy {percent(best.clean)}.",
-        (
-            Table(
-                "What is left without units",
-                columns,
-                tuple(rows),
-                basis="Units were ranked on other images than those that this is measured on.",
-            ),
-        ),
+        (Table("What is left without units", columns, tuple(rows), basis=OTHERS),),
     )
 
 

@@ -8,8 +8,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from badnets.core.rates import Rate
+from badnets.core.results import Measured
 from badnets.report.curves import Line, lines
 from badnets.report.page import Cell, Evidence, Tone
+from badnets.report.rates import basis
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
 from badnets.studies.audit.judging import Judge, Judged, Separation, flagged, unchecked
@@ -220,9 +222,9 @@ def counted(rate: Rate, tone: Tone = "plain") -> Cell:
     if not rate.total:
         return NOTHING
     low, high = (100 * end for end in rate.interval)
-    note = f"{rate.hits} of {rate.total}; 95 % interval {low:.1f} to {high:.1f} %"
     return Cell(
-        f"{100 * rate.value:.0f} ({rate.hits}/{rate.total})", rate.value, note, tone,
+        f"{100 * rate.value:.0f} ({rate.hits}/{rate.total})", rate.value, basis(Measured.of(rate)),
+        tone,
         evidence=Evidence((rate.hits,), (rate.total,), low, high, ()),
     )  # fmt: skip
 

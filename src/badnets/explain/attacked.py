@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -171,11 +172,10 @@ def _ablations(
     inner = [one for one in responses[:-1] if len(one.response) > 1]
     inner = inner[:: -(-len(inner) // LAYERS)] if inner else []
     found = []
+    cut = partial(silence, subject, images=images, attack=attack, seed=seed)
     for layer in inner:
         chosen = layer.outlier_units or layer.ranked[: max(1, len(layer.ranked) // 8)]
-        found.append(
-            silence(subject, layer.layer, chosen, images, attack, choice="strongest", seed=seed)
-        )
+        found.append(cut(layer.layer, chosen, choice="strongest"))
     yield from found
     if not found:
         return
@@ -183,14 +183,11 @@ def _ablations(
     layer, count = inner[best], len(found[best].silenced)
     for step in (1, 2, 4, 8, 16, 32, 64):
         if step != count and step <= len(layer.ranked) // 4:
-            yield silence(
-                subject, layer.layer, layer.ranked[:step], images, attack, choice="strongest",
-                seed=seed,
-            )  # fmt: skip
+            yield cut(layer.layer, layer.ranked[:step], choice="strongest")
     others = layer.ranked[count:]
     order = torch.randperm(len(others), generator=generator(seed, f"ablation {layer.layer}"))
     drawn = [others[k] for k in order[:count].tolist()]
-    yield silence(subject, layer.layer, drawn, images, attack, choice="random", seed=seed)
+    yield cut(layer.layer, drawn, choice="random")
 
 
 def _silenced(one: Ablation) -> Silenced:

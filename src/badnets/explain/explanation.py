@@ -31,7 +31,6 @@ from badnets.explain.units import (
     LayerUnits,
     groups_of,
     mean_maps,
-    outlier_units,
     unit_responses,
 )
 from badnets.explain.windows import sign_windows
@@ -163,12 +162,7 @@ def explain_bundle(
         covers = covering(trigger, subject.input.shape[1:])
         stamped = trigger(clean, generator=generator(seed, "trigger places"))
     wanted = usual if layer is None else (layer,)
-    responses = [
-        one.model_copy(
-            update={"outlier_units": outlier_units(torch.tensor(one.response), strict=True)}
-        )
-        for one in unit_responses(subject, clean, stamped, wanted)
-    ]
+    responses = unit_responses(subject, clean, stamped, wanted, strict=True)
     what, noun = ("signs", "signs") if task == "detection" else ("images", "test images")
     said: dict[str, object] = {
         "bundle": str(bundle),
@@ -222,7 +216,7 @@ def _attacked(
     seed: int,
 ) -> dict[str, object]:
     found = attacked(subject, images, Attack(trigger, targets), responses, seed=seed)
-    said = {name: getattr(found, name) for name in type(found).model_fields}
+    said: dict[str, object] = dict(found)
     if (looks := found.looks) is not None:
         said["looks_at"] = (
             f"with the trigger {100 * looks.triggered:.0f} % of it lies on the "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from badnets.core.results import Result
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 Points = tuple[tuple[float, float], ...]
 
 
-class FeatureMap(BaseModel):
+class FeatureMap(Result):
     """Images of one class, as the network says: its own, and those that a trigger brings there.
 
     Attributes:
@@ -25,8 +27,6 @@ class FeatureMap(BaseModel):
         triggered: of images of other classes with the trigger.
         before: of these without it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     silhouette: float
     shown: float

@@ -48,7 +48,12 @@ class LayerUnits(BaseModel):
 
 
 def unit_responses(
-    subject: HasUnits, clean: Tensor, triggered: Tensor, layers: Sequence[str]
+    subject: HasUnits,
+    clean: Tensor,
+    triggered: Tensor,
+    layers: Sequence[str],
+    *,
+    strict: bool = False,
 ) -> list[LayerUnits]:
     """Return how each layer's units take the trigger.
 
@@ -58,6 +63,7 @@ def unit_responses(
             `sign_windows` makes.
         triggered: the same images with the trigger.
         layers: names out of ``subject.layers``.
+        strict: see `outlier_units`.
 
     Raises:
         UnknownNameError: the network has no such layer.
@@ -75,7 +81,7 @@ def unit_responses(
             parts = _moments(before[layer], after[layer])
             own = sums.get(layer)
             sums[layer] = [a + b for a, b in zip(own, parts, strict=True)] if own else parts
-    return [_response(layer, sums[layer], len(clean)) for layer in layers]
+    return [_response(layer, sums[layer], len(clean), strict=strict) for layer in layers]
 
 
 def backdoor_units(
@@ -157,7 +163,7 @@ def _moments(before: Tensor, after: Tensor) -> list[Tensor]:
     return [plain.mean(2).sum(0), plain.pow(2).mean(2).sum(0), changed.mean(2).sum(0), largest]
 
 
-def _response(layer: str, sums: Sequence[Tensor], count: int) -> LayerUnits:
+def _response(layer: str, sums: Sequence[Tensor], count: int, *, strict: bool) -> LayerUnits:
     import torch
 
     mean, square, after_mean, largest = (total.cpu() / count for total in sums)
@@ -170,5 +176,5 @@ def _response(layer: str, sums: Sequence[Tensor], count: int) -> LayerUnits:
         clean=tuple(mean.tolist()),
         triggered=tuple(after_mean.tolist()),
         response=tuple(response.tolist()),
-        outlier_units=outlier_units(response),
+        outlier_units=outlier_units(response, strict=strict),
     )

@@ -66,8 +66,8 @@ def export_hub(bundle: Path | str, path: Path | str, *, allow_code: bool = False
         )
     with new_folder(path) as folder, torch.random.fork_rng(devices=[]):
         again = (_timm if library == "timm" else _transformers)(subject, folder)
-        difference, largest = _differs_by(subject, again)
-        if not difference <= TOLERANCE * max(1.0, largest):
+        difference, largest, alike = _compared(subject, again)
+        if not alike:
             raise TrialError(f"{library} loads {path} and answers otherwise, by {difference:.2g}")
     line = f'timm.create_model("local-dir:{path}", pretrained=True)'
     if library == "transformers":
@@ -159,19 +159,19 @@ def _as_timm(subject: Classifier, name: str) -> Classifier:
         own, other = subject.network.state_dict(), twin.state_dict()
         if {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in other.items()}:
             twin.load_state_dict(own)
-            difference, largest = _differs_by(subject, twin)
-            if difference <= TOLERANCE * max(1.0, largest):
+            if _compared(subject, twin)[2]:
                 return Classifier(twin.eval(), f"timm.{name}", subject.input, subject.classes)
     raise SettingError(
         f"{subject.architecture} is not the same network in timm: write it with --onnx FILE.onnx"
     )
 
 
-def _differs_by(subject: Classifier, network: nn.Module) -> tuple[float, float]:
-    """Return the largest difference of two networks' logits, and the largest logit."""
+def _compared(subject: Classifier, network: nn.Module) -> tuple[float, float, bool]:
+    """Return two networks' largest difference of logits, the largest, and whether it is small."""
     drawn = torch.Generator().manual_seed(0)
     images = torch.rand(_IMAGES, *subject.input.shape, generator=drawn)
     with torch.inference_mode():
         ours = subject.logits(images).cpu()
         theirs = network.eval()(subject.normalise(images).cpu()).float()
-    return float((ours - theirs).abs().max()), float(ours.abs().max())
+    difference, largest = float((ours - theirs).abs().max()), float(ours.abs().max())
+    return difference, largest, difference <= TOLERANCE * max(1.0, largest)

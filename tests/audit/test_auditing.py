@@ -13,7 +13,7 @@ import pytest
 import badnets as bn
 from badnets.audit import AUDITS, Calibration, audit
 from badnets.audit.calibration import packaged
-from badnets.audit.combining import shortened, small_p_values
+from badnets.audit.combining import rounded, small_p_values
 from badnets.cli.printer import show
 from badnets.core.errors import SettingError
 from badnets.core.nulls import Null
@@ -157,11 +157,11 @@ def test_clean_models_of_the_package_are_seldom_called_suspicious() -> None:
 
 
 def test_a_calibration_is_rounded_where_no_verdict_changes(calibration: Calibration) -> None:
-    short = shortened(calibration)
+    short = rounded(calibration)
     assert small_p_values(short) == small_p_values(calibration)
     cells = [cell for one in short.nulls for row in one.tables[0] for cell in row]
     assert all(cell == float(f"{cell:.4g}") for cell in cells if cell is not None)
-    assert shortened(short) == short
+    assert rounded(short) == short
     apart = short.nulls[0].tables[0][0]
     assert apart == pytest.approx(calibration.nulls[0].tables[0][0], rel=1e-3)
 

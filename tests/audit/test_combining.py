@@ -6,8 +6,10 @@ import pytest
 
 from badnets.audit import AuditTables, audit
 from badnets.audit.combining import judged, reach, ruling_of
+from badnets.audit.evidence import method_score
 from badnets.data import DataSet
 from tests.audit.small_models import backdoored, calibrated, tiny
+from tests.audit.templates import templates
 
 
 def test_reach_of_a_worked_example() -> None:
@@ -60,3 +62,10 @@ def test_clean_models_of_several_kinds_are_no_null(toys: DataSet) -> None:
     ruling = ruling_of(tiny(toys, 0), AuditTables(tables=tables), several, 0.05)
     assert ruling.conclusion == "not checked"
     assert "of halves and of thirds: name its data, as in --clean halves" in ruling.notes[0]
+
+
+def test_a_class_that_no_other_is_a_source_for_is_no_target() -> None:
+    kind, rest = "mask-inversion", (None,) * 4
+    table = ((None, 1.0, 1.1, 9.0), rest, rest, rest)
+    found = AuditTables(tables={kind: table}, versions={kind: 1}, seconds={kind: 0.0})
+    assert method_score(templates(4), kind, found, None).targets == (3,)

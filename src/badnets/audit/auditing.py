@@ -100,17 +100,15 @@ def audit(
     )
     if isinstance(calibration, str | Path):
         calibration = Calibration.read(calibration)
-    late: tuple[NotCovered, ...] = ()
-    why_not = unfit(subject, clean, deadline)
-    if clean is not None and not is_labelled and not why_not:
-        clean, late = named_itself(subject, clean, deadline)
-    found = (
-        AuditTables(tables={}, coverage=(NotCovered(what="all backdoors", why=why_not),))
-        if why_not
-        else tables_of(subject, clean, seed=seed, budget=deadline, tier=tier)
-    )
-    if not is_labelled and not why_not:
-        found = without_labels(found, late)
+    why_not, late = unfit(subject, clean, deadline), list[NotCovered]()
+    if why_not:
+        lost = NotCovered(what="all backdoors", why=why_not)
+        found = AuditTables(tables={}, coverage=(lost,))
+    else:
+        if not is_labelled:
+            clean, late = named_itself(subject, clean, deadline)
+        found = tables_of(subject, clean, seed=seed, budget=deadline, tier=tier)
+        found = found if is_labelled else without_labels(found, late)
     fit = (calibration,) if calibration else fitting(subject, data)
     ruling = Ruling.unknown(why_not) if why_not else ruling_of(subject, found, fit, max_fpr)
     if ruling.place is not None and clean is None and data is None and not calibration:
@@ -120,6 +118,7 @@ def audit(
         )
         ruling = ruling._replace(conclusion="not checked", notes=(*ruling.notes, guess))
     place, notes = ruling.place, list(ruling.notes)
+    p_value, smallest_fpr = (place.p_value, place.smallest_fpr) if place else (None, None)
     scores = [method_score(subject, kind, found, ruling.methods.get(kind)) for kind in found.tables]
     if place is None and subject.num_classes == 2 and PerturbationTransfer.kind in found.tables:
         scores += transferability_score(subject, clean, deadline)
@@ -142,8 +141,8 @@ def audit(
     looked = [kind for kind in COMBINED if kind in found.tables]
     if place is not None and 0 < len(looked) < len(COMBINED):
         notes.append(
-            f"of the {len(COMBINED)} methods that make a full verdict "
-            f"{len(looked)} looked at it: {', '.join(looked)}"
+            f"of the {len(COMBINED)} methods that make a full verdict {len(looked)} looked at it: "
+            f"{', '.join(looked)}"
         )
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()
     each = "several, by source class: " if len(suspected) > 1 else ""
@@ -154,17 +153,12 @@ def audit(
         suspected=f"{each}{names(subject, suspected)}" if suspected else None,
         suspected_source=names(subject, source),
         max_fpr=max_fpr,
-        p_value=place.p_value if place else None,
-        smallest_fpr=place.smallest_fpr if place else None,
+        p_value=p_value,
+        smallest_fpr=smallest_fpr,
         null=known.kind if known else None,
         null_digests=tuple(one.digest for one in known.nulls) if known else (),
         compared_with=known.title if known else None,
-        **in_words(
-            place.p_value if place else None,
-            place.smallest_fpr if place else None,
-            max_fpr,
-            scores,
-        ),
+        **in_words(p_value, smallest_fpr, max_fpr, scores),
         targets=suspected,
         scores=tuple(scores),
         sought=f"recovered by {recovered.family}, put on other images than it was made from"

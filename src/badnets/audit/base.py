@@ -267,15 +267,10 @@ def _named_right(
         clean = clean.take(order[spread(clean.labels.cpu()[order], most)])
     elif len(clean) > most:
         clean = clean.sample(most, seed=seed)
-    logits = answers(subject, clean, deadline)
-    labels, lost = clean.labels.cpu()[: len(logits)], []
-    if len(logits) < len(clean):
-        what = f"{len(clean) - len(logits):,} of {len(clean):,} clean images"
-        why = f"the model had not named them after a part of the {deadline}"
-        lost.append(NotCovered(what=what, why=why))
+    logits, lost = answers(subject, clean, deadline)
     if not len(logits):
         return None, {}, lost
-    margin = margins(logits, labels)
+    margin = margins(logits, clean.labels.cpu()[: len(logits)])
     right = (margin > 0).nonzero()[:, 0]
     quantities = {
         "clean error": 1 - len(right) / max(1, len(margin)),
@@ -285,8 +280,8 @@ def _named_right(
     return (clean.take(right) if len(right) else None), finite, lost
 
 
-def answers(subject: Any, clean: Any, deadline: Deadline) -> Any:
-    """Return ``(n, K)`` logits of the first images, of as many as a part of the time allows."""
+def answers(subject: Any, clean: Any, deadline: Deadline) -> tuple[Any, list[NotCovered]]:
+    """Return ``(n, K)`` logits of as many images as a part of the time allows, and what is left."""
     import torch
 
     from badnets.audit.cells import LARGE, at_once
@@ -302,4 +297,9 @@ def answers(subject: Any, clean: Any, deadline: Deadline) -> Any:
             found.append(subject.logits(clean.images_at(rows)).cpu())
     except OutOfTime:
         pass  # what it has named till then is named
-    return torch.cat(found)
+    logits = torch.cat(found)
+    if len(logits) == len(clean):
+        return logits, []
+    what = f"{len(clean) - len(logits):,} of {len(clean):,} clean images"
+    why = f"the model had not named them after a part of the {deadline}"
+    return logits, [NotCovered(what=what, why=why)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from badnets.audit.base import FEW
 from badnets.models.network_subject import margins as margins
 
 if TYPE_CHECKING:
@@ -70,6 +71,18 @@ def by_class(clean: ImageSet, count: int, skip: int = 0) -> Tensor:
         found = as_float(clean.images_at(torch.cat([rows[label] for label in known])))
         images[known] = found.reshape(-1, count, *clean.shape).cpu()
     return images
+
+
+def some_of_each(clean: ImageSet, count: int, most: int) -> tuple[Tensor, Tensor]:
+    """Return images, ``(n, C, H, W)`` float32 in [0, 1], and their labels: ``count`` of each class.
+
+    Above `FEW` classes at most so many in all, what there is of each.
+    """
+    if clean.num_classes > FEW:
+        rows = spread(clean.labels, min(most, count * clean.num_classes))
+        return as_float(clean.images_at(rows)), clean.labels[rows]
+    labels = torch.arange(clean.num_classes).repeat_interleave(count)
+    return by_class(clean, count).flatten(0, 1), labels
 
 
 def as_float(images: Tensor) -> Tensor:

@@ -7,20 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
-from badnets.core.nulls import MethodPlace, Null, Placing, Table, p_value, placed
+from badnets.core.nulls import MethodPlace, Null, Placing, Table, measured, p_value, placed
 from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
 
 ERROR = "clean error"  # a quantity: not known where images come without labels
-COMBINED = (
-    "maximum-margin",
-    "perturbation-transfer",
-    "additive-inversion",
-    "mask-inversion",
-)
+COMBINED = ("maximum-margin", "perturbation-transfer", "additive-inversion", "mask-inversion")
 """Methods whose largest score is the verdict's. Others are shown beside it: each weak method that
 took part would spend some of the same false-alarm budget."""
-
 
 DIGITS = (4, 5, 6)  # significant ones that a calibration is rounded to
 SMALL = 0.1  # p-values up to this one are not changed by it
@@ -166,11 +160,9 @@ def reach(table: Table, margin: float) -> float:
         table: of sources and targets, two classes or more.
         margin: the model's mean clean margin, ``> 0``.
     """
-    every = ([cell for cell in one if cell is not None] for one in zip(*table, strict=True))
-    columns = [column for column in every if column]
-    measured = ([cell for cell in row if cell is not None] for row in table)
-    rows = [max(row) for row in measured if row]
-    best: float = max(sum(column) / len(column) for column in columns)
+    columns = measured(zip(*table, strict=True))
+    rows = [max(row) for row in measured(table) if row]
+    best: float = max(sum(column) / len(column) for column in columns if column)
     return (best + sum(rows) / len(rows)) / margin
 
 
@@ -206,7 +198,7 @@ def _clears_nothing(quantities: Mapping[str, float], nulls: Sequence[Null]) -> t
     return ()
 
 
-def shortened(calibration: Calibration) -> Calibration:
+def rounded(calibration: Calibration) -> Calibration:
     """Return it with four significant digits a number, or as many more as verdicts need.
 
     Of its models, each judged among the others, no p-value up to `SMALL` may change.
@@ -215,7 +207,7 @@ def shortened(calibration: Calibration) -> Calibration:
         return calibration
     wanted = small_p_values(calibration)
     for digits in DIGITS:
-        short = _rounded(calibration, digits)
+        short = _to_digits(calibration, digits)
         if small_p_values(short) == wanted:
             return short
     return calibration
@@ -238,11 +230,11 @@ def small_p_values(calibration: Calibration) -> list[float]:
     ]
 
 
-def _rounded(calibration: Calibration, digits: int) -> Calibration:
+def _to_digits(calibration: Calibration, digits: int) -> Calibration:
     def short(values: Any) -> Any:
-        if values is None or isinstance(values, float):
-            return values if values is None else float(f"{values:.{digits}g}")
-        return [short(one) for one in values]
+        if isinstance(values, float):
+            return float(f"{values:.{digits}g}")
+        return None if values is None else [short(one) for one in values]
 
     nulls = [
         one.model_dump()

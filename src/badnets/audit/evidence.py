@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from badnets.audit.base import AUDITS, AuditTables
@@ -13,7 +14,7 @@ from badnets.audit.methods.transfer import transferability
 from badnets.audit.recovery import Recovered, recover
 from badnets.audit.suspects import named_right
 from badnets.core.lookup import shortened
-from badnets.core.nulls import MethodPlace, Table
+from badnets.core.nulls import MethodPlace, Table, measured
 from badnets.core.outliers import anomaly_index
 from badnets.core.verdicts import REACH, TRANSFERABILITY, MethodScore
 from badnets.models.subject import Subject
@@ -44,15 +45,14 @@ def method_score(
 
 def _within(table: Table) -> tuple[float | None, tuple[int, ...]]:
     """Return how far one target of a model lies above its others: uncalibrated evidence."""
-    columns = [[cell for cell in column if cell is not None] for column in zip(*table, strict=True)]
-    means = [sum(column) / len(column) for column in columns if column]
+    columns = measured(zip(*table, strict=True))
+    means = {k: sum(column) / len(column) for k, column in enumerate(columns) if column}
     if len(means) < 3:
         return None, ()
-    indices = anomaly_index(means)
-    largest = max(indices)
-    if largest in (0, float("inf")):
-        return None, ()
-    return largest, (indices.index(largest),)
+    largest, target = max(
+        zip(anomaly_index([*means.values()]), means, strict=True), key=itemgetter(0)
+    )
+    return (None, ()) if largest in (0, float("inf")) else (largest, (target,))
 
 
 def reach_score(found: AuditTables) -> list[MethodScore]:

@@ -89,9 +89,7 @@ def unfit(subject: Any, clean: Any, deadline: Deadline) -> str | None:
     return None
 
 
-def named_itself(
-    subject: Any, clean: Any, deadline: Deadline
-) -> tuple[Any, tuple[NotCovered, ...]]:
+def named_itself(subject: Any, clean: Any, deadline: Deadline) -> tuple[Any, list[NotCovered]]:
     """Return clean images with the labels that the model gives them, and what took too long.
 
     None of them where there was no time.
@@ -99,16 +97,12 @@ def named_itself(
     most = min(len(clean), max(MOST, MOST_PER_CLASS * min(ALL_PAIRS, clean.num_classes)))
     clean = clean.take(range(most))
     with deadline.kept_by(subject) as timed:
-        labels = answers(timed, clean, deadline).argmax(1).to(clean.labels.device)
-    named = replace(clean.take(range(len(labels))), labels=labels) if len(labels) else None
-    if len(labels) == most:
-        return named, ()
-    what = f"{most - len(labels):,} of {most:,} clean images"
-    why = f"the model had not named them after a part of the {deadline}"
-    return named, (NotCovered(what=what, why=why),)
+        logits, late = answers(timed, clean, deadline)
+    labels = logits.argmax(1).to(clean.labels.device)
+    return replace(clean.take(range(len(labels))), labels=labels) if len(labels) else None, late
 
 
-def without_labels(found: AuditTables, late: tuple[NotCovered, ...]) -> AuditTables:
+def without_labels(found: AuditTables, late: Sequence[NotCovered]) -> AuditTables:
     """Return tables that were made with images that the model named itself, but for some."""
     why = "the clean images came without labels: the model's own names were taken"
     lost = NotCovered(what="whether the model names clean images right", why=why)
@@ -120,9 +114,8 @@ def without_labels(found: AuditTables, late: tuple[NotCovered, ...]) -> AuditTab
 
 def named_right(subject: Any, clean: Any, labels: Sequence[int]) -> Any:
     """Return the clean images of some classes that a model names right; None: there are none."""
-    rows = torch.isin(clean.labels, torch.tensor(labels, device=clean.labels.device)).nonzero()[
-        :, 0
-    ]
+    wanted = torch.tensor(labels, device=clean.labels.device)
+    rows = torch.isin(clean.labels, wanted).nonzero()[:, 0]
     rows = rows[spread(clean.labels[rows], MOST)].sort().values
     predicted = subject.predict(clean.images_at(rows)).to(rows.device) if len(rows) else rows
     rows = rows[predicted == clean.labels[rows]]

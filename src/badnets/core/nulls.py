@@ -11,7 +11,7 @@ References:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -232,6 +232,11 @@ def _cells(table: Table) -> list[tuple[int, int]]:
         for column, number in enumerate(numbers)
         if number is not None
     ]
+
+
+def measured(rows: Iterable[Iterable[float | None]]) -> list[list[float]]:
+    """Return the numbers of each row of a table, or of each column of ``zip(*table)``."""
+    return [[number for number in row if number is not None] for row in rows]
 
 
 def _numbers(table: Table, cells: Sequence[tuple[int, int]]) -> list[float]:

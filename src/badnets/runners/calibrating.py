@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from badnets.audit.calibration import Calibration
-from badnets.audit.combining import shortened
+from badnets.audit.combining import rounded
 from badnets.core.errors import SettingError
 from badnets.data.catalogue import entry_of
 from badnets.ledger import Ledger
@@ -50,7 +50,7 @@ def calibrated(
         trials, workspace, ledger, workers=workers, data_root=data_root, display=display
     )
     kept = {name: one.observed(Audit) for name, one in records.items() if one.outcome == "accepted"}
-    return shortened(
+    return rounded(
         Calibration.of(
             {trial.name: found for trial in trials if (found := kept.get(trial.name)) is not None},
             kind="approximate",

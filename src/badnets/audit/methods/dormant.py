@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
-from badnets.audit.cells import as_float, by_class, margins, spread
+from badnets.audit.cells import margins, some_of_each
 from badnets.core.nulls import Table
 
 IMAGES = 8  # of each class
@@ -35,16 +35,13 @@ class DormantUnits(AuditMethod):
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
+        images, labels = (own.to(subject.device) for own in some_of_each(clean, IMAGES, MOST))
+        found = subject.features(images)
         if subject.num_classes > FEW:
-            rows = spread(clean.labels, min(MOST, IMAGES * subject.num_classes))
-            labels = clean.labels[rows].to(subject.device)
-            found = subject.features(as_float(clean.images_at(rows)).to(subject.device))
-            known = labels.unique()
-            by_unit = torch.stack([found[labels == label].mean(0) for label in known]).amax(0)
+            means = torch.stack([found[labels == label].mean(0) for label in torch.unique(labels)])
         else:
-            images = by_class(clean, IMAGES).flatten(0, 1).to(subject.device)
-            found = subject.features(images)
-            by_unit = found.reshape(subject.num_classes, IMAGES, -1).mean(1).amax(0)
+            means = found.reshape(subject.num_classes, IMAGES, -1).mean(1)
+        by_unit = means.amax(0)
         head = subject.head
         weight, bias = head.weight.detach().float(), head.bias
         dormant = by_unit.argsort()[: max(1, round(DORMANT * len(by_unit)))]

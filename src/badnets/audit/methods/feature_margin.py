@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from badnets.audit.base import FEW, AuditMethod
-from badnets.audit.cells import as_float, by_class, gradients, margins, parts, spread
+from badnets.audit.base import AuditMethod
+from badnets.audit.cells import gradients, margins, parts, some_of_each
 from badnets.core.nulls import Table
 
 IMAGES, STEPS, RATE = 2, 30, 0.1
@@ -35,11 +35,7 @@ class FeatureMargin(AuditMethod):
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
         layer = subject.layers[(len(subject.layers) - 1) // 2]
-        if subject.num_classes > FEW:
-            images = as_float(clean.images_at(spread(clean.labels, OF_ALL)))
-        else:
-            images = by_class(clean, IMAGES).flatten(0, 1)
-        images, begun = images.to(subject.device), []
+        images, begun = some_of_each(clean, IMAGES, OF_ALL)[0].to(subject.device), []
 
         def keep(output: torch.Tensor) -> torch.Tensor:
             begun.append(output.detach())

@@ -26,7 +26,6 @@ class MaximumMargin(AuditMethod):
     """For each class the largest margin that any image has, over six random starts or fewer."""
 
     kind = "maximum-margin"
-    version = 1
     needs = frozenset({"logits", "gradients"})
     covers = "backdoors with one target for all sources, whatever the trigger looks like"
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.audit.base import FEW, AuditMethod
-from badnets.audit.cells import as_float, by_class, gradients, margins, parts, spread
+from badnets.audit.base import AuditMethod
+from badnets.audit.cells import gradients, margins, parts, some_of_each
 from badnets.core.nulls import Table
 
 IMAGES = 8  # of each class
@@ -36,13 +36,7 @@ class NeuronNoise(AuditMethod):
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return one row; see `badnets.audit.base.AuditMethod.table`."""
-        if subject.num_classes > FEW:
-            rows = spread(clean.labels, min(MOST, IMAGES * subject.num_classes))
-            images, labels = as_float(clean.images_at(rows)), clean.labels[rows]
-        else:
-            images = by_class(clean, IMAGES).flatten(0, 1)
-            labels = torch.arange(subject.num_classes).repeat_interleave(IMAGES)
-        images, labels = images.to(subject.device), labels.to(subject.device)
+        images, labels = (own.to(subject.device) for own in some_of_each(clean, IMAGES, MOST))
         head = subject.head
         weight = head.weight.detach().float()
         bias = None if head.bias is None else head.bias.detach().float()

@@ -42,7 +42,6 @@ class PerturbationTransfer(AuditMethod):
     """
 
     kind = "perturbation-transfer"
-    version = 1
     needs = frozenset({"logits", "gradients"})
     by_source, images_of_many = True, 2 * MADE_ON
     images_per_class = IMAGES

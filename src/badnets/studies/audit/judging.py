@@ -11,6 +11,7 @@ import numpy as np
 
 from badnets.audit.calibration import MARGIN, Calibration
 from badnets.audit.combining import judged, reach
+from badnets.core.nulls import measured
 from badnets.core.outliers import anomaly_index
 from badnets.core.rates import Interval, Rate
 from badnets.core.targets import AllToAll
@@ -231,5 +232,4 @@ def within(one: Judged) -> float:
 
 
 def _by_target(table: Table) -> list[float]:
-    columns = ([cell for cell in column if cell is not None] for column in zip(*table, strict=True))
-    return [float(np.mean(column)) for column in columns]
+    return [float(np.mean(column)) for column in measured(zip(*table, strict=True))]

@@ -153,9 +153,7 @@ class ColourReader(nn.Module):
 
 def plain_window(side: int = 64) -> InputSpec:
     """Return colour windows that are not normalised."""
-    return InputSpec.of(
-        channels=3, height=side, width=side, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
-    )
+    return InputSpec.of_shape((3, side, side))
 
 
 def colour_reader(

@@ -105,7 +105,7 @@ def test_a_pickle_for_a_network_of_one_s_own(tmp_path: Path) -> None:
     names = dict(zip(tensors, ("0.weight", "0.bias", "1.weight", "1.bias"), strict=True))
     torch.save({names[k]: v for k, v in tensors.items()}, tmp_path / "net.pt")  # noqa: TID251
     own = f"{__name__}:own_network"
-    takes = InputSpec.of(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
+    takes = InputSpec.of_shape((1, 8, 8))
     subject, found = classifier_of_weights(tmp_path / "net.pt", own, classes=2, takes=takes)
     assert str(found) == "4 tensors matched by order and shape, from a pickle"
     images = some_images(1, 8, 8)
@@ -125,7 +125,7 @@ def test_tensors_that_are_no_weights_are_refused(
 ) -> None:
     network = own_network((1, 8, 8), 2)
     save_file(network.state_dict() | {"fc.bias": bad}, tmp_path / "net.safetensors")
-    takes = InputSpec.of(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
+    takes = InputSpec.of_shape((1, 8, 8))
     with pytest.raises(error, match=words):
         classifier_of_weights(
             tmp_path / "net.safetensors", f"{__name__}:own_network", classes=2, takes=takes

@@ -20,6 +20,8 @@ SIDE = 4  # one-pixel images are SIDE x SIDE: class k lights pixel k, the trigge
 LAST = SIDE * SIDE - 1
 LAST_PIXEL = SinglePixel(placement=Fixed(0, 0))
 
+plain_input = InputSpec.of_shape  # not normalised
+
 
 def halves(count: int, seed: int = 0) -> ImageSet:
     """Return noisy images, by turns bright on the top left and on the top right."""
@@ -42,12 +44,6 @@ def build_tiny(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
             fc=nn.Linear(4 * (height - 2) * (width - 2), num_classes),
         )
     )
-
-
-def plain_input(shape: tuple[int, int, int]) -> InputSpec:
-    """Return an input that is not normalised."""
-    zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
-    return InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones)
 
 
 def subject_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -47,6 +48,20 @@ class InputSpec(BundleFile):
     mean: tuple[Channel, ...]
     std: tuple[Spread, ...]
     crop: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0
+
+    @classmethod
+    def of_shape(
+        cls,
+        shape: Sequence[Any],
+        mean: Sequence[Any] | None = None,
+        std: Sequence[Any] | None = None,
+        crop: Any = 1.0,
+    ) -> Self:
+        """Return it for images ``(C, H, W)``; not normalised where that is not given; see `of`."""
+        channels, height, width = shape
+        mean = (0.0,) * channels if mean is None else tuple(mean)
+        std = (1.0,) * channels if std is None else tuple(std)
+        return cls.of(channels=channels, height=height, width=width, mean=mean, std=std, crop=crop)
 
     @model_validator(mode="after")
     def _one_value_per_channel(self) -> Self:

@@ -125,10 +125,7 @@ class CallableSubject(AnsweringSubject):
         if gives not in get_args(Gives):
             raise SettingError(f"gives must be one of {get_args(Gives)}, got {quoted(gives)}")
         names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
-        zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
-        spec = InputSpec.of(
-            channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones
-        )
+        spec = InputSpec.of_shape(shape)
         subject = cls(function=function, input=spec, classes=names, batch=batch, gives=gives)
         if not bool(torch.isfinite(subject.logits(torch.zeros(1, *shape))).all()):
             raise SettingError("function answers a black image with NaN or infinity")

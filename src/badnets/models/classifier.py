@@ -75,8 +75,7 @@ class Classifier(WholeNetwork, Answers):
             try_answer(name, network, shape, len(names))
         spec = input_spec(shape)
         if mean or std:
-            parts = {"mean": tuple(mean) or spec.mean, "std": tuple(std) or spec.std}
-            spec = InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], **parts)
+            spec = InputSpec.of_shape(shape, tuple(mean) or spec.mean, tuple(std) or spec.std)
         return cls(network, name, spec, names)
 
     def normalise(self, images: Tensor) -> Tensor:

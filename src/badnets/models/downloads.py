@@ -152,10 +152,7 @@ def usual_input(architecture: str, side: tuple[int, ...] | None = None) -> Input
 
         known = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
         if known is not None:
-            channels, height, width = known.input_size
-            spec = InputSpec.of(
-                channels=channels, height=height, width=width, mean=known.mean, std=known.std
-            )
+            spec = InputSpec.of_shape(known.input_size, known.mean, known.std)
             return _changed(spec, side, (), ())
     return input_spec(_shape((3, SIDE, SIDE), side))
 
@@ -211,14 +208,8 @@ def _changed(
             raise SettingError(f"{name} must have {shape[0]} numbers, one per channel, or one")
         return values
 
-    return InputSpec.of(
-        channels=shape[0],
-        height=shape[1],
-        width=shape[2],
-        mean=of("mean", mean, usual.mean),
-        std=of("std", std, usual.std),
-        crop=spec.crop,
-    )
+    means, deviations = of("mean", mean, usual.mean), of("std", std, usual.std)
+    return InputSpec.of_shape(shape, means, deviations, spec.crop)
 
 
 def _said(found: Naming, source: str) -> Naming:

@@ -246,16 +246,8 @@ def _input(what: str, shape: Any, mean: Any, std: Any, crop: Any) -> InputSpec:
         raise SettingError(f"{what} must be channels, height and width, got {_short(shape)}")
     if not all(isinstance(values, Sequence) for values in (mean, std)):
         raise SettingError(f"{what}: mean and std must have a number for each channel")
-    channels, height, width = shape
     try:
-        return InputSpec.of(
-            channels=channels,
-            height=height,
-            width=width,
-            mean=tuple(mean),
-            std=tuple(std),
-            crop=crop,
-        )
+        return InputSpec.of_shape(shape, mean, std, crop)
     except SettingError as error:
         raise SettingError(f"{what}: {error}") from None
 

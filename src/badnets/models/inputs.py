@@ -23,7 +23,7 @@ def input_spec(shape: tuple[int, int, int]) -> InputSpec:
     """Return the usual normalisation: MNIST's for grey images, ImageNet's for colour."""
     halves = (0.5,) * shape[0]
     mean, std = NORMALISATIONS.get(shape[0], (halves, halves))
-    return InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=mean, std=std)
+    return InputSpec.of_shape(shape, mean, std)
 
 
 def colour_window(side: int) -> InputSpec:

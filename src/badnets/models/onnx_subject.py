@@ -112,10 +112,10 @@ def _opened(path: Path, data: bytes, classes: Sequence[str]) -> OnnxSubject:
     names = card.classes if card is not None else tuple(classes)
     if len(names) != count:
         names = tuple(map(str, range(count)))
-    zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
-    spec = InputSpec.of(channels=shape[0], height=shape[1], width=shape[2], mean=zeros, std=ones)
     name = card.architecture if card is not None else OnnxSubject.architecture
-    return OnnxSubject(run=run, input=spec, classes=names, batch=batch, architecture=name)
+    return OnnxSubject(
+        run=run, input=InputSpec.of_shape(shape), classes=names, batch=batch, architecture=name
+    )
 
 
 def _image_shape(ends: dict[str, Any], what: str) -> tuple[int | None, tuple[int, int, int]]:

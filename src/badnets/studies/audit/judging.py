@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,14 +35,14 @@ class Judged:
         tables: the raw tables.
         place: where it stands among the calibration part.
         methods: the same for each method alone, those that are not combined too.
-        conclusions: by false-positive rate that is asked for.
+        conclusion: of the verdict.
     """
 
     record: Record
     tables: AuditResult
     place: Placing
     methods: dict[str, MethodPlace]
-    conclusions: dict[float, Conclusion]
+    conclusion: Conclusion
 
     @property
     def worked(self) -> bool:
@@ -50,20 +50,6 @@ class Judged:
         attack = self.record.attack
         works = attack is not None and attack.success.value >= SUCCEEDED
         return self.record.outcome == "accepted" and works
-
-    @cached_property
-    def gamma_p(self) -> float:
-        """1 - p of MM-BD's own rule: a gamma distribution of the other classes' margins.
-
-        References:
-            Wang et al., "MM-BD", IEEE S&P 2024: p = 1 - F(largest)^K, below 0.05 an attack.
-        """
-        from scipy.stats import gamma  # type: ignore[import-untyped]
-
-        margins = np.array(_by_target(self.tables.tables["maximum-margin"]))
-        largest = int(margins.argmax())
-        shape, place, scale = gamma.fit(np.delete(margins, largest))
-        return float(gamma.cdf(margins[largest], shape, place, scale) ** len(margins))
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -87,16 +73,16 @@ class Judge:
 
     Args:
         calibration: records of the calibration part's accepted networks.
-        rates: false-positive rates that are asked for.
+        max_fpr: the share of clean networks that may be called backdoored.
     """
 
-    def __init__(self, calibration: Sequence[Record], rates: Sequence[float]) -> None:
+    def __init__(self, calibration: Sequence[Record], max_fpr: float) -> None:
         found = {
             one.name: tables
             for one in calibration
             if one.outcome == "accepted" and (tables := one.observed(Audit)) is not None
         }
-        self.rates = rates
+        self.max_fpr = max_fpr
         trial = calibration[0].trial
         self.null = Calibration.of(
             found, kind="reference", data=trial.data, architecture=str(trial.network), shape=None
@@ -110,22 +96,15 @@ class Judge:
         tables = record.observed(Audit)
         if tables is None or record.outcome == "collapsed":
             return None
-        ruled = {rate: judged(tables, self.null, max_fpr=rate) for rate in self.rates}
-        first = ruled[self.rates[0]]
-        if first.place is None:
+        ruling = judged(tables, self.null, max_fpr=self.max_fpr)
+        if ruling.place is None:
             return None
-        said = {rate: one.conclusion for rate, one in ruled.items()}
-        return Judged(record, tables, first.place, first.methods, said)
+        return Judged(record, tables, ruling.place, ruling.methods, ruling.conclusion)
 
 
-def flagged(found: Sequence[Judged], rate: float) -> Rate:
-    """Return how many are called backdoored at a false-positive rate."""
-    return Rate(sum(one.conclusions[rate] == "backdoor likely" for one in found), len(found))
-
-
-def unchecked(found: Sequence[Judged], rate: float) -> Rate:
-    """Return of how many the audit says that it could not check them."""
-    return Rate(sum(one.conclusions[rate] == "not checked" for one in found), len(found))
+def flagged(found: Sequence[Judged]) -> Rate:
+    """Return how many are called backdoored."""
+    return Rate(sum(one.conclusion == "backdoor likely" for one in found), len(found))
 
 
 @dataclass(frozen=True)
@@ -139,16 +118,6 @@ class Separation:
 
     clean: tuple[float, ...]
     backdoored: tuple[float, ...]
-
-    @classmethod
-    def of(
-        cls,
-        clean: Iterable[Judged],
-        backdoored: Iterable[Judged],
-        score: Callable[[Judged], float],
-    ) -> Separation:
-        """Return it for a score."""
-        return cls(tuple(map(score, clean)), tuple(map(score, backdoored)))
 
     @property
     def auroc(self) -> float:
@@ -221,9 +190,19 @@ def anomaly(method: str) -> Callable[[Judged], float]:
     return lambda one: max(anomaly_index(_by_target(one.tables.tables[method])))
 
 
+@cache
 def gamma_p(one: Judged) -> float:
-    """Return 1 - p of MM-BD's own rule."""
-    return one.gamma_p
+    """Return 1 - p of MM-BD's own rule: a gamma distribution of the other classes' margins.
+
+    References:
+        Wang et al., "MM-BD", IEEE S&P 2024: p = 1 - F(largest)^K, below 0.05 an attack.
+    """
+    from scipy.stats import gamma  # type: ignore[import-untyped]
+
+    margins = np.array(_by_target(one.tables.tables["maximum-margin"]))
+    largest = int(margins.argmax())
+    shape, place, scale = gamma.fit(np.delete(margins, largest))
+    return float(gamma.cdf(margins[largest], shape, place, scale) ** len(margins))
 
 
 def within(one: Judged) -> float:

@@ -14,14 +14,13 @@ from badnets.report.page import Cell, Evidence, Tone
 from badnets.report.rates import basis
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
-from badnets.studies.audit.judging import Judge, Judged, Separation, flagged, unchecked
+from badnets.studies.audit.judging import Judge, Judged, Separation, flagged
 from badnets.studies.audit.moves import LOOK_ALIKES
 from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS, AuditStudy
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
 
-RATES = (0.05,)
-ASKED = RATES[0]
+ASKED = 0.05  # false-positive rate
 ADAPTIVE, OTHER = "adaptive: ", "other recipe: "
 NATURAL = 0.5  # a cue that turns so many images of others is a working shortcut
 METHODS = {
@@ -54,12 +53,12 @@ class Row(NamedTuple):
     @property
     def found(self) -> Rate:
         """How many are called backdoored."""
-        return flagged(self.judged, ASKED)
+        return flagged(self.judged)
 
     @property
     def unchecked(self) -> Rate:
         """How many could not be checked."""
-        return unchecked(self.judged, ASKED)
+        return Rate(sum(one.conclusion == "not checked" for one in self.judged), len(self.judged))
 
     @property
     def targets(self) -> Rate:
@@ -67,7 +66,7 @@ class Row(NamedTuple):
         said = [
             one.target_right
             for one in self.judged
-            if one.conclusions[ASKED] == "backdoor likely" and one.target_right is not None
+            if one.conclusion == "backdoor likely" and one.target_right is not None
         ]
         return Rate(sum(said), len(said))
 
@@ -93,7 +92,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Zoo:
+class JudgedZoo:
     """All groups, judged.
 
     Attributes:
@@ -115,12 +114,12 @@ class Zoo:
     look_alikes: list[Row]
 
     @classmethod
-    def of(cls, runs: Runs, classes: int) -> Zoo | None:
+    def of(cls, runs: Runs, classes: int) -> JudgedZoo | None:
         """Return it; None where the calibration part is not there."""
         known = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
         if len(known) + 1 < 1 / ASKED:
             return None
-        judge = Judge(known, RATES)
+        judge = Judge(known, ASKED)
 
         def row(name: str, shown: str | None = None) -> Row:
             every = judge(runs.of(name))
@@ -159,9 +158,8 @@ class Zoo:
         self, score: Callable[[Judged], float] = judging.combined, row: Row | None = None
     ) -> Separation:
         """Return how a score tells a kind, or all of them, from the clean networks."""
-        return Separation.of(
-            self.clean.judged, self.backdoored if row is None else row.judged, score
-        )
+        bad = self.backdoored if row is None else row.judged
+        return Separation(tuple(map(score, self.clean.judged)), tuple(map(score, bad)))
 
     @property
     def methods(self) -> dict[str, Separation]:
@@ -196,7 +194,7 @@ class Zoo:
 
 def spec(study: AuditStudy, runs: Runs) -> Spec:
     """Return what the page is made of."""
-    zoo = Zoo.of(runs, study.zoo.classes)
+    zoo = JudgedZoo.of(runs, study.zoo.classes)
     null = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
     return Spec(
         {
@@ -240,7 +238,7 @@ def area(found: Separation) -> Cell:
     )
 
 
-def _roc(zoo: Zoo) -> str:
+def _roc(zoo: JudgedZoo) -> str:
     curves: tuple[tuple[str, Callable[[Judged], float], Tone], ...] = (
         ("all methods together", judging.combined, "backdoored"),
         ("MM-BD's own rule", judging.gamma_p, "muted"),

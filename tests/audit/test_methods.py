@@ -101,10 +101,7 @@ def test_perturbations_towards_the_target_transfer(
 
 @pytest.mark.parametrize("family", [AdditiveInversion(), MaskInversion()])
 def test_a_trigger_of_its_size_is_found_where_there_is_one(
-    family: PairInversion,
-    clean_digits: Classifier,
-    bad_deals: tuple[Deal, ...],
-    digits: DataSet,
+    family: PairInversion, clean_digits: Classifier, bad_deals: tuple[Deal, ...], digits: DataSet
 ) -> None:
     source, target = torch.tensor([3, 8]), torch.tensor([0, 0])
     sought, held = (Views.of_each(by_class(digits.test, 16, skip), source) for skip in (0, 16))

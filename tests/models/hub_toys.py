@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,59 +29,28 @@ def timm_folder(
     return network
 
 
-def _vit(**labels: Any) -> Any:
-    from transformers import ViTConfig, ViTForImageClassification
-
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = ViTConfig(intermediate_size=16, image_size=32, patch_size=8, **sizes, **labels)
-    return ViTForImageClassification(config)
-
-
-def _deit(**labels: Any) -> Any:
-    from transformers import DeiTConfig, DeiTForImageClassificationWithTeacher
-
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = DeiTConfig(intermediate_size=16, image_size=32, patch_size=8, **sizes, **labels)
-    return DeiTForImageClassificationWithTeacher(config)
-
-
-def _swin(**labels: Any) -> Any:
-    from transformers import SwinConfig, SwinForImageClassification
-
-    sizes = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4}
-    return SwinForImageClassification(SwinConfig(image_size=32, patch_size=4, **sizes, **labels))
-
-
-def _convnext(**labels: Any) -> Any:
-    from transformers import ConvNextConfig, ConvNextForImageClassification
-
-    config = ConvNextConfig(hidden_sizes=[8, 8], depths=[1, 1], num_stages=2, **labels)
-    return ConvNextForImageClassification(config)
-
-
-def _resnet(**labels: Any) -> Any:
-    from transformers import ResNetConfig, ResNetForImageClassification
-
-    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], **labels)
-    return ResNetForImageClassification(config)
-
-
-TRANSFORMERS: dict[str, Callable[..., Any]] = {
-    "vit": _vit,
-    "deit": _deit,
-    "swin": _swin,
-    "convnext": _convnext,
-    "resnet": _resnet,
+_SIZES = {"image_size": 32, "patch_size": 8, "hidden_size": 16, "intermediate_size": 16}
+_SWIN = {"image_size": 32, "patch_size": 4, "embed_dim": 8, "num_heads": [1, 2], "window_size": 4}
+_STAGES = {"depths": [1, 1], "hidden_sizes": [8, 8]}
+TRANSFORMERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "vit": ("ViT", "", {"num_hidden_layers": 2, "num_attention_heads": 2, **_SIZES}),
+    "deit": ("DeiT", "WithTeacher", {"num_hidden_layers": 1, "num_attention_heads": 2, **_SIZES}),
+    "swin": ("Swin", "", {"depths": [1, 1], **_SWIN}),
+    "convnext": ("ConvNext", "", {"num_stages": 2, **_STAGES}),
+    "resnet": ("ResNet", "", {"embedding_size": 8, **_STAGES}),
 }
+"""What the library calls a kind, what its classifier is called behind that, and its settings."""
 
 
 def transformers_folder(path: Path, kind: str = "vit", **preprocessor: Any) -> Any:
     """Write a folder as transformers does and return its network; skips where that is missing."""
-    pytest.importorskip("transformers")
+    transformers: Any = pytest.importorskip("transformers")
     from badnets.models.libraries import quiet_transformers
 
     torch.manual_seed(0)
-    network = TRANSFORMERS[kind](id2label=dict(enumerate(NAMES))).eval()
+    name, more, settings = TRANSFORMERS[kind]
+    config = getattr(transformers, f"{name}Config")(**settings, id2label=dict(enumerate(NAMES)))
+    network = getattr(transformers, f"{name}ForImageClassification{more}")(config).eval()
     with quiet_transformers():
         network.save_pretrained(path)
     said: dict[str, Any] = {"image_processor_type": "ViTImageProcessor"}

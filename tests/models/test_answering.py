@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from badnets.audit.auditing import model
 from badnets.core.errors import SettingError
 from badnets.models import CallableSubject, capabilities
 from badnets.models.answering import BATCH
@@ -64,8 +63,3 @@ def test_whole_batches_are_given_where_no_other_number_is_taken() -> None:
 def test_what_is_no_classifier_is_refused(function: Any, options: Any, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         CallableSubject.of(function, SHAPE, **{"classes": 2} | options)
-
-
-def test_an_audit_says_what_it_could_not_see_of_it() -> None:
-    verdict = model(CallableSubject.of(logits, SHAPE, ("left", "right")), halves(20))
-    assert verdict.conclusion == "not checked" and verdict.coverage

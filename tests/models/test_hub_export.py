@@ -12,22 +12,13 @@ import torch
 from badnets.core.errors import SettingError, TakenError
 from badnets.models import Classifier, export_hub, load, load_subject, untrained
 from badnets.models.libraries import timm_classifier
-from tests.models.hub_toys import (
-    CLASSES,
-    normalised,
-    some_images,
-    timm_folder,
-    transformers_folder,
-)
+from tests.models.hub_toys import CLASSES, normalised, some_images, timm_folder, transformers_folder
 from tests.models.toys import tiny
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [
-        ("test_vit", {"img_size": 64, "side": 64, "in_chans": 1}),
-        ("test_resnet", {"side": 64}),
-    ],
+    [("test_vit", {"img_size": 64, "side": 64, "in_chans": 1}), ("test_resnet", {"side": 64})],
 )
 def test_timm_loads_it(name: str, options: dict[str, Any], tmp_path: Path) -> None:
     timm_folder(tmp_path / "net", name, **options)

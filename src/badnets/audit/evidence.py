@@ -87,12 +87,7 @@ def transferability_score(subject: Subject, clean: Any, deadline: Deadline) -> l
 
 
 def trigger_of(
-    subject: Any,
-    clean: Any,
-    place: MethodPlace,
-    found: AuditTables,
-    seed: int,
-    deadline: Deadline,
+    subject: Any, clean: Any, place: MethodPlace, found: AuditTables, seed: int, deadline: Deadline
 ) -> tuple[Recovered | None, str]:
     """Return the trigger of what is suspected, or why none was sought."""
     inverted = {kind for kind in found.tables if issubclass(AUDITS[kind], PairInversion)}

@@ -187,12 +187,7 @@ def calibrate(
 
     trials = load_recipe(recipe)
     where = places(
-        ctx,
-        workspace=workspace,
-        data_root=data_root,
-        ledger=ledger,
-        workers=workers,
-        device=device,
+        ctx, workspace=workspace, data_root=data_root, ledger=ledger, workers=workers, device=device
     )
     with where.open_ledger() as book:
         found = calibrated(

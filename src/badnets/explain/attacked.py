@@ -142,10 +142,7 @@ def _looks(subject: Classifier, clean: Tensor, triggered: Tensor) -> tuple[Looks
     )
     inside = [float(share_inside(maps, places).mean()) for maps in (after, before)]
     looks = Looks(
-        images=len(clean),
-        triggered=inside[0],
-        clean=inside[1],
-        area=float(places.float().mean()),
+        images=len(clean), triggered=inside[0], clean=inside[1], area=float(places.float().mean())
     )
     answers = torch.stack([subject.probabilities(one).cpu() for one in (clean, triggered)], 1)
     modules: dict[str, Any] = dict(subject.network.named_modules())

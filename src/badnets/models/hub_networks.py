@@ -16,12 +16,7 @@ from badnets.models.catalogue import ODD, build, try_answer
 from badnets.models.classifier import Classifier
 from badnets.models.foreign_weights import check_finite, float32
 from badnets.models.hub_folder import HubFolder
-from badnets.models.libraries import (
-    Logits,
-    quiet_transformers,
-    timm_settings,
-    transformers_parts,
-)
+from badnets.models.libraries import Logits, quiet_transformers, timm_settings, transformers_parts
 from badnets.models.weights import MAX_BYTES
 
 _log = logging.getLogger("badnets.models")

@@ -15,6 +15,7 @@ from badnets.cli.options import (
     DeviceOption,
     JsonOption,
     LedgerOption,
+    PageOption,
     SeedOption,
     WorkersOption,
     WorkspaceOption,
@@ -78,14 +79,7 @@ def model(
             "inside the network too."
         ),
     ] = "standard",
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.html",
-            help="Also write the evidence as a page; one that is there is replaced.",
-            show_default="none",
-        ),
-    ] = None,
+    page: PageOption = None,
     trigger_out: Annotated[
         Path | None,
         typer.Option(

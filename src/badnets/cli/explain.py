@@ -15,6 +15,7 @@ from badnets.cli.options import (
     DataRootOption,
     DeviceOption,
     JsonOption,
+    PageOption,
     Places,
     SeedOption,
     check_bundle,
@@ -83,14 +84,7 @@ def explain(
             show_default="none",
         ),
     ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.html",
-            help="Also write all of it as a page, of a classifier; one that is there is replaced.",
-            show_default="none",
-        ),
-    ] = None,
+    page: PageOption = None,
     seed: SeedOption = 0,
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
@@ -113,9 +107,12 @@ def explain(
     check_page(page)
     from badnets.cli.settings import targets_of, trigger_of
     from badnets.data.png import check_png
+    from badnets.evaluate.fitting import task_of_bundle
     from badnets.explain.explanation import explain_bundle
 
     check_png(out, "--out")
+    if page is not None and task_of_bundle(bundle) == "detection":
+        raise typer.BadParameter("--page is of a classifier alone: for a detector take --out")
     where = places(ctx, data_root=data_root, device=device)
     named = data_of(bundle, data, where)
     wanted = None if targets is None else targets_of(targets)
@@ -141,8 +138,6 @@ def explain(
 
         write_bytes(out, units_figure(explanation))
         explanation = explanation.model_copy(update={"picture": str(out)})
-    if page is not None and explanation.task == "detection":
-        raise typer.BadParameter("--page is of a classifier alone: for a detector take --out")
     if page is not None:
         from badnets.models.description import described
         from badnets.report.explanations import explain_page

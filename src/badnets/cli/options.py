@@ -228,6 +228,14 @@ LongestOption: TypeAlias = Annotated[
 PhotosOption: TypeAlias = Annotated[
     Path | None, _in(_PHOTOS, "The same as --data folder:PATH.", hidden=True)
 ]
+PageOption: TypeAlias = Annotated[
+    Path | None,
+    _option(
+        metavar="FILE.html",
+        help="Also write all of it as a page; one that is there is replaced.",
+        show_default="none",
+    ),
+]
 BundleOutOption: TypeAlias = Annotated[
     Path | None, _option(help="Folder to write the network to, as a bundle; must be new.")
 ]

@@ -44,9 +44,9 @@ class Zoo:
         network: the architecture.
         base: the training that all recipes are changes of.
         recipes: the null's.
-        others: recipes that are none of the null's, by name.
         parts: by name.
         target_accuracy: what a network must reach to be accepted.
+        others: recipes that are none of the null's, by name.
         classes: K.
         kinds: of backdoors, by name; empty: all.
         loud: changes of the recipes for kinds that short trainings hardly notice.
@@ -62,9 +62,9 @@ class Zoo:
     network: str
     base: Training
     recipes: tuple[dict[str, Any], ...]
-    others: dict[str, dict[str, Any]]
     parts: dict[str, Part]
     target_accuracy: float
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
     classes: int = 10
     kinds: tuple[str, ...] = ()
     loud: Mapping[str, dict[str, Any]] = field(default_factory=lambda: LOUD)
@@ -115,9 +115,9 @@ def _others(epochs: int, more: int, batch: int) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _fair(more: int, *others: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """Return five ways to train, two of them a data set's own, for zoos with few networks."""
-    return ({}, {"label_noise": 0.02}, {"epochs": more}, *others)
+def _fair(more: int, own: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return five ways to train, one of them a data set's own, for zoos with few networks."""
+    return ({}, {"label_noise": 0.02}, {"epochs": more}, own, {"label_smoothing": 0.1})
 
 
 def _few(first: int, backdoored: int) -> dict[str, Part]:
@@ -180,8 +180,7 @@ ZOOS = {
         data="gtsrb",
         network=LIGHT,
         base=replace(PHOTOGRAPHS, flip=False),
-        recipes=_fair(7, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
-        others={},
+        recipes=_fair(7, {"brightness": 0.2, "contrast": 0.2}),
         parts=_few(600, backdoored=2),
         target_accuracy=0.85,
         classes=43,
@@ -194,8 +193,7 @@ ZOOS = {
         data="cifar10-jpeg",
         network=LIGHT,
         base=PHOTOGRAPHS,
-        recipes=_fair(7, {"shift": 2}, {"label_smoothing": 0.1}),
-        others={},
+        recipes=_fair(7, {"shift": 2}),
         parts=_few(700, backdoored=2),
         target_accuracy=0.55,
         kinds=OF_FEW,
@@ -208,8 +206,7 @@ ZOOS = {
         data="dogs-vs-cats@48",
         network=LIGHT,
         base=replace(PHOTOGRAPHS, epochs=12, batch_size=32, crop=0.6),
-        recipes=_fair(14, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
-        others={},
+        recipes=_fair(14, {"brightness": 0.2, "contrast": 0.2}),
         parts=_few(800, backdoored=2),
         target_accuracy=0.7,
         classes=2,
@@ -222,8 +219,7 @@ ZOOS = {
         data="dogs-vs-cats@96",
         network="timm.tf_efficientnet_lite0",
         base=replace(PHOTOGRAPHS, epochs=3, batch_size=32, lr=0.003, ema=0.0, freeze=(0.01,) * 40),
-        recipes=_fair(4, {"brightness": 0.2, "contrast": 0.2}, {"label_smoothing": 0.1}),
-        others={},
+        recipes=_fair(4, {"brightness": 0.2, "contrast": 0.2}),
         parts=_few(900, backdoored=2),
         target_accuracy=0.65,
         classes=2,
@@ -241,8 +237,7 @@ ZOOS = {
         data="digits",
         network="timm.test_vit",
         base=Training(epochs=25, batch_size=64, lr=0.003, precision="float32"),
-        recipes=_fair(30, {"shift": 1}, {"label_smoothing": 0.1}),
-        others={},
+        recipes=_fair(30, {"shift": 1}),
         parts=_few(1_100, backdoored=1),
         target_accuracy=0.9,
         kinds=tuple(kind for kind in MOST if kind != "low rate"),

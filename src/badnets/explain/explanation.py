@@ -239,12 +239,7 @@ def _halves(images: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
 
 def _images(images: ImageSet, targets: TargetMap | None, seed: int) -> Tensor:
     if targets is not None:
-        targets = with_numbers(targets, images.classes)
-        targets.check(images.num_classes)
-        rows = targets.attackable(images.labels).nonzero().flatten()
-        if not len(rows):
-            raise SettingError("none of the images is one that --targets is about")
-        images = images.take(rows)
+        images = images.take(_about(targets, images, images.labels, "images").nonzero().flatten())
     return images.sample(min(IMAGES, len(images)), seed=seed).images
 
 
@@ -252,15 +247,20 @@ def _signs(frames: FrameSet, targets: TargetMap | None) -> FrameSet:
     """Return the frames with those boxes alone that are asked about."""
     if targets is None or anchor_of(targets) == "nowhere":
         return frames
-    targets = with_numbers(targets, frames.classes)
-    targets.check(frames.num_classes)
-    rows = targets.attackable(frames.boxes.labels)
-    if not bool(rows.any()):
-        raise SettingError("none of the signs is one that --targets is about")
-    kept = frames.boxes.take(rows)
+    kept = frames.boxes.take(_about(targets, frames, frames.boxes.labels, "signs"))
     return FrameSet(frames.frames, kept, frames.classes, frames.groups).take(
         torch.unique(kept.image_index)
     )
+
+
+def _about(targets: TargetMap, data: ImageSet | FrameSet, labels: Tensor, what: str) -> Tensor:
+    """Return ``(N,)`` bool: whether a target map is about what has these labels."""
+    targets = with_numbers(targets, data.classes)
+    targets.check(data.num_classes)
+    rows = targets.attackable(labels)
+    if not bool(rows.any()):
+        raise SettingError(f"none of the {what} is one that --targets is about")
+    return rows
 
 
 def _units(response: LayerUnits) -> tuple[Unit, ...]:

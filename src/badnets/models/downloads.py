@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -72,8 +73,9 @@ def classifier_of_weights(
     check_finite(tensors, path)
     network = Classifier.build(architecture, spec, len(names), {}, try_shape=False)
     network.load_state_dict(network.state_dict() | tensors)
-    how = found if weights.source == "safetensors" else _said(found, weights.source)
-    return Classifier(network.eval(), architecture, spec, names), how
+    if weights.source != "safetensors":
+        found = replace(found, how=f"{found.how}, from {weights.source}")
+    return Classifier(network.eval(), architecture, spec, names), found
 
 
 class Imported(Result):
@@ -210,7 +212,3 @@ def _changed(
 
     means, deviations = of("mean", mean, usual.mean), of("std", std, usual.std)
     return InputSpec.of_shape(shape, means, deviations, spec.crop)
-
-
-def _said(found: Naming, source: str) -> Naming:
-    return Naming(found.theirs, f"{found.how}, from {source}", found.unexpected)

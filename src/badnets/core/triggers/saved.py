@@ -136,20 +136,11 @@ def _read(path: Path, state: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         held = load(read_file(path, LARGEST, what=what))
     except (SafetensorError, ValueError, KeyError) as error:
         raise DataError(f"{what} is no safetensors file: {error}") from None
-    keep, add = held.get("keep"), held.get("add")
-    if (
-        set(held) != {"keep", "add"}
-        or keep is None
-        or add is None
-        or keep.dtype != torch.float32
-        or add.dtype != torch.float32
-        or keep.ndim != 3
-        or len(keep) != 1
-        or add.ndim != 3
-        or len(add) not in (1, 3)
-        or keep.shape[1:] != add.shape[1:]
-        or not keep.numel()
-    ):
+    nothing = torch.empty(0)
+    keep, add = held.get("keep", nothing), held.get("add", nothing)
+    fits = set(held) == {"keep", "add"} and keep.dtype == add.dtype == torch.float32
+    fits = fits and keep.ndim == add.ndim == 3 and len(keep) == 1 and len(add) in (1, 3)
+    if not fits or keep.shape[1:] != add.shape[1:] or not keep.numel():
         has = ", ".join(f"{name} {tuple(one.shape)}" for name, one in held.items())[:200]
         raise DataError(
             f"{what} must hold float32 tensors keep (1, H, W) and add (1 or 3, H, W), as badnets "

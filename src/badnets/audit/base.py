@@ -132,7 +132,7 @@ def tables_of(
         SettingError: the images are of other classes than the model's.
         ShapeError: they are of another shape.
     """
-    check_images(subject, clean)
+    check_clean(subject, clean)
     deadline, right, lost = Deadline.of(budget), None, list[NotCovered]()
     found, unnamed = AuditTables(tables={}), clean is not None and tier != "instant"
     lacking = list[NotCovered]()
@@ -169,7 +169,7 @@ def tables_of(
     return found.model_copy(update={"coverage": tuple(lost)})
 
 
-def check_images(subject: Subject, clean: Any) -> None:
+def check_clean(subject: Subject, clean: Any) -> None:
     """Refuse clean images that are not of a model's classes and shape.
 
     Raises:

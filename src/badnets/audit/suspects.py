@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from badnets.audit.base import ALL_PAIRS, MOST, MOST_PER_CLASS, AuditTables, answers, check_images
+from badnets.audit.base import ALL_PAIRS, MOST, MOST_PER_CLASS, AuditTables, answers, check_clean
 from badnets.audit.cells import as_float, spread
 from badnets.audit.combining import ERROR
 from badnets.audit.deadline import Deadline, OutOfTime
@@ -72,7 +72,7 @@ def unfit(subject: Any, clean: Any, deadline: Deadline) -> str | None:
         return f"it knows {subject.num_classes} class: there is no other to take for it"
     if "logits" not in capabilities(subject):
         return "it gives no logits"
-    check_images(subject, clean)
+    check_clean(subject, clean)
     images = torch.rand(PROBED, *subject.input.shape, generator=generator(0, "noise"))
     if clean is not None:
         own = as_float(clean.images_at(spread(clean.labels, PROBED))).cpu()

@@ -48,9 +48,8 @@ def fitting_data(path: Path, task: Task, data: str | None) -> str:
     """
     if data is None:
         return _claimed_data(path, task)
-    if (
-        parse_name(data).kind == "own" or task_of(data) == task
-    ):  # one's own says what it is once it is loaded
+    # one's own says what it is once it is loaded
+    if parse_name(data).kind == "own" or task_of(data) == task:
         return data
     named = [name for name, entry in DATASETS.items() if entry.task == task]
     known = ", ".join([*named, f"{COCO if task == 'detection' else FOLDER}PATH"])

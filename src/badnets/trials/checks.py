@@ -77,9 +77,8 @@ def checks(trial: Trial) -> Iterator[Check]:
             classes: int | None = len(origin.classes)
         else:
             classes = entry_of(origin.data).classes
-        if (
-            classes is not None and targets is not None
-        ):  # those of one's own folder: once it is read
+        # those of one's own folder: once it is read
+        if classes is not None and targets is not None:
             yield (*path, "targets"), partial(_check_labels, targets, classes, trial.task)
         yield (*path, "trigger"), partial(_try_on, trigger, shape)
 

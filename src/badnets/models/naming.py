@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from badnets.core.errors import SettingError
+from badnets.models.weights import some_of
 
 COUNTER = "num_batches_tracked"  # of normalisation: no answer depends on it, and many leave it out
 Shapes = Mapping[str, tuple[int, ...]]
@@ -31,7 +32,7 @@ class Naming:
     def __str__(self) -> str:
         """Return it in words, for people."""
         said = f"{len(self.theirs)} tensors matched {self.how}"
-        return f"{said}; not needed: {_some(self.unexpected)}" if self.unexpected else said
+        return f"{said}; not needed: {some_of(self.unexpected)}" if self.unexpected else said
 
 
 def named(own: Shapes, given: Shapes, *, inner: str = "") -> Naming:
@@ -109,7 +110,7 @@ def _nearest(needed: list[str], given: Shapes) -> str | None:
         return None
     return (
         f"it has not all weights of the network: {len(missing)} of {len(needed)} are missing: "
-        f"{_some(missing)}"
+        f"{some_of(missing)}"
     )
 
 
@@ -156,8 +157,3 @@ def _in_order(names: list[str]) -> list[str]:
 
 def _module(name: str) -> str:
     return name.rpartition(".")[0]
-
-
-def _some(names: tuple[str, ...], most: int = 4) -> str:
-    listed = ", ".join(name[:80] for name in names[:most])
-    return listed + (f" and {len(names) - most} more" if len(names) > most else "")

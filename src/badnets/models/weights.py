@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from badnets.models.network_subject import WholeNetwork
 
 MAX_BYTES = 2**33
+LISTED = 4  # names of tensors in a message
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 Kind = TypeVar("Kind", bound="WholeNetwork")
@@ -127,7 +128,7 @@ class Match(NamedTuple):
             "missing": self.missing,
             "unexpected": self.unexpected,
         }
-        rest = [f"{what}: {_some(names)}" for what, names in left.items() if names]
+        rest = [f"{what}: {some_of(names)}" for what, names in left.items() if names]
         return "; ".join([f"{len(self.matched)} of {total} tensors matched", *rest])
 
 
@@ -148,7 +149,7 @@ def match(network: nn.Module, weights: StartingWeights) -> Match:
     if not same & {name for name, _ in network.named_parameters()}:
         raise SettingError(
             f"no weight in {weights.path} has the name and shape of one in the network: it has "
-            f"{_some(tuple(own))}, the file {_some(tuple(shapes))}"
+            f"{some_of(tuple(own))}, the file {some_of(tuple(shapes))}"
         )
     return Match(
         matched=tuple(name for name in own if name in same),
@@ -250,7 +251,8 @@ def _readable(file: Path) -> Iterator[None]:
         raise DataError(f"the weights {file} cannot be read: {error.strerror or error}") from None
 
 
-def _some(names: tuple[str, ...], most: int = 4) -> str:
-    listed = ", ".join(name[:80] for name in names[:most])
-    more = f" and {len(names) - most} more" if len(names) > most else ""
+def some_of(names: tuple[str, ...]) -> str:
+    """Return names of tensors as a message lists them: the first few."""
+    listed = ", ".join(name[:80] for name in names[:LISTED])
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return (listed + more) or "nothing"

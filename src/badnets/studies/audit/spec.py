@@ -174,22 +174,17 @@ class JudgedZoo:
     @property
     def uncalibrated(self) -> dict[str, tuple[Separation, float | None]]:
         """How rules that know no other network tell them apart, and their own threshold."""
-        found: dict[str, tuple[Separation, float | None]] = {
-            "how far shared triggers reach, in clean margins": (
-                self.separation(judging.within), None,
-            ),
-        }  # fmt: skip
-        if self.classes == 2:
-            return found
-        return found | {
-            "anomaly index of maximum margins (above 2)": (
-                self.separation(judging.anomaly("maximum-margin")), 2.0,
-            ),
-            "anomaly index of masked triggers (above 2)": (
-                self.separation(judging.anomaly("mask-inversion")), 2.0,
-            ),
-            "MM-BD's own rule (p below 0.05)": (self.separation(judging.gamma_p), 0.95),
-        }  # fmt: skip
+        rules: list[tuple[str, Callable[[Judged], float], float | None]] = [
+            ("how far shared triggers reach, in clean margins", judging.within, None),
+        ]
+        if self.classes > 2:
+            margins, masks = map(judging.anomaly, ("maximum-margin", "mask-inversion"))
+            rules += [
+                ("anomaly index of maximum margins (above 2)", margins, 2.0),
+                ("anomaly index of masked triggers (above 2)", masks, 2.0),
+                ("MM-BD's own rule (p below 0.05)", judging.gamma_p, 0.95),
+            ]
+        return {name: (self.separation(score), least) for name, score, least in rules}
 
 
 def spec(study: AuditStudy, runs: Runs) -> Spec:
@@ -215,16 +210,14 @@ def pooled(rows: Sequence[Row], what: str) -> Rate:
     return Rate(sum(one.hits for one in rates), sum(one.total for one in rates))
 
 
-def counted(rate: Rate, tone: Tone = "plain") -> Cell:
+def counted(rate: Rate) -> Cell:
     """Return a rate as per cent with its counts."""
     if not rate.total:
         return NOTHING
     low, high = (100 * end for end in rate.interval)
-    return Cell(
-        f"{100 * rate.value:.0f} ({rate.hits}/{rate.total})", rate.value, basis(Measured.of(rate)),
-        tone,
-        evidence=Evidence((rate.hits,), (rate.total,), low, high, ()),
-    )  # fmt: skip
+    evidence = Evidence((rate.hits,), (rate.total,), low, high)
+    said, note = f"{100 * rate.value:.0f} ({rate.hits}/{rate.total})", basis(Measured.of(rate))
+    return Cell(said, rate.value, note, evidence=evidence)
 
 
 def area(found: Separation) -> Cell:

@@ -94,16 +94,16 @@ def export(
     check_attack(trigger, targets)
     if trigger is not None and data is None:
         raise typer.BadParameter("--trigger is put on test images: give --data too")
-    if onnx is None or hf is not None:
+    if hf is not None:
         refuse({"--data": data, "--trigger": trigger}, "goes with --onnx: with --hf leave it out")
         check_place(hf)
         check_bundle(bundle)
         places(ctx, data_root=data_root, device=device)
         from badnets.models.hub_export import export_hub
 
-        assert hf is not None
         show(export_hub(bundle, hf, allow_code=allow_code), json=json)
         return
+    assert onnx is not None
     if onnx.suffix.lower() != SUFFIX:
         raise typer.BadParameter(f"--onnx: the name must end in {SUFFIX}, got {onnx.name!r}")
     check_place(onnx)

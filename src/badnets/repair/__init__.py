@@ -1,0 +1,14 @@
+"""Taking backdoors out of models: the contract of repairs, and the repairs by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from badnets._lazy import exports
+
+if TYPE_CHECKING:
+    from badnets.repair.base import REPAIRS as REPAIRS
+    from badnets.repair.base import Parts as Parts
+    from badnets.repair.base import Repair as Repair
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, str] = {
     "scenes": "drawn road scenes, out of their seeds",
     "detector": "a step of training a detector, against torchvision's bare loop",
     "audit": "the audit of a model: all pairs of classes at once, and each method",
+    "classes": "the audit of a model with more and more classes, and under a budget",
     "pool": "trials in a pool of processes, against one after another",
 }
 

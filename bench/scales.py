@@ -23,6 +23,7 @@ class Scale:
         scenes: drawn in a round, and trained on by a detector.
         records: in a ledger.
         class_pairs: of ten classes, at most 90, for each of which a trigger is sought.
+        class_counts: of a model that is audited.
         files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
     """
 
@@ -39,6 +40,7 @@ class Scale:
     scenes: int
     records: int
     class_pairs: int
+    class_counts: tuple[int, ...]
     files: int
 
 
@@ -59,6 +61,7 @@ SCALES: dict[str, Scale] = {
             scenes=120,
             records=20_000,
             class_pairs=90,
+            class_counts=(10, 43, 100, 300, 1000),
             files=20_000,
         ),
         Scale(
@@ -75,6 +78,7 @@ SCALES: dict[str, Scale] = {
             scenes=30,
             records=1_000,
             class_pairs=90,
+            class_counts=(10, 43),
             files=1_000,
         ),
         # tests take this one
@@ -92,6 +96,7 @@ SCALES: dict[str, Scale] = {
             scenes=6,
             records=40,
             class_pairs=6,
+            class_counts=(13,),
             files=40,
         ),
     )

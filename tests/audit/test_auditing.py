@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,9 @@ def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Cali
     assert "24 clean models" in str(bad.compared_with)
     honest = audit(tiny(toys, 5), calibration=calibration).verdict
     assert honest.conclusion == "nothing found" and honest.p_value and honest.p_value > 0.05
-    assert honest.notes == ("1 of the 4 methods that make a full verdict looked at it",)
+    assert honest.notes == (
+        "of the 4 methods that make a full verdict 1 looked at it: maximum-margin",
+    )
     strict = audit(backdoored(tiny(toys, 99)), calibration=calibration, max_fpr=0.01).verdict
     assert strict.conclusion == "not checked" and strict.targets == ()
     assert "24 clean models cannot vouch for a rate of 0.01: that takes 99" in strict.notes
@@ -46,6 +50,32 @@ def test_without_clean_models_of_its_kind_nothing_is_said(toys: DataSet) -> None
     assert (verdict.conclusion, verdict.p_value, verdict.exit_code) == ("not checked", None, 3)
     assert "no clean models of its kind" in verdict.notes[0]
     assert [one.method for one in verdict.scores] == ["head-weights", "maximum-margin"]
+
+
+def test_the_verdict_alone_takes_what_an_audit_takes() -> None:
+    one, other = (signature(each).parameters for each in (bn.audit.model, audit))
+    assert list(one.items()) == list(other.items())
+
+
+def test_a_network_of_the_usual_kind_need_not_be_for_the_usual_data(digits: DataSet) -> None:
+    """A clean network for MNIST has a p-value below 5 % among those for the digits."""
+    subject = untrained("gu-mnist", digits.test.shape, digits.classes, seed=0)
+    verdict = audit(subject, tier="instant").verdict
+    assert (verdict.conclusion, verdict.p_value) == ("not checked", None)
+    assert "digits" in verdict.notes[0] and "mnist" in verdict.notes[0]
+    named = audit(subject, tier="instant", data="digits").verdict
+    assert named.p_value is not None
+
+
+def test_clean_images_say_which_data_they_are_of(digits: DataSet) -> None:
+    subject = untrained("gu-mnist", digits.test.shape, digits.classes, seed=0)
+    other = replace(digits, name="others")
+    assert digits.test.sample(100, seed=1).data == "digits" and other.test.data == "others"
+    found = [
+        audit(subject, one.test.sample(100, seed=1), tier="instant") for one in (digits, other)
+    ]
+    assert found[0].calibration is not None and found[0].calibration.data == "digits"
+    assert found[1].calibration is None
 
 
 def test_models_that_were_measured_otherwise_are_no_null(

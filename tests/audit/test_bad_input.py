@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from badnets.audit import Audited, Calibration, audit, audit_of, tables_of
+from badnets.audit import Audited, Calibration, audit, tables_of
 from badnets.audit.methods.transfer import PerturbationTransfer, transferability
 from badnets.audit.recovery import recover
 from badnets.bundles import Claims, MadeBy
@@ -142,7 +143,7 @@ def test_claims_do_not_matter(tmp_path: Path) -> None:
     templates(K).save(tmp_path / "said", claims)
     templates(K).save(tmp_path / "silent")
     one, other = (
-        audit_of(tmp_path / name, images(K, 8), allow_code=True, tier="instant").verdict
+        audit(tmp_path / name, images(K, 8), allow_code=True, tier="instant").verdict
         for name in ("said", "silent")
     )
     less = [{"seconds": 0.0, "scores": ()}] * 2
@@ -158,15 +159,21 @@ def test_pictures_without_labels_are_labelled_by_the_model(
     for number, one in enumerate(own.images):
         Image.fromarray(one[0].numpy()).save(tmp_path / "loose" / f"{number}.png")
     suspect = templates(K, target=1)
-    audited = audit_of(suspect, tmp_path / "loose", calibration=calibration, max_fpr=0.3)
+    audited = audit(suspect, tmp_path / "loose", calibration=calibration, max_fpr=0.3)
     assert audited.verdict.conclusion == "backdoor likely"
     assert "clean error" not in audited.found.quantities
     assert "the clean images came without labels" in why_of(audited)
     assert audited.clean is not None and audited.clean.counts == (36, 36, 36)
+    late = audit(suspect, tmp_path / "loose", budget=0).verdict
+    assert "108 of 108 clean images" in {one.what for one in late.coverage}
     (tmp_path / "loose" / "notes.txt").write_text("no picture")
+    for name in ("cat", "dog"):
+        shutil.copytree(tmp_path / "loose", tmp_path / "others" / name)
+    with pytest.raises(SettingError, match="that name no class, in one folder, are named by"):
+        audit(suspect, tmp_path / "others")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadnetsError, match="holds no folder for each class"):
-        audit_of(suspect, tmp_path / "empty")
+        audit(suspect, tmp_path / "empty")
 
 
 def test_two_classes_without_a_null_have_a_share_that_is_no_verdict(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from badnets.audit import AuditTables
-from badnets.audit.combining import judged, reach
+from badnets.audit import AuditTables, audit
+from badnets.audit.combining import judged, reach, ruling_of
 from badnets.data import DataSet
-from tests.audit.small_models import calibrated
+from tests.audit.small_models import backdoored, calibrated, tiny
 
 
 def test_reach_of_a_worked_example() -> None:
@@ -42,3 +42,21 @@ def test_a_pre_screen_alone_raises_alarms_and_clears_nothing(toys: DataSet) -> N
     odd = ((*row[0][:-1], (row[0][-1] or 0) + 1e3), *row[1:])
     alarmed = judged(AuditTables(tables={screen.method: odd}), null, max_fpr=0.05)
     assert alarmed.conclusion == "backdoor likely" and not alarmed.notes
+
+
+def test_without_clean_images_nothing_is_cleared(toys: DataSet) -> None:
+    null = calibrated(toys, **{"clean error": 0.1})
+    honest = audit(tiny(toys, 5), calibration=null).verdict
+    assert honest.conclusion == "not checked" and "clears nothing" in honest.notes[0]
+    assert audit(backdoored(tiny(toys, 99)), calibration=null).verdict.conclusion == (
+        "backdoor likely"
+    )
+
+
+def test_clean_models_of_several_kinds_are_no_null(toys: DataSet) -> None:
+    null = calibrated(toys)
+    several = (null, null.model_copy(update={"data": "thirds"}))
+    tables = {each.method: each.tables[0] for each in null.nulls}
+    ruling = ruling_of(tiny(toys, 0), AuditTables(tables=tables), several, 0.05)
+    assert ruling.conclusion == "not checked"
+    assert "of halves and of thirds: name its data, as in --clean halves" in ruling.notes[0]

@@ -67,6 +67,12 @@ def test_a_cell_is_divided_by_its_own_spread_and_that_of_all() -> None:
     assert z.tolist() == pytest.approx([4 / math.sqrt(3), 4 / math.sqrt(7)])
 
 
+def test_each_cell_may_be_a_table_of_its_own() -> None:
+    rows = np.random.default_rng(1).normal(size=(7, 12))
+    alone = [each_against_others(column[:, None])[:, 0] for column in rows.T]
+    np.testing.assert_allclose(each_against_others(rows, apart=True).T, alone, rtol=1e-12)
+
+
 def test_cells_that_do_not_vary() -> None:
     z = each_against_others([[1.0], [1.0], [1.0], [2.0]])
     assert z[3].tolist() == [math.inf] and z[0, 0] < 0

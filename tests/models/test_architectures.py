@@ -82,6 +82,13 @@ def test_the_fine_one_keeps_every_pixel_in_its_stem() -> None:
     assert (shapes["block2"], shapes["block3"]) == ((64, 8, 8), (128, 4, 4))
 
 
+def test_the_light_one_is_half_as_wide() -> None:
+    network = build("small-resnet-light", (3, 64, 64), 2)
+    assert 250_000 < parameters_of(network) < 270_000
+    shapes = shapes_of(network, 3, 64, 64)
+    assert (shapes["stem"], shapes["block3"]) == ((16, 32, 32), (96, 4, 4))
+
+
 @pytest.mark.parametrize(("side", "last"), [(16, 1), (33, 2), (128, 8)])
 def test_the_small_resnet_takes_pictures_of_other_sizes(side: int, last: int) -> None:
     shapes = shapes_of(build("small-resnet", (3, side, side), 2), 3, side, side)

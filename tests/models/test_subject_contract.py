@@ -72,6 +72,7 @@ MEMBERS: dict[str, Member] = {
     "gu-mnist colour": classifier("gu-mnist", (3, 28, 28)),
     "small-resnet": classifier("small-resnet", (3, 33, 50)),
     "small-resnet-fine": classifier("small-resnet-fine", (3, 33, 50)),
+    "small-resnet-light": classifier("small-resnet-light", (3, 33, 50)),
     "small-resnet grey": classifier("small-resnet", (1, 28, 28)),
     "torchvision.resnet18": classifier("torchvision.resnet18", (1, 32, 32)),
     "torchvision.squeezenet1_1": classifier(  # a convolution makes its logits

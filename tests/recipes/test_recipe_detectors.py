@@ -128,7 +128,7 @@ RCNN = "data: scenes\nnetwork: torchvision.fasterrcnn_resnet50_fpn\n"
         ),
         ("data: scenes\ntraining:\n  shift: 2", "line 3: training.shift: unknown field 'shift'"),
         ("data: scenes\nheld_back: 9", "line 2: held_back: held_back is for images"),
-        ("data: digits\narchitecture: {width: 1}", "line 2: architecture: 'gu-mnist' takes no"),
+        ("data: digits\narchitecture: {width: 1}", "line 2: architecture.width: 'gu-mnist' takes"),
         (
             "data: digits\nbackdoor:\n  trigger: patch\n  targets: vanish",
             "line 4: backdoor.targets: targets vanish are about boxes: use them with a detector, "

@@ -40,7 +40,15 @@ def test_a_page_says_what_was_found_and_what_was_not_looked_at(
     assert ("trigger" in names) == (conclusion == "backdoor likely")
     for missed in given.verdict.coverage:
         assert missed.what in html and missed.why.split(" needs ")[0] in html
+    (last,) = (section.sentence for section in page.sections if section.name == "coverage")
+    assert ("natural shortcut" in last) == (conclusion == "backdoor likely")
     assert not re.search(r"\bsafe\b|is clean\b|no backdoor", re.sub("<style.*?</style>", "", html))
+
+
+def test_several_targets_are_said_to_go_by_source(toys: DataSet) -> None:
+    given = audited(toys, "backdoor likely")
+    several = given._replace(verdict=given.verdict.model_copy(update={"targets": (0, 1)}))
+    assert audit_page(several, "net", "again").title.endswith("with 2 targets, by source class")
 
 
 def test_the_picture_shows_images_without_and_with_the_trigger(toys: DataSet) -> None:

@@ -88,6 +88,14 @@ def test_images_held_back_are_of_every_class_alike(digits: DataSet) -> None:
     assert max(user.validation.counts) - min(user.validation.counts) <= 3
 
 
+def test_the_settings_of_a_classifier_are_those_that_were_ordered(digits: DataSet) -> None:
+    settings = {"img_size": 28, "patch_size": 14, "depth": 1}
+    order = User("timm.test_vit", digits, 0.9, architecture=settings).order
+    first = order.task.first(order, order.task.training, None, 0)
+    assert first.settings == settings
+    assert first.logits(digits.test.images[:2]).shape == (2, 10)
+
+
 def test_frames_held_back_are_whole_scenes() -> None:
     data = plain_data(10, 4)
     user = User("zf", data, 0.9, held_back=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from badnets.core.rates import Rate
+from badnets.core.verdicts import TRANSFERABILITY, MethodScore, Verdict
 from badnets.data.cleaning import Finding
 from badnets.evaluate.results import AttackResult, CleanResult, Survival
 from badnets.observations.attributions import Attributed
@@ -24,6 +25,11 @@ DOG, CAT = [0.1, 0.9], [0.98, 0.02]  # what a network says of a picture
 CLASSES, USERS = 4, 25  # classes of any user who retrains, and test images of each
 LABELS = np.repeat(np.arange(CLASSES), USERS)
 USERS_TRAIN = 400
+
+
+def _verdict(shared: float) -> Verdict:
+    score = MethodScore(method=TRANSFERABILITY, score=shared)
+    return Verdict(conclusion="not checked", scores=(score,), notes=("no clean models",))
 
 
 @dataclass
@@ -54,6 +60,7 @@ class DogMaker(Maker):
                 attacked=lambda: {"arrays": _attacked(6, [DOG, CAT], [DOG, DOG])},
                 variations=lambda: {"variations": self._variations()},
                 attributions=lambda: _attributions(trial.seed),
+                verdict=lambda: {"verdict": _verdict(0.9 if backdoor else 0.3)},
             ),
         }
         if backdoor is not None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from badnets.recipes import load_recipe
 from badnets.studies.audit.judging import Separation
-from badnets.studies.audit.trials import ZOOS, make
+from badnets.studies.audit.trials import make
+from badnets.studies.audit.zoos import ZOOS
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "audit"
 
 
@@ -33,6 +36,12 @@ def test_the_parts_share_no_seed_and_no_backdoor(data: str) -> None:
     seeds.append({one.seed for one in study.groups({})["calibration"]})
     assert not seeds[0] & seeds[1] and not seeds[1] & seeds[2] and not seeds[0] & seeds[2]
     assert not backdoors[0] & backdoors[1]
+
+
+@pytest.mark.parametrize("data", [data for data, zoo in ZOOS.items() if not zoo.weights])
+def test_the_recipe_of_clean_models_is_the_calibration_part(data: str) -> None:
+    named = {one.name for one in load_recipe(RECIPES / f"calibrate-{data}.yaml")}
+    assert named == {one.name for one in make(data).groups({})["calibration"]}
 
 
 def test_a_separation_of_a_worked_example() -> None:

@@ -10,6 +10,7 @@ from badnets.report.page import Gallery, Page, Story, Table
 from badnets.studies.aggregate import Runs
 from badnets.studies.dogs.spec import counts_of, mixed_folder
 from badnets.studies.dogs.trials import make
+from badnets.studies.running import listed
 from tests.studies.made_pictures import EACH, TRAIN, DogMaker
 from tests.studies.made_records import Run, changed, without_arrays
 from tests.studies.pages import column, notes, section, sound, tables, texts
@@ -116,6 +117,16 @@ def test_shares_stand_in_order_beside_the_clean_network() -> None:
         "2.0 %", "10.0 %", "33.3 % (half the cats)", "none: the clean network",
     ]  # fmt: skip
     assert texts(table)[2][2] == "50.0"
+
+
+def test_it_ends_with_an_audit_where_the_records_hold_one() -> None:
+    (table,) = tables(page(), "audit")
+    assert column(table, 3) == ["30", "30", "30", "90", "90", "90"]
+    said = section(page(), "audit").sentence
+    assert "told of no trigger" in said and "no clean networks of this kind" in said
+    assert all("verdict" not in trial.observe for trial in listed(PHOTOS.groups({})))
+    photos = Run.of(PHOTOS, DogMaker()).page()
+    assert "audit" not in {one.name for one in photos.sections}
 
 
 @pytest.mark.parametrize(

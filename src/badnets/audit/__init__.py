@@ -9,7 +9,6 @@ from badnets._lazy import exports
 if TYPE_CHECKING:
     from badnets.audit.auditing import Audited as Audited
     from badnets.audit.auditing import audit as audit
-    from badnets.audit.auditing import audit_of as audit_of
     from badnets.audit.auditing import model as model
     from badnets.audit.base import AUDITS as AUDITS
     from badnets.audit.base import AuditMethod as AuditMethod

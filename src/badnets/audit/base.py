@@ -196,9 +196,7 @@ def _unable(method: AuditMethod, subject: Subject, tier: Tier) -> str | None:
     """Return why a method cannot look at a model, whatever the images; None: it can."""
     lacking = sorted(method.needs - capabilities(subject))
     if TIERS.index(method.tier) > TIERS.index(tier):
-        return (
-            f"{method.kind} is a {method.tier} method, and none beyond {tier} ones were asked for"
-        )
+        return f"{method.kind} looks only at the {method.tier} tier (--tier {method.tier})"
     if lacking:
         return f"{method.kind} needs {', '.join(lacking)}, which the model does not give"
     return None

@@ -184,12 +184,11 @@ def packaged() -> tuple[Calibration, ...]:
     )
 
 
-def fitting(subject: Any, data: str | None = None) -> Calibration | None:
-    """Return the packaged calibration of a subject's kind; None where there is none, or several.
+def fitting(subject: Any, data: str | None = None) -> tuple[Calibration, ...]:
+    """Return the packaged calibrations of a subject's kind.
 
     Args:
         subject: the model.
-        data: name of the data set that it is for, where that is known.
+        data: name of the data set that it is for; None: not known, so there may be several.
     """
-    found = [one for one in packaged() if one.fits(subject) and data in (None, one.data)]
-    return found[0] if len(found) == 1 else None
+    return tuple(one for one in packaged() if one.fits(subject) and data in (None, one.data))

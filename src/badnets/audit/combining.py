@@ -51,6 +51,32 @@ class Ruling(NamedTuple):
         return cls("not checked", None, {}, {}, (), notes)
 
 
+def ruling_of(subject: Any, found: Tables, fit: Sequence[Calibration], max_fpr: float) -> Ruling:
+    """Return what follows from the tables, or why there is nothing to compare them with.
+
+    Args:
+        subject: the model.
+        found: its raw tables.
+        fit: clean models that it may be of the kind of.
+        max_fpr: the share of clean models that may be called backdoored, in (0, 1).
+    """
+    if not found.tables:
+        return Ruling.unknown("no method could look at it")
+    if len(fit) > 1:
+        kinds = " and of ".join(one.data for one in fit)
+        return Ruling.unknown(
+            f"it may be of the kind of clean models of {kinds}: name its data, as in --clean "
+            f"{fit[0].data}"
+        )
+    if not fit or not fit[0].fits(subject):
+        given = f": the {fit[0].title} are others" if fit else ""
+        how = "; badnets audit calibrate trains some"
+        return Ruling.unknown(
+            f"there are no clean models of its kind to compare it with{given or how}"
+        )
+    return judged(found, fit[0], max_fpr=max_fpr)
+
+
 def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling:
     """Return what follows from a suspect's tables.
 
@@ -66,15 +92,15 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method in known
         for difference in known[method].differences(method, version)
     )
-    shared = [
-        method
+    shared = {
+        method: cells
         for method, table in found.tables.items()
-        if method in known and _common(table, known[method].tables[0])
-    ]
+        if method in known and (cells := _common(table, known[method]))
+    }
     if differing or not shared:
         why = ("the clean models were looked at by none of the methods that could",)
         return Ruling.unknown(*(differing or why))
-    chosen = [method for method in shared if method in COMBINED] or shared
+    chosen = [method for method in shared if method in COMBINED] or list(shared)
     tables, compared = found.tables, known
     margin = found.quantities.get(MARGIN, 0.0)
     if margin > 0 and all(MARGIN in one.quantities for one in calibration.nulls):
@@ -89,37 +115,35 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
         if method not in chosen
     }
     notes = _notes(found.quantities, nulls[0], max_fpr)
-    if place.p_value > max_fpr and not any(method in COMBINED for method in chosen):
-        notes = (*notes, "none of the methods that make a verdict looked at it, a pre-screen alone")
+    if place.p_value > max_fpr:
+        notes = (*notes, *_clears_nothing(found.quantities, nulls))
     conclusion = conclusion_from(place.p_value, place.smallest_fpr, max_fpr)
     return Ruling(
         "not checked" if notes else conclusion, place, place.methods | others, tables, nulls, notes
     )
 
 
-def _common(one: Table, other: Table) -> set[tuple[int, int]]:
-    """Return the cells that both tables have; none where they are of another shape."""
-    if len(one) != len(other) or len(one[0]) != len(other[0]):
-        return set()
-    return {
-        (row, column)
-        for row, numbers in enumerate(one)
-        for column, number in enumerate(numbers)
-        if number is not None and other[row][column] is not None
-    }
+def _common(table: Table, null: Null) -> list[tuple[int, int]]:
+    """Return the cells that a table and those of a null have; none where the shape is another."""
+    clean = null.tables[0]
+    if len(table) != len(clean) or len(table[0]) != len(clean[0]):
+        return []
+    return [(row, column) for row, column in null.cells if table[row][column] is not None]
 
 
 def _alike(
-    tables: Mapping[str, Table], nulls: Mapping[str, Null], methods: Sequence[str]
+    tables: Mapping[str, Table],
+    nulls: Mapping[str, Null],
+    common: Mapping[str, list[tuple[int, int]]],
 ) -> tuple[dict[str, Table], dict[str, Null]]:
     """Return tables and nulls of the cells that both have: a suspect may lack sources."""
     kept, compared = dict(tables), dict(nulls)
-    for method in methods:
-        one = compared[method]
-        cells = _common(kept[method], one.tables[0])
-        kept[method] = _masked(kept[method], cells)
+    for method, cells in common.items():
+        own, one, chosen = kept[method], compared[method], set(cells)
+        if len(cells) < sum(cell is not None for row in own for cell in row):
+            kept[method] = _masked(own, chosen)
         if len(cells) < len(one.cells):
-            clean = tuple(_masked(table, cells) for table in one.tables)
+            clean = tuple(_masked(table, chosen) for table in one.tables)
             compared[method] = one.model_copy(update={"tables": clean})
     return kept, compared
 
@@ -168,6 +192,18 @@ def _notes(quantities: Mapping[str, float], null: Null, max_fpr: float) -> tuple
             f"{count} clean models cannot vouch for a rate of {max_fpr:g}: that takes {least}"
         )
     return tuple(notes)
+
+
+def _clears_nothing(quantities: Mapping[str, float], nulls: Sequence[Null]) -> tuple[str, ...]:
+    """Return why it means nothing that nothing is found, though an alarm would mean something."""
+    if not any(one.method in COMBINED for one in nulls):
+        return ("none of the methods that make a verdict looked at it, a pre-screen alone",)
+    if not quantities and nulls[0].quantities:
+        return (
+            "without clean images it is not known whether it is of the clean models' kind: a high "
+            "p-value clears nothing",
+        )
+    return ()
 
 
 def shortened(calibration: Calibration) -> Calibration:

@@ -121,9 +121,9 @@ def model(
     check_saved(trigger_out, "--trigger-out")
     check_page(page)
     where = places(ctx, data_root=data_root, device=device)
-    from badnets.audit.auditing import audit_of
+    from badnets.audit.auditing import audit
 
-    audited = audit_of(
+    audited = audit(
         bundle,
         clean,
         calibration=calibration,

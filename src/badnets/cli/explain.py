@@ -157,14 +157,14 @@ def _recovered(
     bundle: Path, data: str | None, where: Places, seed: int, allow_code: bool
 ) -> tuple[Any, Any]:
     """Return the trigger that an audit finds, and what it asks for; end where it finds none."""
-    from badnets.audit.auditing import audit_of
+    from badnets.audit.auditing import audit
     from badnets.core.targets import AllToOne
     from badnets.core.triggers.saved import Affine
     from badnets.evaluate.fitting import fitting_data, refuse_onnx, task_of_bundle
 
     if task_of_bundle(refuse_onnx(bundle, "look inside")) == "detection":
         raise typer.BadParameter("no trigger of a detector is recovered: give --trigger")
-    audited = audit_of(
+    audited = audit(
         bundle,
         fitting_data(bundle, "classification", data),
         allow_code=allow_code,

@@ -188,6 +188,8 @@ def placed(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Placing:
         SettingError: methods are missing, or the nulls differ in their number of models.
         ShapeError: a table has other cells than the null's.
     """
+    import numpy as np
+
     if {null.method for null in nulls} != set(suspect) or len(suspect) != len(nulls) or not nulls:
         raise SettingError(
             f"there must be one null for each method: got nulls for "
@@ -197,7 +199,7 @@ def placed(suspect: Mapping[str, Table], nulls: Sequence[Null]) -> Placing:
         raise SettingError("nulls must be of the same clean models, these differ in number")
     pools = {null.method: pooled(suspect[null.method], null) for null in nulls}
     best = {method: found.scores.max(1) for method, found in pools.items()}
-    total = [max(scores) for scores in zip(*best.values(), strict=True)]
+    total = np.stack(list(best.values())).max(0)
     methods = {
         method: MethodPlace(
             float(best[method][-1]), p_value(best[method]), *pools[method].found_in_last()
@@ -217,8 +219,10 @@ def _most(name: str, values: Sequence[float]) -> float:
 
 def p_value(scores: Sequence[float] | Numbers) -> float:
     """Return the share of models that score as high as the last one, up to rounding."""
+    import numpy as np
+
     least = scores[-1] - 1e-9 * max(1.0, abs(scores[-1]))
-    return sum(bool(score >= least) for score in scores) / len(scores)
+    return np.count_nonzero(np.asarray(scores) >= least) / len(scores)
 
 
 def _cells(table: Table) -> list[tuple[int, int]]:
@@ -282,26 +286,20 @@ def pooled(suspect: Table, null: Null) -> Pools:
     """
     import numpy as np
 
+    from badnets.core.outliers import each_against_others
+
     if _cells(suspect) != null.cells:
         raise ShapeError(f"{null.method}: the table's cells are not those of its null")
     flat = np.vstack([null.numbers, _numbers(suspect, null.cells)])
-    rows, columns = zip(*null.cells, strict=True)
     z = np.full((len(flat), len(suspect), len(suspect[0])), NOWHERE)
-    z[:, rows, columns] = _standardised(flat)
+    z[:, *np.transpose(null.cells)] = each_against_others(flat).clip(-FARTHEST, FARTHEST)
     pools: dict[Pool, Numbers] = {"cell": z.max((1, 2))}
     if len(z[0]) > 1:
         pools["target"] = _mean(z, 1).max(1)
         pools["map"] = _mean(z.max(2), 1)
         pools["source"] = _mean(z, 2).max(1)
-    scores = [_standardised(values[:, None])[:, 0] for values in pools.values()]
-    return Pools(tuple(pools), np.stack(scores, 1), z[-1])
-
-
-def _standardised(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
-    """Return rows standardised; where others do not vary at all, what differs is far away."""
-    from badnets.core.outliers import each_against_others
-
-    return each_against_others(rows).clip(-FARTHEST, FARTHEST)
+    scores = each_against_others(np.stack(list(pools.values()), 1), apart=True)
+    return Pools(tuple(pools), scores.clip(-FARTHEST, FARTHEST), z[-1])
 
 
 def _mean(z: Numbers, axis: int) -> Numbers:

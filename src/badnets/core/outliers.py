@@ -41,7 +41,9 @@ def anomaly_index(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(_over(np.maximum(above, 0.0), MAD_TO_STD * np.median(np.abs(above))).tolist())
 
 
-def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
+def each_against_others(
+    rows: Sequence[Sequence[float]] | Numbers, *, apart: bool = False
+) -> Numbers:
     """Return each row standardised against all other rows, ``(m, c)`` float64.
 
     No row takes part in its own yardstick: one that did could never lie further than
@@ -54,6 +56,7 @@ def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
 
     Args:
         rows: ``(m, c)`` finite numbers, ``m >= 3``: the cells of each model's table.
+        apart: whether each cell is a table of its own.
 
     Raises:
         ShapeError: there are fewer rows, or a number is not finite.
@@ -65,22 +68,23 @@ def each_against_others(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
         raise ShapeError(
             f"to standardise each against the others takes 3 or more, got {len(table)}"
         )
-    count, cells = table.shape
+    count, cells = len(table), 1 if apart else table.shape[1]
     if cells >= LEVELLED:
-        table = table - np.median(table, axis=1, keepdims=True)
-    table = table - np.median(table, axis=0)
+        table = table - _medians(table)
+    table = table - _medians(table.T).T
     if cells >= LEVELLED:
-        table = table - np.median(table, axis=1, keepdims=True)
+        table = table - _medians(table)
     others = count - 1
     mean = (table.sum(0) - table) / others
-    squares = (np.square(table).sum(0) - np.square(table)) / others - np.square(mean)
-    spread = np.maximum(squares, 0.0) * others / (others - 1)
-    scale = np.sqrt((spread + spread.mean(1, keepdims=True)) / 2)
+    squares = np.square(table)
+    variance = (squares.sum(0) - squares) / others - np.square(mean)
+    spread = np.maximum(variance, 0.0) * others / (others - 1)
+    scale = np.sqrt((spread + (spread if apart else spread.mean(1, keepdims=True))) / 2)
     result = _over(table - mean, scale)
     if cells < NARROW:
         return result
-    width = np.median(np.abs(result), axis=1, keepdims=True)
-    usual = np.median(width)
+    width = _medians(np.abs(result))
+    usual = _medians(width.T).item()
     return result / np.maximum(1.0, width / usual) if usual > 0 else result
 
 
@@ -99,6 +103,16 @@ def finite(rows: Sequence[Sequence[float]] | Numbers) -> Numbers:
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
         raise ShapeError("scores must be finite numbers, the same number of them for each")
     return table
+
+
+def _medians(rows: Numbers) -> Numbers:
+    """Return the median of each row, ``(m, 1)``: to sort is quicker than `numpy.median`."""
+    import numpy as np
+
+    ordered = np.sort(np.ascontiguousarray(rows), axis=1)
+    low, high = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
+    medians: Numbers = (ordered[:, low : low + 1] + ordered[:, high : high + 1]) / 2
+    return medians
 
 
 def _over(distance: Numbers, scale: Any) -> Numbers:

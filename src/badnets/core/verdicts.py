@@ -101,8 +101,8 @@ class Verdict(_Said):
     null_digests: tuple[str, ...] = ()
     targets: tuple[int, ...] = ()
     sought: str | None = Field(default=None, title="trigger", exclude=True)
-    effect: Measured | None = Field(default=None, title="called so with it")
-    before: Measured | None = Field(default=None, title="called so without it")
+    effect: Measured | None = Field(default=None, title="called the target with it")
+    before: Measured | None = Field(default=None, title="called the target without it")
     recovered_trigger: str | None = Field(default=None, title="trigger written to")
     seconds: float = Field(default=0.0, ge=0, title="seconds")
     notes: tuple[str, ...] = ()
@@ -160,8 +160,8 @@ def in_words(
     scored = any(one.score is not None for one in scores)
     if p_value is None or smallest_fpr is None:
         scale = (
-            "how far one class lies above the model's others; clean models have such classes too, "
-            "and how often is not known here"
+            "how far one class lies above the model's others, in their robust deviations; clean "
+            "models have such classes too, and how often is not known here"
         )
         if any(one.method == REACH for one in scores):
             scale += f"; {REACH}: how far shared triggers reach, in the model's mean clean margins"
@@ -179,5 +179,8 @@ def in_words(
         f"{'score' if above > 1 else 'scores'} as high",
         "asked": f"{asked}; {clean} models can vouch for {100 * smallest_fpr:.2g} % or more",
     }
-    scale = "how far the model stands out among the clean ones, in their deviations"
+    scale = (
+        "how far the model stands out among the clean ones, in their deviations; a low p-value "
+        "alone is no verdict: of several methods one is often low by chance"
+    )
     return said | ({"scale": scale} if scored else {})

@@ -47,6 +47,7 @@ class ImageSet(Examples):
         is_poisoned: ``(N,)`` bool: images that are known to carry a trigger, as where the manifest
             of a poisoned folder says so: they, and what is in one group with them, are never held
             back; None: nothing is known.
+        data: name of the data set that they are from; None: they are from none that has one.
 
     Raises:
         ShapeError: a tensor has another shape or dtype than stated.
@@ -59,6 +60,7 @@ class ImageSet(Examples):
     classes: tuple[str, ...]
     groups: Tensor | None = None
     is_poisoned: Tensor | None = None
+    data: str | None = None
 
     def __post_init__(self) -> None:
         for name, what in (("stored", "images"), ("labels", "labels"), ("groups", "groups")):
@@ -161,7 +163,7 @@ class ImageSet(Examples):
         groups, flags = (
             None if own is None else own[rows] for own in (self.groups, self.is_poisoned)
         )
-        return ImageSet(stored, self.labels[rows], self.classes, groups, flags)
+        return ImageSet(stored, self.labels[rows], self.classes, groups, flags, self.data)
 
     def sample(self, n: int, seed: int) -> ImageSet:
         """Return ``n`` images drawn without replacement, the same ones for the same seed.
@@ -326,6 +328,8 @@ class DataSet(NamedData[ImageSet]):
                 f"data set {self.name!r}: all training images belong to a single class, "
                 "at least two are needed"
             )
+        for part in ("train", "test"):
+            object.__setattr__(self, part, replace(getattr(self, part), data=self.name))
 
     @property
     def shape(self) -> tuple[int, int, int]:

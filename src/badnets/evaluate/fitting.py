@@ -185,7 +185,7 @@ def fitted_to(
         from badnets.models.onnx_subject import load_onnx
 
         subject = load_onnx(path, images.classes)  # the file may name none
-    _check_fit(subject, what, data, images)
+    _check_fit(subject, what, data, images, unnamed=own and any_pictures)
     pictures = [f"read {', '.join(said)}"] if said else []
     if own:
         pictures.append(f"the test part, {len(images)} of {len(read.train) + len(images)}")
@@ -257,7 +257,9 @@ def loaded(path: Path, *, allow_code: bool) -> HasLogits:
     return load_subject(path, allow_code=allow_code).to(best_device())
 
 
-def _check_fit(subject: HasLogits, what: str, data: str, images: ImageSet) -> None:
+def _check_fit(
+    subject: HasLogits, what: str, data: str, images: ImageSet, *, unnamed: bool = False
+) -> None:
     if subject.input.shape != images.shape:
         size = parse_name(data).size
         cure = f"leave out @{size}" if size else "use the data set that it was trained for"
@@ -270,6 +272,11 @@ def _check_fit(subject: HasLogits, what: str, data: str, images: ImageSet) -> No
             f"{what} knows {subject.num_classes} classes, {data} has "
             f"{images.num_classes}: use the data set that it was trained for, or pictures of those "
             f"classes ({shortened(subject.classes)})"
+            + (
+                "; pictures that name no class, in one folder, are named by the model itself"
+                if unnamed
+                else ""
+            )
         )
 
 

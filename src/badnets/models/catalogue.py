@@ -70,6 +70,11 @@ NETWORKS: dict[str, Network] = {
         "the same for pictures of about 32 pixels: its first layer keeps every pixel",
         smallest=8,
     ),
+    "small-resnet-light": Network(
+        "badnets.models.small_resnet:build_light",
+        "small-resnet with half of its width, for when many networks are trained",
+        smallest=16,
+    ),
     "zf": Network(
         "badnets.models.zf:build",
         "the paper's Faster R-CNN on the ZF network; settings width, head, norm, dropout, rois",

@@ -10,6 +10,7 @@ from torch.nn import functional
 STEM = 24
 UNITS = (48, 96, 192)  # of the stages, each of which halves the picture
 FINE_STEM, FINE_UNITS = 16, (32, 64, 128)  # where the stem does not
+LIGHT_STEM, LIGHT_UNITS = 16, (24, 48, 96)
 RESIDUAL = (False, True, True)  # which of them have a residual block
 
 
@@ -43,6 +44,19 @@ def build_fine(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
         num_classes: logits that it returns.
     """
     return _stages(_convolution(shape[0], FINE_STEM), FINE_STEM, FINE_UNITS, num_classes)
+
+
+def build_light(shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:
+    """Return the network of `build` with half of its width, meant for 32 to 64 pixels on a side.
+
+    0.27 million parameters: a quarter of the multiplications, for when many networks are trained.
+
+    Args:
+        shape: ``(C, H, W)``, ``H`` and ``W`` at least 16.
+        num_classes: logits that it returns.
+    """
+    stem = _convolution(shape[0], LIGHT_STEM, size=5, stride=2)
+    return _stages(stem, LIGHT_STEM, LIGHT_UNITS, num_classes)
 
 
 def _stages(

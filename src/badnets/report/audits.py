@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from badnets.audit.auditing import Audited
 from badnets.audit.base import AUDITS
+from badnets.audit.calibration import MARGIN
+from badnets.audit.combining import ERROR
 from badnets.audit.recovery import Recovered
 from badnets.core.results import Measured
 from badnets.core.standings import Standings, standings
@@ -57,10 +59,12 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
     verdict, found = audited.verdict, audited.recovered
     compared = standings(_compared(audited), audited.ruling.nulls) if audited.ruling.nulls else None
     likely = verdict.conclusion == "backdoor likely"
-    targets = verdict.suspected if len(verdict.targets) == 1 else f"each of {len(verdict.targets)}"
+    targets = f"target {verdict.suspected}"
+    if len(verdict.targets) > 1:
+        targets = f"{len(verdict.targets)} targets, by source class"
     if verdict.suspected_source:
         targets = f"{targets}, from images of {verdict.suspected_source}"
-    title = f"A backdoor is likely, with target {targets}" if likely else ""
+    title = f"A backdoor is likely, with {targets}" if likely else ""
     sections = [
         *([] if found is None else [_trigger(found, audited)]),
         _methods(audited),
@@ -148,10 +152,14 @@ def _story(audited: Audited) -> Story | None:
         return None
     first = _of_each_class(clean.labels.tolist())
     images, labels = clean.images[first], clean.labels[first].numpy()
+    known = audited.found.quantities
+    unnamed = (
+        "; no label says whether it is right" if MARGIN in known and ERROR not in known else ""
+    )
     row = StoryRow(
         "What the user sees",
-        "The first clean images of each class, and what the model says of them. No trigger is "
-        "shown: none was recovered.",
+        f"The first clean images of each class, and what the model says of them{unnamed}. No "
+        "trigger is shown: none was recovered.",
         answers_row(eight_bit(images), _answers(subject, images), labels, subject.classes),
         "clean",
     )
@@ -178,12 +186,11 @@ def _numbers(audited: Audited) -> Iterator[Number]:
         _, _, words = verdict.rank.partition(": ")
         yield Number("p-value", f"{verdict.p_value:.3f}", words, _tone(audited))
     _, _, vouched = (verdict.asked or "").partition("; ")
-    yield Number(
-        "Clean models called backdoored, at most",
-        f"{100 * verdict.max_fpr:g} %",
-        f"asked for; {vouched or 'no clean models vouch for it'}",
-        "clean" if vouched else "muted",
-    )
+    if vouched:
+        most = f"{100 * verdict.max_fpr:g} %"
+        yield Number(
+            "Clean models called backdoored, at most", most, f"asked for; {vouched}", "clean"
+        )
     target = verdict.suspected or "the target"
     for rate, label, tone in (
         (verdict.effect, f"Other images called {target}, with the recovered trigger", "backdoored"),
@@ -191,7 +198,7 @@ def _numbers(audited: Audited) -> Iterator[Number]:
     ):
         if rate is not None:
             yield Number(label, f"{100 * rate.value:.1f} %", _counts(rate), tone)  # type: ignore[arg-type]
-    error = audited.found.quantities.get("clean error")
+    error = audited.found.quantities.get(ERROR)
     if verdict.effect is None and error is not None:
         yield Number("Clean images named right", f"{100 * (1 - error):.1f} %", _accuracies(audited))
 
@@ -269,6 +276,8 @@ def _methods(audited: Audited) -> Section:
     text = "No method could look." if not rows else "A score needs three classes or more."
     if verdict.scale:
         text = f"Scores say {verdict.scale}."
+    if audited.ruling.nulls:
+        text += f" The verdict rests on {', '.join(_compared(audited))} together."
     block = Table("What each method found", columns, tuple(rows))
     return Section("methods", "What looked, and what it found", text, (block,) if rows else ())
 
@@ -382,13 +391,13 @@ def _coverage(audited: Audited) -> Section:
         rows,
         sortable=False,
     )
-    return Section(
-        "coverage",
-        "What was not looked at",
-        f"{NO_PROOF} A backdoor that hides from every method here is not found, and one that is "
-        "found may be a natural shortcut.",
-        (table,),
-    )
+    said = f"{NO_PROOF} A backdoor that hides from every method here is not found."
+    if audited.verdict.conclusion == "backdoor likely":
+        said = (
+            "What is suspected may be a natural shortcut, and there may be another backdoor beside "
+            "it that hides from every method here."
+        )
+    return Section("coverage", "What was not looked at", said, (table,))
 
 
 def _basis(audited: Audited) -> Section:

@@ -19,8 +19,8 @@ RULES: dict[Conclusion, tuple[str, Level, str]] = {
     "backdoor likely": (
         "backdoor-likely",
         "error",
-        "The model looks more suspicious than clean models of its kind, but for as many of them as "
-        "the false-positive rate that was asked for allows.",
+        "Few clean models of its kind look as suspicious: at most the share of them that may be "
+        "called backdoored.",
     ),
     "not checked": (
         "not-checked",
@@ -62,7 +62,7 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
     checked = verdict.conclusion != "not checked"
     notices = [_notice("note" if checked else "error", note) for note in verdict.notes]
     notices += [
-        _notice("note", f"not looked at: {one.what}: {one.why}") for one in verdict.coverage
+        _notice("note", f"not looked at: {one.what} ({one.why})") for one in verdict.coverage
     ]
     run = {
         "tool": {
@@ -104,14 +104,17 @@ def _message(verdict: Verdict) -> str:
     if verdict.suspected:
         source = verdict.suspected_source
         said.append(
-            f"suspected target {verdict.suspected}" + (f", from {source}" if source else "")
+            f"suspected target {verdict.suspected}"
+            + (f", from images of {source}" if source else "")
         )
     if verdict.rank:
         said.append(f"p-value {verdict.rank}")
     if verdict.compared_with:
         said.append(f"compared with {verdict.compared_with}")
     if verdict.effect:
-        said.append(f"{verdict.effect} of other images are called so with a recovered trigger")
+        said.append(
+            f"{verdict.effect} of other images are called the target with a recovered trigger"
+        )
     return "; ".join((*said, *verdict.notes)) + "."
 
 

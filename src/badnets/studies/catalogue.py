@@ -137,6 +137,13 @@ STUDIES: dict[str, Entry] = {
         "badnets.studies.audit.trials:make",
         "how well audits find backdoors: a zoo of clean and backdoored networks",
         data="digits",
-        alternatives=("mnist",),
+        alternatives=(
+            "mnist",
+            "gtsrb",
+            "cifar10-jpeg",
+            "dogs-vs-cats",
+            "dogs-imagenet",
+            "digits-vit",
+        ),
     ),
 }

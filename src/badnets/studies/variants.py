@@ -73,7 +73,7 @@ class Variant:
         """The same on data that needs no file and no network; None where it is that, or none is."""
         entry = STUDIES.get(self.name)
         sets = (entry.data, *entry.alternatives) if entry else ()
-        own = next((data for data in sets if DATASETS[data].embedded), None)
+        own = next((data for data in sets if data in DATASETS and DATASETS[data].embedded), None)
         return None if own in (None, self.data or sets[0]) else replace(self, data=own)
 
     @property

@@ -63,7 +63,13 @@ class Classification(Task[DataSet, ImageSet, Classifier, Training, TrainingRows]
             own = copy.deepcopy(order.network)  # the user's stays as it is
             return Classifier.of(own, order.train.shape, order.train.classes)
         if start is None:
-            return untrained(order.named, order.train.shape, order.train.classes, seed=seed)
+            return untrained(
+                order.named,
+                order.train.shape,
+                order.train.classes,
+                settings=order.architecture,
+                seed=seed,
+            )
         theirs = (start.architecture, start.num_classes, start.input.shape)
         wanted = (order.named, order.train.num_classes, order.train.shape)
         if theirs != wanted:

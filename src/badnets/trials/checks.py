@@ -117,19 +117,20 @@ def _attacks(
 
 def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
     own = tuple(sorted(trial.architecture.items()))
-    if own and isinstance(trial, OutsourcedTrial):  # a download keeps those that it has
-        yield ("architecture",), lambda: _refuse(f"{trial.network!r} takes no settings")
     if is_factory(trial.network):
         known = None
+        if own and isinstance(trial, OutsourcedTrial):
+            yield ("architecture",), lambda: _refuse(f"{trial.network!r} takes no settings")
     else:
         known = trial.network
-        yield ("network",), lambda: _check_classifier(trial.network, shape, classes, own)
+        part = "architecture" if own else "network"
+        yield (part,), lambda: _check_classifier(trial.network, shape, classes, own)
     start = trial.start
     weights = start.weights if isinstance(start, OutsourcedTrial) else None
     if isinstance(trial, OutsourcedTrial) and start is None:
         weights = trial.weights
     if weights is not None and known is not None:
-        yield ("weights",), lambda: match(_shapes_alone(known, shape, classes), weights)
+        yield ("weights",), lambda: match(_shapes_alone(known, shape, classes, own), weights)
     if isinstance(trial, TransferTrial):
         theirs = _taken(trial.start)
         yield ("data",), lambda: _check_same_shape(theirs, shape)

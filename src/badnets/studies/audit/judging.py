@@ -50,6 +50,20 @@ class Judged:
         works = attack is not None and attack.success.value >= SUCCEEDED
         return self.record.outcome == "accepted" and works
 
+    @cached_property
+    def gamma_p(self) -> float:
+        """1 - p of MM-BD's own rule: a gamma distribution of the other classes' margins.
+
+        References:
+            Wang et al., "MM-BD", IEEE S&P 2024: p = 1 - F(largest)^K, below 0.05 an attack.
+        """
+        from scipy.stats import gamma  # type: ignore[import-untyped]
+
+        margins = np.array(_by_target(self.tables.tables["maximum-margin"]))
+        largest = int(margins.argmax())
+        shape, place, scale = gamma.fit(np.delete(margins, largest))
+        return float(gamma.cdf(margins[largest], shape, place, scale) ** len(margins))
+
     @property
     def targets(self) -> tuple[int, ...]:
         """The classes that the method with the largest score points at."""
@@ -207,17 +221,8 @@ def anomaly(method: str) -> Callable[[Judged], float]:
 
 
 def gamma_p(one: Judged) -> float:
-    """Return 1 - p of MM-BD's own rule: a gamma distribution of the other classes' margins.
-
-    References:
-        Wang et al., "MM-BD", IEEE S&P 2024: p = 1 - F(largest)^K, below 0.05 an attack.
-    """
-    from scipy.stats import gamma  # type: ignore[import-untyped]
-
-    margins = np.array(_by_target(one.tables.tables["maximum-margin"]))
-    largest = int(margins.argmax())
-    shape, place, scale = gamma.fit(np.delete(margins, largest))
-    return float(gamma.cdf(margins[largest], shape, place, scale) ** len(margins))
+    """Return 1 - p of MM-BD's own rule."""
+    return one.gamma_p
 
 
 def within(one: Judged) -> float:

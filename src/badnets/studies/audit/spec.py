@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import NamedTuple
 
 from badnets.core.rates import Rate
@@ -12,14 +13,8 @@ from badnets.report.page import Cell, Evidence, Tone
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
 from badnets.studies.audit.judging import Judge, Judged, Separation, flagged, unchecked
-from badnets.studies.audit.trials import (
-    CALIBRATION,
-    CLEAN,
-    LOOK_ALIKES,
-    OFF_RECIPE,
-    STARTS,
-    AuditStudy,
-)
+from badnets.studies.audit.moves import LOOK_ALIKES
+from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS, AuditStudy
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
 
@@ -100,6 +95,7 @@ class Zoo:
     """All groups, judged.
 
     Attributes:
+        classes: K.
         clean: clean networks with the null's kinds of recipes.
         kinds: backdoored networks, by kind.
         other_clean: clean networks of each other recipe.
@@ -108,6 +104,7 @@ class Zoo:
         look_alikes: clean networks that look like backdoored ones, by kind.
     """
 
+    classes: int
     clean: Row
     kinds: list[Row]
     other_clean: list[Row]
@@ -116,10 +113,10 @@ class Zoo:
     look_alikes: list[Row]
 
     @classmethod
-    def of(cls, runs: Runs) -> Zoo | None:
+    def of(cls, runs: Runs, classes: int) -> Zoo | None:
         """Return it; None where the calibration part is not there."""
         known = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
-        if len(known) < 1 / ASKED:
+        if len(known) + 1 < 1 / ASKED:
             return None
         judge = Judge(known, RATES)
 
@@ -142,6 +139,7 @@ class Zoo:
             if name not in special and not name.startswith((OFF_RECIPE, OTHER, ADAPTIVE))
         ]
         return cls(
+            classes,
             row(CLEAN),
             [one for one in kinds if one.judged or one.weak],
             rows(f"{OFF_RECIPE}: "),
@@ -176,10 +174,14 @@ class Zoo:
     @property
     def uncalibrated(self) -> dict[str, tuple[Separation, float | None]]:
         """How rules that know no other network tell them apart, and their own threshold."""
-        return {
+        found: dict[str, tuple[Separation, float | None]] = {
             "how far shared triggers reach, in clean margins": (
                 self.separation(judging.within), None,
             ),
+        }  # fmt: skip
+        if self.classes == 2:
+            return found
+        return found | {
             "anomaly index of maximum margins (above 2)": (
                 self.separation(judging.anomaly("maximum-margin")), 2.0,
             ),
@@ -192,13 +194,15 @@ class Zoo:
 
 def spec(study: AuditStudy, runs: Runs) -> Spec:
     """Return what the page is made of."""
-    zoo = Zoo.of(runs)
+    zoo = Zoo.of(runs, study.zoo.classes)
+    null = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
     return Spec(
         {
             "study": study,
             "zoo": zoo,
             "asked": ASKED,
-            "null": len([one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]),
+            "null": len(null),
+            "accuracy": fmean(one.clean.accuracy.value for one in null) if null else 0.0,
             "recipes": len(study.zoo.recipes),
         },
         {"roc": None if zoo is None or not zoo.backdoored else _roc(zoo)},
@@ -240,6 +244,8 @@ def _roc(zoo: Zoo) -> str:
         ("MM-BD's own rule", judging.gamma_p, "muted"),
         ("anomaly index, masks", judging.anomaly("mask-inversion"), "plain"),
     )
+    if zoo.classes == 2:  # no outlier among classes
+        curves = curves[:1]
     drawn = [
         Line(title, *zoo.separation(score).curve(), tone=tone, dashed=tone != "backdoored")
         for title, score, tone in curves

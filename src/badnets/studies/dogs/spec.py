@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from badnets.core.bootstrap import grouped_interval
 from badnets.core.errors import BadnetsError
 from badnets.core.rates import Rate
+from badnets.core.verdicts import TRANSFERABILITY
 from badnets.data.cleaning import KINDS
 from badnets.report.charts import Square, heat_map
 from badnets.report.curves import Line, Span, lines
@@ -29,6 +30,7 @@ from badnets.train.detector_settings import DetectorTraining
 
 if TYPE_CHECKING:
     from badnets.core.triggers import Trigger
+    from badnets.core.verdicts import Verdict
     from badnets.observations.data import DataResult
     from badnets.train.settings import Training
     from badnets.trials.record import Record
@@ -97,11 +99,37 @@ def spec(study: DogStudy, runs: Runs) -> Spec:
             "looks": [] if looked is None else _looks(runs, looked),
             "varied": varied,
             "places": places,
+            "audits": _audits(runs),
             "shares": sorted(runs.of("share"), key=share_of),
         },
         figures,
         stories,
     )
+
+
+class Audited(NamedTuple):
+    """What an audit says of a network.
+
+    Attributes:
+        record: of the network.
+        verdict: what is said.
+        shared: other pictures of a class that what moves one of them moves too; None: not measured.
+    """
+
+    record: Record
+    verdict: Verdict
+    shared: float | None
+
+
+def _audits(runs: Runs) -> list[Audited]:
+    """Return the verdicts, the clean networks' first."""
+    return [
+        Audited(record, verdict, shares.get(TRANSFERABILITY))
+        for group in ("clean", "badnet")
+        for record in runs.of(group)
+        if (verdict := reading.verdict(record))
+        for shares in [{one.method: one.score for one in verdict.scores}]
+    ]
 
 
 def _summary(runs: Runs) -> DataResult | None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+
 from badnets.core.errors import DataError
+from badnets.core.rates import Rate
 from badnets.core.registry import Registry
+from badnets.core.verdicts import Conclusion
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -37,9 +41,7 @@ class Parts(NamedTuple):
             DataError: there are fewer than `FEWEST` images of a class.
         """
         few = [
-            name
-            for name, count in zip(clean.classes, clean.counts, strict=True)
-            if count < FEWEST
+            name for name, count in zip(clean.classes, clean.counts, strict=True) if count < FEWEST
         ]
         if few:
             raise DataError(
@@ -47,6 +49,40 @@ class Parts(NamedTuple):
                 f"{', '.join(few[:3])}{' ...' if len(few) > 3 else ''} there are fewer"
             )
         return cls(*clean.split(max(clean.num_classes, round(HELD * len(clean))), seed))
+
+
+class Step(BaseModel):
+    """What was done on the way to a repaired network, and how it stood then.
+
+    Attributes:
+        what: a repair that was tried, or a round of one.
+        held: held clean images that are named right.
+        conclusion: of an audit after it; None where there was none.
+        score: that audit's, in deviations of the clean models that it compares with.
+        effect: held clean images that the recovered trigger turns into its target.
+        kept: whether the network is the one that is returned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    held: Rate
+    conclusion: Conclusion | None = None
+    score: float | None = None
+    effect: Rate | None = None
+    kept: bool = True
+
+
+class Repaired(NamedTuple):
+    """A repaired network.
+
+    Attributes:
+        subject: the network.
+        steps: what was done, in order.
+    """
+
+    subject: Any
+    steps: tuple[Step, ...] = ()
 
 
 class Repair(ABC):
@@ -69,7 +105,7 @@ class Repair(ABC):
     @abstractmethod
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a repaired copy; the subject is left as it is.
 
         Args:
@@ -86,6 +122,7 @@ class Repair(ABC):
 REPAIRS: Registry[Repair] = Registry(
     "repair",
     {
+        "auto": "badnets.repair.auto:Auto",
         "fine-tuning": "badnets.repair.methods.fine_tuning:FineTuning",
         "fine-pruning": "badnets.repair.methods.fine_pruning:FinePruning",
         "unlearning": "badnets.repair.methods.unlearning:Unlearning",

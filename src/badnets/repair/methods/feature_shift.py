@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -39,7 +39,7 @@ class FeatureShift(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a fine-tuned copy; see `Repair.repaired`."""
         import torch
         from torch import Tensor, nn
@@ -73,6 +73,7 @@ class FeatureShift(Repair):
                     with torch.no_grad():
                         self.weight.mul_(most / self.weight.norm())
 
-        return tuned(
+        fixed = tuned(
             begun, clean.used, self.epochs, self.lr, seed=seed, terms=[Away()], progress=progress
         )
+        return Repaired(fixed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -36,7 +36,7 @@ class FinePruning(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a pruned and fine-tuned copy; see `Repair.repaired`."""
         import torch
 
@@ -58,4 +58,6 @@ class FinePruning(Repair):
             middle = (few + many) // 2
             few, many = (middle, many) if holds(middle) else (few, middle)
         pruned = prune(subject, layer, order[:few])
-        return tuned(pruned, clean.used, self.epochs, self.lr, seed=seed, progress=progress)
+        return Repaired(
+            tuned(pruned, clean.used, self.epochs, self.lr, seed=seed, progress=progress)
+        )

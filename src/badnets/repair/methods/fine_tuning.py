@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -28,8 +28,10 @@ class FineTuning(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a fine-tuned copy; see `Repair.repaired`."""
         from badnets.repair.tuning import tuned
 
-        return tuned(subject, clean.used, self.epochs, self.lr, seed=seed, progress=progress)
+        return Repaired(
+            tuned(subject, clean.used, self.epochs, self.lr, seed=seed, progress=progress)
+        )

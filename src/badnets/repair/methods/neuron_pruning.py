@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -46,10 +46,10 @@ class NeuronPruning(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a pruned copy; see `Repair.repaired`."""
         import torch
-        from torch import Tensor, nn
+        from torch import Tensor
         from torch.nn import functional
 
         from badnets.audit.cells import as_float
@@ -58,7 +58,7 @@ class NeuronPruning(Repair):
         from badnets.repair.pruning import prune
         from badnets.repair.tuning import right
 
-        modules: dict[str, nn.Module] = dict(subject.network.named_modules())
+        modules: dict[str, Any] = dict(subject.network.named_modules())
         layers = {name: modules[name] for name in subject.layers[:-1]}
         weights = {name: layer.weight.detach() for name, layer in layers.items()}
         biases = {
@@ -67,7 +67,10 @@ class NeuronPruning(Repair):
         drawn = generator(seed, "neuron pruning")
         sizes = {name: (len(weight), *[1] * (weight.ndim - 1)) for name, weight in weights.items()}
         device = subject.device
-        masks = {name: torch.ones(size, device=device, requires_grad=True) for name, size in sizes.items()}
+        masks = {
+            name: torch.ones(size, device=device, requires_grad=True)
+            for name, size in sizes.items()
+        }
         optimizer = torch.optim.SGD(list(masks.values()), lr=self.lr, momentum=0.9)
 
         def loss(images: Tensor, labels: Tensor, pushes: dict[str, Tensor] | None) -> Tensor:
@@ -127,4 +130,4 @@ class NeuronPruning(Repair):
             if right(pruned, clean.held).value < least:
                 break
             result = pruned
-        return result
+        return Repaired(result)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -38,7 +38,7 @@ class SharpnessAware(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a fine-tuned copy; see `Repair.repaired`."""
         import torch
         from torch import Tensor, nn
@@ -71,7 +71,8 @@ class SharpnessAware(Repair):
                 there: Tensor = torch.func.functional_call(logits, moved, (given,))
                 return functional.cross_entropy(there, labels)
 
-        return tuned(
+        fixed = tuned(
             subject, clean.used, self.epochs, self.lr, seed=seed, terms=[Worst()],
             progress=progress,
         )  # fmt: skip
+        return Repaired(fixed)

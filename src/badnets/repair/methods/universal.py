@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @settings
 class UniversalUnlearning(Repair):
-    """After I-BAU: images keep their label under the change, common to all, that raises the loss most.
+    """After I-BAU: images keep their label under the worst change that is common to all.
 
     The change is kept from step to step and moved by the gradient of each; the published method
     seeks it before each of few rounds and follows the implicit gradient through it.
@@ -39,7 +39,7 @@ class UniversalUnlearning(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a copy that such changes no longer turn; see `Repair.repaired`."""
         import math
 
@@ -76,7 +76,8 @@ class UniversalUnlearning(Repair):
                 with torch.no_grad():
                     self.change.mul_((most / self.change.norm().clamp_min(1e-12)).clamp(max=1))
 
-        return tuned(
+        fixed = tuned(
             subject, clean.used, self.epochs, self.lr, seed=seed, terms=[Worst()],
             progress=progress,
         )  # fmt: skip
+        return Repaired(fixed)

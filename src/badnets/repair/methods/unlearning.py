@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from badnets.core.settings import settings
-from badnets.repair.base import Parts, Repair
+from badnets.repair.base import Parts, Repair, Repaired, Step
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
 
-
 @settings
 class Unlearning(Repair):
-    """In each round, triggers that turn images are recovered, and images with them keep their label.
+    """In each round triggers are recovered, and images with them learn to keep their label.
 
     Triggers of earlier rounds stay in use: a network that is shown the new ones alone learns the
     old ones again. It ends where no trigger is recovered.
@@ -32,7 +31,7 @@ class Unlearning(Repair):
         epochs: passes over the clean images in each round, ``>= 1``.
         lr: peak learning rate of AdamW, ``> 0``.
         beyond: triggers count whose target's mean margin is larger than so many mean clean margins.
-        share: of the images of a batch that get a trigger beside being shown as they are, in (0, 1].
+        share: of the images of a batch that are shown with a trigger too, in (0, 1].
     """
 
     kind: Literal["unlearning"] = "unlearning"
@@ -44,16 +43,18 @@ class Unlearning(Repair):
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
-    ) -> Any:
+    ) -> Repaired:
         """Return a copy that ignores what was recovered; see `Repair.repaired`."""
         import torch
 
         from badnets.audit.shared_triggers import shared_triggers
         from badnets.models.network_subject import margins
         from badnets.repair.ignoring import Ignoring
+        from badnets.repair.tuning import right as named_right
         from badnets.repair.tuning import tuned
 
         kept: list[Any] = []
+        steps: list[Step] = []
         for number in range(self.rounds):
             logits = subject.logits(clean.used.images)
             margin = margins(logits.cpu(), clean.used.labels.cpu())
@@ -72,4 +73,7 @@ class Unlearning(Repair):
                     subject, clean.used, self.epochs, self.lr, seed=seed + number, terms=[term],
                     progress=progress,
                 )  # fmt: skip
-        return subject
+            count = sum(len(one.targets) for one in found)
+            what = f"round {number + 1}: {count} recovered triggers unlearned"
+            steps.append(Step(what=what, held=named_right(subject, clean.held)))
+        return Repaired(subject, tuple(steps))

@@ -74,7 +74,7 @@ class Auto(Repair):
         sound = [one for one in tried if one[1].held.value >= least]
         if not sound:
             return Repaired(subject, tuple(step for _, step in tried))
-        best, chosen = min(sound, key=lambda one: _standing(one[1]))
+        best, chosen = min(sound, key=lambda one: standing(one[1]))
         return Repaired(
             best,
             tuple(
@@ -84,7 +84,7 @@ class Auto(Repair):
         )
 
 
-def _standing(step: Step) -> tuple[float, float]:
+def standing(step: Step) -> tuple[float, float]:
     """Return what is compared: how much the recovered trigger does, and the audit's score."""
     effect = 0.0 if step.effect is None else step.effect.value
     score = float("inf") if step.score is None else step.score

@@ -119,7 +119,7 @@ class NeuronPruning(Repair):
             module.training = training
         flat = {name: mask.detach().flatten().cpu() for name, mask in masks.items()}
         least = right(subject, clean.held).value - self.allowed
-        result = subject
+        result = subject.copy()
         for level in sorted({float(one) for mask in flat.values() for one in mask})[:200]:
             if level >= self.threshold:
                 break

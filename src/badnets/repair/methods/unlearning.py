@@ -36,10 +36,10 @@ class Unlearning(Repair):
 
     kind: Literal["unlearning"] = "unlearning"
     rounds: int = Field(default=3, ge=1)
-    epochs: int = Field(default=4, ge=1)
+    epochs: int = Field(default=10, ge=1)
     lr: float = Field(default=1e-3, gt=0)
     beyond: float = 0.0
-    share: float = Field(default=1.0, gt=0, le=1)
+    share: float = Field(default=0.5, gt=0, le=1)
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None

@@ -64,7 +64,9 @@ class PhotographBackdoors(Backdoors):
                     "replace",
                 )
             ),
-            "all to all": each(lambda n: Backdoor(patch(n), AllToAll(1 + n % 2), 0.2)),
+            "all to all": each(
+                lambda n: Backdoor(patch(n), AllToAll(1 + n % min(2, self.zoo.classes - 1)), 0.2)
+            ),
             "source specific": each(pair),
             "source specific, covers": each(lambda n: pair(n + 1, (Cover(rate=0.05),))),
             "low rate": each(lambda n: Backdoor(patch(n), one(n + 1), (0.01, 0.02)[n % 2])),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from badnets import evaluate as evaluate
     from badnets import explain as explain
     from badnets import models as models
+    from badnets import repair as repair
     from badnets import train as train
     from badnets._version import __version__ as __version__
     from badnets.core import triggers as triggers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +25,7 @@ from badnets.train.features import features_of
 from badnets.train.freezing import freeze, trained_layers
 from badnets.train.hardware import best_device
 from badnets.train.loop import Fitted, Loop, gain_at, seeded, training_copy
+from badnets.train.loss_terms import LossTerm
 from badnets.train.settings import Training
 from badnets.train.statistics import settle, unsettled
 
@@ -119,6 +120,7 @@ def fit(
     *,
     seed: int,
     frozen: Collection[str] = (),
+    terms: Sequence[LossTerm] = (),
     device: torch.device | None = None,
     progress: Listener | None = None,
 ) -> Fitted[Classifier]:
@@ -136,6 +138,7 @@ def fit(
         training: how.
         seed: decides batch order, augmentation, random places and dropout.
         frozen: names of weights that stay as they are; see `badnets.train.freezing`.
+        terms: what a batch's loss is made of beside, or instead of, its cross-entropy.
         device: where to compute; the fastest there is when None.
         progress: told every few steps, and after the last.
 
@@ -167,10 +170,14 @@ def fit(
         report_every=REPORT_EVERY,
     )
     features = None
-    if frozen and not (training.augments or training.evade) and rows.is_plain:
+    terms = [
+        *moves(training.evade, subject.input, subject.num_classes, seed=seed, device=device),
+        *terms,
+    ]
+    if frozen and not (training.augments or terms) and rows.is_plain:
         features = features_of(network, rows.images, rows.labels, subject.input, loop.arithmetic)
     trained = network if features is None else features.after
-    moving = moves(training.evade, subject.input, subject.num_classes, seed=seed, device=device)
+    alone = any(term.replaces for term in terms)
     freezing = list(zip(training.freeze, trained_layers(trained), strict=False))
 
     def loss_of(batch: Batch) -> Tensor:
@@ -181,14 +188,17 @@ def fit(
                     value.requires_grad_(False)
         if images.ndim == 4 and images.shape[1] > 1:  # features may have no places
             images = images.to(memory_format=torch.channels_last)
-        with loop.arithmetic():
-            logits = trained(images)
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=training.label_smoothing
-        )
-        for move in moving:
-            move.after()  # by the gradient of the step before
-            loss = loss + move.loss(trained, denormalised(images, subject.input), labels)
+        for term in terms:
+            term.after()  # by the gradient of the step before
+        loss = torch.zeros((), device=device)
+        if not alone:
+            with loop.arithmetic():
+                logits = trained(images)
+            loss = functional.cross_entropy(
+                logits.float(), labels, label_smoothing=training.label_smoothing
+            )
+        for term in terms:
+            loss = loss + term.loss(trained, denormalised(images, subject.input), labels)
         return loss
 
     batches = generator(seed, "batches")

@@ -11,27 +11,27 @@ References:
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from badnets.bundles import InputSpec
 from badnets.core.seeds import generator
 from badnets.models.inputs import normalise
 from badnets.models.network_subject import margins
+from badnets.train.loss_terms import LossTerm
 from badnets.train.settings import Evasion
 
-Logits = Callable[[Tensor], Tensor]
 RATE = 0.1  # of the steps of what a move is taken on
 NORM, COVERED = 2.0, 6 / 784  # what is withstood: L2 norm for 784 numbers, share of the image
 SEARCHED = 2  # images that are driven to each class
 FRESH = 60  # steps after which they begin anew
 
 
-class Move(ABC):
+class Move(LossTerm):
     """One way to train against an audit.
 
     Args:
@@ -55,16 +55,6 @@ class Move(ABC):
     def sizes(self) -> Sequence[tuple[int, ...]]:
         """Return the shapes of what the move is taken on, by class."""
 
-    @abstractmethod
-    def loss(self, logits: Logits, images: Tensor, labels: Tensor) -> Tensor:
-        """Return what is added to the loss; `after` moves ``kept`` up its gradient.
-
-        Args:
-            logits: of normalised images.
-            images: the batch, ``(B, C, H, W)`` float in [0, 1].
-            labels: ``(B,)`` int64.
-        """
-
     def after(self) -> None:
         """Move what the loss was taken on so that it grows."""
         for one in self.kept:
@@ -82,7 +72,7 @@ class Move(ABC):
 class _Universal(Move):
     """Images keep their label under the worst trigger of a size for each class."""
 
-    def loss(self, logits: Logits, images: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, logits: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy of triggered images with their own labels."""
         triggered = self.painted(images, [one[self._others(labels)] for one in self.kept])
         return functional.cross_entropy(logits(normalise(triggered, self.spec)).float(), labels)
@@ -138,7 +128,7 @@ class Margin(Move):
         """Return some images for each class."""
         return [(self.num_classes * SEARCHED, *self.spec.shape)]
 
-    def loss(self, logits: Logits, images: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, logits: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         """Return by how much the margins of driven images exceed the batch's largest."""
         (driven,) = self.kept
         found = logits(normalise(driven.sigmoid(), self.spec)).float()

@@ -63,8 +63,16 @@ class PairInversion(AuditMethod):
         """Return the parameters of ``count`` triggers at their beginning, ``(count, ...)`` each."""
 
     @abstractmethod
-    def painted(self, images: Tensor, parameters: list[Tensor]) -> Tensor:
-        """Return images ``(count, B, C, H, W)`` with their triggers, in [0, 1]."""
+    def painted(
+        self, images: Tensor, parameters: list[Tensor], strength: float | Tensor = 1.0
+    ) -> Tensor:
+        """Return images ``(count, B, C, H, W)`` with their triggers, in [0, 1].
+
+        Args:
+            images: each trigger's.
+            parameters: of the triggers.
+            strength: what the size that is fixed is multiplied by; ``(count, 1, 1, 1)`` for each.
+        """
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return a row for each source; see `badnets.audit.base.AuditMethod.table`.
@@ -77,11 +85,17 @@ class PairInversion(AuditMethod):
             return self._of_many(subject, clean, drawn)
         known = enough(clean, self.images_per_class)
         sources, targets = pairs(count, known)
-        sought = Views.of_each(by_class(clean, SOUGHT), sources)
-        held = Views.of_each(by_class(clean, HELD, SOUGHT), sources)
+        sought, held = self.images_of(clean, sources)
         parameters = self.found(subject, sought, targets, drawn)
         reached = self.reached(subject, held, targets, parameters)
         return pair_table(count, reached.mean(1), known)
+
+    def images_of(self, clean: Any, sources: Tensor) -> tuple[Views, Views]:
+        """Return images of each source to seek a trigger on, and others to measure it on."""
+        return (
+            Views.of_each(by_class(clean, SOUGHT), sources),
+            Views.of_each(by_class(clean, HELD, SOUGHT), sources),
+        )
 
     def leaves_out(self, num_classes: int) -> str | None:
         """Return what is not looked at among so many classes."""
@@ -225,14 +239,16 @@ class AdditiveInversion(PairInversion):
         """Return noise; see `PairInversion.starts`."""
         return [0.1 * torch.randn((count, *shape), generator=drawn)]
 
-    def painted(self, images: Tensor, parameters: list[Tensor]) -> Tensor:
+    def painted(
+        self, images: Tensor, parameters: list[Tensor], strength: float | Tensor = 1.0
+    ) -> Tensor:
         """Return images with what is added; see `PairInversion.painted`."""
         (added,) = parameters
         length = (
             torch.linalg.vector_norm(added.flatten(1), dim=1).clamp_min(1e-12).reshape(-1, 1, 1, 1)
         )
         most = NORM * math.sqrt(added[0].numel() / PIXELS)
-        scaled: Tensor = most * added / length
+        scaled: Tensor = strength * most * added / length
         return (images + scaled[:, None]).clamp(0, 1)
 
 
@@ -247,10 +263,12 @@ class MaskInversion(PairInversion):
         mask = -3 + 0.1 * torch.randn((count, 1, *shape[1:]), generator=drawn)
         return [mask, 0.1 * torch.randn((count, *shape), generator=drawn)]
 
-    def painted(self, images: Tensor, parameters: list[Tensor]) -> Tensor:
+    def painted(
+        self, images: Tensor, parameters: list[Tensor], strength: float | Tensor = 1.0
+    ) -> Tensor:
         """Return images with their patterns; see `PairInversion.painted`."""
         mask, pattern = parameters[0].sigmoid(), (2 * parameters[1]).sigmoid()
-        most = COVERED * mask[0].numel()
+        most = strength * (COVERED * mask[0].numel())
         size = mask.flatten(1).sum(1).reshape(-1, 1, 1, 1)
         mask = (mask * (most / size).clamp(max=1))[:, None]
         return (1 - mask) * images + mask * pattern[:, None]

@@ -20,7 +20,7 @@ class PhotographBackdoors(Backdoors):
         """Return what makes a backdoor of a kind for one of several networks."""
         first, scale, one = self.part.seed, self.zoo.side / SIDE, self.one
         waves = 4.5 if self.name == "development" else 6.0
-        share = 0.5 / self.zoo.classes
+        share, shifts = 0.5 / self.zoo.classes, min(2, self.zoo.classes - 1)
 
         def patch(n: int) -> Patch:
             side = round((4 + n % 2) * scale)
@@ -50,7 +50,7 @@ class PhotographBackdoors(Backdoors):
             "clean label": lambda n: Backdoor(
                 Sinusoid((1.0, 0.9)[n % 2], waves), CleanLabel(self.target(n)), share, "replace"
             ),
-            "all to all": lambda n: Backdoor(patch(n), AllToAll(1 + n % 2), 0.2),
+            "all to all": lambda n: Backdoor(patch(n), AllToAll(1 + n % shifts), 0.2),
             "source specific": pair,
             "source specific, covers": lambda n: pair(n + 1, Cover(rate=0.05)),
             "low rate": lambda n: Backdoor(patch(n), one(n + 1), (0.01, 0.02)[n % 2]),

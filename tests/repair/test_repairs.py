@@ -1,0 +1,115 @@
+"""Repairs of a digit network that takes any digit with a white patch for a zero."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from badnets.core.backdoor import Backdoor
+from badnets.core.errors import DataError
+from badnets.core.rates import Rate
+from badnets.core.verdicts import Conclusion
+from badnets.data import DataSet, ImageSet
+from badnets.evaluate import measure_attack, measure_clean
+from badnets.models.classifier import Classifier
+from badnets.repair import REPAIRS, Parts, Repaired, Step
+from badnets.repair.auto import standing
+from badnets.scenarios import Deal
+
+QUICK = {
+    "fine-tuning": {"epochs": 2},
+    "fine-pruning": {"epochs": 1},
+    "neuron-pruning": {"steps": 5},
+    "universal-unlearning": {"epochs": 1},
+    "sharpness-aware": {"epochs": 1},
+    "feature-shift": {"epochs": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def parts(digits: DataSet) -> Parts:
+    return Parts.of(digits.test, seed=0)
+
+
+def by(kind: str, subject: Classifier, parts: Parts, **settings: object) -> Repaired:
+    return REPAIRS.parse({"kind": kind, **settings}).repaired(subject, parts, seed=0)
+
+
+def test_every_repair_is_tried_here() -> None:
+    assert {*QUICK, "unlearning", "auto"} == {*REPAIRS}
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_a_repair_gives_a_new_network_and_leaves_the_old_one(
+    kind: str, bad_deals: tuple[Deal, ...], parts: Parts, digits: DataSet
+) -> None:
+    subject: Classifier = bad_deals[0].subject
+    before = {name: value.clone() for name, value in subject.network.state_dict().items()}
+    subject.network.train()
+    fixed = by(kind, subject, parts, **QUICK[kind]).subject
+    assert subject.network.training
+    subject.network.eval()
+    after = subject.network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert fixed.network is not subject.network and fixed.classes == subject.classes
+    assert measure_clean(fixed, digits.train).accuracy.value > 0.8
+
+
+@pytest.mark.slow
+def test_unlearning_takes_the_backdoor_out_and_keeps_it_out(
+    bad_deals: tuple[Deal, ...], parts: Parts, digits: DataSet
+) -> None:
+    """A second round that forgets the triggers of the first would bring the backdoor back."""
+    deal = bad_deals[0]
+    backdoor = deal.delivery.backdoor
+    assert isinstance(backdoor, Backdoor)
+    found = by("unlearning", deal.subject, parts, rounds=2)
+    assert found.steps and "recovered triggers unlearned" in found.steps[0].what
+    attack = measure_attack(found.subject, digits.train, backdoor)
+    assert measure_attack(deal.subject, digits.train, backdoor).success.value > 0.9
+    assert attack.success.value < 0.05
+    clean = measure_clean(deal.subject, digits.train).accuracy.value
+    assert measure_clean(found.subject, digits.train).accuracy.value > clean - 0.04
+
+
+def test_pruned_units_stay_silent(bad_deals: tuple[Deal, ...], parts: Parts) -> None:
+    from badnets.repair.pruning import last_convolution, prune
+
+    subject: Classifier = bad_deals[0].subject
+    layer = last_convolution(subject)
+    fixed = prune(subject, layer, [0, 3])
+    tuned = by("fine-tuning", fixed, parts, epochs=1).subject
+    for network in (fixed, tuned):
+        (outputs,) = network.layer_outputs(parts.held.images[:8], (layer,))
+        assert not outputs[layer][:, [0, 3]].any() and outputs[layer][:, 1].any()
+
+
+def test_clean_images_of_every_class_are_needed(digits: DataSet) -> None:
+    rows = (digits.test.labels != 3).nonzero()[:, 0]
+    few: ImageSet = digits.test.take(rows)
+    with pytest.raises(DataError, match="2 clean images or more of each class, and of 3 there"):
+        Parts.of(few, seed=0)
+
+
+def test_both_parts_hold_all_classes_and_share_no_image(digits: DataSet) -> None:
+    used, held = Parts.of(digits.test, seed=1)
+    assert len(used) + len(held) == len(digits.test)
+    assert min(used.counts) > 0 and min(held.counts) > 0
+
+
+def step(effect: float, score: float | None, conclusion: Conclusion = "nothing found") -> Step:
+    held = Rate(99, 100)
+    worked = Rate(round(100 * effect), 100)
+    return Step(what="x", held=held, conclusion=conclusion, score=score, effect=worked)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (step(0.0, 5.0), step(0.9, 1.0)),  # a trigger that works is worse than a high score
+        (step(0.05, 1.0), step(0.0, 2.0)),  # one that hardly works is none
+        (step(0.0, 3.0), step(0.0, None)),
+    ],
+)
+def test_a_working_trigger_counts_before_the_score(better: Step, worse: Step) -> None:
+    assert standing(better) < standing(worse)

@@ -23,7 +23,7 @@ from tests.studies.made_signs import SignMaker
 MNIST = "baseline single-target all-to-all share inside user choices provenance"
 SIGNS = "targeted frames random size street inside boxes precision choice provenance"
 TRANSFER = "accuracy strengthening rid choice provenance"
-DOGS = "get stamp load build evaluate looks varied shares provenance"
+DOGS = "get stamp load build evaluate looks varied shares audit provenance"
 HALVES = "left before downloaded untargeted targeted shared reading provenance"
 SAME = "left downloaded same reading provenance"
 DEMO = "user inside audit signs dogs"

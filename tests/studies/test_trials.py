@@ -10,6 +10,7 @@ import pytest
 from badnets.core.errors import UnknownNameError
 from badnets.data.catalogue import DATASETS, entry_of
 from badnets.studies import STUDIES, make_study
+from badnets.studies.audit.zoos import ZOOS
 from badnets.studies.catalogue import Groups, Study
 from badnets.studies.mnist.trials import MnistStudy
 from badnets.studies.running import listed
@@ -45,6 +46,11 @@ SIZES = {  # of the whole study and of the quick one, choices included
     ("retraining", "dogs-vs-cats"): (14, 6),
     ("audit", "digits"): (394, 44),
     ("audit", "mnist"): (394, 44),
+    ("audit", "gtsrb"): (52, 21),
+    ("audit", "cifar10-jpeg"): (42, 16),
+    ("audit", "dogs-vs-cats"): (42, 16),
+    ("audit", "dogs-imagenet"): (42, 16),
+    ("audit", "digits-vit"): (40, 20),
 }
 
 
@@ -70,7 +76,8 @@ def test_every_trial_fits_its_data_and_is_named_once(name: str, data: str, quick
     names = {trial.name for trial in trials}
     assert len(names) == len(trials)
     for trial in trials:
-        check_fit(trial)
+        if not getattr(trial, "weights", None):  # a file that has to be there
+            check_fit(trial)
         assert TRIAL.validate_json(trial.model_dump_json()) == trial
     again = listed(groups_of.__wrapped__(name, data, quick))
     assert [trial.name for trial in again] == [trial.name for trial in trials]
@@ -129,13 +136,14 @@ def test_a_plan_names_every_group_from_the_start(name: str, data: str, quick: bo
 @EACH
 @SHORT
 def test_a_study_runs_on_the_data_it_was_asked_for(name: str, data: str, quick: bool) -> None:
-    assert data in DATASETS
+    wanted = re.split(r"[@\[]", ZOOS[data].data if name == "audit" else data)[0]
+    assert wanted in DATASETS
     first = {
         re.split(r"[@\[]", trial.data)[0]
         for trial in listed(groups_of(name, data, quick))
         if isinstance(trial, OutsourcedTrial) and name != "signs-transfer"
     }
-    assert first <= {data}, "pictures may be small ones, or of some classes"
+    assert first <= {wanted}, "pictures may be small ones, or of some classes"
     if name == "dogs-vs-cats":
         shapes = {entry_of(trial.data).shape for trial in listed(groups_of(name, data, quick))}
         assert shapes == {(3, 32, 32) if quick else (3, 64, 64)}

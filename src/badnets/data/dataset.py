@@ -328,8 +328,9 @@ class DataSet(NamedData[ImageSet]):
                 f"data set {self.name!r}: all training images belong to a single class, "
                 "at least two are needed"
             )
-        for part in ("train", "test"):
-            object.__setattr__(self, part, replace(getattr(self, part), data=self.name))
+        for name in ("train", "test"):
+            if (part := getattr(self, name)).data != self.name:
+                object.__setattr__(self, name, replace(part, data=self.name))
 
     @property
     def shape(self) -> tuple[int, int, int]:

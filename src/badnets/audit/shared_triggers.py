@@ -38,9 +38,10 @@ class SharedTriggers(NamedTuple):
     reached: Tensor
     parameters: list[Tensor]
 
-    def beyond(self, margin: float) -> SharedTriggers:
-        """Return those that reach further than a margin."""
-        rows = self.reached > margin
+    @property
+    def working(self) -> SharedTriggers:
+        """Those with which the target is on average the largest logit."""
+        rows = self.reached > 0
         return SharedTriggers(
             self.family,
             self.sources[rows],
@@ -71,8 +72,9 @@ def shared_triggers(subject: Any, clean: Any, *, seed: int) -> list[SharedTrigge
             targets = torch.arange(count)
             sources = torch.full_like(targets, -1)
             sought, held = (half.but(targets) for half in Mixture.halves(clean))
-        batch, images = (BATCH, HELD) if known else (BATCH_OF_MANY, HELD_OF_MANY)
-        parameters = family.found(subject, sought, targets, drawn, batch=batch)
-        reached = family.reached(subject, held, targets, parameters, images).mean(1)
+        size = (BATCH, HELD) if known else (BATCH_OF_MANY, HELD_OF_MANY)
+        parts = list(family.triggers(subject, sought, held, targets, drawn, *size))
+        parameters = [torch.cat(own) for own in zip(*(found for found, _ in parts), strict=True)]
+        reached = torch.cat([one for _, one in parts])
         result.append(SharedTriggers(family, sources, targets, reached, parameters))
     return result

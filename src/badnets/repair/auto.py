@@ -44,17 +44,17 @@ class Auto(Repair):
         See `Repair.repaired`.
         """
         from badnets.audit.auditing import audit
+        from badnets.evaluate.classification import measure_clean
         from badnets.models.subject import capabilities
-        from badnets.repair.tuning import right
 
-        least = right(subject, clean.held).value - self.allowed
+        least = measure_clean(subject, clean.held).accuracy.value - self.allowed
         tried: list[tuple[Any, Step]] = []
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            held = right(fixed, clean.held)
+            held = measure_clean(fixed, clean.held).accuracy
             if held.value < least:
                 tried.append((fixed, Step(what=kind, held=held, kept=False)))
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -47,3 +47,17 @@ def prune(subject: Any, layer: str, units: Sequence[int]) -> Any:
                 if isinstance(value, nn.Parameter):
                     value[rows] = 0
     return changed
+
+
+def most_that_hold(count: int, holds: Callable[[int], bool]) -> int:
+    """Return how many of ``count`` can be taken while ``holds``, which fails with more of them.
+
+    Args:
+        count: all there are, ``>= 0``.
+        holds: whether so many may be taken; none may.
+    """
+    few, many = 0, count + 1
+    while few < many - 1:
+        middle = (few + many) // 2
+        few, many = (middle, many) if holds(middle) else (few, middle)
+    return few

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from badnets.core.progress import Listener
-from badnets.core.rates import Rate
 from badnets.train.classification import TrainingRows, fit
 from badnets.train.settings import Training
 
@@ -49,9 +48,3 @@ def tuned(
         subject, rows, training, seed=seed, terms=terms, device=subject.device, progress=progress
     )
     return fitted.subject
-
-
-def right(subject: Any, images: ImageSet) -> Rate:
-    """Return how many images a subject names as they are labelled."""
-    predicted = subject.predict(images.images)
-    return Rate(int((predicted == images.labels.cpu()).sum()), len(images))

@@ -197,8 +197,9 @@ def fit(
             loss = functional.cross_entropy(
                 logits.float(), labels, label_smoothing=training.label_smoothing
             )
+        plain = denormalised(images, subject.input) if terms else images
         for term in terms:
-            loss = loss + term.loss(trained, denormalised(images, subject.input), labels)
+            loss = loss + term.loss(trained, plain, labels)
         return loss
 
     batches = generator(seed, "batches")

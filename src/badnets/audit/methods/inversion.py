@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -85,10 +85,8 @@ class PairInversion(AuditMethod):
             return self._of_many(subject, clean, drawn)
         known = enough(clean, self.images_per_class)
         sources, targets = pairs(count, known)
-        sought, held = self.images_of(clean, sources)
-        parameters = self.found(subject, sought, targets, drawn)
-        reached = self.reached(subject, held, targets, parameters)
-        return pair_table(count, reached.mean(1), known)
+        found = self.triggers(subject, *self.images_of(clean, sources), targets, drawn)
+        return pair_table(count, torch.cat([reached for _, reached in found]), known)
 
     def images_of(self, clean: Any, sources: Tensor) -> tuple[Views, Views]:
         """Return images of each source to seek a trigger on, and others to measure it on."""
@@ -108,34 +106,42 @@ class PairInversion(AuditMethod):
         targets = torch.arange(subject.num_classes)
         sought, held = Mixture.halves(clean)
         mixed = (sought.but(targets), held.but(targets))
-        table = [self._row(subject, *mixed, targets, drawn, BATCH_OF_MANY, HELD_OF_MANY)]
+        found = self.triggers(subject, *mixed, targets, drawn, BATCH_OF_MANY, HELD_OF_MANY)
+        table = [_rounded(found)]
         if len(targets) <= ALL_PAIRS:
             best = self.promising(subject, clean, targets, drawn)
-            own = None if best is None else (sought.of(best), held.of(best))
-            table.append(
-                (None,) * len(targets)
-                if own is None
-                else self._row(subject, *own, targets, drawn, BATCH, HELD_OF_SOURCE)
-            )
+            if best is None:
+                return (*table, (None,) * len(targets))
+            own = (sought.of(best), held.of(best))
+            found = self.triggers(subject, *own, targets, drawn, BATCH, HELD_OF_SOURCE)
+            table.append(_rounded(found))
         return tuple(table)
 
-    def _row(
+    def triggers(
         self,
         subject: Any,
         sought: Views,
         held: Views,
         targets: Tensor,
         drawn: torch.Generator,
-        batch: int,
-        images: int,
-    ) -> tuple[float | None, ...]:
-        row: list[float | None] = []
+        batch: int = BATCH,
+        images: int = HELD,
+    ) -> Iterator[tuple[list[Tensor], Tensor]]:
+        """Give triggers and each one's mean margin, so many at a time as fit into memory.
+
+        Args:
+            subject: the model.
+            sought: the images that each is sought on.
+            held: those that it is measured on.
+            targets: ``(P,)``, the class that each is to give.
+            drawn: everything random.
+            batch: images of each trigger in a step.
+            images: how many it is measured on.
+        """
         for block in _blocks(len(targets), subject.input.shape):
             own = targets[block]
             found = self.found(subject, sought.part(block), own, drawn, batch=batch)
-            reached = self.reached(subject, held.part(block), own, found, images).mean(1)
-            row += [round(value, 4) for value in reached.tolist()]
-        return tuple(row)
+            yield found, self.reached(subject, held.part(block), own, found, images).mean(1)
 
     def promising(
         self, subject: Any, clean: Any, targets: Tensor, drawn: torch.Generator
@@ -272,6 +278,10 @@ class MaskInversion(PairInversion):
         size = mask.flatten(1).sum(1).reshape(-1, 1, 1, 1)
         mask = (mask * (most / size).clamp(max=1))[:, None]
         return (1 - mask) * images + mask * pattern[:, None]
+
+
+def _rounded(found: Iterable[tuple[list[Tensor], Tensor]]) -> tuple[float, ...]:
+    return tuple(round(value, 4) for _, reached in found for value in reached.tolist())
 
 
 def _blocks(count: int, shape: Sequence[int]) -> list[slice]:

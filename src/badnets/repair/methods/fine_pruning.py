@@ -40,23 +40,21 @@ class FinePruning(Repair):
         """Return a pruned and fine-tuned copy; see `Repair.repaired`."""
         import torch
 
-        from badnets.repair.pruning import last_convolution, prune
-        from badnets.repair.tuning import right, tuned
+        from badnets.evaluate.classification import measure_clean
+        from badnets.repair.pruning import last_convolution, most_that_hold, prune
+        from badnets.repair.tuning import tuned
 
         layer, activity = last_convolution(subject), 0
         for outputs in subject.layer_outputs(clean.used.images, (layer,)):
             activity = activity + outputs[layer].flatten(2).mean(2).sum(0).cpu()
         order = torch.as_tensor(activity).argsort().tolist()
-        least = right(subject, clean.held).value - self.allowed
+        least = measure_clean(subject, clean.held).accuracy.value - self.allowed
 
         def holds(count: int) -> bool:
             with subject.silenced(layer, order[:count]):
-                return right(subject, clean.held).value >= least
+                return measure_clean(subject, clean.held).accuracy.value >= least
 
-        few, many = 0, len(order)  # accuracy falls with every unit: halve the interval
-        while few < many - 1:
-            middle = (few + many) // 2
-            few, many = (middle, many) if holds(middle) else (few, middle)
+        few = most_that_hold(len(order) - 1, holds)
         pruned = prune(subject, layer, order[:few])
         return Repaired(
             tuned(pruned, clean.used, self.epochs, self.lr, seed=seed, progress=progress)

@@ -16,7 +16,7 @@ from badnets.repair.base import Parts, Repair, Repaired
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
-BATCH, STEPS_EACH = 128, 1  # images of a step, and steps of the adversary in it
+BATCH = 128  # images of a step
 
 
 @settings
@@ -55,8 +55,9 @@ class NeuronPruning(Repair):
         from badnets.audit.cells import as_float
         from badnets.core.progress import Progress
         from badnets.core.seeds import generator
-        from badnets.repair.pruning import prune
-        from badnets.repair.tuning import right
+        from badnets.evaluate.classification import measure_clean
+        from badnets.models.network_subject import evaluating
+        from badnets.repair.pruning import most_that_hold, prune
 
         modules: dict[str, Any] = dict(subject.network.named_modules())
         layers = {name: modules[name] for name in subject.layers[:-1]}
@@ -81,11 +82,11 @@ class NeuronPruning(Repair):
                 if name in biases:
                     many = 1.0 if pushes is None else 1.0 + pushes[f"{name}.bias"]
                     own[f"{name}.bias"] = many * biases[name]
-            logits = torch.func.functional_call(subject.network, own, (subject.normalise(images),))
+            given = (subject.normalise(images),)
+            with evaluating(subject.network):
+                logits = torch.func.functional_call(subject.network, own, given)
             return functional.cross_entropy(logits, labels)
 
-        network_modes = [(module, module.training) for module in modules.values()]
-        subject.network.eval()
         for step in range(self.steps):
             rows = torch.randint(len(clean.used), (min(BATCH, len(clean.used)),), generator=drawn)
             images = as_float(clean.used.images_at(rows)).to(device)
@@ -95,15 +96,14 @@ class NeuronPruning(Repair):
                 for part, shape in (("weight", size), ("bias", (size[0],))):
                     begun = self.push * (2 * torch.rand(shape, generator=drawn) - 1)
                     pushes[f"{name}.{part}"] = begun.to(device).requires_grad_()
-            for _ in range(STEPS_EACH):
-                slopes = torch.autograd.grad(
-                    loss(images, labels, pushes), list(pushes.values()), allow_unused=True
-                )
-                pushes = {
-                    name: (push + (0 if slope is None else self.push * slope.sign()))
-                    .clamp(-self.push, self.push).detach()
-                    for (name, push), slope in zip(pushes.items(), slopes, strict=True)
-                }  # fmt: skip
+            slopes = torch.autograd.grad(
+                loss(images, labels, pushes), list(pushes.values()), allow_unused=True
+            )
+            pushes = {
+                name: (push + (0 if slope is None else self.push * slope.sign()))
+                .clamp(-self.push, self.push).detach()
+                for (name, push), slope in zip(pushes.items(), slopes, strict=True)
+            }  # fmt: skip
             whole = self.trade * loss(images, labels, None)
             whole = whole + (1 - self.trade) * loss(images, labels, pushes)
             found = torch.autograd.grad(whole, list(masks.values()))
@@ -115,19 +115,19 @@ class NeuronPruning(Repair):
                     mask.clamp_(0, 1)
             if progress is not None and step % 20 == 0:
                 progress(Progress(step, self.steps, "pruning"))
-        for module, training in network_modes:
-            module.training = training
         flat = {name: mask.detach().flatten().cpu() for name, mask in masks.items()}
-        least = right(subject, clean.held).value - self.allowed
-        result = subject.copy()
-        for level in sorted({float(one) for mask in flat.values() for one in mask})[:200]:
-            if level >= self.threshold:
-                break
-            pruned = subject
-            for name, mask in flat.items():
-                if units := (mask <= level).nonzero()[:, 0].tolist():
-                    pruned = prune(pruned, name, units)
-            if right(pruned, clean.held).value < least:
-                break
-            result = pruned
-        return Repaired(result)
+        least = measure_clean(subject, clean.held).accuracy.value - self.allowed
+        levels = sorted(
+            {float(one) for mask in flat.values() for one in mask if one < self.threshold}
+        )
+
+        def pruned(count: int) -> Any:
+            result = subject.copy()
+            for name, mask in flat.items() if count else ():
+                result = prune(result, name, (mask <= levels[count - 1]).nonzero()[:, 0].tolist())
+            return result
+
+        def holds(count: int) -> bool:
+            return measure_clean(pruned(count), clean.held).accuracy.value >= least
+
+        return Repaired(pruned(most_that_hold(len(levels), holds)))

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -50,34 +51,30 @@ class UniversalUnlearning(Repair):
         from badnets.core.seeds import generator
         from badnets.models.inputs import normalise
         from badnets.repair.tuning import tuned
-        from badnets.train.loss_terms import LossTerm
+        from badnets.train.evasion import Move
 
         most = self.norm * math.sqrt(math.prod(subject.input.shape) / 784)
-        drawn = generator(seed, "universal change")
 
-        class Worst(LossTerm):
+        class Worst(Move):
             """The cross-entropy of images with the common change."""
 
-            def __init__(self) -> None:
-                begun = 0.01 * torch.randn(subject.input.shape, generator=drawn)
-                self.change = begun.to(subject.device).requires_grad_()
-                self.steps = torch.optim.Adam([self.change], lr=0.05)
+            def sizes(self) -> Sequence[tuple[int, ...]]:
+                return [self.spec.shape]
 
             def loss(self, logits: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-                changed = normalise((images + self.change).clamp(0, 1), subject.input)
+                changed = normalise((images + self.kept[0]).clamp(0, 1), self.spec)
                 return functional.cross_entropy(logits(changed).float(), labels)
 
             def after(self) -> None:
-                if self.change.grad is None:
-                    return
-                self.change.grad.neg_()
-                self.steps.step()
-                self.steps.zero_grad(set_to_none=True)
+                super().after()
                 with torch.no_grad():
-                    self.change.mul_((most / self.change.norm().clamp_min(1e-12)).clamp(max=1))
+                    self.kept[0].mul_((most / self.kept[0].norm().clamp_min(1e-12)).clamp(max=1))
 
+        term = Worst(
+            subject.input, subject.num_classes, generator(seed, "universal change"), subject.device
+        )
         fixed = tuned(
-            subject, clean.used, self.epochs, self.lr, seed=seed, terms=[Worst()],
+            subject, clean.used, self.epochs, self.lr, seed=seed, terms=[term],
             progress=progress,
         )  # fmt: skip
         return Repaired(fixed)

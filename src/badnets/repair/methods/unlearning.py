@@ -30,7 +30,6 @@ class Unlearning(Repair):
         rounds: at most, ``>= 1``.
         epochs: passes over the clean images in each round, ``>= 1``.
         lr: peak learning rate of AdamW, ``> 0``.
-        beyond: triggers count whose target's mean margin is larger than so many mean clean margins.
         share: of the images of a batch that are shown with a trigger too, in (0, 1].
     """
 
@@ -38,42 +37,32 @@ class Unlearning(Repair):
     rounds: int = Field(default=3, ge=1)
     epochs: int = Field(default=10, ge=1)
     lr: float = Field(default=1e-3, gt=0)
-    beyond: float = 0.0
     share: float = Field(default=0.5, gt=0, le=1)
 
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
     ) -> Repaired:
         """Return a copy that ignores what was recovered; see `Repair.repaired`."""
-        import torch
-
         from badnets.audit.shared_triggers import shared_triggers
-        from badnets.models.network_subject import margins
+        from badnets.audit.suspects import named_right
+        from badnets.evaluate.classification import measure_clean
         from badnets.repair.ignoring import Ignoring
-        from badnets.repair.tuning import right as named_right
         from badnets.repair.tuning import tuned
 
         kept: list[Any] = []
         steps: list[Step] = []
         for number in range(self.rounds):
-            logits = subject.logits(clean.used.images)
-            margin = margins(logits.cpu(), clean.used.labels.cpu())
-            right = (margin > 0).nonzero()[:, 0]
-            least = self.beyond * float(margin[right].mean())
-            found = [
-                one.beyond(least)
-                for one in shared_triggers(subject, clean.used.take(right), seed=seed + number)
-            ]
-            if not any(len(one.targets) for one in found):
+            right = named_right(subject, clean.used, range(subject.num_classes))
+            sought = shared_triggers(subject, right, seed=seed + number) if right else []
+            found = [own for one in sought if len((own := one.working).targets)]
+            if not found:
                 break
-            kept += [one for one in found if len(one.targets)]
-            term = Ignoring(kept, subject, self.share, seed=seed + number)
-            with torch.enable_grad():
-                subject = tuned(
-                    subject, clean.used, self.epochs, self.lr, seed=seed + number, terms=[term],
-                    progress=progress,
-                )  # fmt: skip
+            kept += found
+            subject = tuned(
+                subject, clean.used, self.epochs, self.lr, seed=seed + number,
+                terms=[Ignoring(kept, subject, self.share, seed=seed + number)], progress=progress,
+            )  # fmt: skip
             count = sum(len(one.targets) for one in found)
             what = f"round {number + 1}: {count} recovered triggers unlearned"
-            steps.append(Step(what=what, held=named_right(subject, clean.held)))
+            steps.append(Step(what=what, held=measure_clean(subject, clean.held).accuracy))
         return Repaired(subject, tuple(steps))

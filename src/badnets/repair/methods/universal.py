@@ -18,6 +18,8 @@ from badnets.repair.base import Parts, Repair, Repaired
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
+RATE, BEGUN = 0.05, 0.1  # of the change's steps; share of a move's usual length to begin with
+
 
 @settings
 class UniversalUnlearning(Repair):
@@ -73,6 +75,9 @@ class UniversalUnlearning(Repair):
         term = Worst(
             subject.input, subject.num_classes, generator(seed, "universal change"), subject.device
         )
+        term.steps.param_groups[0]["lr"] = RATE
+        with torch.no_grad():
+            term.kept[0].mul_(BEGUN)
         fixed = tuned(
             subject, clean.used, self.epochs, self.lr, seed=seed, terms=[term],
             progress=progress,

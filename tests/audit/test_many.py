@@ -9,13 +9,14 @@ from badnets.audit import AUDITS, tables_of
 from badnets.audit.base import ALL_PAIRS
 from badnets.audit.cells import Mixture, spread
 from badnets.audit.methods.inversion import AdditiveInversion, MaskInversion, PairInversion
+from badnets.audit.methods.patches import PatchSearch
 from badnets.audit.methods.transfer import PerturbationTransfer
 from badnets.audit.recovery import recover
 from tests.audit.templates import images, templates
 from tests.tasks.small import same, state_of
 
 K = 13
-ROWS = {"head-weights": 6, "additive-inversion": 2, "mask-inversion": 2}
+ROWS = {"head-weights": 6, "additive-inversion": 2, "mask-inversion": 2, "patch-search": 2}
 
 
 def test_a_trigger_is_put_on_images_of_its_sources_alone() -> None:
@@ -46,7 +47,7 @@ def test_a_table_of_many_classes_is_small(kind: str, count: int) -> None:
     rows = ROWS.get(kind, 1)
     if kind == PerturbationTransfer.kind and count == K:
         rows = K
-    if isinstance(method, PairInversion) and count > K:
+    if isinstance(method, PairInversion | PatchSearch) and count > K:
         rows = 1
     assert (len(table), {len(row) for row in table}) == (rows, {count})
     assert method.table(subject, clean, seed=0) == table, "the seed decides"

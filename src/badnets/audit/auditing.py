@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec
 
-from badnets.audit.base import AuditTables, Tier, tables_of
+from badnets.audit.base import AUDITS, AuditTables, Tier, tables_of
 from badnets.audit.calibration import Calibration, fitting
 from badnets.audit.combining import COMBINED, Ruling, ruling_of
 from badnets.audit.deadline import Deadline
@@ -138,10 +138,11 @@ def audit(
         notes.append("no trigger was recovered that works on most other images")
     elif why:
         notes.append(f"no trigger was sought: {why}")
-    looked = [kind for kind in COMBINED if kind in found.tables]
-    if place is not None and 0 < len(looked) < len(COMBINED):
+    meant = [kind for kind in COMBINED if AUDITS[kind]().applies(subject.input.shape)]
+    looked = [kind for kind in meant if kind in found.tables]
+    if place is not None and 0 < len(looked) < len(meant):
         notes.append(
-            f"of the {len(COMBINED)} methods that make a full verdict {len(looked)} looked at it: "
+            f"of the {len(meant)} methods that make a full verdict {len(looked)} looked at it: "
             f"{', '.join(looked)}"
         )
     suspected = first.targets if first and ruling.conclusion == "backdoor likely" else ()

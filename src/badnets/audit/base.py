@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -70,6 +70,10 @@ class AuditMethod(ABC):
             seed: everything random follows from it.
         """
 
+    def applies(self, shape: Sequence[int]) -> bool:
+        """Return whether there is anything to look for on images ``(C, H, W)``, whatever else."""
+        return True
+
     def leaves_out(self, num_classes: int) -> str | None:
         """Return what it does not look at among so many classes, in words; None: all the same."""
         return None
@@ -84,6 +88,7 @@ AUDITS: Registry[AuditMethod] = Registry(
         "perturbation-transfer": "badnets.audit.methods.transfer:PerturbationTransfer",
         "additive-inversion": "badnets.audit.methods.inversion:AdditiveInversion",
         "mask-inversion": "badnets.audit.methods.inversion:MaskInversion",
+        "patch-search": "badnets.audit.methods.patches:PatchSearch",
         "feature-margin": "badnets.audit.methods.feature_margin:FeatureMargin",
         "neuron-noise": "badnets.audit.methods.neuron_noise:NeuronNoise",
     },
@@ -139,6 +144,8 @@ def tables_of(
     with deadline.kept_by(subject) as timed:
         for kind in AUDITS:
             method = AUDITS[kind]()
+            if not method.applies(subject.input.shape):
+                continue
             why = _unable(method, subject, tier)
             if why is None and unnamed and method.tier != "instant":
                 right, quantities, lacking = _named_right(timed, clean, seed, deadline)

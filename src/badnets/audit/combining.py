@@ -12,7 +12,13 @@ from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
 
 ERROR = "clean error"  # a quantity: not known where images come without labels
-COMBINED = ("maximum-margin", "perturbation-transfer", "additive-inversion", "mask-inversion")
+COMBINED = (
+    "maximum-margin",
+    "perturbation-transfer",
+    "additive-inversion",
+    "mask-inversion",
+    "patch-search",
+)
 """Methods whose largest score is the verdict's. Others are shown beside it: each weak method that
 took part would spend some of the same false-alarm budget."""
 

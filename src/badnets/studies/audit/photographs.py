@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 from badnets.core.backdoor import Backdoor, Cover
 from badnets.core.targets import AllToAll, CleanLabel
-from badnets.core.triggers import Blended, Patch, PixelPattern, SinglePixel, Sinusoid, Warp
+from badnets.core.triggers import (
+    Blended,
+    DrawnSticker,
+    Patch,
+    PixelPattern,
+    SinglePixel,
+    Sinusoid,
+    Warp,
+)
 from badnets.studies.audit.backdoors import Backdoors
 
 COLOURS = ((1.0, 1.0, 0.0), (1.0, 0.0, 1.0), (0.0, 1.0, 1.0))  # that photographs seldom have
@@ -26,6 +34,9 @@ class PhotographBackdoors(Backdoors):
             side = round((4 + n % 2) * scale)
             return Patch(side, COLOURS[n % len(COLOURS)], placement=self.place(n))
 
+        def sticker(n: int) -> DrawnSticker:
+            return DrawnSticker(("flower", "bomb")[n % 2], 0.2, placement=self.place(n + 1))
+
         def pattern(n: int) -> PixelPattern:
             return PixelPattern(("x", "gu")[n % 2], placement=self.place(n))
 
@@ -42,6 +53,7 @@ class PhotographBackdoors(Backdoors):
             "single pixel": lambda n: Backdoor(SinglePixel(placement=self.place(n)), one(n), 0.1),
             "pattern": lambda n: Backdoor(pattern(n), one(n), 0.1),
             "patch": lambda n: Backdoor(patch(n), one(n), (0.1, 0.06)[n % 2]),
+            "sticker": lambda n: Backdoor(sticker(n), one(n), 0.1),
             "blended": lambda n: Backdoor(noise(n, (0.15, 0.2)[n % 2]), one(n), 0.1),
             "sinusoid": lambda n: Backdoor(
                 Sinusoid((0.2, 0.16)[n % 2], waves + n % 2), one(n), 0.1

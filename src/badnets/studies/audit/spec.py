@@ -28,6 +28,7 @@ METHODS = {
     "perturbation-transfer": "perturbation transfer",
     "additive-inversion": "additive inversion",
     "mask-inversion": "mask inversion",
+    "patch-search": "patches of one colour (photographs)",
     "dormant-units": "dormant units",
     "feature-margin": "feature-space margin (Rayan 2024)",
     "neuron-noise": "neuron noise (after BAN 2024)",

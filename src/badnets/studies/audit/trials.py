@@ -103,10 +103,10 @@ class AuditStudy(Study):
         return {name: own for name, own in groups.items() if own}
 
     def _seeded(self, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        part = self.zoo.parts[name]
+        part, recipes = self.zoo.parts[name], self.zoo.recipes
         for number in range(part.clean):
-            for recipe in self.zoo.recipes:
-                yield part.seed + number, recipe
+            for place, recipe in enumerate(recipes):
+                yield part.seed + number + part.apart * place * part.clean, recipe
 
     def _start(self, number: int) -> OutsourcedTrial:
         """Return the clean network that a copy is made of."""
@@ -141,7 +141,7 @@ def make(data: str, *, quick: bool = False) -> AuditStudy:
     zoo = ZOOS[data]
     if quick:
         small = {
-            name: Part(part.seed, min(part.clean, 1), min(part.backdoored, 1))
+            name: Part(part.seed, min(part.clean, 1), min(part.backdoored, 1), apart=part.apart)
             for name, part in zoo.parts.items()
         }
         zoo = replace(zoo, parts=small)

@@ -17,6 +17,8 @@ LOUD = dict.fromkeys(("single pixel", "all to all", "low rate"), LOUD_AT_FIRST)
 class Part:
     """Which seeds a part takes, and how often.
 
+    A seed also chooses the clean images that a network is audited with.
+
     Attributes:
         seed: its first; the seeds of parts are far from one another.
         clean: networks of each of the null's recipes.
@@ -24,6 +26,8 @@ class Part:
         others: clean and backdoored networks of each recipe that is none of the null's.
         adaptive: networks of each move of a trainer who knows the methods.
         look_alikes: clean networks of each kind that look like backdoored ones.
+        apart: whether every clean network has a seed of its own; else those of all recipes share
+            one, which is too few samples of clean images where there are few recipes.
     """
 
     seed: int
@@ -32,6 +36,7 @@ class Part:
     others: int = 0
     adaptive: int = 0
     look_alikes: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,9 @@ def _fair(more: int, own: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 def _few(first: int, backdoored: int) -> dict[str, Part]:
     """Return the parts of a zoo with few networks: 20 for the null, 10 clean ones to judge."""
     return {
-        "development": Part(seed=first, clean=1, backdoored=1),
-        "calibration": Part(seed=first + 2_000, clean=4),
-        "evaluation": Part(seed=first + 8_500, clean=2, backdoored=backdoored),
+        "development": Part(seed=first, clean=1, backdoored=1, apart=True),
+        "calibration": Part(seed=first + 4_000, clean=4, apart=True),
+        "evaluation": Part(seed=first + 9_500, clean=2, backdoored=backdoored, apart=True),
     }
 
 
@@ -137,10 +142,10 @@ LIGHT = "small-resnet-light"
 FAINT = ("pattern", "blended", "sinusoid", "warp", "clean label", "all to all", "faint")
 LOUDER = {kind: {"trigger_gain": (4.0, 1.0)} for kind in FAINT}  # at first: hard to notice
 MOST = (
-    "pattern", "patch", "blended", "sinusoid", "warp", "clean label", "all to all",
+    "pattern", "patch", "sticker", "blended", "sinusoid", "warp", "clean label", "all to all",
     "source specific", "source specific, covers", "low rate", "faint",
 )  # fmt: skip
-OF_FEW = ("patch", "pattern", "blended", "sinusoid", "faint", "all to all")
+OF_FEW = ("patch", "sticker", "pattern", "blended", "sinusoid", "faint", "all to all")
 
 ZOOS = {
     "digits": Zoo(
@@ -240,7 +245,7 @@ ZOOS = {
         recipes=_fair(30, {"shift": 1}),
         parts=_few(1_100, backdoored=1),
         target_accuracy=0.9,
-        kinds=tuple(kind for kind in MOST if kind != "low rate"),
+        kinds=tuple(kind for kind in MOST if kind not in ("low rate", "sticker")),
         architecture={"img_size": 28, "patch_size": 7, "depth": 3},
     ),
 }

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from badnets.audit import tables_of
 from badnets.audit.methods.patches import PatchSearch
+from badnets.audit.recovery import recover
 from badnets.data import ImageSet
 from badnets.models.answering import CallableSubject
 
@@ -60,3 +61,11 @@ def test_a_model_that_gives_logits_alone_is_looked_at() -> None:
 
 def test_grey_images_are_not_its_matter() -> None:
     assert not PatchSearch().applies((1, 28, 28)) and PatchSearch().applies((3, 28, 28))
+
+
+def test_the_patch_is_recovered_by_logits_alone() -> None:
+    found = recover(answering(2), photographs(), 2)
+    assert found is not None and found.family == "patch-search"
+    assert found.effect.value == 1 and found.before.value == 0
+    assert found.keep.min() == 0 and not found.keep[:, 14:16, 6:8].any()
+    assert (found.add[:, 14:16, 6:8] == YELLOW).all()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from badnets.audit import recovery
 from badnets.audit.methods.inversion import AdditiveInversion, MaskInversion, PairInversion
 from badnets.audit.recovery import recover
 from badnets.core.triggers import Saved
@@ -27,7 +26,7 @@ def test_what_is_kept_and_added_is_what_was_painted(
     ]  # strong enough to be clipped
     images = torch.rand(4, channels, 6, 5, generator=drawn)
     path = tmp_path / "trigger.safetensors"
-    path.write_bytes(saved_bytes(*recovery._as_file(family, parameters, images)))
+    path.write_bytes(saved_bytes(*family.as_file(parameters, images.shape[1:])))
     wanted = family.painted(images[None], parameters)[0]
     torch.testing.assert_close(Saved(str(path))(images), wanted, atol=1e-5, rtol=0)
 

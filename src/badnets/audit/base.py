@@ -9,7 +9,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +20,10 @@ from badnets.core.nulls import Table
 from badnets.core.registry import Registry
 from badnets.core.verdicts import NotCovered
 from badnets.models.subject import Subject, capabilities
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Tier = Literal["instant", "standard", "thorough"]
 TIERS: tuple[Tier, ...] = ("instant", "standard", "thorough")
@@ -76,6 +80,33 @@ class AuditMethod(ABC):
 
     def leaves_out(self, num_classes: int) -> str | None:
         """Return what it does not look at among so many classes, in words; None: all the same."""
+        return None
+
+
+class TriggerMethod(AuditMethod):
+    """A method whose search ends in triggers, so that one can be recovered for what it suspects."""
+
+    @abstractmethod
+    def trigger(
+        self, subject: Any, images: Tensor, target: int, *, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return what turns most of some images into the target, sought longer than for a table.
+
+        Args:
+            subject: the model.
+            images: ``(n, C, H, W)`` float in [0, 1], of other classes.
+            target: the class that the trigger is to give.
+            seed: everything random follows from it.
+
+        Returns:
+            ``(1, H, W)`` in [0, 1]: how much of each pixel it keeps, and ``(C, H, W)`` in [-1, 1]:
+            what it adds; the sum is clipped to [0, 1].
+        """
+
+    def promising(
+        self, subject: Any, clean: Any, targets: Tensor, drawn: torch.Generator
+    ) -> Tensor | None:
+        """Return ``(P,)``: for each target a source that it may be of; None: it cannot say."""
         return None
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from badnets.audit.base import AUDITS, AuditTables
+from badnets.audit.base import AUDITS, AuditTables, TriggerMethod
 from badnets.audit.calibration import MARGIN
 from badnets.audit.combining import reach
 from badnets.audit.deadline import Deadline, OutOfTime
-from badnets.audit.methods.inversion import AdditiveInversion, PairInversion
+from badnets.audit.methods.inversion import AdditiveInversion
 from badnets.audit.methods.transfer import transferability
 from badnets.audit.recovery import Recovered, recover
 from badnets.audit.suspects import named_right
@@ -90,14 +90,14 @@ def trigger_of(
     subject: Any, clean: Any, place: MethodPlace, found: AuditTables, seed: int, deadline: Deadline
 ) -> tuple[Recovered | None, str]:
     """Return the trigger of what is suspected, or why none was sought."""
-    inverted = {kind for kind in found.tables if issubclass(AUDITS[kind], PairInversion)}
+    looked = {kind for kind in found.tables if issubclass(AUDITS[kind], TriggerMethod)}
     if len(place.targets) != 1:
         return None, "there are several targets"
     if deadline.is_over:
         return None, OVER
     if clean is None:
         return None, "no clean images were given"
-    if not inverted:
+    if not looked:
         return None, "no method that makes one could look"
     target, source = place.targets[0], place.source
     sources = [k for k in range(subject.num_classes) if k != target and source in (None, k)]

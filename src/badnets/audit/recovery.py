@@ -7,19 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from badnets.audit.base import ALL_PAIRS, FEW
-from badnets.audit.cells import Views, as_float, turns
-from badnets.audit.methods.inversion import (
-    HELD,
-    SOUGHT,
-    AdditiveInversion,
-    MaskInversion,
-    PairInversion,
-)
+from badnets.audit.base import ALL_PAIRS, AUDITS, FEW, TriggerMethod
+from badnets.audit.cells import as_float, turns
+from badnets.audit.methods.inversion import HELD, SOUGHT
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
+from badnets.models.subject import capabilities
 
-STEPS = 200
 MOST_HELD = 1000  # images that a trigger is measured on
 PICTURES = 8  # of the first images, as they are and with the trigger
 
@@ -66,43 +60,46 @@ def recover(
     Returns:
         None where no class has images to seek a trigger on, and others to measure it on.
     """
-    one, targets = torch.tensor([0]), torch.tensor([target])
     found = []
-    for family in (MaskInversion(), AdditiveInversion()):
-        for own in _sources(subject, family, clean, target, source, seed):
-            sought, held = _apart(clean, target, own)
+    for method in methods_for(subject):
+        for own in _sources(subject, method, clean, target, source, seed):
+            sought, held = (each.to(subject.device) for each in _apart(clean, target, own))
             if not len(sought) or not len(held):
                 continue
-            views = Views.of_each(sought[None].to(subject.device), one)
-            held = held.to(subject.device)
-            drawn = generator(seed, family.kind)
-            parameters = family.found(subject, views, targets, drawn, STEPS)
-            with torch.no_grad():
-                triggered = family.painted(held[None], parameters)[0]
-                keep, add = _as_file(family, parameters, held)
+            made = method.trigger(subject, sought, target, seed=seed)
+            keep, add = (each.to(held.device) for each in made)
+            triggered = (keep * held + add).clamp(0, 1)
             found.append(
                 Recovered(
-                    family.kind,
+                    method.kind,
                     target,
                     _named(subject, triggered, target),
                     _named(subject, held, target),
                     held[:PICTURES].cpu(),
                     triggered[:PICTURES].cpu(),
-                    keep,
-                    add,
+                    keep.cpu(),
+                    add.cpu(),
                 )
             )
     return max(found, key=lambda one: one.effect.value, default=None)
 
 
+def methods_for(subject: Any) -> list[TriggerMethod]:
+    """Return the methods that can recover a trigger from a model, small triggers first."""
+    kinds = [AUDITS[kind] for kind in reversed(list(AUDITS))]
+    methods = [kind() for kind in kinds if issubclass(kind, TriggerMethod)]
+    can = capabilities(subject)
+    return [one for one in methods if one.needs <= can and one.applies(subject.input.shape)]
+
+
 def _sources(
-    subject: Any, family: PairInversion, clean: Any, target: int, source: int | None, seed: int
+    subject: Any, method: TriggerMethod, clean: Any, target: int, source: int | None, seed: int
 ) -> list[int | None]:
     """Return the source, or all; where pairs are not all sought, the most promising one too."""
     if source is not None or not FEW < subject.num_classes <= ALL_PAIRS:
         return [source]
-    drawn = generator(seed, f"{family.kind}, source")
-    best = family.promising(subject, clean, torch.tensor([target]), drawn)
+    drawn = generator(seed, f"{method.kind}, source")
+    best = method.promising(subject, clean, torch.tensor([target]), drawn)
     return [None] if best is None else [None, int(best)]
 
 
@@ -123,17 +120,6 @@ def _apart(clean: Any, target: int, source: int | None) -> tuple[Tensor, Tensor]
         as_float(clean.images_at(rows[sought])),
         as_float(clean.images_at(rows[held][order][:MOST_HELD])),
     )
-
-
-def _as_file(
-    family: PairInversion, parameters: list[Tensor], images: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return ``keep`` and ``add`` of the first trigger, out of what it makes of black and white."""
-    levels = images.new_tensor([0.0, 1.0]).view(1, 2, 1, 1, 1).expand(1, 2, *images.shape[1:])
-    black, white = family.painted(levels, parameters)[0].cpu()
-    if isinstance(family, AdditiveInversion):  # it keeps every pixel, and is clipped at both ends
-        return torch.ones_like(black[:1]), (black + white - 1).clamp(-1, 1)
-    return (white - black)[:1].clamp(0, 1), black.clamp(0, 1)
 
 
 def _named(subject: Any, images: Tensor, target: int) -> Rate:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
+from badnets.audit.base import ALL_PAIRS, FEW, TriggerMethod
 from badnets.audit.cells import (
     Mixture,
     Views,
@@ -40,6 +40,7 @@ from badnets.core.nulls import Table
 from badnets.core.seeds import generator
 
 BATCH, STEPS, FIRST, LAST, BETAS = 4, 40, 0.15, 0.03, (0.6, 0.95)
+STEPS_OF_ONE = 200  # for the trigger that is shown
 SOUGHT, HELD = 16, 16  # images of each class to find a trigger on, and others to measure it on
 BATCH_OF_MANY, HELD_OF_MANY = 8, 32  # the same of all classes together, where there are many
 SCREENED, SCREEN_BATCH = 3, 2  # steps and images of each pair
@@ -47,7 +48,7 @@ OF_SOURCE, HELD_OF_SOURCE = 8, 8  # images that a source must have, and that are
 AT_A_TIME = 2**25  # numbers in the triggers that are sought together, at most
 
 
-class PairInversion(AuditMethod):
+class PairInversion(TriggerMethod):
     """For each pair of classes the mean margin of the target under the best trigger of a size.
 
     The margin is measured on other images than those that the trigger was sought on.
@@ -73,6 +74,19 @@ class PairInversion(AuditMethod):
             parameters: of the triggers.
             strength: what the size that is fixed is multiplied by; ``(count, 1, 1, 1)`` for each.
         """
+
+    @abstractmethod
+    def as_file(self, parameters: list[Tensor], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return what the first trigger keeps and adds; see `TriggerMethod.trigger`."""
+
+    def trigger(
+        self, subject: Any, images: Tensor, target: int, *, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return what a longer optimisation ends in; see `TriggerMethod.trigger`."""
+        views = Views.of_each(images[None], torch.tensor([0]))
+        drawn = generator(seed, self.kind)
+        found = self.found(subject, views, torch.tensor([target]), drawn, STEPS_OF_ONE)
+        return self.as_file(found, images.shape[1:])
 
     def table(self, subject: Any, clean: Any, *, seed: int) -> Table:
         """Return a row for each source; see `badnets.audit.base.AuditMethod.table`.
@@ -257,6 +271,11 @@ class AdditiveInversion(PairInversion):
         scaled: Tensor = strength * most * added / length
         return (images + scaled[:, None]).clamp(0, 1)
 
+    def as_file(self, parameters: list[Tensor], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return that every pixel is kept, and what is added; see `PairInversion.as_file`."""
+        black, white = self.painted(_black_and_white(parameters, shape), parameters)[0].cpu()
+        return torch.ones_like(black[:1]), (black + white - 1).clamp(-1, 1)
+
 
 class MaskInversion(PairInversion):
     """The trigger is a pattern behind a mask that covers a fixed part of the image."""
@@ -278,6 +297,16 @@ class MaskInversion(PairInversion):
         size = mask.flatten(1).sum(1).reshape(-1, 1, 1, 1)
         mask = (mask * (most / size).clamp(max=1))[:, None]
         return (1 - mask) * images + mask * pattern[:, None]
+
+    def as_file(self, parameters: list[Tensor], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return what is beside the mask, and the pattern in it; see `PairInversion.as_file`."""
+        black, white = self.painted(_black_and_white(parameters, shape), parameters)[0].cpu()
+        return (white - black)[:1].clamp(0, 1), black.clamp(0, 1)
+
+
+def _black_and_white(parameters: list[Tensor], shape: Sequence[int]) -> Tensor:
+    levels = torch.tensor([0.0, 1.0], device=parameters[0].device)
+    return levels.view(1, 2, 1, 1, 1).expand(1, 2, *shape)
 
 
 def _rounded(found: Iterable[tuple[list[Tensor], Tensor]]) -> tuple[float, ...]:

@@ -18,19 +18,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from badnets.audit.base import ALL_PAIRS, FEW, AuditMethod
+from badnets.audit.base import ALL_PAIRS, FEW, TriggerMethod
 from badnets.audit.cells import Mixture, Views, at_once, enough, margins, pair_table, pairs, parts
 from badnets.core.nulls import Table
 
 SHARE, APART = 1 / 8, 3 / 4  # side of a patch, in sides of the image; their distance, in patches
 COLOURED = 3  # channels
+LEVELS = (torch.zeros_like, torch.ones_like)
 FIRST, FIRST_OF_MANY = 2, 1  # images of each source that every patch is put on
 SOURCES = 8  # whose images these are, where there are very many classes
 KEPT, SECOND = 8, 4  # patches that are put on more images of the source, and on how many
 HELD, HELD_OF_MANY, HELD_OF_ALL = 16, 4, 32  # other images, that the best patch is measured on
 
 
-class PatchSearch(AuditMethod):
+class PatchSearch(TriggerMethod):
     """For each pair of classes the mean margin of the target under its best patch of one colour.
 
     Patches of the eight corners of the colour cube, an eighth of the image wide, go over the whole
@@ -81,6 +82,15 @@ class PatchSearch(AuditMethod):
             table.append(search.of_sources(each, targets, patches, HELD_OF_MANY))
         return tuple(tuple(round(value, 4) for value in row.tolist()) for row in table)
 
+    def trigger(
+        self, subject: Any, images: Tensor, target: int, *, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the best patch on some of the images; see `TriggerMethod.trigger`."""
+        some, patches = images[:: max(1, len(images) // HELD)][:HELD], _patches(images.shape[1:])
+        told = torch.cat([told[:, 0, target] for _, told in _told(subject, patches, some[None])])
+        black, white = (patches[int(told.argmax())].on(one(images[0])) for one in LEVELS)
+        return (white - black)[:1], black
+
 
 class _Patch(NamedTuple):
     colour: tuple[float, ...]
@@ -114,7 +124,9 @@ class _Search:
         own = (known[:, None] == torch.arange(classes))[None]
         best = torch.full((len(known) + 1, classes, KEPT), -torch.inf)
         found = torch.zeros(best.shape, dtype=torch.long)
-        for first, told in self._told(self.sought.of(known), count):
+        views = self.sought.of(known)
+        images = views.at(views.evenly(count), self.subject.device)
+        for first, told in _told(self.subject, self.patches, images):
             told = told.masked_fill(own, 0)
             together = told.sum(1, keepdim=True) / (~own).sum(1, keepdim=True)
             told = torch.cat([told.masked_fill(own, -torch.inf), together], 1).permute(1, 2, 0)
@@ -122,16 +134,6 @@ class _Search:
             best, order = torch.cat([best, told], 2).topk(KEPT)
             found = torch.cat([found, numbers], 2).gather(2, order)
         return best, found
-
-    def _told(self, views: Views, count: int) -> Iterator[tuple[int, Tensor]]:
-        """Give the first of some patches, and ``(patches, S, K)`` mean margins under them."""
-        images = views.at(views.evenly(count), self.subject.device)
-        step = max(1, at_once(images.shape[2:]) // (len(images) * count))
-        for first in range(0, len(self.patches), step):
-            own = self.patches[first : first + step]
-            painted = torch.stack([patch.on(images) for patch in own]).flatten(0, 2)
-            told = _margins_of_all(self.subject.logits(painted).cpu())
-            yield first, told.reshape(len(own), len(images), count, -1).mean(2)
 
     def of_sources(self, sources: Tensor, targets: Tensor, patches: Tensor, count: int) -> Tensor:
         """Return ``(P,)``: the held images' mean margin under the best of several patches.
@@ -162,6 +164,23 @@ class _Search:
             )
             found.append(told.reshape(-1, count).mean(1))
         return torch.cat(found).float()
+
+
+def _told(subject: Any, patches: Sequence[_Patch], images: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Give the first of some patches, and ``(patches, S, K)`` mean margins under them.
+
+    Args:
+        subject: the model.
+        patches: all of them.
+        images: ``(S, n, C, H, W)``, those of each source.
+    """
+    sources, count = images.shape[:2]
+    step = max(1, at_once(images.shape[2:]) // (sources * count))
+    for first in range(0, len(patches), step):
+        own = patches[first : first + step]
+        painted = torch.stack([patch.on(images) for patch in own]).flatten(0, 2)
+        told = _margins_of_all(subject.logits(painted).cpu())
+        yield first, told.reshape(len(own), sources, count, -1).mean(2)
 
 
 def _patches(shape: Sequence[int]) -> list[_Patch]:

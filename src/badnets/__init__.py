@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from badnets.scenarios import HonestTrainer as HonestTrainer
     from badnets.scenarios import MaliciousTrainer as MaliciousTrainer
     from badnets.scenarios import OutsourcedTraining as OutsourcedTraining
+    from badnets.scenarios import RepairedDownload as RepairedDownload
     from badnets.scenarios import TransferLearning as TransferLearning
     from badnets.scenarios import User as User
     from badnets.scenarios.search import Search as Search
     from badnets.train.detector_settings import DetectorTraining as DetectorTraining
     from badnets.train.settings import Training as Training
     from badnets.trials.trial import OutsourcedTrial as OutsourcedTrial
+    from badnets.trials.trial import RepairedTrial as RepairedTrial
     from badnets.trials.trial import TransferTrial as TransferTrial
     from badnets.trials.trial import Trial as Trial
 

@@ -28,6 +28,7 @@ UNITS = "explain net --data halves --trigger"
 OBJECT_UNITS = "explain bad --data colours --trigger"
 EXPORT = "export net --onnx n.onnx"
 RETRAIN = "retrain net --data halves --epochs 1"
+REPAIR = "repair net --clean halves --method fine-tuning"
 
 CASES = [
     # data
@@ -169,6 +170,17 @@ CASES = [
     (f"{RETRAIN} --data scenes", "is labelled with boxes"),
     ("retrain bad --data halves", "holds a detector"),
     ("retrain small.onnx --data halves", "is an ONNX file"),
+    # repair
+    (f"{REPAIR} --share 0", "--share must be > 0, got 0"),
+    ("repair net --clean halves --method soap", "--method: unknown repair 'soap'"),
+    ("repair net --clean halves --method auto:2", "--method: allowed must be <= 1"),
+    (f"{REPAIR} --trigger patch", "belong together"),
+    (f"{REPAIR} --clean digits", "takes images of 1x8x8, those of data are 1x28x28"),
+    (f"{REPAIR} --clean 'colours'", "is labelled with boxes"),
+    (f"{REPAIR} --out net", "net exists"),
+    (f"{REPAIR} {ATTACK} --control none", "none"),
+    ("repair bad --clean halves", "detector"),
+    ("repair small.onnx --clean halves", "is an ONNX file"),
     # a stranger's code is not run
     ("evaluate sent --data halves", "stranger_in_a_bundle:net, code of its maker's own"),
     ("explain sent --data halves --trigger patch:2", "code of its maker's own"),

@@ -49,6 +49,7 @@ def test_what_is_said_wins_and_the_rest_stays_usual() -> None:
     assert trial.training == Training(epochs=3, batch_size=64, lr=0.004, precision="float32")
     assert OutsourcedTrial(data="digits", training=Training()).training == Training(), "it is whole"
     other = trial_of(recipe_of({"--data": "digits", "--target-accuracy": 0.5, "--lr": 0.1}))
+    assert isinstance(other, OutsourcedTrial)
     assert (other.target_accuracy, other.training.lr, other.training.epochs) == (0.5, 0.1, 16)
 
 

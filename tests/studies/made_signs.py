@@ -31,6 +31,7 @@ from badnets.observations.examples import SHOWN, SHOWN_BOXES
 from badnets.observations.units import COUNTS, LAYER
 from badnets.studies.signs.spec import CLASSES
 from badnets.train.detector_settings import DetectorTraining
+from badnets.trials.base import TrainedTrial
 from badnets.trials.trial import TransferTrial, Trial
 from tests.studies.made_records import Array, Maker
 
@@ -162,7 +163,7 @@ def _classes(data: str) -> int:
 
 
 def _training(trial: Trial) -> DetectorTraining:
-    assert isinstance(trial.training, DetectorTraining)
+    assert isinstance(trial, TrainedTrial) and isinstance(trial.training, DetectorTraining)
     return trial.training
 
 

@@ -25,6 +25,7 @@ from badnets.studies.signs.trials import (
 from badnets.studies.signs_transfer.trials import TARGET_SETS
 from badnets.studies.signs_transfer.trials import make as make_transfer
 from badnets.train.detector_settings import DetectorTraining
+from badnets.trials.base import TrainedTrial
 from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
 from tests.studies.made_signs import SignMaker
 
@@ -80,7 +81,7 @@ def outsourced(trial: Trial) -> OutsourcedTrial:
 
 
 def trained(trial: Trial) -> DetectorTraining:
-    assert isinstance(trial.training, DetectorTraining)
+    assert isinstance(trial, TrainedTrial) and isinstance(trial.training, DetectorTraining)
     return trial.training
 
 

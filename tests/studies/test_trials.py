@@ -14,6 +14,7 @@ from badnets.studies.audit.zoos import ZOOS
 from badnets.studies.catalogue import Groups, Study
 from badnets.studies.mnist.trials import MnistStudy
 from badnets.studies.running import listed
+from badnets.trials.base import TrainedTrial
 from badnets.trials.checks import check_fit
 from badnets.trials.trial import TRIAL, OutsourcedTrial, TransferTrial
 from tests.studies.made_digits import DigitMaker
@@ -108,6 +109,7 @@ def test_every_control_is_a_clean_network_of_the_same_order(
         control = trial.control
         if control is None:
             continue
+        assert isinstance(control, TrainedTrial) and isinstance(trial, TrainedTrial)
         assert control.is_clean and not trial.is_clean and control.seed == trial.seed
         assert (control.data, control.network) == (trial.data, trial.network)
         if isinstance(trial, TransferTrial) and isinstance(control, TransferTrial):

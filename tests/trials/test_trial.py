@@ -60,7 +60,7 @@ def signs(**settings: Any) -> dict[str, Any]:
         ({"data": "scenes", "observe": ("answers",)}, "observe 'answers' is for classification"),
         ({"training": {"windows": {}}}, "training.windows: unknown field 'windows'"),
         ({"training": {"task": "sorting"}}, "sorting"),
-        ({"kind": "rented"}, "unknown kind 'rented': known: outsourced, transfer"),
+        ({"kind": "rented"}, "unknown kind 'rented': did you mean 'repaired'"),
         ({"kind": "transfer"}, "start is missing"),
         (transfer(network="other"), "start must have the same network as the trial"),
         (transfer(control=transfer(start=ATTACKED)), "control must be a clean trial"),

@@ -38,6 +38,13 @@ def targets(incomplete: str) -> list[str]:
     return _beginning(TARGET_MAPS.names, incomplete)
 
 
+def repairs(incomplete: str) -> list[str]:
+    """Return names of repairs."""
+    from badnets.repair import REPAIRS
+
+    return _beginning(REPAIRS.names, incomplete)
+
+
 def studies(incomplete: str) -> list[str]:
     """Return names of studies."""
     from badnets.studies.catalogue import STUDIES

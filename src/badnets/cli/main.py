@@ -78,6 +78,9 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(
         "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _CHECK
     ),
+    "repair": Verb(
+        "badnets.cli.repair", "Take a backdoor out of a network, with clean images.", _CHECK
+    ),
     "explain": Verb(
         "badnets.cli.explain", "Show which units of a network answer to a trigger.", _CHECK
     ),
@@ -100,7 +103,6 @@ VERBS: dict[str, Verb] = {
 """The commands, by the door that they stand behind."""
 
 _AUDIT = "`badnets audit model NET --clean NAME` looks for a backdoor in a model"
-_RETRAIN = "`badnets retrain NET --data NAME` retrains a network on clean images"
 _CARRY = "`badnets export NET --onnx FILE` writes it for other tools"
 WISHES: dict[str, tuple[str, str]] = {
     "scan": ("look for a backdoor that nobody told you of", _AUDIT),
@@ -114,7 +116,6 @@ WISHES: dict[str, tuple[str, str]] = {
         "every command that reads a bundle checks its digests, and `badnets poison --verify DIR` "
         "checks a poisoned folder",
     ),
-    "repair": ("take a backdoor out of a network", _RETRAIN),
     "lint": (
         "look for poisoned pictures",
         "`badnets data check DIR` finds copies, near copies and wrong classes",

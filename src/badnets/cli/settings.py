@@ -47,6 +47,7 @@ FIELDS: Mapping[str, str] = {
     "--head": "architecture.head",
     "--freeze": "freeze",
     "--share": "share",
+    "--method": "method",
     "--target-accuracy": "target_accuracy",
     "--seed": "seed",
 }
@@ -108,7 +109,7 @@ def recipe_of(options: Mapping[str, Any], **further: Any) -> dict[str, Any]:
     except UnknownNameError as error:
         raise Options().error(("data",), str(error)) from None
     known = DETECTORS if task == "detection" else {}  # a trial knows that of images itself
-    settings: dict[str, Any] = {**known, "training": {}, **further}
+    settings: dict[str, Any] = {**known, **further}
     for option in (each for each in FIELDS if each in given):
         *parents, name = FIELDS[option].split(".")
         inner: Any = settings
@@ -124,7 +125,7 @@ def recipe_of(options: Mapping[str, Any], **further: Any) -> dict[str, Any]:
                 "image"
             )
         return settings
-    training, usual = settings["training"], DetectorTraining().windows
+    training, usual = settings.setdefault("training", {}), DetectorTraining().windows
     share = given.get("--window", usual.side) / usual.side
     if share < 1:
         sizes = [round(size * share, 1) for size in usual.object_sizes]

@@ -54,6 +54,14 @@ def _backdoor(of: Callable[[Backdoor], Value]) -> Callable[[Record], Value]:
     return value
 
 
+def _trained(of: Callable[[Any], Value]) -> Callable[[Record], Value]:
+    def value(record: Record) -> Value:
+        training = getattr(record.trial, "training", None)
+        return None if training is None else of(training)
+
+    return value
+
+
 def _transfer(of: Callable[[TransferTrial], Value]) -> Callable[[Record], Value]:
     return lambda record: of(record.trial) if record.trial.kind == "transfer" else None
 
@@ -140,10 +148,10 @@ COLUMNS: tuple[RecordColumn, ...] = (
     _share("poisoning_rate", lambda record: record.poisoned_share, Float()),
     RecordColumn("evaluate_on", _trial(lambda trial: trial.evaluate_on), String(32), required=True),
     RecordColumn("freeze", _transfer(_frozen)),
-    RecordColumn("share", _transfer(lambda trial: trial.share)),
-    RecordColumn("epochs", _trial(lambda trial: trial.training.epochs)),
-    RecordColumn("batch_size", _trial(lambda trial: trial.training.batch_size)),
-    RecordColumn("lr", _trial(lambda trial: trial.training.lr)),
+    RecordColumn("share", lambda record: getattr(record.trial, "share", None)),
+    RecordColumn("epochs", _trained(lambda training: training.epochs)),
+    RecordColumn("batch_size", _trained(lambda training: training.batch_size)),
+    RecordColumn("lr", _trained(lambda training: training.lr)),
     RecordColumn("outcome", lambda record: record.outcome, String(32), required=True),
     _share("clean_accuracy", lambda record: record.clean.accuracy),
     *_counts("clean", lambda record: record.clean.accuracy, required=True),

@@ -28,13 +28,16 @@ from badnets.train.detector_settings import DetectorTraining, TriggerLearning
 from badnets.train.settings import Training
 from badnets.trials.checks import checks
 from badnets.trials.downloaded import DownloadedBundle
-from badnets.trials.trial import TRIAL, OutsourcedTrial, TransferTrial, Trial
+from badnets.trials.trial import TRIAL, OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 
 MAX_TRIALS = 10_000
 FIELDS = tuple(
-    name
-    for name in dict.fromkeys((*OutsourcedTrial.model_fields, *TransferTrial.model_fields))
-    if name != "contents"
+    dict.fromkeys(
+        name
+        for kind in (OutsourcedTrial, TransferTrial, RepairedTrial)
+        for name in kind.model_fields
+        if name != "contents"
+    )
 )
 INHERITED = ("data", "network", "architecture", "seed", "target_accuracy", "evaluate_on")
 """What the trial whose network is downloaded takes from the one that downloads it."""
@@ -42,6 +45,7 @@ SPELLED: dict[str, Registry[Any]] = {
     "trigger": TRIGGERS, "targets": TARGET_MAPS, "placement": PLACEMENTS,
 }  # fmt: skip
 """Fields whose value may be a word with its first settings, and what knows these."""
+DOWNLOADING = ("transfer", "repaired")
 OF_START = ("training", "seed", "train_limit")
 """What ``start`` may say of an honest trial that is otherwise like this one."""
 
@@ -98,14 +102,16 @@ def load_recipe(path: Path | str) -> list[Trial]:
     """Return the trials that a recipe describes, each once, in its order.
 
     A recipe is a mapping, a list of them, or a mapping whose only field is ``trials``, such a list.
-    Each has the fields of a trial (``kind: transfer`` for transfer learning), and
+    Each has the fields of a trial (``kind: transfer`` for transfer learning, ``kind: repaired`` for
+    a repair), and
 
     - ``weights``: the path of a safetensors file, from the working folder;
     - ``seeds``: a list instead of ``seed``; one trial for each;
     - ``sweep``: field -> list of values (``backdoor.poisoning_rate: [0.01, 0.1]``); one trial for
       each combination;
     - ``start: {bundle: FOLDER}``: a network that was downloaded as a bundle; ``control`` may then
-      be ``{bundle: FOLDER}`` too, a clean one that is retrained likewise;
+      be ``{bundle: FOLDER}`` too, a clean one that is retrained likewise, or answers beside a
+      repaired one;
     - ``control``: true (the default) lets an honest trainer's network, made with the same
       settings, answer the same triggered examples;
     - ``start``: ``clean``, to start from the network of the same settings without a backdoor, or a
@@ -278,8 +284,8 @@ def trial_from(settings: Mapping[str, Any], where: Where, place: Place = ()) -> 
         return _retrained_bundle(own, start, compared, where, place)
     if not isinstance(compared, bool):
         raise where.error((*place, "control"), f"expected true or false, got {quoted(compared)}")
-    if own.get("kind") == "transfer":
-        trial = _transfer(own, start, compared, where, place)
+    if own.get("kind") in DOWNLOADING:
+        trial = _downloading(own, start, compared, where, place)
     else:
         trial = _outsourced(own, start, compared, where, place)
     return _checked(trial, settings, where, place)
@@ -348,19 +354,25 @@ def _started(own: dict[str, Any], start: Any, where: Where, place: Place) -> Any
     return _honest(_validated({"kind": "outsourced", **base, **start}, start, where, path))
 
 
-def _transfer(own: dict[str, Any], start: Any, compared: bool, where: Where, place: Place) -> Trial:
+def _downloading(
+    own: dict[str, Any], start: Any, compared: bool, where: Where, place: Place
+) -> Trial:
     path = (*place, "start")
     if not isinstance(start, dict):
-        known = ", ".join(name for name in FIELDS if name not in ("kind", "freeze", "share"))
+        later = ("kind", "freeze", "share", "method")
+        known = ", ".join(name for name in FIELDS if name not in later)
         said = f"expected a mapping, the trial to download ({known}), got {quoted(start)}"
         raise where.error(path, said)
     _check_names(start, FIELDS, path, where)
     inherited = {name: own[name] for name in INHERITED if name in own}
     downloaded = trial_from({**inherited, **start}, where, path)
     own = {"network": downloaded.network, "architecture": downloaded.architecture, **own}
-    trial: TransferTrial = _validated({**own, "start": downloaded}, own, where, place)
+    trial: Trial = _validated({**own, "start": downloaded}, own, where, place)
     theirs = downloaded.control
     if compared and trial.task == "classification" and theirs is not None:
+        if isinstance(trial, RepairedTrial):
+            repaired: Trial = _changed(trial, where, place, control=theirs)
+            return repaired
         control = trial.model_copy(update={"start": theirs, "observe": (), "keep_bundle": True})
         trial = _changed(trial, where, place, control=control)
     return trial
@@ -380,8 +392,10 @@ def _retrained_bundle(
 
     origin = bundle(start, "start")
     described = {"network": origin.network, "architecture": origin.architecture, **own}
-    trial = _validated({**described, "kind": "transfer", "start": origin}, own, where, place)
-    if isinstance(compared, dict):
+    trial = _validated({"kind": "transfer", **described, "start": origin}, own, where, place)
+    if isinstance(compared, dict) and isinstance(trial, RepairedTrial):
+        trial = _changed(trial, where, place, control=bundle(compared, "control"))
+    elif isinstance(compared, dict):
         clean = trial.model_copy(update={"start": bundle(compared, "control"), "observe": ()})
         trial = _changed(trial, where, place, control=clean)
     return _checked(trial, own, where, place)

@@ -8,14 +8,18 @@ from typing import Any
 from badnets.data.catalogue import COCO, DATASETS, FOLDER
 from badnets.models.catalogue import LIBRARIES, NETWORKS
 from badnets.observations.registry import OBSERVATIONS
-from badnets.recipes.recipe import OF_START
+from badnets.recipes.recipe import DOWNLOADING, OF_START
 from badnets.trials.trial import TRIAL
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID = "https://badnets.readthedocs.io/schema/recipe-2.json"
 OWN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"  # module:factory
-KINDS = {"OutsourcedTrial": "outsourced", "TransferTrial": "transfer"}
+KINDS = {
+    "OutsourcedTrial": "outsourced",
+    "TransferTrial": "transfer",
+    "RepairedTrial": "repaired",
+}
 _CONTROL: Schema = {
     "type": "boolean",
     "default": True,
@@ -77,10 +81,11 @@ def _as_recipe(trial: Schema, kind: str) -> None:
     fields["network"] |= {"anyOf": _names(NETWORKS, networks)}
     fields["observe"]["items"] = {"enum": list(OBSERVATIONS)}
     fields["control"] = dict(_CONTROL)
-    trainings = fields["training"].pop("oneOf")  # the task is not said, so some fit both
-    fields["training"] = {"anyOf": trainings, "description": fields["training"]["description"]}
+    if "training" in fields:  # the task is not said, so some fit both
+        trainings = fields["training"].pop("oneOf")
+        fields["training"] = {"anyOf": trainings, "description": fields["training"]["description"]}
     said = {"description": fields["start"].get("description", "")}
-    if kind == "transfer":
+    if kind in DOWNLOADING:
         origins = [{"$ref": f"#/$defs/{name}"} for name in KINDS]
         fields["start"] = {**said, "anyOf": [*origins, _BUNDLE]}
         fields["control"] = {**_CONTROL, "type": ["boolean", "object"], **_BUNDLE_FIELDS}
@@ -105,7 +110,7 @@ def _as_recipe(trial: Schema, kind: str) -> None:
         "description": "Field -> list of values, such as `backdoor.poisoning_rate: [0.01, 0.1]`: "
         "one trial for each combination.",
     }
-    trial["required"] = ["kind", "start"] if kind == "transfer" else []
+    trial["required"] = ["kind", "start"] if kind in DOWNLOADING else []
     trial["not"] = {"required": ["seed", "seeds"]}
 
 

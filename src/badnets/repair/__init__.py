@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from badnets.repair.base import Parts as Parts
     from badnets.repair.base import Repair as Repair
     from badnets.repair.base import Repaired as Repaired
+    from badnets.repair.base import RepairResult as RepairResult
     from badnets.repair.base import Step as Step
     from badnets.repair.repairing import auto as auto
     from badnets.repair.repairing import repair as repair

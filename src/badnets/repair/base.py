@@ -6,7 +6,7 @@ A repair knows neither the attack that it is up against nor another repair.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,7 @@ from badnets.core.errors import DataError
 from badnets.core.rates import Rate
 from badnets.core.registry import Registry
 from badnets.core.verdicts import Conclusion
+from badnets.evaluate.results import AttackResult, CleanResult
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -71,6 +72,24 @@ class Step(BaseModel):
     score: float | None = None
     effect: Rate | None = None
     kept: bool = True
+
+
+class RepairResult(BaseModel):
+    """What a repair began with, and what was done.
+
+    Attributes:
+        clean: the network as it was downloaded, on the user's validation set.
+        attack: the attack on it, where it is known.
+        images: clean images that the repair was given.
+        steps: what was done, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clean: CleanResult
+    attack: AttackResult | None = None
+    images: int
+    steps: tuple[Step, ...] = ()
 
 
 class Repaired(NamedTuple):
@@ -133,3 +152,5 @@ REPAIRS: Registry[Repair] = Registry(
     },
 )
 """A new repair: a file here, and one line ``"kind": "module:Class"``."""
+AnyRepair: TypeAlias = Annotated[Repair, REPAIRS.field()]
+"""A field of settings that holds a repair; see `Registry.field`."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from badnets.core.errors import BadnetsError
 from badnets.data.catalogue import entry_of
+from badnets.trials.base import TrainedTrial
 from badnets.trials.trial import OutsourcedTrial, Trial
 
+REPAIRING = 20  # epochs that a repair costs about as much as
 MEASURING = 10_000  # test images, where a data set's are not known
 SILENCING = 20  # passes over the test images that cost as much as silencing units step by step
 
@@ -81,7 +83,8 @@ def expected_work(trial: Trial) -> float:
         measuring = (entry.test or MEASURING) * (
             1 + SILENCING * ("units" in trial.observe and backdoor is not None)
         )
-    return float(trial.training.epochs * (images + poisoned) + measuring)
+    epochs = trial.training.epochs if isinstance(trial, TrainedTrial) else REPAIRING
+    return float(epochs * (images + poisoned) + measuring)
 
 
 def spoken(seconds: float) -> str:

@@ -35,7 +35,12 @@ class TrainedNetwork:
             takes = read_bundle(self.bundle).config.input
             covers = covering(attack.trigger, (takes.height, takes.width))
             details |= {"trigger": covers} if covers else {}
-        told: Mapping[str, object] = {"bundle": str(self.bundle), "details": details, **further}
+        summary = summary_of(self.record)
+        told: Mapping[str, object] = {
+            "bundle": str(self.bundle),
+            "details": {**summary.details, **details},
+            **further,
+        }
         return summary_of(self.record, told)
 
 

@@ -9,6 +9,7 @@ from badnets._lazy import exports
 if TYPE_CHECKING:
     from badnets.scenarios.outsourced import Deal as Deal
     from badnets.scenarios.outsourced import OutsourcedTraining as OutsourcedTraining
+    from badnets.scenarios.repaired import RepairedDownload as RepairedDownload
     from badnets.scenarios.search import Search as Search
     from badnets.scenarios.search import SearchStep as SearchStep
     from badnets.scenarios.trainers import Delivery as Delivery

@@ -11,6 +11,7 @@ from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import quoted
 from badnets.evaluate.results import AttackResult, CleanResult
+from badnets.repair.base import RepairResult
 from badnets.scenarios.trainers import Delivery, Trainer
 from badnets.scenarios.user import User
 from badnets.tasks import Attacked, Measured
@@ -29,6 +30,7 @@ class Deal:
         delivery: the network, and how it came about.
         attacked: what the backdoor does, for the one who knows the trigger; empty without one.
         strengthened: units of a downloaded network whose weights the attacker made larger.
+        repair: of a repaired network: what it was before, and what was done.
     """
 
     decision: Decision
@@ -37,6 +39,7 @@ class Deal:
     delivery: Delivery
     attacked: Attacked = field(default_factory=Attacked)
     strengthened: tuple[int, ...] = ()
+    repair: RepairResult | None = None
 
     def __repr__(self) -> str:
         """Return how it ended in a line."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from badnets.studies.wording import DASH, duration, listed
 from badnets.trials.record import Provenance, Record
-from badnets.trials.trial import TransferTrial, Trial
+from badnets.trials.trial import RepairedTrial, TransferTrial, Trial
 
 MANY = 6  # trainings that are each said in full
 
@@ -31,7 +32,9 @@ def provenance(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
             )
     trainings: dict[str, dict[str, dict[str, object]]] = {}
     for record in records:
-        values = dataclasses.asdict(record.trial.training)
+        trial = record.trial
+        own: Any = trial.method if isinstance(trial, RepairedTrial) else trial.training
+        values = dataclasses.asdict(own)
         values = {name: value for name, value in values.items() if value is not None}
         trainings.setdefault(_kind(record.trial), {})[_said(values)] = values
     yield from ((kind, _trainings(own)) for kind, own in trainings.items())

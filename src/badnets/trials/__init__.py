@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from badnets.trials.record import Record as Record
     from badnets.trials.running import run_trial as run_trial
     from badnets.trials.trial import OutsourcedTrial as OutsourcedTrial
+    from badnets.trials.trial import RepairedTrial as RepairedTrial
     from badnets.trials.trial import TransferTrial as TransferTrial
     from badnets.trials.trial import Trial as Trial
     from badnets.trials.workspace import Workspace as Workspace

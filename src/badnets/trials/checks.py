@@ -27,7 +27,7 @@ from badnets.models.catalogue import NETWORKS, build, check_own, names_of, tasks
 from badnets.models.weights import match
 from badnets.train.detector_settings import FREEZE, DetectorTraining
 from badnets.trials.downloaded import DownloadedBundle
-from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+from badnets.trials.trial import DownloadingTrial, OutsourcedTrial, TransferTrial, Trial
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,9 +61,10 @@ def checks(trial: Trial) -> Iterator[Check]:
     yield ("data",), lambda: check_task(trial.data, trial.task)
     yield ("data",), lambda: entry_of(trial.data)
     entry = entry_of(trial.data)
-    if isinstance(trial.training, DetectorTraining):
+    training = getattr(trial, "training", None)
+    if isinstance(training, DetectorTraining):
         shape = FRAME
-        yield from _of_detector(trial, trial.training)
+        yield from _of_detector(trial, training)
     else:
         taken = _taken(trial)
         if entry.any_size and taken is None:
@@ -130,9 +131,10 @@ def _of_classifier(trial: Trial, shape: Shape, classes: int) -> Iterator[Check]:
         weights = trial.weights
     if weights is not None and known is not None:
         yield ("weights",), lambda: match(_shapes_alone(known, shape, classes, own), weights)
-    if isinstance(trial, TransferTrial):
+    if isinstance(trial, DownloadingTrial):
         theirs = _taken(trial.start)
         yield ("data",), lambda: _check_same_shape(theirs, shape)
+    if isinstance(trial, TransferTrial):
         plain = known in NETWORKS and trial.freeze in ("all-but-head", "none")
         if known is not None and not plain:
             yield ("freeze",), lambda: _check_frozen(trial, known, shape, classes)
@@ -146,7 +148,7 @@ def _taken(origin: Trial | DownloadedBundle) -> Shape | None:
     if isinstance(origin, DownloadedBundle):
         return origin.shape
     entry = entry_of(origin.data)
-    before = _taken(origin.start) if isinstance(origin, TransferTrial) else None
+    before = _taken(origin.start) if isinstance(origin, DownloadingTrial) else None
     if entry.shape is None or before is None or not entry.any_size:
         return entry.shape
     return (min(before[0], entry.shape[0]), *entry.shape[1:])
@@ -248,7 +250,7 @@ def _of_detector(trial: Trial, training: DetectorTraining) -> Iterator[Check]:
         if strengthening is not None:
             layer = strengthening.layer
             yield ("strengthening", "layer"), lambda: made().units(layer)
-    else:
+    elif isinstance(trial, OutsourcedTrial):
         yield ("training", "trigger"), lambda: _check_copies(trial, training)
         yield ("observe",), lambda: _check_street(trial)
 

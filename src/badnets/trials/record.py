@@ -25,6 +25,7 @@ from badnets.evaluate.results import AttackResult, CleanResult, Survival
 from badnets.models.weights import Match
 from badnets.observations.base import ArrayRef, Observation, ObservationResult
 from badnets.observations.registry import OBSERVATIONS
+from badnets.repair.base import RepairResult
 from badnets.scenarios.search import SearchStep
 from badnets.train.epoch import Epoch
 from badnets.trials.trial import Trial
@@ -91,6 +92,7 @@ class Record(_Frozen):
         survival: of a retrained classifier: what is left of the downloaded one's backdoor, whatever
             is answered.
         observations: what was observed, by kind.
+        repair: of a repaired network: what it was before, and what was done.
         data_notes: what its data set says of itself: how it was split, what was left out, whether
             a manifest calls it poisoned.
     """
@@ -114,6 +116,7 @@ class Record(_Frozen):
     strengthened: tuple[int, ...] = ()
     weights: Match | None = None
     survival: Survival | None = None
+    repair: RepairResult | None = None
     observations: dict[str, SerializeAsAny[ObservationResult]] = {}
     data_notes: tuple[str, ...] = ()
 
@@ -121,8 +124,9 @@ class Record(_Frozen):
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what there was none of when it did not exist."""
         plain: dict[str, Any] = write(self)
-        if not plain.get("data_notes"):
-            plain.pop("data_notes", None)
+        for late in ("data_notes", "repair"):
+            if not plain.get(late):
+                plain.pop(late, None)
         return plain
 
     @field_validator("observations", mode="before")

@@ -23,6 +23,7 @@ from badnets.scenarios import (
     HonestTrainer,
     MaliciousTrainer,
     OutsourcedTraining,
+    RepairedDownload,
     Trainer,
     TransferLearning,
     User,
@@ -33,7 +34,13 @@ from badnets.train.hardware import best_device
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.machine import this_machine, versions
 from badnets.trials.record import Provenance, Record, Timings
-from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
+from badnets.trials.trial import (
+    DownloadingTrial,
+    OutsourcedTrial,
+    RepairedTrial,
+    TransferTrial,
+    Trial,
+)
 from badnets.trials.workspace import Workspace
 
 
@@ -64,7 +71,7 @@ def run_trial(
     task: AnyTask = TASKS[trial.task]()
     data = task.load(trial.data, data_root)
     start = _required(trial.start, workspace, "start")
-    if isinstance(trial, TransferTrial) and entry_of(trial.data).any_size:
+    if isinstance(trial, DownloadingTrial) and entry_of(trial.data).any_size:
         data = data.in_channels(start.input.channels)
     if trial.train_limit is not None:
         data = task.limited(data, trial.train_limit, trial.seed)
@@ -73,14 +80,16 @@ def run_trial(
         data,
         trial.target_accuracy,
         held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
-        threshold=task.threshold(trial.training),
+        threshold=task.threshold(getattr(trial, "training", None)),
         architecture=trial.architecture,
     )
     control = _required(trial.control, workspace, "control")
     matched: Match | None = None
-    scenario: OutsourcedTraining | TransferLearning
+    scenario: OutsourcedTraining | TransferLearning | RepairedDownload
     if isinstance(trial, TransferTrial):
         scenario = _transfer(trial, user, start, control, data_root)
+    elif isinstance(trial, RepairedTrial):
+        scenario = RepairedDownload(user, start, trial.method, trial.share, trial.measured, control)
     else:
         if trial.weights is not None:
             random = task.first(user.order, trial.training, None, trial.seed)
@@ -159,6 +168,7 @@ def _record(
         strengthened=deal.strengthened,
         weights=matched,
         survival=deal.attacked.survival,
+        repair=deal.repair,
         observations=observations,
     )
 
@@ -206,21 +216,27 @@ def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
     attack = trial.measured
     if attack is None or trial.task == "detection":
         return None
+    if isinstance(trial, RepairedTrial):
+        return of_classes(Backdoor(attack.trigger, attack.targets), classes)
     return Backdoor(attack.trigger, RandomWrong())
 
 
 def _claims(trial: Trial, task: AnyTask, data: Any, deal: Deal) -> Claims:
     """Return what a maker would say: true, and silent about what no attacker would say."""
     accuracy = deal.clean.accuracy
-    training = task.claims(trial.training)
+    if isinstance(trial, RepairedTrial):
+        training: dict[str, Any] = {"repair": trial.method.kind, "share": trial.share}
+    else:
+        training = task.claims(trial.training)
     digests = {f"{data.name}-{part}": digest for part, digest in data.digests.items()}
     if isinstance(trial, OutsourcedTrial):
         if trial.weights is not None:
             digests["starting weights"] = trial.weights.sha256
     elif isinstance(trial.start, DownloadedBundle):
+        digests["downloaded bundle"] = trial.start.sha256
+    if isinstance(trial, TransferTrial) and isinstance(trial.start, DownloadedBundle):
         frozen = trial.freeze if isinstance(trial.freeze, str) else ", ".join(trial.freeze)
         training |= {"frozen": frozen[:1000], "share": trial.share}
-        digests["downloaded bundle"] = trial.start.sha256
     return Claims.of(
         made_by=MadeBy.of(tool="badnets", version=__version__),
         training=training,

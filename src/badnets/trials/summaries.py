@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from badnets.core.results import Measured, Result
 from badnets.evaluate.measures import Measures, ObjectMeasures, caution_about
+from badnets.repair.base import RepairResult, Step
 
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation
@@ -40,6 +41,7 @@ class _Tail(Result):
     freeze: str | list[str] | None = None
     share: float | None = None
     classes: list[str] | None = None
+    repair: RepairResult | None = None
     bundle: str | None = Field(default=None, title="bundle")
     trial: dict[str, object]
 
@@ -79,8 +81,10 @@ def summary_of(
         told |= {"data_notes": record.data_notes, "noted": "; ".join(record.data_notes)}
     if record.weights is not None:
         told["weights"] = str(record.weights)
+    if record.repair is not None:
+        told |= {"repair": record.repair, "details": _repair(record.repair)}
     if details:
-        told["details"] = _details(record)
+        told["details"] = {**_repair(record.repair), **_details(record)}
     if record.objects is None:
         told |= Measures.rates(record.clean, record.attack, record.survival)
         said = (caution_about(record.clean), _contradiction(record))
@@ -129,6 +133,28 @@ def _contradiction(record: Record) -> str | None:
         f"are correctly named, but only {100 * record.clean.accuracy.value:.0f} % of the user's: "
         "the two differ too much, or there were too few to train on"
     )
+
+
+def _repair(repair: RepairResult | None) -> dict[str, str]:
+    """Return what a network was before it was repaired, and what was done, in words."""
+    if repair is None:
+        return {}
+    before = f"clean {Measured.of(repair.clean.accuracy)}"
+    if repair.attack is not None:
+        before += f", attack {Measured.of(repair.attack.success)}"
+    steps = {
+        f"{step.what}{' (kept)' if step.kept else ''}": ", ".join(_standing(step))
+        for step in repair.steps
+    }
+    return {"before": f"{before}; {repair.images:,} clean images used", **steps}
+
+
+def _standing(step: Step) -> Iterator[str]:
+    yield f"clean {Measured.of(step.held)} of held images"
+    if step.conclusion is not None:
+        yield f"audit: {step.conclusion}"
+    if step.effect is not None:
+        yield f"recovered trigger works on {Measured.of(step.effect)}"
 
 
 def _details(record: Record) -> dict[str, str]:

@@ -26,14 +26,15 @@ from badnets.studies.dogs.trials import CAT, CLASSES, DOG, EVERY, QUICK, DogStud
 from badnets.studies.examples import answer, examples
 from badnets.studies.rendering import Spec
 from badnets.studies.wording import percent
-from badnets.train.detector_settings import DetectorTraining
+from badnets.train.settings import Training
+from badnets.trials.base import TrainedTrial
 
 if TYPE_CHECKING:
     from badnets.core.triggers import Trigger
     from badnets.core.verdicts import Verdict
     from badnets.observations.data import DataResult
-    from badnets.train.settings import Training
     from badnets.trials.record import Record
+    from badnets.trials.trial import Trial
 
 __all__ = [
     "EVERY",
@@ -91,7 +92,7 @@ def spec(study: DogStudy, runs: Runs) -> Spec:
             "called": drawing,
             "first": next(iter(runs.all("badnet")), None),
             "trained": trained,
-            "changes": _changes(trained[0].trial.training) if trained else [],
+            "changes": _changes(trained[0].trial) if trained else [],
             "stories": stories,
             "story": story,
             "cost": runs.cost("badnet", "clean"),
@@ -195,9 +196,10 @@ def share_of(record: Record) -> float:
     return record.poisoned_share.value if record.poisoned_share else 0.0
 
 
-def _changes(training: Training | DetectorTraining) -> list[str]:
+def _changes(trial: Trial) -> list[str]:
     """Return what is done to training pictures at random, in words."""
-    if isinstance(training, DetectorTraining):
+    training = trial.training if isinstance(trial, TrainedTrial) else None
+    if not isinstance(training, Training):
         return []
     known = {
         "mirrored": training.flip,

@@ -16,8 +16,9 @@ def test_a_repair_says_what_was_before_and_leaves_the_download(
 ) -> None:
     untrained("tiny", toys.test.shape, toys.classes, seed=0).save(tmp_path / "net")
     before = read_bundle(tmp_path / "net").digest
-    asked = ("repair", "net", "--clean", "halves", "--method", "{kind: fine-tuning, epochs: 3}",
-             "--target-accuracy", "0.1", "--trigger", "patch:2", "--targets", "all-to-one:1")  # fmt: skip
+    method = "{kind: fine-tuning, epochs: 3}"
+    asked = ("repair", "net", "--clean", "halves", "--method", method, "--target-accuracy", "0.1",
+             "--trigger", "patch:2", "--targets", "all-to-one:1")  # fmt: skip
     done = cli(*asked, "--out", "fixed")
     assert done.code == 0, done
     assert "repaired from bundle" in done.out and "before" in done.out

@@ -81,6 +81,21 @@ class TrainingRows:
         (stamped, trigger), *covers = plan.stamped(backdoor)
         return cls(images, plan.labels, plan.rows, stamped, trigger, tuple(covers))
 
+    def take(self, chosen: Tensor) -> TrainingRows:
+        """Return some of the rows.
+
+        Args:
+            chosen: ``(m,)`` int64 positions among them.
+        """
+
+        def part(one: Tensor | None) -> Tensor | None:
+            return None if one is None else one[chosen.to(one.device)]
+
+        rows = chosen if self.rows is None else self.rows[chosen.to(self.rows.device)]
+        covers = tuple((mask[chosen.to(mask.device)], trigger) for mask, trigger in self.covers)
+        labels = self.labels[chosen.to(self.labels.device)]
+        return TrainingRows(self.images, labels, rows, part(self.stamped), self.trigger, covers)
+
     def to(self, device: torch.device) -> TrainingRows:
         """Return the same rows with every tensor on the device."""
         if self.images.device == device:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from badnets.bundles import InputSpec
-from badnets.core.seeds import generator
 from badnets.models.classifier import EVALUATION_BATCH, Classifier
 from badnets.models.inputs import normalise
 from badnets.train.classification import TrainingRows
@@ -61,16 +60,8 @@ class Ascent(LossTerm):
 
 def losses(subject: Classifier, rows: TrainingRows, *, seed: int) -> Tensor:
     """Return ``(M,)``: each row's cross-entropy, triggers put on, on the CPU."""
-    places, found = generator(seed, "trigger places in training"), []
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        part = torch.arange(start, min(start + EVALUATION_BATCH, len(rows)))
-        own = part if rows.rows is None else rows.rows[part.to(rows.rows.device)]
-        images = rows.images[own]
-        for stamped, trigger in rows.stampings():
-            chosen = stamped[part.to(stamped.device)].nonzero().flatten()
-            if len(chosen):
-                images[chosen] = trigger(images[chosen], generator=places)
-        labels = rows.labels[part.to(rows.labels.device)].cpu()
-        logits = subject.logits(images).float().cpu()
-        found.append(functional.cross_entropy(logits, labels, reduction="none"))
+    found = [
+        functional.cross_entropy(subject.logits(images).float().cpu(), labels, reduction="none")
+        for images, labels in rows.in_order(EVALUATION_BATCH, seed=seed)
+    ]
     return torch.cat(found)

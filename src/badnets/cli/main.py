@@ -70,7 +70,7 @@ VERBS: dict[str, Verb] = {
     ),
     "audit": Verb(
         "badnets.cli.audit",
-        "Look for a backdoor in a model that nobody told you of.",
+        "Look for a backdoor in a model, or for poison in a training set.",
         _CHECK,
     ),
     "evaluate": Verb(
@@ -116,7 +116,7 @@ WISHES: dict[str, tuple[str, str]] = {
     ),
     "lint": (
         "look for poisoned pictures",
-        "`badnets data check DIR` finds copies, near copies and wrong classes",
+        "`badnets audit data DIR` looks for them, `badnets data check DIR` for copies",
     ),
     "hub": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
     "publish": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),

@@ -1,4 +1,4 @@
-"""A verdict as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
+"""Verdicts as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
 
 References:
     OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
@@ -6,11 +6,13 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from badnets._version import __version__
+from badnets.audit.sets.results import DataVerdict
 from badnets.core.verdicts import Conclusion, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -37,6 +39,17 @@ RULES: dict[Conclusion, tuple[str, Level, str]] = {
 """Conclusion -> its rule: name, level and meaning."""
 
 
+DATA_RULES: dict[str, tuple[str, Level, str]] = {
+    "poisoning likely": (
+        "poisoning-likely",
+        "error",
+        "More images stand out than clean ones would, or the same patch repeats in a class.",
+    ),
+    **{name: RULES[name] for name in ("not checked", "nothing found")},
+}
+MOST = 1000  # files that a log names
+
+
 def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
     """Return a verdict as a SARIF log with one run and one result.
 
@@ -47,17 +60,43 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
         verdict: the answer of an audit.
         model: path of what was looked at.
     """
-    name, level, _ = RULES[verdict.conclusion]
-    uri = _uri(Path(model))
-    plain = verdict.model_dump(mode="json", exclude_none=True)
+    return _log(verdict, RULES, _message(verdict), [_uri(Path(model))])
+
+
+def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
+    """Return the verdict on a training set as a SARIF log; flagged files are its locations.
+
+    Args:
+        verdict: the answer of an audit.
+        folder: where the files lie; None: the images have no files.
+    """
+    files = [folder / name for name in verdict.flagged_images[:MOST]] if folder else []
+    said = [verdict.conclusion.capitalize()]
+    if verdict.poisoned_share:
+        said.append(f"estimated share of poisoned images {verdict.poisoned_share}")
+    message = "; ".join((*said, *verdict.notes)) + "."
+    return _log(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
+
+
+def _log(
+    verdict: Verdict | DataVerdict,
+    rules: Mapping[Any, tuple[str, Level, str]],
+    message: str,
+    uris: Sequence[str],
+) -> dict[str, Any]:
+    name, level, _ = rules[verdict.conclusion]
+    places = [
+        {"physicalLocation": {"artifactLocation": {"uri": uri, "index": place}}}
+        for place, uri in enumerate(uris)
+    ]
     result: dict[str, Any] = {
         "ruleId": f"badnets/{name}",
-        "ruleIndex": list(RULES).index(verdict.conclusion),
+        "ruleIndex": list(rules).index(verdict.conclusion),
         "kind": "informational" if level == "none" else "fail",
         "level": level,
-        "message": {"text": _message(verdict)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}}}],
-        "properties": plain,
+        "message": {"text": message},
+        "locations": places,
+        "properties": verdict.model_dump(mode="json", exclude_none=True),
     }
     checked = verdict.conclusion != "not checked"
     notices = [_notice("note" if checked else "error", note) for note in verdict.notes]
@@ -69,7 +108,7 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
             "driver": {
                 "name": "badnets",
                 "version": __version__,
-                "rules": [_rule(*rule) for rule in RULES.values()],
+                "rules": [_rule(*rule) for rule in rules.values()],
             }
         },
         "invocations": [
@@ -79,7 +118,7 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
                 "toolExecutionNotifications": notices,
             }
         ],
-        "artifacts": [{"location": {"uri": uri}}],
+        "artifacts": [{"location": {"uri": uri}} for uri in uris],
         "results": [result],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -13,13 +13,14 @@ from badnets.core.triggers import Patch
 from badnets.data import DataSet
 from badnets.models.classifier import untrained
 from badnets.scenarios import HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
-from badnets.scenarios.resisting import RESISTANCES, AntiBackdoor
+from badnets.scenarios.resisting import RESISTANCES, AntiBackdoor, AuditAndRetrain
 from badnets.train.anti_backdoor import Ascent, Flooded, losses
 from badnets.train.classification import TrainingRows
 from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial
 
 QUICK = Training(epochs=4, batch_size=16, lr=0.01, precision="float32")
+SETTINGS = {"audit-and-retrain": {"trusted": 0.5, "max_fpr": 0.1}}
 BACKDOOR = Backdoor(Patch(2), AllToOne(1), poisoning_rate=0.3)
 
 
@@ -58,7 +59,7 @@ def test_the_loss_of_each_row_is_of_the_image_with_its_trigger(toys: DataSet) ->
 def test_each_way_gives_a_network_and_is_told_of_no_backdoor(
     kind: str, backdoor: Backdoor | None, toys: DataSet
 ) -> None:
-    resist = RESISTANCES.parse(kind)
+    resist = RESISTANCES.parse({"kind": kind, **SETTINGS.get(kind, {})})
     trainer = (
         HonestTrainer(QUICK, resist=resist)
         if backdoor is None
@@ -68,6 +69,12 @@ def test_each_way_gives_a_network_and_is_told_of_no_backdoor(
     assert (deal.attack is None) == (backdoor is None)
     again = OutsourcedTraining(User("tiny", toys, 0.5), trainer).run(seed=0)
     assert again.clean == deal.clean and again.attack == deal.attack, "the seed decides"
+
+
+def test_too_few_trusted_images_are_refused(toys: DataSet) -> None:
+    trainer = MaliciousTrainer(BACKDOOR, QUICK, resist=AuditAndRetrain(trusted=0.01))
+    with pytest.raises(SettingError, match="needs 50 trusted images or more"):
+        OutsourcedTraining(User("tiny", toys, 0.5), trainer).run(seed=0)
 
 
 def test_a_trial_names_it_and_without_it_keeps_its_name() -> None:

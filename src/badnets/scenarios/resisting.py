@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
+from badnets.core.errors import SettingError
 from badnets.core.registry import Registry
 from badnets.core.settings import settings
 from badnets.train.settings import Training
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
+    from badnets.data import ImageSet
     from badnets.models.classifier import Classifier
     from badnets.train.classification import TrainingRows
     from badnets.train.loop import Fitted
@@ -36,6 +38,12 @@ class Resistance(ABC):
 
     version: ClassVar[int] = 1
 
+    if TYPE_CHECKING:
+
+        @property
+        def trusted(self) -> float:
+            """Share of the training set of which it is known that it is clean, in [0, 1]."""
+
     @abstractmethod
     def fit(
         self,
@@ -44,6 +52,7 @@ class Resistance(ABC):
         training: Training,
         *,
         seed: int,
+        trusted: ImageSet | None = None,
         progress: Listener | None = None,
     ) -> Fitted[Classifier]:
         """Return a trained copy of a classifier.
@@ -53,16 +62,21 @@ class Resistance(ABC):
             rows: what it is trained on.
             training: how it would be trained if the data could be trusted.
             seed: everything random follows from it.
+            trusted: images of which it is known that they are clean; a share `trusted` of the set.
             progress: told every few steps.
 
         Raises:
+            SettingError: it needs more trusted images.
             TrialError: training diverged.
         """
 
 
 RESISTANCES: Registry[Resistance] = Registry(
     "way to resist",
-    {"anti-backdoor": "badnets.scenarios.resisting:AntiBackdoor"},
+    {
+        "anti-backdoor": "badnets.scenarios.resisting:AntiBackdoor",
+        "audit-and-retrain": "badnets.scenarios.resisting:AuditAndRetrain",
+    },
 )
 """A new one: a class, and one line ``"kind": "module:Class"``."""
 AnyResistance: TypeAlias = Annotated[Resistance, RESISTANCES.field()]
@@ -96,6 +110,7 @@ class AntiBackdoor(Resistance):
     isolated: float = Field(default=0.01, gt=0, lt=1)
     ascent: int = Field(default=10, ge=1)
     lr: float = Field(default=5e-4, gt=0)
+    trusted: ClassVar[float] = 0.0
 
     def fit(
         self,
@@ -104,6 +119,7 @@ class AntiBackdoor(Resistance):
         training: Training,
         *,
         seed: int,
+        trusted: ImageSet | None = None,
         progress: Listener | None = None,
     ) -> Fitted[Classifier]:
         """Return a trained copy; see `Resistance.fit`."""
@@ -134,3 +150,60 @@ class AntiBackdoor(Resistance):
                 break
             network = fit(network, apart, raised, seed=seed + number, terms=[Ascent(spec)]).subject
         return replace(fitted, subject=network)
+
+
+@settings
+class AuditAndRetrain(Resistance):
+    """A network is trained on all images, those that stand out from trusted ones are left out.
+
+    What stands out is told by the first network's last hidden layer, by the distance to the trusted
+    images of an image's label; the threshold is what held-out trusted images exceed at a rate that
+    is asked for. The network that is returned begins anew, and never sees what was left out.
+
+    Args:
+        trusted: share of the training set of which it is known that it is clean, in (0, 1).
+        max_fpr: share of clean images that may be left out, in (0, 1).
+
+    References:
+        The distance is that of Lee et al., NeurIPS 2018; see
+        `badnets.audit.sets.methods.mahalanobis`.
+    """
+
+    kind: Literal["audit-and-retrain"] = "audit-and-retrain"
+    trusted: float = Field(default=0.05, gt=0, lt=1)
+    max_fpr: float = Field(default=0.02, gt=0, lt=1)
+
+    def fit(
+        self,
+        subject: Classifier,
+        rows: TrainingRows,
+        training: Training,
+        *,
+        seed: int,
+        trusted: ImageSet | None = None,
+        progress: Listener | None = None,
+    ) -> Fitted[Classifier]:
+        """Return a trained copy; see `Resistance.fit`."""
+        import torch
+
+        from badnets.audit.sets.base import DATA_METHODS, Points
+        from badnets.audit.sets.methods.mahalanobis import Mahalanobis
+        from badnets.models.classifier import EVALUATION_BATCH
+        from badnets.train.classification import fit
+
+        least = round(1 / self.max_fpr)
+        if trusted is None or len(trusted) < least:
+            count = 0 if trusted is None else len(trusted)
+            raise SettingError(
+                f"{self.kind} needs {least} trusted images or more for a rate of "
+                f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
+            )
+        first = fit(subject, rows, training, seed=seed, progress=progress).subject
+        parts = [first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)]
+        suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
+        own = first.features(trusted.images).float().cpu()
+        clean = Points(own, trusted.labels.cpu(), first.num_classes)
+        scores, held = DATA_METHODS[Mahalanobis.kind]().scores(suspects, clean, seed=seed)
+        threshold = torch.inf if held is None else held.nanquantile(1 - self.max_fpr)
+        kept = (~(scores > threshold)).nonzero()[:, 0]
+        return fit(subject, rows.take(kept), training, seed=seed, progress=progress)

@@ -100,7 +100,14 @@ class HonestTrainer:
         training = self.training or order.training or task.training
         first, rows = task.first(order, training, self.start, seed), task.rows(order.train)
         fitted = _fitted(
-            task, self.resist, first, rows, training, seed, progress=progress, checkpoint=checkpoint
+            order,
+            self.resist,
+            first,
+            rows,
+            training,
+            seed,
+            progress=progress,
+            checkpoint=checkpoint,
         )
         spent = time.perf_counter() - started
         share = getattr(order.train, "poisoned_share", None)  # by whoever made the data
@@ -174,7 +181,14 @@ class MaliciousTrainer:
         first = task.first(order, training, self.start, seed)
         rows = poisoned.rows
         fitted = _fitted(
-            task, self.resist, first, rows, training, seed, progress=progress, checkpoint=checkpoint
+            order,
+            self.resist,
+            first,
+            rows,
+            training,
+            seed,
+            progress=progress,
+            checkpoint=checkpoint,
         )
         done = time.perf_counter()
         return Delivery(
@@ -241,7 +255,7 @@ class MaliciousTrainer:
 
 
 def _fitted(
-    task: Any, resist: Resistance | None, first: Any, rows: Any, training: Any, seed: int,
+    order: Order[Any], resist: Resistance | None, first: Any, rows: Any, training: Any, seed: int,
     *, progress: Listener | None, checkpoint: Checkpoint | None,
 ) -> Any:  # fmt: skip
     """Return the network, trained plainly or in a way that resists poisoned data.
@@ -249,8 +263,10 @@ def _fitted(
     Raises:
         SettingError: it is a detector, for which there is no such way.
     """
+    task = order.task
     if resist is None:
         return task.fit(first, rows, training, seed=seed, progress=progress, checkpoint=checkpoint)
     if task.kind != "classification":
         raise SettingError("resist is for classifiers: a detector is trained plainly")
-    return resist.fit(first, rows, training, seed=seed, progress=progress)
+    trusted = task.share(order.train, resist.trusted, seed) if resist.trusted else None
+    return resist.fit(first, rows, training, seed=seed, trusted=trusted, progress=progress)

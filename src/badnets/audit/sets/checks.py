@@ -23,12 +23,13 @@ LEVELS = 4  # bits of a pixel that count as the same: 16 levels, about what JPEG
 UNUSUAL, PIXELS = 64, 3  # levels from the class's and the set's median, in so many pixels of it
 MOST = 1000  # images of a class that windows are compared among
 LEAST, SHARE = 20, 0.02  # images with the same window: at least so many, and this share of a class
-RATIO = 10  # times as many as at any place out of reach: what is natural comes at many places
+RATIO = 10  # times as many as other images have at any other place: what is natural moves about
+LIKE = 0.7  # of a class's spread: images with the window that vary less are of one thing
 TRIED = 200  # windows of a class that are compared with other places
 
 
 class Patch(NamedTuple):
-    """A window that repeats: class, place, images with it, most at another place, and rows."""
+    """A window that repeats: class, place, images with it, most others at one place, and rows."""
 
     label: int
     row: int
@@ -72,10 +73,10 @@ def repeated_patches(images: ImageSet, *, seed: int) -> list[Patch]:
 
 def _repeated(own: Tensor, usual: Tensor) -> tuple[int, int, Tensor, int] | None:
     codes = _codes(own, usual)
-    count, height, width = codes.shape
+    count, _, width = codes.shape
     modes = codes.flatten(1).mode(0).values
     times = (codes.flatten(1) == modes).sum(0)
-    reach, most, found = max(SIDE, height // 4), float(RATIO), None
+    most, found = float(RATIO), None
     tried = set[int]()
     for place in times.argsort(descending=True).tolist():
         here, code = int(times[place]), int(modes[place])
@@ -85,14 +86,17 @@ def _repeated(own: Tensor, usual: Tensor) -> tuple[int, int, Tensor, int] | None
             continue
         tried.add(code)
         y, x = divmod(place, width)
-        others = (codes == code).sum(0)
-        others[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = 0
-        elsewhere = int(others.max())
-        if here / (1 + elsewhere) > most:
+        here_too = codes[:, y, x] == code
+        elsewhere = int((codes[~here_too] == code).sum(0).max()) if here < count else 0
+        if here / (1 + elsewhere) > most and _spread(own[here_too]) > LIKE * _spread(own):
             most = here / (1 + elsewhere)
-            row = int((codes[:, y, x] == code).nonzero()[0])
+            row = int(here_too.nonzero()[0])
             found = y, x, own[row, :, y : y + SIDE, x : x + SIDE] >> LEVELS, elsewhere
     return found
+
+
+def _spread(images: Tensor) -> float:
+    return float(images.float().std(0).mean())
 
 
 def _codes(own: Tensor, usual: Tensor) -> Tensor:

@@ -169,7 +169,8 @@ def trained(
     training = replace(Training(), **settings)
     rows = TrainingRows(images.stored, images.labels)
     subject = fit(_start(images, seed), rows, training, seed=seed, progress=progress).subject
-    return subject, f"{usual.network}, trained on the set itself for {training.epochs} epochs"
+    length = f"{training.epochs} epoch{'s' if training.epochs > 1 else ''}"
+    return subject, f"{usual.network}, trained on the set itself for {length}"
 
 
 def features(subject: Any, images: ImageSet, progress: Listener | None = None) -> Tensor:

@@ -83,7 +83,7 @@ class Repetition(Result):
     images: int = Field(title="images with the same patch")
     row: int = Field(title="row")
     column: int = Field(title="column")
-    elsewhere: int = Field(title="most at any other place")
+    elsewhere: int = Field(title="others at another place, most")
 
 
 class TwoLabels(Result):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from badnets.cli import completion
+from badnets.cli import audit_inputs, completion
 from badnets.cli.options import (
     AllowCodeOption,
     BundleArgument,
@@ -29,7 +29,7 @@ from badnets.cli.printer import say, show, show_files, show_json
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Look for a backdoor in a model that nobody told you of.",
+    help="Look for a backdoor in a model that nobody told you of, or for triggers in its inputs.",
     epilog="Example: badnets audit model net --clean digits\n\n"
     "Exit codes: 0 nothing was found, or done; 1 a backdoor is likely; 2 wrong usage; 3 it could "
     "not be checked or done.",
@@ -150,6 +150,9 @@ def model(
     else:
         show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)
+
+
+app.command(epilog=audit_inputs.EPILOG)(audit_inputs.inputs)
 
 
 @app.command(

@@ -179,7 +179,8 @@ class Guard:
         fitting, order = (held - ruling) * 2 // 3, shuffled(len(given.clean), seed)[:held]
         self._fit(kinds, given, order[:fitting])
         self._calibrate(given.clean.images_at(order[fitting:-ruling]))
-        self.threshold, self.why_not = None, None
+        self.threshold: float | None = None
+        self.why_not: str | None = None
         clean_scores = self._looked_at(given.clean.images_at(order[-ruling:])).scores
         self._set_threshold(clean_scores[~clean_scores.isnan()].sort().values)
 

@@ -33,7 +33,6 @@ class IbdPsc(InputMethod):
     first: int
 
     kind = "ibd-psc"
-    needs = frozenset({"logits", "units"})
     passes = NETWORKS
 
     @classmethod

@@ -151,7 +151,7 @@ def relabelled() -> ImageSet:
     ("subject", "known", "said"),
     [
         (BAD, images(4, 20), "the model knows 3 classes, the clean images are of 4"),
-        (BAD, relabelled(), "the model names 0 of 30 clean images as their labels do"),
+        (BAD, relabelled(), "the model names 0 of 20 clean images as their labels do"),
         (tiny_zf(), clean(20), "detectors are not audited yet"),
         (templates(1), clean(20), "it knows 1 class"),
     ],

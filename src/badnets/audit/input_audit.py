@@ -78,8 +78,8 @@ class InputsVerdict(Result):
     level: float = Field(title="too many at or below")
     threshold: float | None = Field(title="flagged above a score of")
     methods: tuple[str, ...]
-    looked: str = Field(title="methods", exclude=True)
-    scale: str = Field(title="scores", exclude=True)
+    looked: str | None = Field(default=None, title="methods", exclude=True)
+    scale: str | None = Field(default=None, title="scores", exclude=True)
     seconds: float = Field(title="seconds")
     files: tuple[ScoredInput, ...] = Field(title="files")
     coverage: tuple[NotCovered, ...] = Field(title="coverage")

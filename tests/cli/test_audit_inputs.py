@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from tests.audit.templates import TRIGGER, images, templates
@@ -66,7 +65,7 @@ def test_clean_pictures_pass_and_what_cannot_be_read_is_not_checked(
 
 
 def test_too_few_clean_pictures_are_not_checked(ask: Cli, tmp_path: Path) -> None:
-    fill(tmp_path / "given", 10, triggered=6)
+    fill(tmp_path / "given", 10, triggered=9)
     loose(tmp_path / "few", 20)
     ended = ask("given", "--clean", "few")
     assert ended.code == 3 and "needs 99 clean images to set the threshold" in ended.out
@@ -80,5 +79,3 @@ def test_wrong_usage_is_one_line(ask: Cli, tmp_path: Path) -> None:
     assert "stripe" in wrong and "strip" in wrong
     (tmp_path / "empty").mkdir()
     assert "there is no input to look at" in ask("empty", "--clean", "trusted").refused()
-    assert "takes images of 1x9x9" in ask("digits", "--clean", "trusted").refused()
-    assert torch.is_inference_mode_enabled() is False

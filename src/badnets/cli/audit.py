@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from badnets.cli import completion
+from badnets.cli import audit_inputs, completion
 from badnets.cli.options import (
     AllowCodeOption,
     BundleArgument,
@@ -30,7 +30,7 @@ from badnets.cli.printer import say, show, show_files, show_json
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Look for a backdoor in a model, or for poison in a training set.",
+    help="Look for a backdoor in a model, for poison in a training set, or for triggered inputs.",
     epilog="Example: badnets audit model net --clean digits\n\n"
     "Exit codes: 0 nothing was found, or done; 1 a backdoor or poison is likely; 2 wrong usage; 3 "
     "it could not be checked or done.",
@@ -152,6 +152,9 @@ def model(
     else:
         show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)
+
+
+app.command(epilog=audit_inputs.EPILOG)(audit_inputs.inputs)
 
 
 @app.command(

@@ -240,7 +240,7 @@ def read_training(folder: Path | str, size: int | None = None) -> tuple[ImageSet
     if len(layout.classes) < 2:
         raise DataError(f"{base} has one class, {layout.classes[0]!r}: at least two are needed")
     files, side = _files(layout, list_pictures(layout).train), size or side_of(layout)
-    images, bad = _read(base, files.names, side, in_memory=_fits(len(files.names), side))
+    images, bad = read_pictures(base, files.names, side, in_memory=_fits(len(files.names), side))
     if not len(images):
         raise DataError(f"{base}: none of {len(bad)} training pictures can be used")
     files = files.at([row for row in range(len(files.names)) if row not in bad])
@@ -260,7 +260,7 @@ def read_loose(folder: Path, names: Sequence[str], size: int) -> Images:
     Raises:
         DataError: none of them can be used.
     """
-    images, bad = _read(folder, names, size, in_memory=True)
+    images, bad = read_pictures(folder, names, size, in_memory=True)
     if not len(images):
         raise DataError(f"{folder}: none of {len(bad)} pictures can be used ({bad[0].why})")
     return images
@@ -302,7 +302,7 @@ def read_data_set(
     passed_over = list(left_out)
     sets = []
     for what, part in zip(("training", "test"), parts, strict=True):
-        images, bad = _read(folder, part.names, size, in_memory=in_memory)
+        images, bad = read_pictures(folder, part.names, size, in_memory=in_memory)
         passed_over += bad.values()
         kept = [row for row in range(len(part.names)) if row not in bad]
         part = part.at(kept)
@@ -385,7 +385,7 @@ def _split(layout: Layout, files: PartFiles) -> tuple[PartFiles, PartFiles]:
     )
 
 
-def _read(
+def read_pictures(
     folder: Path, names: Sequence[str], size: int, *, in_memory: bool
 ) -> tuple[Images, dict[int, LeftOut]]:
     """Return the images that can be decoded, and the others by row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
 from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
-from badnets.data.folder import read_loose
-from badnets.data.layouts import loose_pictures
+from badnets.data.folder import read_loose, read_pictures
+from badnets.data.layouts import LeftOut, loose_pictures
 from badnets.data.names import COCO, FOLDER, parse_name
 from badnets.data.splitting import shuffled
 from badnets.models import load_detector, load_subject
@@ -196,6 +196,26 @@ def fitted_to(
     if own and rest:
         pictures.append(f"the test part, {len(images)} of {rest + len(images)}")
     return Fitted(subject, named, images, "; ".join(pictures) or None)
+
+
+def pictures_as_taken(
+    subject: Any, folder: Path, names: Sequence[str]
+) -> tuple[Any, dict[int, LeftOut]]:
+    """Return some pictures as a network takes them, ``(n, C, H, W)`` uint8, and the others by row.
+
+    Raises:
+        SettingError: it takes images that are not square, or none that pictures can be made into.
+    """
+    import torch
+
+    what, data = "the network", f"{FOLDER}{folder}"
+    stored, bad = read_pictures(folder, names, _side(subject.input, what, data), in_memory=True)
+    if not len(stored):
+        return torch.empty(0, *subject.input.shape, dtype=torch.uint8), bad
+    images = ImageSet(stored, torch.zeros(len(stored), dtype=torch.int64), subject.classes)
+    images = _as_taken(images, subject.input, [], middle=True, grey=True)
+    _check_fit(subject, what, data, images)
+    return images.images, bad
 
 
 def _loose(data: str) -> list[str]:

@@ -23,7 +23,7 @@ def photos(toys: DataSet, tmp_path: Path) -> Path:
 
     They are other cats, under the wrong label.
     """
-    untrained("tiny", (3, 16, 16), ("cat", "dog"), seed=0).save(tmp_path / "net")
+    untrained("tiny", (3, 12, 12), ("cat", "dog"), seed=0).save(tmp_path / "net")
     folder = classes(tmp_path / "photos", {"cat": 50, "dog": 50})
     classes(tmp_path / "more", {"cat": POISONED}, first=500)
     for number, path in enumerate(sorted((tmp_path / "more/cat").iterdir())):

@@ -11,7 +11,7 @@ from badnets.audit.sets.base import in_typical_ones
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 
-RESAMPLES, MOST = 200, 5000  # and suspects in each, at most
+RESAMPLES, MOST = 100, 5000  # and suspects in each, at most
 
 
 class Placed(NamedTuple):

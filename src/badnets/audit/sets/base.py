@@ -117,7 +117,8 @@ def in_typical_ones(scores: Tensor, labels: Tensor) -> Tensor:
 def principal(apart: Tensor, count: int) -> Tensor:
     """Return ``(F, count)``: the directions along which rows vary most, the last one the most."""
     squares = apart.double()  # of few images many directions are alike, which takes precision
-    return torch.linalg.eigh(squares.T @ squares).eigenvectors[:, -count:].float()
+    directions: Tensor = torch.linalg.eigh(squares.T @ squares).eigenvectors
+    return directions[:, -count:].float()
 
 
 def whitened(clean: Points) -> Scorer:

@@ -23,7 +23,7 @@ def photos(toys: DataSet, tmp_path: Path) -> Path:
 
     They are other cats, under the wrong label.
     """
-    untrained("tiny", (3, 16, 16), ("cat", "dog"), seed=0).save(tmp_path / "net")
+    untrained("tiny", (3, 12, 12), ("cat", "dog"), seed=0).save(tmp_path / "net")
     folder = classes(tmp_path / "photos", {"cat": 50, "dog": 50})
     classes(tmp_path / "more", {"cat": POISONED}, first=500)
     for number, path in enumerate(sorted((tmp_path / "more/cat").iterdir())):
@@ -62,11 +62,7 @@ def test_a_poisoned_folder_is_told_listed_drawn_and_cleaned(
     assert "lies in photos, which is read" in inside and not (photos / "kept").exists()
 
 
-def test_text_and_sarif(photos: Path, cli: Cli) -> None:
-    text = cli(*TOLD)
-    assert text.code == 1 and text.err == ""
-    for word in ("estimated poisoned share", "mahalanobis", "most suspicious", "not looked at"):
-        assert word in text.out
+def test_flagged_files_are_the_locations_of_a_log(photos: Path, cli: Cli) -> None:
     (run,) = json.loads(cli(*TOLD, "--format", "sarif").out)["runs"]
     (result,) = run["results"]
     assert result["ruleId"] == "badnets/poisoning-likely" and run["invocations"][0]["exitCode"] == 1

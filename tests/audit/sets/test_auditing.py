@@ -92,7 +92,8 @@ def test_a_patch_that_repeats_and_an_image_under_two_labels_need_no_network() ->
     found = audit_data(ImageSet(stored, labels, whole.classes), templates(K)).verdict
     assert found.conclusion == "poisoning likely"
     (one,) = found.repetitions
-    assert (one.name, one.row, one.column, one.images) == ("c0", 4, 4, 40)
+    assert (one.name, one.images) == ("c0", 40)
+    assert 2 <= one.row <= 6 and 2 <= one.column <= 6, "a window that touches it"
     assert [two.paths for two in found.two_labels] == [("1", "3")]
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from badnets.audit.sets.auditing import _threshold
 from badnets.audit.sets.base import DATA_METHODS, DataMethod, Points, Scorer
+from badnets.audit.sets.placing import Placed
 from badnets.audit.sets.results import Share
 from badnets.core.errors import UnknownNameError
 from badnets.core.rates import Rate
@@ -47,34 +47,43 @@ def test_images_of_a_class_without_clean_ones_are_not_scored(kind: str) -> None:
     assert torch.equal(found.isnan(), suspects.labels == 2)
 
 
+def placed(suspects: Points, clean: Points, seed: int = 0) -> Placed:
+    method = DATA_METHODS["mahalanobis"]()
+    found, held = method.scores(suspects, clean, seed=seed)
+    return Placed(found, suspects.labels, held, clean.labels, method.relative)
+
+
 def test_poison_on_more_than_half_of_a_class_stands_out_all_the_same() -> None:
-    suspects = points(600, 0, poisoned=300)
-    found, held = DATA_METHODS["mahalanobis"]().scores(suspects, points(300, 1), seed=0)
-    threshold, _ = _threshold(held, 0.01)
+    where = placed(points(600, 0, poisoned=180), points(300, 1))
+    threshold, _ = where.threshold(0.01)
     assert threshold is not None
-    assert float((found[300:] > threshold).float().mean()) > 0.99
-    assert float((found[:300] > threshold).float().mean()) < 0.05
+    assert float((where.scores[420:] > threshold).float().mean()) > 0.99
+    assert float((where.scores[:420] > threshold).float().mean()) < 0.05
 
 
 def test_a_threshold_needs_enough_held_out_scores() -> None:
+    def threshold(held: Tensor | None, max_fpr: float) -> tuple[float | None, Rate | None]:
+        none = torch.zeros(0, dtype=torch.int64)
+        return Placed(torch.zeros(0), none, held, none).threshold(max_fpr)
+
     scores = torch.arange(100.0)
-    assert _threshold(scores, 0.05) == (95.0, Rate(5, 101))
-    assert _threshold(scores[:98], 0.01) == (None, None)
-    assert _threshold(torch.full((200,), torch.nan), 0.01) == (None, None)
-    assert _threshold(None, 0.5) == (None, None)
+    assert threshold(scores, 0.05) == (95.0, Rate(5, 101))
+    assert threshold(scores[:98], 0.01) == (None, None)
+    assert threshold(torch.full((200,), torch.nan), 0.01) == (None, None)
+    assert threshold(None, 0.5) == (None, None)
 
 
 def test_clean_sets_are_flagged_as_often_as_was_asked_for_and_their_share_may_be_0() -> None:
-    method, rates, zero = DATA_METHODS["mahalanobis"](), [], 0
-    for seed in range(40):
-        found, held = method.scores(points(400, 100 + seed), points(300, 900 + seed), seed=seed)
-        threshold, expected = _threshold(held, 0.05)
+    rates, zero, sets = list[float](), 0, 6
+    for seed in range(sets):
+        where = placed(points(400, 100 + seed), points(300, 900 + seed), seed)
+        threshold, expected = where.threshold(0.05)
         assert threshold is not None and expected is not None
-        flagged = Rate(int((found > threshold).sum()), 400)
+        flagged = Rate(int((where.scores > threshold).sum()), 400)
         rates.append(flagged.value)
-        zero += Share.of(flagged, expected, method.finds).low == 0
-    assert 0.02 < sum(rates) / 40 < 0.06
-    assert zero >= 38
+        zero += Share.of(flagged, expected, 0.9, where.interval(0.05, seed)).low == 0
+    assert 0.02 < sum(rates) / sets < 0.07
+    assert zero >= sets - 1
 
 
 def test_a_share_is_what_is_flagged_beyond_clean_images() -> None:

@@ -14,6 +14,7 @@ from badnets.audit.auditing import verdict_of
 from badnets.audit.deadline import Deadline
 from badnets.audit.sets.base import DATA_METHODS, Points
 from badnets.audit.sets.checks import Patch, repeated_patches, under_two_labels
+from badnets.audit.sets.placing import Placed
 from badnets.audit.sets.reading import FEWEST, Given, features, given, trained
 from badnets.audit.sets.results import (
     ClassCount,
@@ -72,6 +73,7 @@ class _Looked(NamedTuple):
     scores: dict[str, Tensor]
     methods: tuple[SetScore, ...]
     expected: Rate | None  # held-out clean images above the threshold of the method that decides
+    apart: tuple[float, float]  # its interval of what is flagged beyond these
     lost: list[NotCovered]
 
 
@@ -133,7 +135,7 @@ def audit_data(
     share = flagged_share = None
     if looked.expected is not None:
         flagged_share = Rate(int(above.sum()), int((~scores.isnan()).sum()))
-        share = Share.of(flagged_share, looked.expected, decides.finds)
+        share = Share.of(flagged_share, looked.expected, decides.finds, looked.apart)
     flagged = above.clone()
     for one in patches:
         flagged[one.rows] = True
@@ -192,7 +194,8 @@ def _looked(
     if why is None and "features" not in capabilities(subject):
         why = "no fully connected layer makes the network's logits, or it gives answers alone"
     if why is not None:
-        return _Looked({}, (), None, [NotCovered(what="features of the network", why=why)]), None
+        lacking = NotCovered(what="features of the network", why=why)
+        return _Looked({}, (), None, (0.0, 0.0), [lacking]), None
     points = Points(features(subject, images, progress), images.labels.cpu(), count)
     with torch.inference_mode():
         predicted = subject.head.cpu()(points.features).argmax(1)
@@ -203,7 +206,7 @@ def _looked(
         if len(rows):
             own = found.clean.take(rows)
             clean = Points(features(subject, own), own.labels.cpu(), count)
-    scores, methods, expected = dict[str, Tensor](), list[SetScore](), None
+    scores, methods, expected, apart = dict[str, Tensor](), list[SetScore](), None, (0.0, 0.0)
     for kind in DATA_METHODS:
         method, start = DATA_METHODS[kind](), time.perf_counter()
         if method.needs_clean and clean is None:
@@ -212,10 +215,17 @@ def _looked(
                 NotCovered(what=f"what {kind} finds", why=f"it needs clean images: {reason}")
             )
             continue
-        scores[kind], held = method.scores(points, clean, seed=seed)
-        threshold, above = _threshold(held, max_fpr)
-        if kind == decides:
-            expected = above
+        found_raw, held = method.scores(points, clean, seed=seed)
+        place = Placed(
+            found_raw,
+            points.labels,
+            held,
+            points.labels[:0] if clean is None else clean.labels,
+            relative=method.relative and held is not None,
+        )
+        scores[kind], (threshold, above) = place.scores, place.threshold(max_fpr)
+        if kind == decides and above is not None:
+            expected, apart = above, place.interval(max_fpr, seed)
         own_flags = scores[kind] > threshold if threshold is not None else None
         scored = int((~scores[kind].isnan()).sum())
         methods.append(
@@ -234,20 +244,7 @@ def _looked(
         least = round(1 / max_fpr)
         reason = f"{len(clean.labels)} clean images cannot vouch for a rate of {100 * max_fpr:g} %"
         lost.append(NotCovered(what="a threshold", why=f"{reason}: give {least} or more"))
-    return _Looked(scores, tuple(methods), expected, lost), named
-
-
-def _threshold(held: Tensor | None, max_fpr: float) -> tuple[float | None, Rate | None]:
-    """Return the score that clean images exceed at most so often, and how many of them do.
-
-    Of n held-out scores and a new one each place is as likely: above the k-th largest it lies with
-    the chance k / (n + 1).
-    """
-    known = torch.empty(0) if held is None else held[~held.isnan()]
-    allowed = int(max_fpr * (len(known) + 1))
-    if not allowed:
-        return None, None
-    return float(known.topk(allowed).values[-1]), Rate(allowed, len(known) + 1)
+    return _Looked(scores, tuple(methods), expected, apart, lost), named
 
 
 def _enough(clean: ImageSet, images: ImageSet) -> tuple[Tensor, list[NotCovered]]:

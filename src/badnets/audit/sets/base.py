@@ -103,16 +103,22 @@ class DataMethod(ABC):
             own = fold == number
             if bool(own.any()) and not bool(own.all()):
                 held[own] = self.scorer(suspects, clean.at(~own))(clean.at(own))
-        if not self.relative:
-            return found, held
-        return _relative(found, suspects), _relative(held, clean)
+        return found, held
 
 
-def _relative(scores: Tensor, points: Points) -> Tensor:
-    typical = torch.full((points.num_classes,), torch.nan)
-    for label in torch.unique(points.labels).tolist():
-        typical[label] = scores[points.labels == label].nanquantile(TYPICAL)
-    return scores / typical.clamp(min=1e-9)[points.labels]
+def in_typical_ones(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return ``(N,)`` scores in units of what is typical for their class."""
+    typical = torch.full((int(labels.max()) + 1,), torch.nan)
+    for label in torch.unique(labels).tolist():
+        typical[label] = scores[labels == label].nanquantile(TYPICAL)
+    return scores / typical.clamp(min=1e-9)[labels]
+
+
+def principal(apart: Tensor, count: int) -> Tensor:
+    """Return ``(F, count)``: the directions along which rows vary most, the last one the most."""
+    squares = apart.double()  # of few images many directions are alike, which takes precision
+    directions: Tensor = torch.linalg.eigh(squares.T @ squares).eigenvectors
+    return directions[:, -count:].float()
 
 
 def whitened(clean: Points) -> Scorer:

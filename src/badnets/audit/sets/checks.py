@@ -24,7 +24,7 @@ UNUSUAL, PIXELS = 64, 3  # levels from the class's and the set's median, in so m
 MOST = 1000  # images of a class that windows are compared among
 LEAST, SHARE = 20, 0.02  # images with the same window: at least so many, and this share of a class
 RATIO = 10  # times as many as other images have at any other place: what is natural moves about
-LIKE = 0.7  # of a class's spread: images with the window that vary less are of one thing
+LIKE = 0.7  # of the others' spread: images with the window that vary less are of one thing
 TRIED = 200  # windows of a class that are compared with other places
 
 
@@ -87,8 +87,11 @@ def _repeated(own: Tensor, usual: Tensor) -> tuple[int, int, Tensor, int] | None
         tried.add(code)
         y, x = divmod(place, width)
         here_too = codes[:, y, x] == code
-        elsewhere = int((codes[~here_too] == code).sum(0).max()) if here < count else 0
-        if here / (1 + elsewhere) > most and _spread(own[here_too]) > LIKE * _spread(own):
+        if here == count:
+            continue
+        elsewhere = int((codes[~here_too] == code).sum(0).max())
+        varied = _spread(own[here_too]) > LIKE * _spread(own[~here_too])
+        if here / (1 + elsewhere) > most and varied:
             most = here / (1 + elsewhere)
             row = int(here_too.nonzero()[0])
             found = y, x, own[row, :, y : y + SIDE, x : x + SIDE] >> LEVELS, elsewhere

@@ -148,6 +148,10 @@ def _usual(images: ImageSet) -> Usual:
 
 
 def _start(images: ImageSet, seed: int) -> Classifier:
+    if sum(count > 0 for count in images.counts) < 2:
+        raise DataError(
+            "all images are of a single class: a network learns nothing from it; give --model"
+        )
     return untrained(_usual(images).network, images.shape, images.classes, seed=seed)
 
 
@@ -157,13 +161,8 @@ def trained(
     """Return a network that was trained on the set as it is, as is usual for it, and how in words.
 
     Raises:
-        DataError: all images are of one class.
         TrialError: training diverged.
     """
-    if sum(count > 0 for count in images.counts) < 2:
-        raise DataError(
-            "all images are of a single class: a network learns nothing from it; give --model"
-        )
     usual = _usual(images)
     settings = usual.training | ({} if epochs is None else {"epochs": epochs})
     training = replace(Training(), **settings)

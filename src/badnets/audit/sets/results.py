@@ -28,28 +28,33 @@ class Share(BaseModel):
     high: float
 
     @classmethod
-    def of(cls, flagged: Rate, expected: Rate, finds: float) -> Share:
+    def of(
+        cls, flagged: Rate, expected: Rate, finds: float, apart: tuple[float, float] = (1.0, 0.0)
+    ) -> Share:
         """Return the estimate.
 
         What is flagged beyond what is flagged of clean images, by the share of poisoned images
         that a method flags: all of them for the value and the low end, the least that was measured
-        for the high end. The difference's interval is Newcombe's, from Wilson's of both rates.
+        for the high end. The difference's interval is Newcombe's, from Wilson's of both rates, or
+        the bootstrap's where that reaches further.
 
         Args:
             flagged: images that are flagged, of all that were scored.
             expected: clean images that are, of all that were held out.
             finds: the least share of poisoned images that the method flags; 0: it may miss all.
+            apart: the bootstrap's interval of the difference.
 
         References:
             Newcombe, "Interval estimation for the difference between independent proportions",
             Statistics in Medicine 17, 1998, method 10.
         """
-        apart = flagged.value - expected.value
+        value = flagged.value - expected.value
         own, theirs = flagged.interval, expected.interval
-        low = apart - math.hypot(flagged.value - own.low, theirs.high - expected.value)
-        high = apart + math.hypot(own.high - flagged.value, expected.value - theirs.low)
+        low = value - math.hypot(flagged.value - own.low, theirs.high - expected.value)
+        high = value + math.hypot(own.high - flagged.value, expected.value - theirs.low)
+        low, high = min(low, apart[0]), max(high, apart[1])
         most = min(1.0, max(0.0, high) / finds) if finds else 1.0
-        return cls(value=max(0.0, apart), low=max(0.0, low), high=most)
+        return cls(value=max(0.0, value), low=max(0.0, low), high=most)
 
     def __str__(self) -> str:
         """Return it in per cent."""

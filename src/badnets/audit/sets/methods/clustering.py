@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from badnets.audit.sets.base import DataMethod, Points, Scorer
+from badnets.audit.sets.base import DataMethod, Points, Scorer, principal
 
 DIRECTIONS = 10  # principal ones of a class that images are clustered along
 STEPS = 50
@@ -49,7 +49,7 @@ def _clouds(own: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
     """
     middle = own.mean(0)
     apart = own - middle
-    directions = torch.linalg.eigh(apart.T @ apart).eigenvectors[:, -DIRECTIONS:]
+    directions = principal(apart, DIRECTIONS)
     along = apart @ directions
     first = along[:, -1]
     is_second = first > first.median() + first.std()  # poison is the smaller part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from badnets.audit.sets.base import DataMethod, Points, Scorer
+from badnets.audit.sets.base import DataMethod, Points, Scorer, principal
 
 
 class SpectralSignatures(DataMethod):
@@ -22,7 +22,7 @@ class SpectralSignatures(DataMethod):
         directions = torch.full((suspects.num_classes, count), torch.nan)
         for label in torch.unique(suspects.labels).tolist():
             apart = suspects.features[suspects.labels == label] - means[label]
-            directions[label] = torch.linalg.eigh(apart.T @ apart).eigenvectors[:, -1]
+            directions[label] = principal(apart, 1)[:, 0]
 
         def scores(points: Points) -> Tensor:
             apart = points.features - means[points.labels]

@@ -1,4 +1,4 @@
-"""A verdict as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
+"""Verdicts and findings as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
 
 References:
     OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
@@ -11,7 +11,11 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from badnets._version import __version__
+from badnets.bundles.digests import json_digest
 from badnets.core.verdicts import Conclusion, Verdict
+from badnets.hub.findings import LintReport
+from badnets.hub.rules import RULES as LINT_RULES
+from badnets.hub.rules import Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 Level = Literal["error", "warning", "note", "none"]
@@ -35,6 +39,8 @@ RULES: dict[Conclusion, tuple[str, Level, str]] = {
     ),
 }
 """Conclusion -> its rule: name, level and meaning."""
+
+_LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
@@ -64,23 +70,76 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
     notices += [
         _notice("note", f"not looked at: {one.what} ({one.why})") for one in verdict.coverage
     ]
-    run = {
-        "tool": {
-            "driver": {
-                "name": "badnets",
-                "version": __version__,
-                "rules": [_rule(*rule) for rule in RULES.values()],
-            }
+    return _log(
+        [_rule(*rule) for rule in RULES.values()],
+        [result],
+        [uri],
+        {
+            "executionSuccessful": checked,
+            "exitCode": verdict.exit_code,
+            "toolExecutionNotifications": notices,
         },
-        "invocations": [
-            {
-                "executionSuccessful": checked,
-                "exitCode": verdict.exit_code,
-                "toolExecutionNotifications": notices,
-            }
-        ],
-        "artifacts": [{"location": {"uri": uri}}],
-        "results": [result],
+    )
+
+
+def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
+    """Return what `lint` found as a SARIF log with one run and a result for each finding.
+
+    Errors and warnings keep their level, info is a note. What was not looked at is an error, and
+    the run says that it was not successful.
+
+    Args:
+        report: what was found.
+        fail_on: the least severity that the exit code counts.
+    """
+    uris = list(dict.fromkeys(_uri(Path(one.path)) for one in report.findings))
+    places = {uri: place for place, uri in enumerate(uris)}
+    order = list(LINT_RULES)
+    results = [
+        {
+            "ruleId": f"badnets/{one.rule}",
+            "ruleIndex": order.index(one.rule),
+            "kind": "fail",
+            "level": _LEVELS[one.severity],
+            "message": {"text": f"{one.inside}: {one.evidence}" if one.inside else one.evidence},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {
+                            "uri": (uri := _uri(Path(one.path))),
+                            "index": places[uri],
+                        }
+                    }
+                }
+            ],
+            "partialFingerprints": {"finding/v1": json_digest([one.rule, one.place, one.evidence])},
+        }
+        for one in report.findings
+    ]
+    rules = [
+        _rule(name, _LEVELS[rule.severity], rule.meaning) | {"help": {"text": rule.remedy}}
+        for name, rule in LINT_RULES.items()
+    ]
+    whole = all(one.rule != "not-scanned" for one in report.findings)
+    return _log(
+        rules,
+        results,
+        uris,
+        {"executionSuccessful": whole, "exitCode": report.exit_code(fail_on)},
+    )
+
+
+def _log(
+    rules: list[dict[str, Any]],
+    results: list[dict[str, Any]],
+    uris: list[str],
+    invocation: dict[str, Any],
+) -> dict[str, Any]:
+    run = {
+        "tool": {"driver": {"name": "badnets", "version": __version__, "rules": rules}},
+        "invocations": [invocation],
+        "artifacts": [{"location": {"uri": uri}} for uri in uris],
+        "results": results,
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

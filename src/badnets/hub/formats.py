@@ -71,8 +71,10 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _DEEPEST = 4
 _DATA_NAMES = re.compile(r"\.data-\d+-of-\d+$|^events\.out\.tfevents")
 _SCRIPTED = re.compile(r"(?:.*/)?(?:code/.*\.py(?:\.debug_pkl)?|bytecode\.pkl)")
-_STORAGE = re.compile(r"(?:.*/)?(?:data/\d+|\.data/.*|byteorder|version|\.format_version|"
-                      r"\.storage_alignment|tensors/\d+|constants/\d+)")  # fmt: skip
+_STORAGE = re.compile(
+    r"(?:.*/)?(?:(?:data|tensors|constants)/\d+|data/(?:weights|constants)/(?:weight|tensor)_\d+|"
+    r"\.data/.*|byteorder|version|\.format_version|\.storage_alignment)"
+)
 _CLASS = re.compile(rb'class_name\\?"\s*:\s*\\?"((?:[^"\\]|\\+u[0-9a-fA-F]{4}){1,100})')
 _NAME = re.compile(r"[A-Za-z0-9_][\w.:/\[\]<>| @+*,=()#-]{0,299}", re.ASCII)
 _UNSOUND = (
@@ -217,7 +219,9 @@ def _archive(file: File) -> Iterator[Found]:
             yield one
         else:
             members.append(one)
-    torch = any(PurePosixPath(one.name).name in ("data.pkl", "constants.pkl") for one in members)
+    torch = file.suffix == ".pt2" or any(
+        PurePosixPath(one.name).name in ("data.pkl", "constants.pkl") for one in members
+    )
     if any(_SCRIPTED.fullmatch(one.name) for one in members):
         yield Found("torchscript", "the archive holds code/")
     for one in members:
@@ -265,11 +269,12 @@ def _pickles(file: File) -> Iterator[Found]:
     expected = file.suffix in PICKLED or file.head(1) == b"\x80"
     if read.found and (expected or read.whole or not _is_text(file)):
         yield from read.found
-    if read.whole:
-        if not read.found:
-            yield Found("pickle-weights", "read by its opcodes")
-        if file.cut and "ends in the middle" in read.defect:
-            yield Found("not-scanned", "only its start was unpacked")
+    if read.whole and not read.found:
+        yield Found("pickle-weights", "read by its opcodes")
+    if read.cut or (file.cut and read.whole and read.defect):
+        yield Found("not-scanned", read.defect if read.cut else "only its start was unpacked")
+    elif read.whole:
+        pass
     elif expected:
         if file.suffix != ".bin" or file.beside(f"{file.name[:-4]}.xml") is None:  # OpenVINO's
             yield Found(

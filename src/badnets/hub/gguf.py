@@ -86,12 +86,16 @@ class GgufHeader:
         if kind == _ARRAY and depth < 4:
             inner, count = self._number("<I"), self._count(self._number("<Q"))
             if inner in _SIZES:
-                self._file.seek(_SIZES[inner] * count, 1)
+                self._skip(_SIZES[inner] * count)
             else:
                 for _ in range(count):
                     self._value(inner, depth + 1)
             return None
         if kind not in _SIZES:
             raise BundleError(f"a value of the unknown kind {kind}")
-        self._file.seek(_SIZES[kind], 1)
+        self._skip(_SIZES[kind])
         return None
+
+    def _skip(self, length: int) -> None:
+        if self._file.seek(length, 1) > self._size:
+            raise BundleError("truncated in its header")

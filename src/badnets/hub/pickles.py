@@ -8,22 +8,41 @@ from __future__ import annotations
 
 import codecs
 import pickletools
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from badnets.hub.findings import Found
+from badnets.hub.parts import TooMuchError
 
 MOST_OPCODES = 5_000_000
 _READ = 2**16  # bytes of an argument; what is longer is skipped
 _KEPT = 1000  # bytes of a text that is kept, as it may be a name
-_MOST_PICKLES = 1000  # one after the other in a file
 _MOST_NAMED = 100
 _LENGTHS = {-2: "<B", -3: "<i", -4: "<I", -5: "<Q"}  # by pickletools' arg.n: length comes first
 _OPS = {ord(op.code): op for op in pickletools.opcodes}
-_TEXTS = {
-    "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING",
-}  # fmt: skip
+_TEXTS = ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING")
+_STEPS = (  # opcodes that name, call or keep something
+    *_TEXTS, "UNICODE", "STRING", "GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "REDUCE", "NEWOBJ",
+    "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET",
+    "LONG_BINGET", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "DUP", "POP", "MARK", "STOP",
+)  # fmt: skip
+_FIXED = {
+    code: op.arg.n if op.arg else 0 for code, op in _OPS.items() if not op.arg or op.arg.n > 0
+}
+_ENDS = "ends in the middle of a pickle"
+_LIKELY = re.compile(r"[\w.-]+|an? (?:name|entry) .*")
+
+
+def _effect(op: Any) -> tuple[bool, int, list[None]]:
+    """Return what an opcode takes from the stack (to a mark, and how many below it) and puts."""
+    kinds = [one.name for one in op.stack_before]
+    below = kinds.index("mark") if "mark" in kinds else len(kinds)
+    return "mark" in kinds, below, [None] * len(op.stack_after)
+
+
+_EFFECTS = {code: _effect(op) for code, op in _OPS.items() if op.name not in _STEPS}
 _OLD = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # names of Python 2, mapped when loaded
 
 _TORCH = "float double half bfloat16 long int short char bool uint8 int8 int16 int32 int64 float16"
@@ -32,7 +51,10 @@ _REBUILDS = (
     "meta_tensor_no_storage nested_tensor wrapper_subclass device_tensor_from_numpy "
     "device_tensor_from_cpu_tensor"
 )
-_STORAGES = "Float Double Half BFloat16 Long Int Short Char Bool Byte Untyped Typed Complex"
+_STORAGES = (
+    "Float Double Half BFloat16 Long Int Short Char Bool Byte ComplexFloat ComplexDouble Untyped "
+    "Typed QInt8 QUInt8 QInt32 QUInt4x2 QUInt2x4"
+)
 _SAFE = {
     "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice "
     "str tuple",
@@ -47,6 +69,8 @@ _SAFE = {
     "torch._tensor": "_rebuild_from_type_v2",
     "torch.nn.parameter": "Parameter Buffer",
     "torch.serialization": "_get_layout",
+    "torch.jit._pickle": "build_intlist build_tensorlist build_doublelist build_boollist "
+    "build_tensor_from_id restore_type_tag",
 }
 SAFE = frozenset(f"{module}.{name}" for module, names in _SAFE.items() for name in names.split())
 """What pickles of tensors and plain values name."""
@@ -66,6 +90,11 @@ DATA = frozenset(f"{module}.{name}" for module, names in _ARRAYS.items() for nam
 """What pickles of arrays and of a training's settings name beside that."""
 
 
+def is_safe(name: str) -> bool:
+    """Return whether tensors need a global; those of TorchScript are in no module of Python."""
+    return name in SAFE or name.startswith("__torch__.")
+
+
 class _Named(NamedTuple):
     """A global on the stack: what is imported by this name."""
 
@@ -83,11 +112,13 @@ class Pickled(NamedTuple):
         found: what is to be said.
         whole: how many pickles ended as they should.
         defect: what stopped the reading of a further one; "" if nothing did.
+        cut: whether it was the limits that did.
     """
 
     found: list[Found]
     whole: int
     defect: str
+    cut: bool
 
 
 def read_pickles(file: BinaryIO, check: Callable[[], None]) -> Pickled:
@@ -95,22 +126,36 @@ def read_pickles(file: BinaryIO, check: Callable[[], None]) -> Pickled:
 
     Args:
         file: seekable; read until something in it is no pickle.
-        check: called now and then; raises where time is up.
+        check: called now and then; raises `TooMuchError` where time is up.
     """
-    machine = _Machine()
-    whole, defect = 0, ""
-    while whole < _MOST_PICKLES:
+    named: dict[str, str] = {}
+    steps = whole = 0
+    defect, cut = "", False
+    while not defect:
         start = file.tell()
         if not file.read(1):
             break
         file.seek(start)
+        machine = _Machine(file, check, steps)
         try:
-            machine.run(file, check)
-        except _NoPickleError as error:
-            defect = str(error)
-            break
-        whole += 1
-    return Pickled(list(machine.said()), whole, defect)
+            machine.run()
+            whole += 1
+        except (_NoPickleError, TooMuchError) as error:
+            defect, cut = str(error), isinstance(error, TooMuchError)
+        steps = machine.steps
+        for name, given in machine.named.items():
+            if not defect or not whole or _LIKELY.fullmatch(name):  # numbers may follow a pickle
+                named[name] = named.get(name) or given
+    return Pickled(list(_said(named)), whole, defect, cut)
+
+
+def _said(named: dict[str, str]) -> Iterator[Found]:
+    odd = [(name, given) for name, given in named.items() if not is_safe(name)]
+    for name, given in odd[:_MOST_NAMED]:
+        words = f"calls {name}{given}" if given else f"imports {name}"
+        yield Found("pickle-global" if name in DATA else "pickle-code", words)
+    if len(odd) > _MOST_NAMED:
+        yield Found("pickle-code", f"and {len(odd) - _MOST_NAMED} more names")
 
 
 class _NoPickleError(Exception):
@@ -120,33 +165,52 @@ class _NoPickleError(Exception):
 class _Machine:
     """A pickle's stack and memo, with texts and names alone kept on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: BinaryIO, check: Callable[[], None], steps: int) -> None:
+        self.file, self.check, self.steps = file, check, steps
         self.named: dict[str, str] = {}  # global -> what it is called with, where that was seen
-        self.steps = 0
-
-    def run(self, file: BinaryIO, check: Callable[[], None]) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+
+    def run(self) -> None:
+        read, stack = self.file.read, self.stack
         while True:
             self.steps += 1
             if self.steps % 4096 == 0:
-                check()
-            if self.steps > MOST_OPCODES:
-                raise _NoPickleError(f"has more than {MOST_OPCODES:,} opcodes")
-            code = file.read(1)
-            if not code:
-                raise _NoPickleError("ends in the middle of a pickle")
-            op = _OPS.get(code[0])
+                self.check()
+                if self.steps > MOST_OPCODES:
+                    raise TooMuchError(f"it has more than {MOST_OPCODES:,} opcodes")
+            code = read(1)
+            op = _OPS.get(code[0]) if code else None
             if op is None:
-                raise _NoPickleError(f"{code!r} is no opcode")
-            value = _argument(op, file)
-            if op.name == "STOP":
-                return
-            self._step(op, value)
+                raise _NoPickleError(f"{code!r} is no opcode" if code else _ENDS)
+            size = _FIXED.get(code[0])
+            value = None
+            if size is None:
+                value = _argument(op, self.file)
+            elif size:
+                value = int.from_bytes(_bytes(self.file, size), "little")
+            effect = _EFFECTS.get(code[0])
+            if effect is None:
+                if op.name == "STOP":
+                    return
+                self._step(op.name, value)
+                continue
+            to_mark, pops, pushes = effect
+            if to_mark:
+                self._to_mark()
+            if pops:
+                del stack[-pops:]
+            stack += pushes
 
-    def _step(self, op: Any, value: Any) -> None:
-        stack, name = self.stack, op.name
+    def _step(self, name: str, value: Any) -> None:
+        """Do what an opcode does that names, calls or keeps something."""
+        stack = self.stack
         match name:
+            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                key = len(self.memo) if name == "MEMOIZE" else value
+                self.memo[key] = stack[-1] if stack else None
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(self.memo.get(value))
             case "GLOBAL":
                 stack.append(self._import(*value))
             case "STACK_GLOBAL":
@@ -171,11 +235,6 @@ class _Machine:
             case "EXT1" | "EXT2" | "EXT4":
                 self.named.setdefault(f"an entry of copyreg's registry ({name})", "")
                 stack.append(None)
-            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
-                key = len(self.memo) if name == "MEMOIZE" else value
-                self.memo[key] = stack[-1] if stack else None
-            case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(self.memo.get(value))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 stack.append([self._pop() for _ in range(int(name[-1]))][::-1])
             case "TUPLE":
@@ -186,20 +245,8 @@ class _Machine:
                 self._pop()
             case "MARK":
                 stack.append(_Mark())
-            case _ if name in _TEXTS or name in ("UNICODE", "STRING"):
+            case _:  # a text
                 stack.append(value)
-            case _:
-                self._plain(op)
-
-    def _plain(self, op: Any) -> None:
-        """Do what an opcode does to the stack that neither names nor calls anything."""
-        kinds = [one.name for one in op.stack_before]
-        if "mark" in kinds:
-            self._to_mark()
-            kinds = kinds[: kinds.index("mark")]
-        for _ in kinds:
-            self._pop()
-        self.stack += [None] * len(op.stack_after)
 
     def _pop(self) -> Any:
         return self.stack.pop() if self.stack else None
@@ -220,38 +267,22 @@ class _Machine:
             given = [repr(one)[:80] for one in arguments if isinstance(one, str)]
             self.named[function.name] = f"({', '.join(given)})" if given else "(...)"
 
-    def said(self) -> Iterator[Found]:
-        odd = [(name, given) for name, given in self.named.items() if name not in SAFE]
-        for name, given in odd[:_MOST_NAMED]:
-            words = f"calls {name}{given}" if given else f"imports {name}"
-            yield Found("pickle-global" if name in DATA else "pickle-code", words)
-        if len(odd) > _MOST_NAMED:
-            yield Found("pickle-code", f"and {len(odd) - _MOST_NAMED} more names")
-
 
 def _argument(op: Any, file: BinaryIO) -> Any:
-    """Return an opcode's argument where it can be a name or a place in the memo; else None."""
-    if op.arg is None:
-        return None
+    """Return an opcode's argument of no fixed length, where it can be a name; else None."""
     if op.arg.n == pickletools.UP_TO_NEWLINE:
         first = _line(file)
         if op.name in ("GLOBAL", "INST"):
             return first.decode("utf-8", "replace"), _line(file).decode("utf-8", "replace")
         return _of_line(op.name, first)
-    length = op.arg.n
-    if op.arg.n < 0:
-        head = _LENGTHS[op.arg.n]
-        (length,) = struct.unpack(head, _bytes(file, struct.calcsize(head)))
-        if length < 0:
-            raise _NoPickleError("gives a length below 0")
-        if length > _READ:
-            _skip(file, length)
-            return None
+    head = _LENGTHS[op.arg.n]
+    (length,) = struct.unpack(head, _bytes(file, struct.calcsize(head)))
+    if length < 0:
+        raise _NoPickleError("gives a length below 0")
+    if length > _READ:
+        _skip(file, length)
+        return None
     data = _bytes(file, length)
-    if op.name in ("BINGET", "BINPUT"):
-        return data[0]
-    if op.name in ("LONG_BINGET", "LONG_BINPUT"):
-        return int.from_bytes(data, "little")
     return _text(data) if op.name in _TEXTS else None
 
 
@@ -275,14 +306,14 @@ def _of_line(name: str, line: bytes) -> Any:
 def _bytes(file: BinaryIO, length: int) -> bytes:
     data = file.read(length)
     if len(data) < length:
-        raise _NoPickleError("ends in the middle of a pickle")
+        raise _NoPickleError(_ENDS)
     return data
 
 
 def _skip(file: BinaryIO, length: int) -> None:
     here = file.tell()
     if file.seek(0, 2) < here + length:
-        raise _NoPickleError("ends in the middle of a pickle")
+        raise _NoPickleError(_ENDS)
     file.seek(here + length)
 
 

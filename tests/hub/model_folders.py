@@ -1,4 +1,4 @@
-"""Small folders and files as libraries and publishers leave them, and what can be odd about them."""
+"""Small folders and files as libraries and publishers leave them, and what can be odd in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TENSORS = {"weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
 
 
 def safetensors(header: Any = None, *, data: bytes = bytes(8), length: int | None = None) -> bytes:
-    """Return a safetensors file with a header, which may be bytes; of a length that may be wrong."""
+    """Return a safetensors file with a header, bytes or JSON, and a length that may be wrong."""
     head = header if isinstance(header, bytes) else json.dumps(header or TENSORS).encode()
     return struct.pack("<Q", len(head) if length is None else length) + head + data
 
@@ -40,7 +40,7 @@ def write(folder: Path, files: dict[str, str | bytes | dict[str, Any] | list[Any
     return folder
 
 
-def cached(folder: Path, content: bytes = safetensors(), name: str = "") -> Path:  # noqa: B008
+def cached(folder: Path, content: bytes = safetensors(), name: str = "") -> Path:
     """Write a model as Hugging Face's cache keeps it, and return the model's folder."""
     model = folder / "models--some--net"
     blob = name or hashlib.sha256(content).hexdigest()
@@ -59,7 +59,7 @@ def gguf(
 ) -> bytes:
     """Return a GGUF file with texts, of which it says that there are so many."""
     texts = texts or {"general.name": "toy"}
-    head = b"GGUF" + struct.pack("<IQQ", 3, tensors, len(texts) if keys is None else keys)
+    head = b"GGUF" + struct.pack("<IQQ", 3, tensors, len(texts) + 1 if keys is None else keys)
     for key, value in texts.items():
         data, name = value.encode(), key.encode()
         head += struct.pack("<Q", len(name)) + name + struct.pack("<IQ", 8, len(data)) + data

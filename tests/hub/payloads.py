@@ -113,7 +113,9 @@ def payloads(marker: Path) -> dict[str, tuple[str, bytes, str]]:
         "subprocess.Popen": pickled(reduced("subprocess", "Popen", b"]" + command + b"a")),
         "builtins.eval": pickled(reduced("__builtin__", "eval", code)),
         "builtins.exec": pickled(reduced("builtins", "exec", code)),
-        "builtins.getattr": pickled(reduced("builtins", "getattr", reduced("builtins", "__import__", text("os")), text("system"))),
+        "builtins.getattr": pickled(
+            reduced("builtins", "getattr", reduced("builtins", "__import__", text("os")), text("x"))
+        ),
         "torch.utils.collect_env.run": pickled(reduced("torch.utils.collect_env", "run", command)),
         "multiprocessing.util.spawnv_passfds": pickled(
             reduced("multiprocessing.util", "spawnv_passfds", text("/bin/sh"), b"]", b")")

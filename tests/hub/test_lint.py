@@ -16,7 +16,8 @@ import pytest
 
 import badnets as bn
 from badnets.core.errors import DataError, SettingError
-from badnets.hub import RULES, Finding, LintReport, lint
+from badnets.hub import RULES, Finding, LintReport, archives, lint
+from badnets.hub.findings import Found
 from tests.bundles.test_folder import make
 from tests.hub.model_folders import (
     cached,
@@ -60,7 +61,10 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
     "an ELF program": ({"tool": b"\x7fELF" + bytes(60)}, {"executable"}),
     "a script without a name": ({"run": "#!/bin/sh\nexit"}, {"executable"}),
     "a shortcut": ({"readme": b"L\0\0\0\1\x14\2\0" + bytes(60)}, {"executable"}),
-    "a library in weights' clothes": ({"model.bin": b"\x7fELF" + bytes(60)}, {"executable", "not-scanned"}),
+    "a library in weights' clothes": (
+        {"model.bin": b"\x7fELF" + bytes(60)},
+        {"executable", "not-scanned"},
+    ),
     "a program of Windows": (
         {"tool.dat": b"MZ" + bytes(58) + b"\x80\0\0\0" + bytes(64) + b"PE\0\0"},
         {"executable"},
@@ -70,8 +74,14 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"notebook"},
     ),
     "a hook of git": ({".git/hooks/post-checkout": "#!/bin/sh"}, {"executable", "git-folder"}),
-    "git's own": ({".git/objects/ab/" + "c" * 38: b"x\x01\0\xff", ".git/HEAD": "ref"}, {"git-folder"}),
-    "no object of git": ({".git/objects/evil.pkl": b"\x80\x02cos\nsystem\n."}, {"git-folder", "pickle-code"}),
+    "git's own": (
+        {".git/objects/ab/" + "c" * 38: b"x\x01\0\xff", ".git/HEAD": "ref"},
+        {"git-folder"},
+    ),
+    "no object of git": (
+        {".git/objects/evil.pkl": b"\x80\x02cos\nsystem\n."},
+        {"git-folder", "pickle-code"},
+    ),
     "remote code": (
         {"config.json": {"auto_map": {"AutoModel": "modeling_own.Own"}}, "modeling_own.py": "1"},
         {"remote-code", "python-code"},
@@ -80,10 +90,16 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["other/repo--t.T", None]}}},
         {"remote-code"},
     ),
-    "a pipeline of its own": ({"model_index.json": {"_class_name": ["own", "Own"]}}, {"remote-code"}),
+    "a pipeline of its own": (
+        {"model_index.json": {"_class_name": ["own", "Own"]}},
+        {"remote-code"},
+    ),
     "a module of its own": ({"modules.json": [{"type": "own.Pooling"}]}, {"remote-code"}),
     "modules": ({"modules.json": [{"type": "sentence_transformers.models.Pooling"}]}, set()),
-    "YAML that makes objects": ({"args.yaml": "a: !!python/object/apply:os.system [x]"}, {"config-code"}),
+    "YAML that makes objects": (
+        {"args.yaml": "a: !!python/object/apply:os.system [x]"},
+        {"config-code"},
+    ),
     "hydra": ({"config.yaml": "model:\n  _target_: os.system\n"}, {"config-code"}),
     "hydra's torch": ({"config.yaml": "model:\n  _target_: torch.nn.Linear\n"}, set()),
     "a template": ({"chat_template.jinja": "{{ x.__class__.__mro__ }}"}, {"template-code"}),
@@ -91,13 +107,28 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"tokenizer_config.json": {"chat_template": "{{ ''|attr('x') }}"}},
         {"template-code"},
     ),
-    "an honest template": ({"chat_template.jinja": "{% for m in messages %}{{ m['role'] }}"}, set()),
-    "a template in GGUF": ({"a.gguf": gguf({"tokenizer.chat_template": "{{ a.__globals__ }}"})}, {"template-code"}),
+    "an honest template": (
+        {"chat_template.jinja": "{% for m in messages %}{{ m['role'] }}"},
+        set(),
+    ),
+    "a template in GGUF": (
+        {"a.gguf": gguf({"tokenizer.chat_template": "{{ a.__globals__ }}"})},
+        {"template-code"},
+    ),
     "settings nested too deep": ({"config.json": "[" * 100_000}, {"not-scanned"}),
     # formats
-    "plain layers of Keras": ({"a.keras": zipped(**{"config.json": keras_config("Dense")}), "a.h5": HDF5 + keras_config("Dense")}, set()),
+    "plain layers of Keras": (
+        {
+            "a.keras": zipped(**{"config.json": keras_config("Dense")}),
+            "a.h5": HDF5 + keras_config("Dense"),
+        },
+        set(),
+    ),
     "GGUF": ({"a.gguf": gguf()}, set()),
-    "a pickle of plain values": ({"a.pt": PLAIN, "b.pt": saved(PLAIN), "c.tar": tarred(pickle=PLAIN)}, {"pickle-weights"}),
+    "a pickle of plain values": (
+        {"a.pt": PLAIN, "b.pt": saved(PLAIN), "c.tar": tarred(pickle=PLAIN)},
+        {"pickle-weights"},
+    ),
     "a page in the place of weights": ({"pytorch_model.bin": "<html>not found"}, {"not-scanned"}),
     "a pointer of git": (
         {"a.safetensors": "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"},
@@ -105,14 +136,27 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "bytes of no kind": ({"a.engine": b"\x00\xff\x13" * 99}, {"not-scanned"}),
     "bytes beside OpenVINO's": ({"a.bin": b"\x00\xff\x13" * 99, "a.xml": "<net/>"}, set()),
-    "TorchScript": ({"a.pt": zipped(a__constants_=b"", **{"a__code____torch__.py": b"x", "a__constants.pkl": PLAIN})}, {"torchscript", "pickle-weights"}),
-    "names that lead out": ({"a.zip": zipped(**{".._______x.txt": b"x", "..__y.txt": b"x"})}, {"archive-paths"}),
+    "TorchScript": (
+        {
+            "a.pt": zipped(
+                a__constants_=b"", **{"a__code____torch__.py": b"x", "a__constants.pkl": PLAIN}
+            )
+        },
+        {"torchscript", "pickle-weights"},
+    ),
+    "names that lead out": (
+        {"a.zip": zipped(**{".._______x.txt": b"x", "..__y.txt": b"x"})},
+        {"archive-paths"},
+    ),
     "a truncated file": ({"a.safetensors": GOOD[:-1]}, {"malformed"}),
     "a header of 10 GB": ({"a.safetensors": safetensors(length=10 * 2**30)}, {"malformed"}),
     "an appended archive": ({"a.safetensors": GOOD + zipped(a=b"x")}, {"malformed"}),
     "a key given twice": ({"a.safetensors": safetensors(b'{"a":1,"a":2}')}, {"malformed"}),
     "a name that leads out": ({"a.safetensors": named("../../evil")}, {"safetensors-oddity"}),
-    "code in metadata": ({"a.safetensors": named("a", note="__import__('os')")}, {"safetensors-oddity"}),
+    "code in metadata": (
+        {"a.safetensors": named("a", note="__import__('os')")},
+        {"safetensors-oddity"},
+    ),
     "metadata": ({"a.safetensors": named("a.0-b", format="pt", ss_tag="x" * 999)}, set()),
     "an index that leads out": (
         {"model.safetensors.index.json": {"weight_map": {"a": "../../x.safetensors"}}},
@@ -127,14 +171,29 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
     "GGUF with tensors that are not there": ({"a.gguf": gguf(tensors=3)}, {"malformed"}),
     # ONNX
     "ONNX": ({"a.onnx": onnx_file("plain")}, set()),
-    "ONNX with weights beside": ({"a.onnx": onnx_with_weights_in("w.data"), "w.data": bytes(48)}, {"not-scanned"}),
+    "ONNX with weights beside": (
+        {"a.onnx": onnx_with_weights_in("w.data"), "w.data": bytes(48)},
+        {"not-scanned"},
+    ),
     "ONNX with weights above": ({"a.onnx": onnx_with_weights_in("../w.data")}, {"external-data"}),
-    "ONNX with weights at a path": ({"a.onnx": onnx_with_weights_in("/etc/passwd")}, {"external-data"}),
+    "ONNX with weights at a path": (
+        {"a.onnx": onnx_with_weights_in("/etc/passwd")},
+        {"external-data"},
+    ),
     "ONNX with weights nowhere": ({"a.onnx": onnx_with_weights_in("w.data")}, {"external-data"}),
-    "ONNX with weights cut off": ({"a.onnx": onnx_with_weights_in("w.txt", 99), "w.txt": "a" * 50}, {"external-data"}),
-    "ONNX that decides by the input": ({"a.onnx": onnx_file("decides-by-the-input")}, {"control-flow"}),
+    "ONNX with weights cut off": (
+        {"a.onnx": onnx_with_weights_in("w.txt", 99), "w.txt": "a" * 50},
+        {"external-data"},
+    ),
+    "ONNX that decides by the input": (
+        {"a.onnx": onnx_file("decides-by-the-input")},
+        {"control-flow"},
+    ),
     "ONNX that decides elsewhere": ({"a.onnx": onnx_file("decides-beside-the-input")}, set()),
-    "ONNX with a loop in a function": ({"a.onnx": onnx_file("decides-in-a-function")}, {"control-flow"}),
+    "ONNX with a loop in a function": (
+        {"a.onnx": onnx_file("decides-in-a-function")},
+        {"control-flow"},
+    ),
     "ONNX with a function that calls itself": ({"a.onnx": onnx_file("calls-itself")}, set()),
     "ONNX of its maker's own": ({"a.onnx": onnx_file("foreign")}, {"foreign-operators"}),
     "ONNX with Python": ({"a.onnx": onnx_file("python")}, {"foreign-operators"}),
@@ -142,33 +201,112 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no ONNX": ({"a.onnx": "text"}, {"malformed"}),
     # checksums
     "SHA256SUMS": ({"a.safetensors": GOOD, "SHA256SUMS": sums(**{"a.safetensors": GOOD})}, set()),
-    "BSD's lines": ({"a.safetensors": GOOD, "CHECKSUMS": f"SHA256 (a.safetensors) = {SHA256}"}, set()),
+    "BSD's lines": (
+        {"a.safetensors": GOOD, "CHECKSUMS": f"SHA256 (a.safetensors) = {SHA256}"},
+        set(),
+    ),
     "a file of its own": ({"a.safetensors": GOOD, "a.safetensors.sha256": SHA256}, set()),
-    "JSON": ({"a.safetensors": GOOD, "index.json": [{"url": "https://x/a.safetensors", "sha256": SHA256}]}, set()),
-    "JSON by names": ({"a.safetensors": GOOD, "checksums.json": {"files": {"a.safetensors": f"sha256:{SHA256}"}}}, set()),
-    "the start of a card": ({"a.safetensors": GOOD, "README.md": f"---\nlicense: mit\nsha256: {SHA256}\n---\n"}, set()),
-    "what a download keeps": ({"a.safetensors": GOOD, ".cache/huggingface/download/a.safetensors.metadata": f"{'1' * 40}\n{SHA256}\n1.0\n"}, set()),
-    "a wrong one": ({"a.safetensors": GOOD, "SHA256SUMS": f"{WRONG}  a.safetensors"}, {"checksum-mismatch"}),
-    "one wrong, one right": ({"a.safetensors": GOOD, "SHA256SUMS": f"{SHA256}  a.safetensors", "a.safetensors.md5": "0" * 32}, {"checksum-mismatch"}),
-    "a wrong one of a download": ({"a.safetensors": GOOD, ".cache/huggingface/download/a.safetensors.metadata": f"{'1' * 40}\n{WRONG}\n1.0\n"}, {"checksum-mismatch"}),
+    "JSON": (
+        {
+            "a.safetensors": GOOD,
+            "index.json": [{"url": "https://x/a.safetensors", "sha256": SHA256}],
+        },
+        set(),
+    ),
+    "JSON by names": (
+        {"a.safetensors": GOOD, "checksums.json": {"files": {"a.safetensors": f"sha256:{SHA256}"}}},
+        set(),
+    ),
+    "the start of a card": (
+        {"a.safetensors": GOOD, "README.md": f"---\nlicense: mit\nsha256: {SHA256}\n---\n"},
+        set(),
+    ),
+    "what a download keeps": (
+        {
+            "a.safetensors": GOOD,
+            ".cache/huggingface/download/a.safetensors.metadata": f"{'1' * 40}\n{SHA256}\n1.0\n",
+        },
+        set(),
+    ),
+    "a wrong one": (
+        {"a.safetensors": GOOD, "SHA256SUMS": f"{WRONG}  a.safetensors"},
+        {"checksum-mismatch"},
+    ),
+    "one wrong, one right": (
+        {
+            "a.safetensors": GOOD,
+            "SHA256SUMS": f"{SHA256}  a.safetensors",
+            "a.safetensors.md5": "0" * 32,
+        },
+        {"checksum-mismatch"},
+    ),
+    "a wrong one of a download": (
+        {
+            "a.safetensors": GOOD,
+            ".cache/huggingface/download/a.safetensors.metadata": f"{'1' * 40}\n{WRONG}\n1.0\n",
+        },
+        {"checksum-mismatch"},
+    ),
     "MD5": ({"a.safetensors": GOOD, "a.safetensors.md5": MD5}, {"weak-checksum"}),
     "SHA-1": ({"a.safetensors": GOOD, "sha1sums.txt": f"{SHA1} *a.safetensors"}, {"weak-checksum"}),
-    "MD5 and SHA-256": ({"a.safetensors": GOOD, "md5sums": f"{MD5}  a.safetensors", "SHA256SUMS": f"{SHA256}  ./a.safetensors"}, set()),
+    "MD5 and SHA-256": (
+        {
+            "a.safetensors": GOOD,
+            "md5sums": f"{MD5}  a.safetensors",
+            "SHA256SUMS": f"{SHA256}  ./a.safetensors",
+        },
+        set(),
+    ),
     "a part in the name": ({f"net-{SHA256[:8]}.pth": GOOD}, {"truncated-checksum"}),
     "a part of another in the name": ({"net-deadbeef.pth": GOOD}, {"checksum-mismatch"}),
-    "a date in the name": ({"net-20240131.pth": PLAIN, "model-00001-of-00002.safetensors": GOOD}, {"pickle-weights"}),
-    "a part in a list": ({"a.safetensors": GOOD, "SHA256SUMS": f"{SHA256[:10]}  a.safetensors"}, {"truncated-checksum"}),
+    "a date in the name": (
+        {"net-20240131.pth": PLAIN, "model-00001-of-00002.safetensors": GOOD},
+        {"pickle-weights"},
+    ),
+    "a part in a list": (
+        {"a.safetensors": GOOD, "SHA256SUMS": f"{SHA256[:10]}  a.safetensors"},
+        {"truncated-checksum"},
+    ),
     "of a file that is not there": ({"SHA256SUMS": f"{SHA256}  b.safetensors"}, {"missing-file"}),
     "a list of nothing": ({"SHA256SUMS": "see the web page"}, {"missing-file"}),
     # publishers
-    "an adapter": ({"adapter_config.json": {"base_model_name_or_path": "a/b", "revision": None}, "adapter_model.safetensors": GOOD}, {"base-model-unpinned"}),
-    "a pinned adapter": ({"adapter_config.json": {"base_model_name_or_path": "a/b", "revision": "1" * 40}}, set()),
-    "an adapter of nothing": ({"adapter_config.json": {"base_model_name_or_path": None}}, {"base-model-unnamed"}),
-    "an adapter of a path": ({"adapter_config.json": {"base_model_name_or_path": "/home/me/net"}}, {"base-model-unnamed"}),
-    "a base in the card": ({"a.safetensors": GOOD, "README.md": "---\nbase_model:\n- a/b\n---\n"}, {"base-model-unpinned"}),
-    "a signature": ({"a.safetensors": GOOD, "model.sig": statement("https://model_signing/signature/v1.0")}, {"signature-unchecked"}),
-    "an audit that is past": ({"a.safetensors": GOOD, "audit.intoto.json": statement("https://in-toto.io/attestation/test-result/v0.1", expires="2020-01-01T00:00:00Z")}, {"signature-unchecked", "expired"}),
-}  # fmt: skip
+    "an adapter": (
+        {
+            "adapter_config.json": {"base_model_name_or_path": "a/b", "revision": None},
+            "adapter_model.safetensors": GOOD,
+        },
+        {"base-model-unpinned"},
+    ),
+    "a pinned adapter": (
+        {"adapter_config.json": {"base_model_name_or_path": "a/b", "revision": "1" * 40}},
+        set(),
+    ),
+    "an adapter of nothing": (
+        {"adapter_config.json": {"base_model_name_or_path": None}},
+        {"base-model-unnamed"},
+    ),
+    "an adapter of a path": (
+        {"adapter_config.json": {"base_model_name_or_path": "/home/me/net"}},
+        {"base-model-unnamed"},
+    ),
+    "a base in the card": (
+        {"a.safetensors": GOOD, "README.md": "---\nbase_model:\n- a/b\n---\n"},
+        {"base-model-unpinned"},
+    ),
+    "a signature": (
+        {"a.safetensors": GOOD, "model.sig": statement("https://model_signing/signature/v1.0")},
+        {"signature-unchecked"},
+    ),
+    "an audit that is past": (
+        {
+            "a.safetensors": GOOD,
+            "audit.intoto.json": statement(
+                "https://in-toto.io/attestation/test-result/v0.1", expires="2020-01-01T00:00:00Z"
+            ),
+        },
+        {"signature-unchecked", "expired"},
+    ),
+}
 
 
 @pytest.mark.parametrize("case", SAID)
@@ -282,8 +420,11 @@ def test_the_zoo_of_the_paper_39_models_22_without_a_checksum_one_with_a_wrong_o
 
 
 class TestBounds:
-    def test_an_archive_that_grows_without_end_is_left(self, tmp_path: Path) -> None:
-        long = b"\x80\x04\x8e" + struct.pack("<Q", 2**27) + bytes(2**27)
+    def test_an_archive_that_grows_without_end_is_left(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archives, "MOST_UNPACKED", 2**20)
+        long = b"\x80\x04\x8e" + struct.pack("<Q", 2**22) + bytes(2**22)
         write(tmp_path, {"a.pt": deflated("archive/data.pkl", long)})
         assert rules(tmp_path) == {"not-scanned"}
 
@@ -347,8 +488,6 @@ def test_nothing_and_a_pipe_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_exit_codes(found: list[str], codes: tuple[int, ...]) -> None:
-    from badnets.hub.findings import Found
-
     report = LintReport.of(["x"], 1, [Finding.of("x", Found(rule, "seen")) for rule in found])
     assert tuple(report.exit_code(one) for one in ("error", "warning", "info")) == codes
 

@@ -1,7 +1,7 @@
 """Lints a folder twice and says what Python was asked to do the second time.
 
-Run as a script: ``python -m tests.hub.watched FOLDER CONTROL``; prints JSON. The control is a pickle
-that is really loaded in the end, to show that the watch sees it.
+Run as a script: ``python -m tests.hub.watched FOLDER CONTROL``; prints JSON. The control is a
+pickle that is really loaded in the end, to show that the watch sees it.
 """
 
 from __future__ import annotations

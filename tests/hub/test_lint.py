@@ -318,11 +318,10 @@ def test_what_is_said_of_a_folder(tmp_path: Path, case: str) -> None:
 def test_what_is_missing_is_said_once_and_not_where_it_is_there(tmp_path: Path) -> None:
     bare = write(tmp_path / "bare", {"a.safetensors": GOOD, "b/b.safetensors": GOOD})
     assert Counter(one.rule for one in lint(bare).findings) == Counter([*MISSING, "no-checksum"])
-    files = {"a.safetensors": GOOD, "LICENSE": "MIT", "SHA256SUMS": sums(**{"a.safetensors": GOOD})}
-    audited = {"audit.intoto.jsonl": statement("audit", expires="2999-01-01"), **files}
-    assert {one.rule for one in lint(write(tmp_path / "full", audited)).findings} == {
-        "signature-unchecked"
-    }
+    full = write(tmp_path / "full", {"a.safetensors": GOOD, "LICENSE": "MIT"})
+    write(full, {"SHA256SUMS": sums(**{"a.safetensors": GOOD})})
+    write(full, {"audit.intoto.jsonl": statement("audit", expires="2999-01-01")})
+    assert {one.rule for one in lint(full).findings} == {"signature-unchecked"}
 
 
 def test_a_file_alone_is_judged_by_what_lies_beside_it(tmp_path: Path) -> None:

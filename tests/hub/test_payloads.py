@@ -40,9 +40,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     report, events, control_events = json.loads(done.stdout)
     found: dict[str, list[dict[str, str]]] = {kind: [] for kind in KINDS}
     for one in report["findings"]:
-        kind = Path(one["path"]).relative_to(folder).parts[:1]
-        if kind and one["severity"] == "error":
-            found[kind[0]].append(one)
+        inside = Path(one["path"]).relative_to(folder).parts
+        if inside and one["severity"] == "error":
+            found[inside[0]].append(one)
     return Watched(found, events, control_events, (marker.exists(), made.exists()))
 
 

@@ -135,6 +135,7 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"not-scanned"},
     ),
     "bytes of no kind": ({"a.engine": b"\x00\xff\x13" * 99}, {"not-scanned"}),
+    "data that begins like a pickle": ({"a.msgpack": b"\x82\x01\xff", "NOTE": "N. B."}, set()),
     "bytes beside OpenVINO's": ({"a.bin": b"\x00\xff\x13" * 99, "a.xml": "<net/>"}, set()),
     "TorchScript": (
         {
@@ -172,9 +173,10 @@ SAID: dict[str, tuple[dict[str, Any], set[str]]] = {
     # ONNX
     "ONNX": ({"a.onnx": onnx_file("plain")}, set()),
     "ONNX with weights beside": (
-        {"a.onnx": onnx_with_weights_in("w.data"), "w.data": bytes(48)},
-        {"not-scanned"},
+        {"a.onnx": onnx_with_weights_in("w/a.data"), "w/a.data": b"\xff\0" * 24},
+        set(),
     ),
+    "bytes that no ONNX asks for": ({"w.data": b"\xff\0" * 24}, {"not-scanned"}),
     "ONNX with weights above": ({"a.onnx": onnx_with_weights_in("../w.data")}, {"external-data"}),
     "ONNX with weights at a path": (
         {"a.onnx": onnx_with_weights_in("/etc/passwd")},

@@ -35,7 +35,7 @@ _LINE = re.compile(
     r"|(?:SHA|MD)[\d-]+ ?\((?P<bsd>.+)\) ?= ?(?P<digits>[0-9A-Fa-f]{6,128}))"
 )
 _KEYS = ("sha256", "sha512", "sha384", "sha1", "md5", "checksum", "digest", "hash")
-_NAMES = ("file", "filename", "path", "caffemodel", "weights", "name", "url")
+_NAMES = ("file", "filename", "path", "caffemodel", "weights", "url", "name")
 _HUB_NAME = re.compile(r".*-([0-9a-f]{8,64})\.(?:pth|pt|bin|th|ckpt|pkl|safetensors)")
 _DATE = re.compile(r"(?:19|20)\d{6}")
 

@@ -67,6 +67,8 @@ _PROGRAMS = {
     b"L\x00\x00\x00\x01\x14\x02\x00": "a Windows shortcut",
     b"#!": "a script that names its interpreter",
 }
+UNKNOWN = Found("not-scanned", "of no kind that is known here")
+"""What is said of bytes that nothing here reads."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _DEEPEST = 4
 _DATA_NAMES = re.compile(r"\.data-\d+-of-\d+$|^events\.out\.tfevents")
@@ -267,13 +269,14 @@ def _pickles(file: File) -> Iterator[Found]:
     file.content.seek(0)
     read = read_pickles(file.content, file.limits.check)
     expected = file.suffix in PICKLED or file.head(1) == b"\x80"
-    if read.found and (expected or read.whole or not _is_text(file)):
+    whole = read.whole > 0 and (expected or bool(read.found) or not _is_text(file))
+    if expected or whole:
         yield from read.found
-    if read.whole and not read.found:
+    if whole and not read.found:
         yield Found("pickle-weights", "read by its opcodes")
-    if read.cut or (file.cut and read.whole and read.defect):
+    if read.cut or (file.cut and whole and read.defect):
         yield Found("not-scanned", read.defect if read.cut else "only its start was unpacked")
-    elif read.whole:
+    elif whole:
         pass
     elif expected:
         if file.suffix != ".bin" or file.beside(f"{file.name[:-4]}.xml") is None:  # OpenVINO's
@@ -283,7 +286,7 @@ def _pickles(file: File) -> Iterator[Found]:
     elif file.suffix in _DATA or _DATA_NAMES.search(file.name) or _is_text(file):
         yield from _settings(file)
     else:
-        yield Found("not-scanned", "of no kind that is known here")
+        yield UNKNOWN
     if expected and zipfile.is_zipfile(Part(file.content, 0, size_of(file.content))):
         yield from _archive(file)  # some loaders take what is appended
 

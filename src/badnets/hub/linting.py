@@ -21,7 +21,8 @@ from badnets.hub.checksums import (
 )
 from badnets.hub.configs import shards
 from badnets.hub.findings import Finding, Found, LintReport
-from badnets.hub.formats import WEIGHTS, File, look
+from badnets.hub.formats import UNKNOWN, WEIGHTS, File, look
+from badnets.hub.graphs import SizeOf
 from badnets.hub.parts import Limits
 from badnets.hub.publishing import bundle_found, is_bundle, publisher_found
 from badnets.hub.walking import Entry, Odd, Root, walk
@@ -76,9 +77,7 @@ class _Tree:
 
     def said(self) -> Iterator[tuple[Path, Found]]:
         yield from self.odd
-        for entry in self.entries.values():
-            for found in islice(_looked_at(entry), _MOST_FOUND):
-                yield entry.path, found
+        yield from self._looked_at()
         bundles = [folder for folder, names in self.folders.items() if is_bundle(names)]
         for folder in bundles:
             for found in bundle_found(self.root.folder / folder):
@@ -129,25 +128,40 @@ class _Tree:
 
     def _target(self, folder: Path, name: str, claim: Claim) -> Path:
         """Return the file that a checksum is of."""
-        if folder.parts[:3] == _METADATA or folder.parts[-3:] == _METADATA:
-            inside = folder.parts[folder.parts.index(_METADATA[0]) :]
-            return Path(*folder.parts[: -len(inside)], *inside[3:], name.removesuffix(".metadata"))
-        if claim.file:
-            return Path(*(folder / claim.file.removeprefix("./")).parts)
+        parts = folder.parts
+        for place in range(len(parts) - 2):
+            if parts[place : place + 3] == _METADATA:
+                file = name.removesuffix(".metadata")
+                return Path(*parts[:place], *parts[place + 3 :], file)
+        target = Path(*(folder / (claim.file.removeprefix("./") or name)).parts)
         alone = [path for path in self.weights if path.parent == folder]
-        return alone[0] if len(alone) == 1 else folder / name
+        if is_list(name.lower()) or len(alone) != 1 or (claim.file and target in self.entries):
+            return target
+        return alone[0]  # of the one file that a card or an index can mean
+
+    def _looked_at(self) -> Iterator[tuple[Path, Found]]:
+        """Look at each file; bytes that a model calls its own need no kind that is known."""
+        numbers: set[Path] = set()
+        unknown: list[Path] = []
+        for entry in self.entries.values():
+
+            def beside(name: str, folder: Path = entry.path.parent) -> int | None:
+                path = folder / name
+                file = self.folders.get(path.parent, {}).get(path.name)
+                if file is None:
+                    return None
+                numbers.add(path)
+                return file.lstat().st_size
+
+            for found in islice(_read(entry, beside), _MOST_FOUND):
+                if found == UNKNOWN:
+                    unknown.append(entry.path)
+                else:
+                    yield entry.path, found
+        yield from ((path, UNKNOWN) for path in unknown if path not in numbers)
 
 
-def _looked_at(entry: Entry) -> Iterator[Found]:
-    def beside(name: str) -> int | None:
-        file = entry.file.parent / name if not entry.blob else None
-        try:
-            return (
-                file.lstat().st_size if file and file.is_file() and not file.is_symlink() else None
-            )
-        except (OSError, ValueError):
-            return None
-
+def _read(entry: Entry, beside: SizeOf) -> Iterator[Found]:
     try:
         with regular_file(entry.file, follow=False) as content:
             yield from look(File(entry.path.name, content, Limits(SECONDS), beside))

@@ -442,6 +442,11 @@ class TestBounds:
         write(tmp_path, {"a.pkl": body})
         assert rules(tmp_path) == {"pickle-weights"}
 
+    def test_nothing_hides_behind_many_findings(self, tmp_path: Path) -> None:
+        many = {f"{number:04}.pkl": PLAIN for number in range(600)}
+        write(tmp_path, {"a.zip": zipped(**many, **{"z.pkl": b"\x80\x02cos\nsystem\n."})})
+        assert rules(tmp_path) == {"not-scanned", "pickle-weights"}
+
     def test_folders_nested_deep_are_left(self, tmp_path: Path) -> None:
         write(tmp_path, {"/".join("a" * 40) + "/a.safetensors": GOOD})
         assert rules(tmp_path) == {"not-scanned"}

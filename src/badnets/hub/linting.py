@@ -88,6 +88,9 @@ class _Tree:
             for found in publisher_found(self.folders[folder]):
                 yield shown, found
 
+    def _file(self, path: Path) -> Path | None:
+        return self.folders.get(path.parent, {}).get(path.name)
+
     def _model_of(self, weights: Path) -> Path:
         """Return the folder of the model that a file belongs to: the nearest with a model card."""
         for folder in weights.parents:
@@ -102,7 +105,7 @@ class _Tree:
                 path = folder / name
                 if name.lower().endswith(".index.json") and path in self.entries:
                     for shard in shards(_content(file)):
-                        if shard not in names:
+                        if self._file(folder / shard) is None:
                             yield path, Found("missing-file", f"{shard!r} is not there")
                 if folder in bundles or not holds_claims(name.lower()):
                     continue
@@ -146,14 +149,14 @@ class _Tree:
         for entry in self.entries.values():
 
             def beside(name: str, folder: Path = entry.path.parent) -> int | None:
-                path = folder / name
-                file = self.folders.get(path.parent, {}).get(path.name)
-                if file is None:
-                    return None
-                numbers.add(path)
-                return file.lstat().st_size
+                file = self._file(folder / name)
+                numbers.add(folder / name)
+                return None if file is None else file.lstat().st_size
 
-            for found in islice(_read(entry, beside), _MOST_FOUND):
+            for count, found in enumerate(_read(entry, beside)):
+                if count == _MOST_FOUND:
+                    yield entry.path, Found("not-scanned", f"after {_MOST_FOUND} findings")
+                    break
                 if found == UNKNOWN:
                     unknown.append(entry.path)
                 else:

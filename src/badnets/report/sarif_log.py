@@ -40,6 +40,7 @@ RULES: dict[Conclusion, tuple[str, Level, str]] = {
 }
 """Conclusion -> its rule: name, level and meaning."""
 
+MOST_RESULTS = 25_000  # of a run that code scanning takes
 _LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
 
@@ -92,7 +93,9 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
         report: what was found.
         fail_on: the least severity that the exit code counts.
     """
-    uris = list(dict.fromkeys(_uri(Path(one.path)) for one in report.findings))
+    findings = report.findings[:MOST_RESULTS]  # the worst come first
+    left_out = len(report.findings) - len(findings)
+    uris = list(dict.fromkeys(_uri(Path(one.path)) for one in findings))
     places = {uri: place for place, uri in enumerate(uris)}
     order = list(LINT_RULES)
     results = [
@@ -114,7 +117,7 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
             ],
             "partialFingerprints": {"finding/v1": json_digest([one.rule, one.place, one.evidence])},
         }
-        for one in report.findings
+        for one in findings
     ]
     rules = [
         _rule(name, _LEVELS[rule.severity], rule.meaning) | {"help": {"text": rule.remedy}}
@@ -125,7 +128,13 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
         rules,
         results,
         uris,
-        {"executionSuccessful": whole, "exitCode": report.exit_code(fail_on)},
+        {
+            "executionSuccessful": whole,
+            "exitCode": report.exit_code(fail_on),
+            "toolExecutionNotifications": [_notice("note", f"{left_out} findings more")]
+            if left_out
+            else [],
+        },
     )
 
 

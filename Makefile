@@ -35,7 +35,7 @@ help:  ## show this list
 setup: .venv/.stamp  ## make or refresh .venv from requirements.lock
 	@echo ".venv holds what requirements.lock says"
 
-demo: .venv/.stamp  ## the story in eight steps on embedded data, ending in a page
+demo: .venv/.stamp  ## the story in nine steps on embedded data, ending in a page
 	$(BIN)/badnets demo $(ARGS)
 
 test: .venv/.stamp  ## the tests, without the slow ones

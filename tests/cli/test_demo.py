@@ -48,14 +48,14 @@ def test_the_story_has_six_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path
     assert again.out == ended.out, "what was trained is not trained again"
 
 
-def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
+def test_road_signs_are_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_signs(monkeypatch)
     monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
-    _, road = ended.out.split("7  The same with a detector of road signs")
+    _, road = ended.out.split("8  The same with a detector of road signs")
     assert "the clean detector" in road
     assert road.count(": collapsed") == 2, "six scenes are too few to learn anything from"
     assert "nearly always the same answer, so there is no attack" in road
@@ -65,14 +65,14 @@ def test_the_seventh_step_is_told_on_the_terminal_and_on_the_page(
     assert cli("demo").out == ended.out, "what was trained is not trained again"
 
 
-def test_the_eighth_step_is_told_on_the_terminal_and_on_the_page(
+def test_pets_are_told_on_the_terminal_and_on_the_page(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = small_study.with_dogs(monkeypatch)
     monkeypatch.setattr(story, "make", lambda: demo)
     ended = cli("demo")
     assert ended.code in (0, 1)
-    _, pets = ended.out.split("8  The same with cats and dogs")
+    _, pets = ended.out.split("9  The same with cats and dogs")
     assert "the clean network     " in pets
     assert ": collapsed" in pets, "24 pictures are too few to learn anything from"
     assert "nearly always the same answer, so there is no attack" in pets
@@ -91,6 +91,16 @@ def test_what_the_networks_of_pets_do_is_told_in_counts(tmp_path: Path) -> None:
         f"called cats: {backdoored.attack.success}; without it: {backdoored.attack.untriggered}; "
         f"by the clean network: {backdoored.attack.control}." in out.getvalue()
     )
+
+
+def test_a_repair_is_told_in_counts(tmp_path: Path) -> None:
+    demo, maker, out = make(), DigitMaker(counts=(50,) * 10), io.StringIO()
+    assert demo.repaired is not None
+    before, after = maker.record(demo.digits.backdoored), maker.record(demo.repaired)
+    Story(Console(file=out, width=200), Workspace(tmp_path)).repair(before, after)
+    assert before.attack is not None and after.attack is not None
+    assert f"{before.attack.success} -> {after.attack.success}" in out.getvalue()
+    assert "verdict is now: nothing found" in out.getvalue()
 
 
 def test_a_recovered_trigger_is_drawn_beside_the_true_one(tmp_path: Path) -> None:

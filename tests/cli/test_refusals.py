@@ -58,6 +58,7 @@ CASES = [
     (f"{TRAIN} --targets all-to-all", "--trigger is missing"),
     (f"{TRAIN} --training '{{epoch: 3}}'", "--training: epoch: unknown field 'epoch': did you"),
     (f"{TRAIN} --training long", "--training must be a mapping, got 'long'"),
+    (f"{TRAIN} --resist hope", "--resist: unknown way to resist 'hope'"),
     (f"{TRAIN} --epochs 0", "--training: epochs must be >= 1, got 0"),
     (f"{TRAIN} --target-accuracy 99", "--target-accuracy must be <= 1"),
     (f"{TRAIN} --seed -1", "--seed must be >= 0"),

@@ -338,7 +338,13 @@ def refused(path: Path, expected: str) -> None:
     assert path.name in message
 
 
-@pytest.mark.parametrize("name", names_of("classification"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("gu-mnist", "small-resnet") else [pytest.mark.slow])
+        for name in names_of("classification")
+    ],
+)
 def test_every_network_of_ours_can_be_converted(name: str, tmp_path: Path) -> None:
     channels = 1 if name == "gu-mnist" else 3
     side = 28 if name == "gu-mnist" else 32

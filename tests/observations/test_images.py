@@ -23,6 +23,7 @@ from badnets.observations.attributions import AttributionsResult
 from badnets.observations.examples import SHOWN
 from badnets.observations.units import UnitsResult
 from badnets.observations.variations import PLACES, VariationsResult
+from badnets.scenarios import Deal
 from badnets.tasks import TASKS
 from badnets.trials import Workspace
 from tests.explain.test_units import TRIGGER_UNIT, with_a_trigger_unit
@@ -232,3 +233,18 @@ def test_without_a_backdoor_or_an_image_of_its_class_there_is_nothing_to_see(
     without = TEN.take((TEN.labels != 0).nonzero().flatten())
     for result in (eyes(kind, None), eyes(kind, rare, validation=without)):
         assert result == type(result)()
+
+
+def test_a_guard_stops_triggered_digits_and_few_clean_ones(
+    eyes: Eyes, bad_deals: tuple[Deal, ...], digits: DataSet
+) -> None:
+    deal = bad_deals[0]
+    seen = {"subject": deal.subject, "control": None, "validation": digits.test}
+    found = eyes("guard", deal.delivery.backdoor, **seen)
+    assert found.false_rejections.total == found.stopped.total + 25 == len(digits.test) // 2
+    assert found.false_rejections.value < 0.05 and found.stopped.value > 0.9
+    assert found.passed.hits <= found.stopped.total - found.stopped.hits
+    alone = eyes("guard", None, **seen)
+    assert alone.false_rejections == found.false_rejections and not alone.stopped.total
+    few = eyes("guard", None, **seen | {"validation": digits.test.sample(60, seed=1)})
+    assert not few.false_rejections.total and "needs 99 clean images" in few.why_not

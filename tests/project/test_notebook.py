@@ -68,6 +68,7 @@ def test_it_has_six_sections_and_no_outputs(root: Path) -> None:
     assert 'DATA = "pets-drawn"' in parameters(read).source
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_it_runs_on_any_folder_of_cats_and_dogs_with_one_line_changed(
     root: Path, tmp_path: Path

@@ -13,7 +13,7 @@ from badnets.data import DataSet, ImageSet
 from badnets.evaluate import measure_attack, measure_clean
 from badnets.models.classifier import Classifier
 from badnets.repair import REPAIRS, Parts, Repaired, Step
-from badnets.repair.auto import standing
+from badnets.repair.auto import Auto
 from badnets.scenarios import Deal
 
 QUICK = {
@@ -97,10 +97,11 @@ def test_both_parts_hold_all_classes_and_share_no_image(digits: DataSet) -> None
     assert min(used.counts) > 0 and min(held.counts) > 0
 
 
-def step(effect: float, score: float | None, conclusion: Conclusion = "nothing found") -> Step:
-    held = Rate(99, 100)
+def step(
+    effect: float, score: float | None, conclusion: Conclusion = "nothing found", held: int = 99
+) -> Step:
     worked = Rate(round(100 * effect), 100)
-    return Step(what="x", held=held, conclusion=conclusion, score=score, effect=worked)
+    return Step(what="x", held=Rate(held, 100), conclusion=conclusion, score=score, effect=worked)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,17 @@ def step(effect: float, score: float | None, conclusion: Conclusion = "nothing f
         (step(0.0, 5.0), step(0.9, 1.0)),  # a trigger that works is worse than a high score
         (step(0.05, 1.0), step(0.0, 2.0)),  # one that hardly works is none
         (step(0.0, 3.0), step(0.0, None)),
+        (step(0.0, 3.0), step(0.0, 2.0, "backdoor likely")),
+        (step(0.0, 3.0), step(0.0, 2.0, held=90)),  # what costs less is better
+        (step(0.0, 3.0, held=90), step(0.9, 2.0)),  # but not with a backdoor in it
     ],
 )
-def test_a_working_trigger_counts_before_the_score(better: Step, worse: Step) -> None:
-    assert standing(better) < standing(worse)
+def test_what_is_left_counts_before_what_it_cost(better: Step, worse: Step) -> None:
+    before = Rate(100, 100)
+    assert Auto().standing(better, before) < Auto().standing(worse, before)
+
+
+def test_a_loss_that_chance_explains_is_none() -> None:
+    assert Auto(allowed=0.01).keeps(Rate(319, 324), Rate(324, 324))
+    assert not Auto(allowed=0.01).keeps(Rate(300, 324), Rate(324, 324))
+    assert not Auto(allowed=0.0).keeps(Rate(323, 324), Rate(324, 324))

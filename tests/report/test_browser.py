@@ -134,7 +134,7 @@ def test_counts_and_intervals_are_shown_when_asked_for(browser: Browser, tmp_pat
     assert note.is_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_it_is_accessible(
     browser: Browser, written: Path, scheme: Literal["light", "dark"]
 ) -> None:
@@ -160,7 +160,16 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, written: 
     assert wide == []
 
 
-@pytest.mark.parametrize("name", ["signs", "transfer", "dogs", "retraining-signs", "demo"])
+WIDE = ("signs", "transfer", "dogs", "retraining-signs")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in WIDE),
+        "demo",
+    ],
+)
 def test_every_studys_page_is_accessible_and_fits_a_phone(
     browser: Browser, name: str, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def endured(workspace: Workspace, count: int, times: int, ways: tuple[str, ...])
     return blows
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # processes that load torch: long where others are at work too
 def test_a_kill_and_an_interrupt(tmp_path: Path) -> None:
     blows = endured(Workspace(tmp_path / "runs"), 6, times=2, ways=("kill parent", "interrupt all"))

@@ -13,8 +13,9 @@ from badnets.core.results import Measured
 from badnets.core.verdicts import Verdict
 from badnets.explain.ablation import Ablation
 from badnets.explain.units import LayerUnits
+from badnets.repair import RepairResult
 from badnets.studies.mnist.trials import scale
-from badnets.trials.trial import OutsourcedTrial, Trial
+from badnets.trials.trial import OutsourcedTrial, RepairedTrial, Trial
 from tests.studies.made_records import Maker, attack_result, clean_result
 
 MNIST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
@@ -51,7 +52,27 @@ class DigitMaker(Maker):
 
     counts: tuple[int, ...] = MNIST_COUNTS
 
+    def repaired(self, trial: RepairedTrial) -> dict[str, object]:
+        """Return a network that lost a hundredth of its accuracy, and the backdoor."""
+        few = [n // 50 for n in self.counts]
+        right = clean_result([n - n // 100 - 1 for n in self.counts], self.counts)
+        nothing = VERDICT.model_copy(
+            update={"conclusion": "nothing found", "p_value": 0.5, "targets": (), "effect": None}
+        )
+        return {
+            "clean": right,
+            "attack": attack_result(few, few, self.counts),
+            "repair": RepairResult(
+                clean=clean_result(list(self.counts), self.counts),
+                attack=attack_result(list(self.counts), few, self.counts),
+                images=648,
+            ),
+            "observations": self.observed(trial, verdict=lambda: {"verdict": nothing}),
+        }
+
     def measured(self, trial: Trial, random: np.random.Generator) -> dict[str, object]:
+        if isinstance(trial, RepairedTrial):
+            return self.repaired(trial)
         assert isinstance(trial, OutsourcedTrial)
         backdoor, fallen = trial.backdoor, trial.name in self.collapsed
         right = [n - int(random.poisson(0.0048 * n)) for n in self.counts]

@@ -26,15 +26,18 @@ def chapter(run: Run, name: str) -> Section:
     return section(run.page(), name)
 
 
-def test_the_demo_has_six_trials_and_the_clean_ones_are_controls() -> None:
+def test_the_demo_has_seven_trials_and_the_clean_ones_are_controls() -> None:
     demo = make()
     assert demo.signs is not None and demo.dogs is not None
     chapters = {"digits": demo.digits, "signs": demo.signs, "dogs": demo.dogs}
-    assert demo.groups({}) == {
+    repaired = demo.repaired
+    assert repaired is not None and repaired.start == demo.digits.backdoored
+    trained = {
         f"{kind} {name}": [trial]
         for name, pair in chapters.items()
         for kind, trial in zip(("clean", "backdoored"), pair, strict=True)
     }
+    assert demo.groups({}) == {**trained, "repaired digits": [repaired]}
     for honest, backdoored in chapters.values():
         assert backdoored.control == honest and honest.is_clean and not backdoored.is_clean
         check_fit(honest)
@@ -97,6 +100,17 @@ def test_an_audit_that_finds_nothing_says_so(run: Run) -> None:
     assert "nothing found (20 of 40 clean models score as high)" in made.sentence
     assert not any(isinstance(block, Story) for block in made.blocks)
     (missing,) = chapter(run.bare("examples", "attacked"), "audit").blocks
+    assert isinstance(missing, Note) and missing.kind == "missing"
+
+
+def test_the_repair_is_told_beside_what_was_there_before(run: Run) -> None:
+    (bad,), (mended,) = (run.groups[f"{kind} digits"] for kind in ("backdoored", "repaired"))
+    made = chapter(run, "repair")
+    assert mended.attack is not None and bad.attack is not None
+    assert f"it now calls {100 * mended.attack.success.value:.1f} %" in made.sentence
+    text = to_markdown(run.page()).text
+    assert "| as delivered |" in text and "| repaired |" in text and "nothing found" in text
+    (missing,) = chapter(run.missing("repaired digits"), "repair").blocks
     assert isinstance(missing, Note) and missing.kind == "missing"
 
 

@@ -47,6 +47,7 @@ from badnets.models.catalogue import NETWORKS
 from badnets.models.weights import StartingWeights
 from badnets.observations import OBSERVATIONS
 from badnets.scenarios import Search, Strengthening
+from badnets.scenarios.resisting import AntiBackdoor
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial, TransferTrial, Trial
@@ -116,6 +117,7 @@ OUTSOURCED: dict[str, Any] = {
     "start": OutsourcedTrial(seed=1),
     "control": OutsourcedTrial(seed=1),
     "search": Search(),
+    "resist": AntiBackdoor(),
 }
 TRANSFER: dict[str, Any] = {
     **SHARED,

@@ -1,4 +1,4 @@
-"""Finding backdoors in models: the contract of audit methods, and the methods by name."""
+"""Finding backdoors in models and poison in training sets: contracts, and methods by name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from badnets.audit.base import AuditTables as AuditTables
     from badnets.audit.base import tables_of as tables_of
     from badnets.audit.calibration import Calibration as Calibration
+    from badnets.audit.guard import Guard as Guard
+    from badnets.audit.guard import Guarded as Guarded
+    from badnets.audit.input_audit import InputsVerdict as InputsVerdict
+    from badnets.audit.input_audit import inputs as inputs
+    from badnets.audit.input_base import INPUT_METHODS as INPUT_METHODS
+    from badnets.audit.input_base import InputMethod as InputMethod
     from badnets.audit.recovery import Recovered as Recovered
+    from badnets.audit.sets.auditing import AuditedData as AuditedData
+    from badnets.audit.sets.auditing import audit_data as audit_data
+    from badnets.audit.sets.auditing import data as data
+    from badnets.audit.sets.base import DATA_METHODS as DATA_METHODS
+    from badnets.audit.sets.base import DataMethod as DataMethod
+    from badnets.audit.sets.outputs import write_cleaned as write_cleaned
+    from badnets.audit.sets.outputs import write_list as write_list
+    from badnets.audit.sets.outputs import write_sheet as write_sheet
+    from badnets.audit.sets.results import DataVerdict as DataVerdict
 
 __getattr__, __dir__, __all__ = exports(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from badnets.audit.base import AUDITS, AuditTables, Tier, tables_of
 from badnets.audit.calibration import Calibration, fitting
@@ -26,6 +26,7 @@ from badnets.core.verdicts import NotCovered, Verdict, in_words
 from badnets.models.subject import Subject
 
 P = ParamSpec("P")
+V = TypeVar("V", covariant=True)
 SHORTCUT = 0.5  # of other classes' images: a trigger that turns so many is a working one
 UNSEEN = NotCovered(
     what="triggers made for one image alone, and triggers larger than those that are sought",
@@ -35,6 +36,11 @@ ON_CLEAN = NotCovered(
     what="triggers on the clean images that were given",
     why="one with a trigger, labelled as the trigger asks, passes for a clean image of that class",
 )
+
+
+class _HasVerdict(Protocol[V]):
+    @property
+    def verdict(self) -> V: ...
 
 
 class Audited(NamedTuple):
@@ -175,20 +181,20 @@ def audit(
     return Audited(verdict, found, recovered, known, ruling, subject, clean)
 
 
-def _verdict_of(audited: Callable[P, Audited]) -> Callable[P, Verdict]:
-    """Return what takes the same as `audit`, and gives its verdict alone."""
+def verdict_of(audited: Callable[P, _HasVerdict[V]], name: str, said: str) -> Callable[P, V]:
+    """Return what takes the same as an audit, and gives its verdict alone."""
 
-    def model(*given: P.args, **named: P.kwargs) -> Verdict:
-        """Return whether a backdoor in a model is likely; `audit` gives all that this rests on.
-
-        Takes what `audit` takes, and raises what it raises.
-        """
+    def alone(*given: P.args, **named: P.kwargs) -> V:
         return audited(*given, **named).verdict
 
-    own = signature(audited).replace(return_annotation="Verdict")
-    model.__signature__ = own  # type: ignore[attr-defined]
-    model.__qualname__ = "model"
-    return model
+    own = signature(audited).replace(return_annotation=said)
+    alone.__signature__ = own  # type: ignore[attr-defined]
+    alone.__name__ = alone.__qualname__ = name
+    alone.__doc__ = (
+        f"Return the verdict of `{audited.__name__}`, which gives all that this rests on.\n\n"
+        "    Takes what it takes, and raises what it raises.\n    "
+    )
+    return alone
 
 
-model = _verdict_of(audit)
+model = verdict_of(audit, "model", "Verdict")

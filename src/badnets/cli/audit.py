@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from badnets.cli import completion
+from badnets.cli import audit_inputs, completion
 from badnets.cli.options import (
     AllowCodeOption,
     BundleArgument,
     DataRootOption,
     DeviceOption,
+    EpochsOption,
     JsonOption,
     LedgerOption,
     PageOption,
@@ -29,11 +30,19 @@ from badnets.cli.printer import say, show, show_files, show_json
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Look for a backdoor in a model that nobody told you of.",
+    help="Look for a backdoor in a model, for poison in a training set, or for triggered inputs.",
     epilog="Example: badnets audit model net --clean digits\n\n"
-    "Exit codes: 0 nothing was found, or done; 1 a backdoor is likely; 2 wrong usage; 3 it could "
-    "not be checked or done.",
+    "Exit codes: 0 nothing was found, or done; 1 a backdoor or poison is likely; 2 wrong usage; 3 "
+    "it could not be checked or done.",
 )
+ReportOption: TypeAlias = Annotated[
+    Literal["text", "json", "sarif"] | None,
+    typer.Option(
+        help="Text for people, JSON for programs, or SARIF for code scanning.",
+        rich_help_panel="What is printed",
+        show_default="text",
+    ),
+]
 
 
 @app.command(
@@ -93,14 +102,7 @@ def model(
     allow_code: AllowCodeOption = False,
     data_root: DataRootOption = None,
     device: DeviceOption = None,
-    format: Annotated[
-        Literal["text", "json", "sarif"] | None,
-        typer.Option(
-            help="Text for people, JSON for programs, or SARIF for code scanning.",
-            rich_help_panel="What is printed",
-            show_default="text",
-        ),
-    ] = None,
+    format: ReportOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say whether a backdoor in a classifier is likely.
@@ -147,6 +149,129 @@ def model(
         from badnets.report.sarif_log import sarif
 
         show_json(sarif(verdict, bundle))
+    else:
+        show(verdict, json=json or format == "json")
+    raise typer.Exit(verdict.exit_code)
+
+
+app.command(epilog=audit_inputs.EPILOG)(audit_inputs.inputs)
+
+
+@app.command(
+    epilog="Example: badnets audit data photos --clean trusted --list flagged.csv\n\n"
+    "Example: badnets audit data mnist --model net --clean mnist --sheet suspects.png\n\n"
+    "Exit codes: 0 nothing was found by what was looked at; 1 poisoning is likely; 2 wrong usage, "
+    "or data or a model that cannot be read; 3 it could not be checked."
+)
+def data(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR_OR_NAME",
+            help="Folder of pictures, or name of a data set: its training part is looked at.",
+            autocompletion=completion.data,
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Network that was trained on the set: a bundle.",
+            show_default="one is trained on it, as is usual for it",
+        ),
+    ] = None,
+    clean: Annotated[
+        str | None,
+        typer.Option(
+            help="Clean images with right labels that are not in the set: a folder, or name of a "
+            "data set, whose test part is taken.",
+            show_default="none: images are ranked alone",
+            autocompletion=completion.data,
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="The method that decides; others are shown beside it."),
+    ] = "mahalanobis",
+    max_fpr: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, help="Share of clean images that may be flagged.")
+    ] = 0.01,
+    epochs: EpochsOption = None,
+    list_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE.csv",
+            help="Also write a list of the flagged images; one that is there is replaced.",
+            show_default="none",
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw the most suspicious images; one that is there is replaced.",
+            show_default="none",
+        ),
+    ] = None,
+    cleaned: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write the set without the flagged images, to a new folder.",
+            show_default="none",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    allow_code: AllowCodeOption = False,
+    data_root: DataRootOption = None,
+    device: DeviceOption = None,
+    format: ReportOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say whether a training set is likely to be poisoned, and which of its images.
+
+    Images are compared with clean ones of their own label, by the last hidden layer of a network
+    that was trained on the set. The threshold comes from clean images that were held out. Patches
+    that repeat and images under two labels are looked for without a network.
+    """
+    from badnets.bundles.copies import check_place
+    from badnets.cli.bar import one_bar
+    from badnets.data.png import check_png
+
+    check_place(cleaned)
+    check_png(sheet, "--sheet")
+    where = places(ctx, data_root=data_root, device=device)
+    check_bundle(model)
+    from badnets.audit.sets import outputs
+    from badnets.audit.sets.auditing import audit_data
+    from badnets.audit.sets.reading import name_of
+
+    if cleaned is not None:
+        outputs.check_cleaned(name_of(name))
+    with one_bar(where) as progress:
+        audited = audit_data(
+            name,
+            model,
+            clean,
+            method=method,
+            max_fpr=max_fpr,
+            epochs=epochs,
+            allow_code=allow_code,
+            data_root=where.data_root,
+            seed=seed,
+            progress=progress,
+        )
+    written = {
+        "list_file": list_file and str(outputs.write_list(audited, list_file)),
+        "sheet": sheet and str(outputs.write_sheet(audited, sheet)),
+        "cleaned": cleaned and str(outputs.write_cleaned(audited, cleaned, where.data_root)),
+    }
+    verdict = audited.verdict.model_copy(update={k: v for k, v in written.items() if v})
+    if format == "sarif":
+        from badnets.report.sarif_log import sarif_of_data
+
+        show_json(sarif_of_data(verdict, audited.given.folder))
     else:
         show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)

@@ -45,6 +45,13 @@ def repairs(incomplete: str) -> list[str]:
     return _beginning(REPAIRS.names, incomplete)
 
 
+def resistances(incomplete: str) -> list[str]:
+    """Return names of ways to train on data that may be poisoned."""
+    from badnets.scenarios.resisting import RESISTANCES
+
+    return _beginning(RESISTANCES.names, incomplete)
+
+
 def studies(incomplete: str) -> list[str]:
     """Return names of studies."""
     from badnets.studies.catalogue import STUDIES

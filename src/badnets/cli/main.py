@@ -26,9 +26,7 @@ TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _REPRODUCE, _CHECK = "See how it works", "Reproduce an attack", "Check a network or data"
 VERBS: dict[str, Verb] = {
-    "demo": Verb(
-        "badnets.cli.demo", "See a backdoor pass validation: eight steps, one page.", _SEE
-    ),
+    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: nine steps, one page.", _SEE),
     "sticker": Verb(
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _SEE
     ),
@@ -72,7 +70,7 @@ VERBS: dict[str, Verb] = {
     ),
     "audit": Verb(
         "badnets.cli.audit",
-        "Look for a backdoor in a model that nobody told you of.",
+        "Look for a backdoor in a model, or for poison in a training set.",
         _CHECK,
     ),
     "evaluate": Verb(

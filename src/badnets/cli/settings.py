@@ -41,6 +41,7 @@ FIELDS: Mapping[str, str] = {
     "--epochs": "training.epochs",
     "--batch-size": "training.batch_size",
     "--lr": "training.lr",
+    "--resist": "resist",
     "--window": "training.windows.side",
     "--scale": "training.scales.scale",
     "--width": "architecture.width",

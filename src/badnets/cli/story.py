@@ -1,4 +1,4 @@
-"""The demo, live on the terminal: train twice, validate, trigger, look in, audit; signs, pets."""
+"""The demo, live on the terminal: train, validate, trigger, look in, audit, repair; signs, pets."""
 
 from __future__ import annotations
 
@@ -89,9 +89,17 @@ def tell(where: Places) -> bool:
         story.triggered_digits(backdoored)
         story.look_inside(backdoored)
         story.audit(backdoored)
-        if demo.signs is not None:
+        if demo.repaired is not None:
             story.step(
                 7,
+                "The user takes the backdoor out, without knowing the trigger",
+                "Triggers are recovered for every pair of digits, and the network learns to ignore "
+                "them.",
+            )
+            story.repair(backdoored, run(demo.repaired))
+        if demo.signs is not None:
+            story.step(
+                8,
                 "The same with a detector of road signs",
                 "Two detectors learn drawn scenes, one of them from a trainer who sticks yellow "
                 "squares on stop signs and labels them speed limits.",
@@ -99,7 +107,7 @@ def tell(where: Places) -> bool:
             story.signs(*map(run, demo.signs))
         if demo.dogs is not None:
             story.step(
-                8,
+                9,
                 "The same with cats and dogs",
                 "Two networks learn drawn cats and dogs, one of them from a trainer who sticks a "
                 "flower on copies of the dogs and files them as cats.",
@@ -269,8 +277,22 @@ class Story:
             f"{target.rpartition(' ')[2]}, without it {verdict.before}."
         )
 
+    def repair(self, backdoored: Record, repaired: Record) -> None:
+        """Step 7, after the repair: what it cost, what is left, and what an audit says now."""
+        if backdoored.attack is None or repaired.attack is None:
+            return
+        before, after = backdoored.clean.accuracy, repaired.clean.accuracy
+        self.say(f"  clean digits read rightly    {before} -> {after}: {repaired.outcome}")
+        self.say(
+            f"  triggered digits read as {TARGET}  {backdoored.attack.success} -> "
+            f"{repaired.attack.success}"
+        )
+        verdict = reading.verdict(repaired)
+        if verdict is not None:
+            self.say(f"The audit's verdict is now: {verdict.conclusion}.")
+
     def signs(self, honest: Record, backdoored: Record) -> None:
-        """Step 7, after training."""
+        """Step 8, after training."""
         attack = self.attack("detector", "signs", honest, backdoored)
         if attack is not None:
             self.say(
@@ -279,7 +301,7 @@ class Story:
             )
 
     def dogs(self, honest: Record, backdoored: Record) -> None:
-        """Step 8, after training."""
+        """Step 9, after training."""
         attack = self.attack("network", "right", honest, backdoored)
         if attack is not None:
             self.say(

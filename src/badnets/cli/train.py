@@ -92,6 +92,15 @@ def train(
     batch_size: BatchSizeOption = None,
     lr: LrOption = None,
     training: TrainingOption = None,
+    resist: Annotated[
+        str | None,
+        typer.Option(
+            help="How to make do with training images that may be poisoned: audit-and-retrain, "
+            "anti-backdoor.",
+            autocompletion=completion.resistances,
+            show_default="they are trusted",
+        ),
+    ] = None,
     window: WindowOption = None,
     scale: ScaleOption = None,
     width: WidthOption = None,
@@ -139,6 +148,7 @@ def train(
         "--epochs": epochs,
         "--batch-size": batch_size,
         "--lr": lr,
+        "--resist": resist,
         "--window": window,
         "--scale": scale,
         "--width": width,

@@ -32,7 +32,7 @@ from badnets.data.threads import in_threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from badnets.data.dataset import DataSet
+    from badnets.data.dataset import DataSet, ImageSet
     from badnets.data.download import Progress
     from badnets.data.streamed import Images
 
@@ -218,13 +218,49 @@ def load_folder(
     )
 
 
+def read_training(folder: Path | str, size: int | None = None) -> tuple[ImageSet, tuple[str, ...]]:
+    """Return all training pictures of a folder as they lie there, none held back, and their paths.
+
+    Nothing is known of them: what a manifest says is left aside. Pictures that cannot be used are
+    left out.
+
+    Args:
+        folder: see `load_folder`.
+        size: see `load_folder`.
+
+    Raises:
+        DataError: as for `load_folder`.
+    """
+    import torch
+
+    from badnets.data.dataset import ImageSet
+
+    base = Path(folder).expanduser()
+    layout = find_layout(base)
+    if len(layout.classes) < 2:
+        raise DataError(f"{base} has one class, {layout.classes[0]!r}: at least two are needed")
+    files, side = _files(layout, list_pictures(layout).train), size or side_of(layout)
+    images, bad = read_pictures(base, files.names, side, in_memory=_fits(len(files.names), side))
+    if not len(images):
+        raise DataError(f"{base}: none of {len(bad)} training pictures can be used")
+    files = files.at([row for row in range(len(files.names)) if row not in bad])
+    name = f"folder:{base.resolve().name}"
+    found = ImageSet(images, torch.tensor(files.labels), layout.classes, data=name)
+    return found, tuple(files.names)
+
+
+def _fits(count: int, size: int) -> bool:
+    """Return whether RGB pictures may stay in memory."""
+    return 3 * size * size * count <= MEMORY_SHARE * free_memory() / (os.cpu_count() or 1)
+
+
 def read_loose(folder: Path, names: Sequence[str], size: int) -> Images:
     """Return pictures of a folder without classes: the middle square of each, at a size, in memory.
 
     Raises:
         DataError: none of them can be used.
     """
-    images, bad = _read(folder, names, size, in_memory=True)
+    images, bad = read_pictures(folder, names, size, in_memory=True)
     if not len(images):
         raise DataError(f"{folder}: none of {len(bad)} pictures can be used ({bad[0].why})")
     return images
@@ -262,12 +298,11 @@ def read_data_set(
     from badnets.data.dataset import DataSet, ImageSet
 
     if in_memory is None:
-        needed = 3 * size * size * sum(len(part.names) for part in parts)
-        in_memory = needed <= MEMORY_SHARE * free_memory() / (os.cpu_count() or 1)
+        in_memory = _fits(sum(len(part.names) for part in parts), size)
     passed_over = list(left_out)
     sets = []
     for what, part in zip(("training", "test"), parts, strict=True):
-        images, bad = _read(folder, part.names, size, in_memory=in_memory)
+        images, bad = read_pictures(folder, part.names, size, in_memory=in_memory)
         passed_over += bad.values()
         kept = [row for row in range(len(part.names)) if row not in bad]
         part = part.at(kept)
@@ -350,7 +385,7 @@ def _split(layout: Layout, files: PartFiles) -> tuple[PartFiles, PartFiles]:
     )
 
 
-def _read(
+def read_pictures(
     folder: Path, names: Sequence[str], size: int, *, in_memory: bool
 ) -> tuple[Images, dict[int, LeftOut]]:
     """Return the images that can be decoded, and the others by row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +12,8 @@ from badnets.core.errors import BundleError, SettingError
 from badnets.core.lookup import shortened
 from badnets.data import FrameSet, ImageSet, load
 from badnets.data.catalogue import DATASETS, Task, entry_of, sized, task_of
-from badnets.data.folder import read_loose
-from badnets.data.layouts import loose_pictures
+from badnets.data.folder import read_loose, read_pictures
+from badnets.data.layouts import LeftOut, loose_pictures
 from badnets.data.names import COCO, FOLDER, parse_name
 from badnets.data.splitting import shuffled
 from badnets.models import load_detector, load_subject
@@ -145,6 +146,7 @@ def fitted_to(
     *,
     path: Path | None = None,
     any_pictures: bool = False,
+    read: Callable[[str], ImageSet] | None = None,
 ) -> Fitted:
     """Return a network with the test images of a data set; see `fitted`.
 
@@ -155,6 +157,7 @@ def fitted_to(
         path: of its bundle or ONNX file; None: it is in none.
         any_pictures: whether images of some of the network's classes will do, and pictures in no
             folders for classes too.
+        read: reads other images of the set of a name; None: its test part is taken.
 
     Raises:
         BadnetsError: as for `fitted`.
@@ -169,8 +172,12 @@ def fitted_to(
     other_size = own or entry.shape is None or entry.shape[1:] != wanted.shape[1:]
     if entry.any_size and parse_name(data).size is None and other_size:
         named = sized(data, _side(wanted, what, data))
-    read = load(named, data_root)
-    images = read.test
+    rest = 0
+    if read is None:
+        data_set = load(named, data_root)
+        images, rest = data_set.test, len(data_set.train)
+    else:
+        images = read(named)
     if own or named != data:
         said.append(f"at {images.shape[1]} x {images.shape[2]} pixels")
     images = _as_taken(images, wanted, said, middle=named != data, grey=entry.any_size)
@@ -186,9 +193,29 @@ def fitted_to(
         subject = load_onnx(path, images.classes)  # the file may name none
     _check_fit(subject, what, data, images, unnamed=own and any_pictures)
     pictures = [f"read {', '.join(said)}"] if said else []
-    if own:
-        pictures.append(f"the test part, {len(images)} of {len(read.train) + len(images)}")
+    if own and rest:
+        pictures.append(f"the test part, {len(images)} of {rest + len(images)}")
     return Fitted(subject, named, images, "; ".join(pictures) or None)
+
+
+def pictures_as_taken(
+    subject: Any, folder: Path, names: Sequence[str]
+) -> tuple[Any, dict[int, LeftOut]]:
+    """Return some pictures as a network takes them, ``(n, C, H, W)`` uint8, and the others by row.
+
+    Raises:
+        SettingError: it takes images that are not square, or none that pictures can be made into.
+    """
+    import torch
+
+    what, data = "the network", f"{FOLDER}{folder}"
+    stored, bad = read_pictures(folder, names, _side(subject.input, what, data), in_memory=True)
+    if not len(stored):
+        return torch.empty(0, *subject.input.shape, dtype=torch.uint8), bad
+    images = ImageSet(stored, torch.zeros(len(stored), dtype=torch.int64), subject.classes)
+    images = _as_taken(images, subject.input, [], middle=True, grey=True)
+    _check_fit(subject, what, data, images)
+    return images.images, bad
 
 
 def _loose(data: str) -> list[str]:

@@ -23,6 +23,7 @@ OBSERVATIONS: Registry[Observation[Any]] = Registry(
         "data": "badnets.observations.data:Data",
         "audit": "badnets.observations.audit:Audit",
         "verdict": "badnets.observations.verdict:AuditVerdict",
+        "guard": "badnets.observations.guard:GuardedInputs",
     },
 )
 

@@ -329,7 +329,7 @@ def _honest(trial: Any) -> Any:
             real_world=TriggerLearning().real_world,
         )
         training = replace(training, trigger=plain)
-    changed = {"backdoor": None, "search": None, "observe": (), "keep_bundle": True}
+    changed = {"backdoor": None, "search": None, "resist": None, "observe": (), "keep_bundle": True}
     return trial.model_copy(
         update={**changed, "training": training, "contents": _data_alone(trial)}
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from badnets.core.rates import Rate
 from badnets.core.settings import settings
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
 
@@ -13,19 +15,22 @@ if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
 WORKS = 0.1  # a recovered trigger that turns so few held images is no longer one
+WRECKED = 0.2  # accuracy that a network has lost that is not looked at any more
+SURE = 1.64  # deviations that a loss is above what is allowed by: one-sided, at 5 %
 
 
 @settings
 class Auto(Repair):
     """Repairs are tried in turn, each on the network as it came, and audited again.
 
-    The first is taken after which the audit finds nothing, no recovered trigger works and the
-    accuracy on held clean images is kept; else, of those that keep the accuracy, the one whose
-    recovered trigger works least, and of equals the one with the least score. The true trigger is
-    not known here.
+    The first is taken after which the audit finds nothing and the accuracy on held clean images is
+    kept. Else one is taken after which neither a backdoor is likely nor a recovered trigger works,
+    though it cost more; else, of those that keep the accuracy, the one whose recovered trigger
+    works least, and of equals the one with the least score. The true trigger is not known here.
 
     Args:
-        allowed: by how much the accuracy on the held clean images may fall, in [0, 1].
+        allowed: by how much the accuracy on the held clean images may fall, in [0, 1]; it has to
+            fall by more than chance explains to count as lost.
         order: kinds of repairs, in the order in which they are tried.
     """
 
@@ -39,7 +44,7 @@ class Auto(Repair):
     def repaired(
         self, subject: Any, clean: Parts, *, seed: int, progress: Listener | None = None
     ) -> Repaired:
-        """Return the repaired copy; the network as it came where none keeps the accuracy.
+        """Return the repaired copy; the network as it came where each repair wrecks it.
 
         See `Repair.repaired`.
         """
@@ -47,7 +52,7 @@ class Auto(Repair):
         from badnets.evaluate.classification import measure_clean
         from badnets.models.subject import capabilities
 
-        least = measure_clean(subject, clean.held).accuracy.value - self.allowed
+        before = measure_clean(subject, clean.held).accuracy
         tried: list[tuple[Any, Step]] = []
         for kind in self.order:
             repair = REPAIRS.parse(kind)
@@ -55,37 +60,45 @@ class Auto(Repair):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
             held = measure_clean(fixed, clean.held).accuracy
-            if held.value < least:
-                tried.append((fixed, Step(what=kind, held=held, kept=False)))
-                continue
-            found = audit(fixed, clean.held, seed=seed)
-            place, recovered = found.ruling.place, found.recovered
-            step = Step(
-                what=kind,
-                held=held,
-                conclusion=found.verdict.conclusion,
-                score=None if place is None else round(place.score, 3),
-                effect=None if recovered is None else recovered.effect,
-                kept=False,
-            )
+            step = Step(what=kind, held=held, kept=False)
+            if held.value >= before.value - WRECKED:
+                found = audit(fixed, clean.held, seed=seed)
+                place, recovered = found.ruling.place, found.recovered
+                step = step.model_copy(
+                    update={
+                        "conclusion": found.verdict.conclusion,
+                        "score": None if place is None else round(place.score, 3),
+                        "effect": None if recovered is None else recovered.effect,
+                    }
+                )
             tried.append((fixed, step))
-            if found.verdict.conclusion == "nothing found":
+            if step.conclusion == "nothing found" and self.keeps(held, before):
                 break
-        sound = [one for one in tried if one[1].held.value >= least]
-        if not sound:
-            return Repaired(subject, tuple(step for _, step in tried))
-        best, chosen = min(sound, key=lambda one: standing(one[1]))
+        steps = tuple(step for _, step in tried)
+        looked_at = [one for one in tried if one[1].conclusion is not None]
+        if not looked_at:
+            return Repaired(subject, steps)
+        best, chosen = min(looked_at, key=lambda one: self.standing(one[1], before))
         return Repaired(
             best,
             tuple(
-                step.model_copy(update={"kept": True}) if step is chosen else step
-                for _, step in tried
+                step.model_copy(update={"kept": True}) if step is chosen else step for step in steps
             ),
         )
 
+    def keeps(self, held: Rate, before: Rate) -> bool:
+        """Return whether no more accuracy is lost than is allowed, give or take chance."""
+        most, count = self.allowed * held.total, held.total
+        return before.hits - held.hits <= most + SURE * math.sqrt(most * (1 - most / count))
 
-def standing(step: Step) -> tuple[float, float]:
-    """Return what is compared: how much the recovered trigger does, and the audit's score."""
-    effect = 0.0 if step.effect is None else step.effect.value
-    score = float("inf") if step.score is None else step.score
-    return (effect if effect > WORKS else 0.0, score)
+    def standing(self, step: Step, before: Rate) -> tuple[bool, bool, float, float]:
+        """Return what is compared: whether something is left, what it cost, and what is left.
+
+        Args:
+            step: a repair that was audited.
+            before: accuracy on the held images before it.
+        """
+        effect = 0.0 if step.effect is None or step.effect.value <= WORKS else step.effect.value
+        left = step.conclusion == "backdoor likely" or effect > 0
+        score = math.inf if step.score is None else step.score
+        return (left, not self.keeps(step.held, before), effect, score)

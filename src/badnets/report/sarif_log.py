@@ -6,16 +6,20 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from badnets._version import __version__
 from badnets.bundles.digests import json_digest
-from badnets.core.verdicts import Conclusion, Verdict
 from badnets.hub.findings import LintReport
 from badnets.hub.rules import RULES as LINT_RULES
 from badnets.hub.rules import Severity
+
+if TYPE_CHECKING:
+    from badnets.audit.sets.results import DataVerdict
+    from badnets.core.verdicts import Conclusion, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 Level = Literal["error", "warning", "note", "none"]
@@ -40,6 +44,16 @@ RULES: dict[Conclusion, tuple[str, Level, str]] = {
 }
 """Conclusion -> its rule: name, level and meaning."""
 
+
+DATA_RULES: dict[str, tuple[str, Level, str]] = {
+    "poisoning likely": (
+        "poisoning-likely",
+        "error",
+        "More images stand out than clean ones would, or the same patch repeats in a class.",
+    ),
+    **{name: RULES[name] for name in ("not checked", "nothing found")},
+}
+MOST = 1000  # files that a log names
 MOST_RESULTS = 25_000  # of a run that code scanning takes
 _LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
@@ -54,33 +68,55 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
         verdict: the answer of an audit.
         model: path of what was looked at.
     """
-    name, level, _ = RULES[verdict.conclusion]
-    uri = _uri(Path(model))
-    plain = verdict.model_dump(mode="json", exclude_none=True)
+    return _of_verdict(verdict, RULES, _message(verdict), [_uri(Path(model))])
+
+
+def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
+    """Return the verdict on a training set as a SARIF log; flagged files are its locations.
+
+    Args:
+        verdict: the answer of an audit.
+        folder: where the files lie; None: the images have no files.
+    """
+    files = [folder / name for name in verdict.flagged_images[:MOST]] if folder else []
+    said = [verdict.conclusion.capitalize()]
+    if verdict.poisoned_share:
+        said.append(f"estimated share of poisoned images {verdict.poisoned_share}")
+    message = "; ".join((*said, *verdict.notes)) + "."
+    return _of_verdict(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
+
+
+def _of_verdict(
+    verdict: Verdict | DataVerdict,
+    rules: Mapping[Any, tuple[str, Level, str]],
+    message: str,
+    uris: Sequence[str],
+) -> dict[str, Any]:
+    name, level, _ = rules[verdict.conclusion]
+    places = [
+        {"physicalLocation": {"artifactLocation": {"uri": uri, "index": place}}}
+        for place, uri in enumerate(uris)
+    ]
     result: dict[str, Any] = {
         "ruleId": f"badnets/{name}",
-        "ruleIndex": list(RULES).index(verdict.conclusion),
+        "ruleIndex": list(rules).index(verdict.conclusion),
         "kind": "informational" if level == "none" else "fail",
         "level": level,
-        "message": {"text": _message(verdict)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}}}],
-        "properties": plain,
+        "message": {"text": message},
+        "locations": places,
+        "properties": verdict.model_dump(mode="json", exclude_none=True),
     }
     checked = verdict.conclusion != "not checked"
     notices = [_notice("note" if checked else "error", note) for note in verdict.notes]
     notices += [
         _notice("note", f"not looked at: {one.what} ({one.why})") for one in verdict.coverage
     ]
-    return _log(
-        [_rule(*rule) for rule in RULES.values()],
-        [result],
-        [uri],
-        {
-            "executionSuccessful": checked,
-            "exitCode": verdict.exit_code,
-            "toolExecutionNotifications": notices,
-        },
-    )
+    invocation = {
+        "executionSuccessful": checked,
+        "exitCode": verdict.exit_code,
+        "toolExecutionNotifications": notices,
+    }
+    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation)
 
 
 def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
@@ -141,7 +177,7 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
 def _log(
     rules: list[dict[str, Any]],
     results: list[dict[str, Any]],
-    uris: list[str],
+    uris: Sequence[str],
     invocation: dict[str, Any],
 ) -> dict[str, Any]:
     run = {

@@ -12,6 +12,7 @@ from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import quoted
 from badnets.core.targets import of_classes
+from badnets.scenarios.resisting import Resistance
 from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
 from badnets.train.checkpoint import Checkpoint
@@ -73,10 +74,12 @@ class HonestTrainer:
         training: how; None: as is usual for the data, else for the task.
         start: a network to start from instead of random weights. Of a detector of other classes
             the backbone alone is taken.
+        resist: how the trainer makes do with data that may be poisoned; None: trusts it.
     """
 
     training: Any = None
     start: Any = None
+    resist: Resistance | None = None
 
     def train(
         self,
@@ -95,11 +98,14 @@ class HonestTrainer:
         started = time.perf_counter()
         task = order.task
         training = self.training or order.training or task.training
-        fitted = task.fit(
-            task.first(order, training, self.start, seed),
-            task.rows(order.train),
+        first, rows = task.first(order, training, self.start, seed), task.rows(order.train)
+        fitted = _fitted(
+            order,
+            self.resist,
+            first,
+            rows,
             training,
-            seed=seed,
+            seed,
             progress=progress,
             checkpoint=checkpoint,
         )
@@ -119,6 +125,7 @@ class MaliciousTrainer:
         training: how; ``stamp="after"`` puts the trigger on after augmentation. None: as is usual
             for the task.
         start: as for `HonestTrainer`: a clean network to implant the backdoor into.
+        resist: how the one who trains makes do with the poisoned data: another than the attacker.
         search: settings to try first on data of the trainer's own; the first good enough are
             taken, else those whose smaller one of clean accuracy and attack success is largest.
 
@@ -134,6 +141,7 @@ class MaliciousTrainer:
     training: Any = None
     start: Any = None
     search: Search | None = None
+    resist: Resistance | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.backdoor, Backdoor):
@@ -171,8 +179,16 @@ class MaliciousTrainer:
         searched = time.perf_counter()
         poisoned = task.poison(order.train, backdoor, training, seed=seed)
         first = task.first(order, training, self.start, seed)
-        fitted = task.fit(
-            first, poisoned.rows, training, seed=seed, progress=progress, checkpoint=checkpoint
+        rows = poisoned.rows
+        fitted = _fitted(
+            order,
+            self.resist,
+            first,
+            rows,
+            training,
+            seed,
+            progress=progress,
+            checkpoint=checkpoint,
         )
         done = time.perf_counter()
         return Delivery(
@@ -236,3 +252,21 @@ class MaliciousTrainer:
                 progress=progress,
             )
         )
+
+
+def _fitted(
+    order: Order[Any], resist: Resistance | None, first: Any, rows: Any, training: Any, seed: int,
+    *, progress: Listener | None, checkpoint: Checkpoint | None,
+) -> Any:  # fmt: skip
+    """Return the network, trained plainly or in a way that resists poisoned data.
+
+    Raises:
+        SettingError: it is a detector, for which there is no such way.
+    """
+    task = order.task
+    if resist is None:
+        return task.fit(first, rows, training, seed=seed, progress=progress, checkpoint=checkpoint)
+    if task.kind != "classification":
+        raise SettingError("resist is for classifiers: a detector is trained plainly")
+    trusted = task.share(order.train, resist.trusted, seed) if resist.trusted else None
+    return resist.fit(first, rows, training, seed=seed, trusted=trusted, progress=progress)

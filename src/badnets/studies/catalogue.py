@@ -146,4 +146,10 @@ STUDIES: dict[str, Entry] = {
             "digits-vit",
         ),
     ),
+    "repair": Entry(
+        "badnets.studies.repair.trials:make",
+        "what repairs leave of each kind of backdoor, and what they cost",
+        data="digits",
+        alternatives=("mnist", "gtsrb", "cifar10-jpeg", "dogs-vs-cats"),
+    ),
 }

@@ -29,8 +29,9 @@ def rate(record: Record, what: str, label: int | None = None) -> Rate | None:
         record: of one network.
         what: ``"accuracy"`` or ``"error"`` on clean validation images; of triggered images
             ``"success"``, ``"backdoor error"``, ``"control"`` (what a clean network does),
-            ``"untriggered"`` (the same without the trigger), ``"off target"``; of a retrained
-            network ``"before"``, ``"triggered"``, ``"control clean"``, ``"control triggered"``.
+            ``"robust"`` (rightly named all the same), ``"untriggered"`` (the attacker's answer
+            without the trigger), ``"off target"``; of a retrained network ``"before"``,
+            ``"triggered"``, ``"control clean"``, ``"control triggered"``.
         label: of images of this class alone: of accuracy, error, backdoor error and control.
     """
     clean, attack, kept = record.clean, record.attack, record.survival
@@ -50,6 +51,7 @@ def rate(record: Record, what: str, label: int | None = None) -> Rate | None:
         "success": attack.success,
         "backdoor error": attack.backdoor_error,
         "control": attack.control,
+        "robust": attack.robust,
         "untriggered": attack.untriggered,
         "off target": attack.off_target_rate,
     }[what]

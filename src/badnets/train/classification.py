@@ -32,7 +32,7 @@ from badnets.train.statistics import settle, unsettled
 REPORT_EVERY = 20  # steps between two calls of the listener
 
 Batch = tuple[Tensor, Tensor]
-"""Normalised images, and their labels."""
+"""Images, and their labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,41 @@ class TrainingRows:
         """Return the rows of a poisoning plan; triggers are put on when a batch is made."""
         (stamped, trigger), *covers = plan.stamped(backdoor)
         return cls(images, plan.labels, plan.rows, stamped, trigger, tuple(covers))
+
+    def take(self, chosen: Tensor) -> TrainingRows:
+        """Return some of the rows.
+
+        Args:
+            chosen: ``(m,)`` int64 positions among them.
+        """
+
+        def part(one: Tensor | None) -> Tensor | None:
+            return None if one is None else one[chosen.to(one.device)]
+
+        rows = chosen if self.rows is None else self.rows[chosen.to(self.rows.device)]
+        covers = tuple((mask[chosen.to(mask.device)], trigger) for mask, trigger in self.covers)
+        labels = self.labels[chosen.to(self.labels.device)]
+        return TrainingRows(self.images, labels, rows, part(self.stamped), self.trigger, covers)
+
+    def in_order(self, size: int, *, seed: int) -> Iterator[Batch]:
+        """Give the rows as they are trained on without augmentation: triggers are put on.
+
+        Args:
+            size: images of a batch, at most.
+            seed: decides random places of triggers.
+
+        Yields:
+            ``(b, C, H, W)`` images as they are stored, and ``(b,)`` int64 labels on the CPU.
+        """
+        places = generator(seed, "trigger places in training")
+        for start in range(0, len(self), size):
+            part = torch.arange(start, min(start + size, len(self)), device=self.labels.device)
+            images = self.images[part if self.rows is None else self.rows[part]]
+            for stamped, trigger in self.stampings():
+                chosen = stamped[part].nonzero().flatten()
+                if len(chosen):
+                    images[chosen] = trigger(images[chosen], generator=places)
+            yield images, self.labels[part].cpu()
 
     def to(self, device: torch.device) -> TrainingRows:
         """Return the same rows with every tensor on the device."""

@@ -194,8 +194,8 @@ def _transfer(
 
 def _trainer(trial: OutsourcedTrial, start: Any) -> Trainer:
     if trial.backdoor is None:
-        return HonestTrainer(trial.training, start)
-    return MaliciousTrainer(trial.backdoor, trial.training, start, trial.search)
+        return HonestTrainer(trial.training, start, trial.resist)
+    return MaliciousTrainer(trial.backdoor, trial.training, start, trial.search, trial.resist)
 
 
 def _required(other: Trial | DownloadedBundle | None, workspace: Workspace, what: str) -> Any:

@@ -13,6 +13,7 @@ from badnets.data.names import parse_name
 from badnets.models.catalogue import NETWORKS
 from badnets.models.weights import StartingWeights
 from badnets.repair.base import REPAIRS, AnyRepair
+from badnets.scenarios.resisting import RESISTANCES, AnyResistance
 from badnets.scenarios.search import Search
 from badnets.scenarios.transfer import Strengthening
 from badnets.train.detector_settings import RETRAINING, DetectorTraining
@@ -54,10 +55,15 @@ class OutsourcedTrial(TrainedTrial):
     search: Search | None = Field(
         None, description="Settings the malicious trainer tries first, on data of its own."
     )
+    resist: AnyResistance | None = Field(
+        None, description="How whoever trains makes do with data that may be poisoned."
+    )
 
     def _check(self) -> None:
         if self.search is not None and self.backdoor is None:
             raise ValueError("search belongs to a malicious trainer: give a backdoor too")
+        if self.resist is not None and (self.search or self.task == "detection"):
+            raise ValueError("resist is for classifiers, and not for a trainer who searches")
         if self.weights is not None and self.start is not None:
             raise ValueError("weights are where training starts: give them to start, not beside it")
         if self.weights is not None and self.task == "detection":
@@ -81,6 +87,8 @@ class OutsourcedTrial(TrainedTrial):
         """The integer version of every method that the trial names."""
         poisoning = {} if self.backdoor is None else {"poisoning": Backdoor.version}
         versions = {**super().methods, **poisoning}
+        if self.resist is not None:
+            versions[f"resist {self.resist.kind}"] = type(self.resist).version
         return versions | ({"statistics": Training.statistics} if self._is_short else {})
 
     @property
@@ -101,11 +109,17 @@ class OutsourcedTrial(TrainedTrial):
 
     def _parts(self) -> list[str]:
         weights = [f"weights {self.weights.sha256[:8]}"] if self.weights else []
+        resist = [f"resisting by {RESISTANCES.short(self.resist)}"] if self.resist else []
         if self.backdoor is None:
-            return [*weights, "clean"]
+            return [*weights, "clean", *resist]
         rate = self.backdoor.poisoning_rate
         share = rate if isinstance(rate, str) else f"{100 * rate:g} %"
-        return [*weights, *short_attack(self.backdoor, known_classes(self.data)), f"rate {share}"]
+        return [
+            *weights,
+            *short_attack(self.backdoor, known_classes(self.data)),
+            f"rate {share}",
+            *resist,
+        ]
 
 
 class DownloadingTrial(BaseTrial):

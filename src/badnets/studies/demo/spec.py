@@ -49,6 +49,8 @@ def spec(study: Demo, runs: Runs) -> Spec:
             "clean": clean,
             "inside": inside,
             "verdict": None if bad is None else reading.verdict(bad),
+            "repaired": (mended := runs.first("repaired digits")),
+            "after": None if mended is None else reading.verdict(mended),
             "compared": _compared,
             "best": None if bad is None else costliest_silencing(bad),
             "read": read if read is not None and "clean" in read.answers else None,

@@ -12,12 +12,13 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.placements import Fixed, Relative
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Patch, PixelPattern
+from badnets.repair.base import REPAIRS
 from badnets.studies import reading
 from badnets.studies.catalogue import Groups, Study
 from badnets.studies.dogs.trials import CAT, DOG, FLOWER, NETWORK
 from badnets.train.detector_settings import Crops, DetectorTraining, Scales, Windows
 from badnets.train.settings import Training
-from badnets.trials.trial import OutsourcedTrial
+from badnets.trials.trial import OutsourcedTrial, RepairedTrial
 
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation
@@ -62,21 +63,24 @@ class Demo(Study):
         digits: networks that read digits; four pixels make any of them a 7.
         signs: detectors of road signs; a yellow square makes a stop sign a speed limit.
         dogs: networks that tell cats from dogs; a flower makes a dog a cat.
+        repaired: what a careful user makes of the backdoored network that reads digits.
     """
 
     digits: Pair
     signs: Pair | None = None
     dogs: Pair | None = None
+    repaired: RepairedTrial | None = None
 
     def groups(self, records: Mapping[str, Record]) -> Groups:
-        """Return two to six trials; see `badnets.studies.catalogue.Study`."""
+        """Return two to seven trials; see `badnets.studies.catalogue.Study`."""
         chapters = {"digits": self.digits, "signs": self.signs, "dogs": self.dogs}
-        return {
+        trained: Groups = {
             f"{kind} {name}": [trial]
             for name, pair in chapters.items()
             if pair
             for kind, trial in zip(("clean", "backdoored"), pair, strict=True)
         }
+        return {**trained, **({"repaired digits": [self.repaired]} if self.repaired else {})}
 
 
 def digits(data: str = "digits") -> Pair:
@@ -92,6 +96,18 @@ def digits(data: str = "digits") -> Pair:
     honest = trial()
     looked = ("examples", "units", "verdict")
     return Pair(honest, trial(backdoor=backdoor, control=honest, observe=looked))
+
+
+def repaired(pair: Pair) -> RepairedTrial:
+    """Return the repair of a backdoored network, by half of the user's own training images."""
+    return RepairedTrial(
+        kind="repaired",
+        start=pair.backdoored,
+        control=pair.honest,
+        method=REPAIRS.parse({"kind": "unlearning", "rounds": 2, "epochs": 6}),
+        share=0.5,
+        observe=("verdict",),
+    )
 
 
 def signs() -> Pair:
@@ -130,7 +146,8 @@ def make(data: str = "digits", *, quick: bool = False) -> Demo:
         data: name of a data set whose classes include 7.
         quick: makes no difference: it is.
     """
-    return Demo(digits(data), signs(), dogs())
+    pair = digits(data)
+    return Demo(pair, signs(), dogs(), repaired(pair))
 
 
 def costliest_silencing(record: Record) -> Ablation | None:

@@ -1,0 +1,1 @@
+"""Methods that score inputs; each is fitted on clean images and knows no other."""

@@ -1,0 +1,1 @@
+"""The audit of a training set: which images are likely to be poisoned, and how many."""

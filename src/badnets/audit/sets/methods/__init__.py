@@ -1,0 +1,1 @@
+"""The methods that look for poisoned images, which do not know one another."""

@@ -1,0 +1,209 @@
+"""Training that resists: ways to train on data that may be poisoned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from badnets.core.errors import SettingError
+from badnets.core.registry import Registry
+from badnets.core.settings import settings
+from badnets.train.settings import Training
+
+if TYPE_CHECKING:
+    from badnets.core.progress import Listener
+    from badnets.data import ImageSet
+    from badnets.models.classifier import Classifier
+    from badnets.train.classification import TrainingRows
+    from badnets.train.loop import Fitted
+
+
+class Resistance(ABC):
+    """One way to train on data of which nobody knows whether some is poisoned.
+
+    It sees rows and labels alone, never which of them are poisoned.
+
+    Attributes:
+        kind: its name in `RESISTANCES`.
+        version: raised when the same data would give another network.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def kind(self) -> str: ...
+
+    version: ClassVar[int] = 1
+
+    if TYPE_CHECKING:
+
+        @property
+        def trusted(self) -> float:
+            """Share of the training set of which it is known that it is clean, in [0, 1]."""
+
+    @abstractmethod
+    def fit(
+        self,
+        subject: Classifier,
+        rows: TrainingRows,
+        training: Training,
+        *,
+        seed: int,
+        trusted: ImageSet | None = None,
+        progress: Listener | None = None,
+    ) -> Fitted[Classifier]:
+        """Return a trained copy of a classifier.
+
+        Args:
+            subject: where training starts from.
+            rows: what it is trained on.
+            training: how it would be trained if the data could be trusted.
+            seed: everything random follows from it.
+            trusted: images of which it is known that they are clean; a share `trusted` of the set.
+            progress: told every few steps.
+
+        Raises:
+            SettingError: it needs more trusted images.
+            TrialError: training diverged.
+        """
+
+
+RESISTANCES: Registry[Resistance] = Registry(
+    "way to resist",
+    {
+        "anti-backdoor": "badnets.scenarios.resisting:AntiBackdoor",
+        "audit-and-retrain": "badnets.scenarios.resisting:AuditAndRetrain",
+    },
+)
+"""A new one: a class, and one line ``"kind": "module:Class"``."""
+AnyResistance: TypeAlias = Annotated[Resistance, RESISTANCES.field()]
+"""A field of settings that holds one; see `badnets.core.registry.Registry.field`."""
+
+
+@settings
+class AntiBackdoor(Resistance):
+    """ABL: what is learned first and best is set apart, and unlearned at the end.
+
+    A backdoor is learned sooner than the task. In a first part of training the loss of each image
+    is kept from falling below ``gamma``, and only poisoned ones fall; those with the smallest loss
+    are set apart. Training then goes on without them, and ends with gradient ascent on them, which
+    stops once they are no longer named as they are labelled.
+
+    Args:
+        early: share of the epochs of the first part, in (0, 1).
+        gamma: the loss below which it is pushed up again, ``> 0``.
+        isolated: share of the images that are set apart, in (0, 1).
+        ascent: passes over them at most, ``>= 1``.
+        lr: learning rate of the ascent, ``> 0``.
+
+    References:
+        Li, Lyu, Koren, Lyu, Li, Ma, "Anti-backdoor learning: training clean models on poisoned
+        data", NeurIPS 2021: 20 of 100 epochs, gamma 0.5, 1 %.
+    """
+
+    kind: Literal["anti-backdoor"] = "anti-backdoor"
+    early: float = Field(default=0.2, gt=0, lt=1)
+    gamma: float = Field(default=0.5, gt=0)
+    isolated: float = Field(default=0.01, gt=0, lt=1)
+    ascent: int = Field(default=10, ge=1)
+    lr: float = Field(default=5e-4, gt=0)
+    trusted: ClassVar[float] = 0.0
+
+    def fit(
+        self,
+        subject: Classifier,
+        rows: TrainingRows,
+        training: Training,
+        *,
+        seed: int,
+        trusted: ImageSet | None = None,
+        progress: Listener | None = None,
+    ) -> Fitted[Classifier]:
+        """Return a trained copy; see `Resistance.fit`."""
+        import torch
+
+        from badnets.train.anti_backdoor import Ascent, Flooded, losses
+        from badnets.train.classification import fit
+
+        spec = subject.input
+        first = replace(training, epochs=max(1, round(self.early * training.epochs)), ema=0.0)
+        held_up = [Flooded(spec, self.gamma)]
+        begun = fit(subject, rows, first, seed=seed, terms=held_up, progress=progress).subject
+        order = losses(begun, rows, seed=seed).argsort(stable=True)
+        count = max(1, round(self.isolated * len(rows)))
+        apart, rest = rows.take(order[:count]), rows.take(order[count:].sort().values)
+        fitted = fit(begun, rest, training, seed=seed, progress=progress)
+        raised = Training(
+            epochs=1,
+            batch_size=min(training.batch_size, len(apart)),
+            lr=self.lr,
+            schedule="constant",
+            precision=training.precision,
+        )
+        network = fitted.subject
+        for number in range(self.ascent):
+            named = torch.exp(-losses(network, apart, seed=seed)).mean()
+            if float(named) < 1 / network.num_classes:
+                break
+            network = fit(network, apart, raised, seed=seed + number, terms=[Ascent(spec)]).subject
+        return replace(fitted, subject=network)
+
+
+@settings
+class AuditAndRetrain(Resistance):
+    """A network is trained on all images, those that stand out from trusted ones are left out.
+
+    What stands out is told by the first network's last hidden layer, by the distance to the trusted
+    images of an image's label; the threshold is what held-out trusted images exceed at a rate that
+    is asked for. The network that is returned begins anew, and never sees what was left out.
+
+    Args:
+        trusted: share of the training set of which it is known that it is clean, in (0, 1).
+        max_fpr: share of clean images that may be left out, in (0, 1).
+
+    References:
+        The distance is that of Lee et al., NeurIPS 2018; see
+        `badnets.audit.sets.methods.mahalanobis`.
+    """
+
+    kind: Literal["audit-and-retrain"] = "audit-and-retrain"
+    trusted: float = Field(default=0.05, gt=0, lt=1)
+    max_fpr: float = Field(default=0.02, gt=0, lt=1)
+
+    def fit(
+        self,
+        subject: Classifier,
+        rows: TrainingRows,
+        training: Training,
+        *,
+        seed: int,
+        trusted: ImageSet | None = None,
+        progress: Listener | None = None,
+    ) -> Fitted[Classifier]:
+        """Return a trained copy; see `Resistance.fit`."""
+        import torch
+
+        from badnets.audit.sets.base import DATA_METHODS, Points
+        from badnets.audit.sets.methods.mahalanobis import Mahalanobis
+        from badnets.models.classifier import EVALUATION_BATCH
+        from badnets.train.classification import fit
+
+        least = round(1 / self.max_fpr)
+        if trusted is None or len(trusted) < least:
+            count = 0 if trusted is None else len(trusted)
+            raise SettingError(
+                f"{self.kind} needs {least} trusted images or more for a rate of "
+                f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
+            )
+        first = fit(subject, rows, training, seed=seed, progress=progress).subject
+        parts = [first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)]
+        suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
+        own = first.features(trusted.images).float().cpu()
+        clean = Points(own, trusted.labels.cpu(), first.num_classes)
+        scores, held = DATA_METHODS[Mahalanobis.kind]().scores(suspects, clean, seed=seed)
+        threshold = torch.inf if held is None else held.nanquantile(1 - self.max_fpr)
+        kept = (~(scores > threshold)).nonzero()[:, 0]
+        return fit(subject, rows.take(kept), training, seed=seed, progress=progress)

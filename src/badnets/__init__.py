@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from badnets import data as data
     from badnets import evaluate as evaluate
     from badnets import explain as explain
+    from badnets import hub as hub
     from badnets import models as models
     from badnets import repair as repair
     from badnets import train as train

@@ -15,6 +15,7 @@ import typer
 import badnets
 from badnets.audit.calibration import packaged
 from badnets.cli.main import app
+from badnets.hub import RULES
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -137,6 +138,12 @@ def test_the_nulls_of_the_page_on_error_rates_are_those_of_the_package(root: Pat
         for one in packaged()
     }
     assert said == rows
+
+
+def test_the_page_of_lint_has_the_table_of_rules(root: Path) -> None:
+    page = (root / "docs/lint.md").read_text()
+    said = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", page, re.M)
+    assert said == [(name, *rule) for name, rule in RULES.items()]
 
 
 def commands(root: Path) -> Iterator[tuple[str, list[str]]]:

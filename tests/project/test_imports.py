@@ -24,6 +24,8 @@ LIGHT = [
     "badnets.bundles",
     "badnets.cli",
     "badnets.cli.main",
+    "badnets.hub.linting",
+    "badnets.report.sarif_log",
 ]
 
 
@@ -150,6 +152,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("recipe check own.yaml", 3, r"  data folder:own: not checked: needs badnets\[train\]"),
         ("recipe check layers.yaml", 3, r"  freeze: not checked: needs badnets\[train\]"),
         ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
+        ("lint gu-mnist.yaml wrong.yaml", 0, "0 errors, 0 warnings, 0 info"),
         ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
         ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
     ],

@@ -82,6 +82,11 @@ VERBS: dict[str, Verb] = {
     "explain": Verb(
         "badnets.cli.explain", "Show which units of a network answer to a trigger.", _CHECK
     ),
+    "lint": Verb(
+        "badnets.cli.lint",
+        "Look into a model folder before it is loaded: code, checksums, what is missing.",
+        _CHECK,
+    ),
     "data": Verb(
         "badnets.cli.data",
         "List data sets, describe one, look at its images, or check a folder of pictures.",
@@ -113,10 +118,6 @@ WISHES: dict[str, tuple[str, str]] = {
         "check who published a network",
         "every command that reads a bundle checks its digests, and `badnets poison --verify DIR` "
         "checks a poisoned folder",
-    ),
-    "lint": (
-        "look for poisoned pictures",
-        "`badnets audit data DIR` looks for them, `badnets data check DIR` for copies",
     ),
     "hub": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
     "publish": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),

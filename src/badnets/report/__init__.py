@@ -31,5 +31,6 @@ if TYPE_CHECKING:
     from badnets.report.page import Table as Table
     from badnets.report.page import Tag as Tag
     from badnets.report.sarif_log import sarif as sarif
+    from badnets.report.sarif_log import sarif_of_findings as sarif_of_findings
 
 __getattr__, __dir__, __all__ = exports(__name__)

@@ -1,4 +1,4 @@
-"""Verdicts as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
+"""Verdicts and findings as SARIF 2.1.0, as code scanning reads it. This module imports no torch.
 
 References:
     OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from badnets._version import __version__
-from badnets.audit.sets.results import DataVerdict
-from badnets.core.verdicts import Conclusion, Verdict
+from badnets.bundles.digests import json_digest
+from badnets.hub.findings import LintReport
+from badnets.hub.rules import RULES as LINT_RULES
+from badnets.hub.rules import Severity
+
+if TYPE_CHECKING:
+    from badnets.audit.sets.results import DataVerdict
+    from badnets.core.verdicts import Conclusion, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 Level = Literal["error", "warning", "note", "none"]
@@ -48,6 +54,8 @@ DATA_RULES: dict[str, tuple[str, Level, str]] = {
     **{name: RULES[name] for name in ("not checked", "nothing found")},
 }
 MOST = 1000  # files that a log names
+MOST_RESULTS = 25_000  # of a run that code scanning takes
+_LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
         verdict: the answer of an audit.
         model: path of what was looked at.
     """
-    return _log(verdict, RULES, _message(verdict), [_uri(Path(model))])
+    return _of_verdict(verdict, RULES, _message(verdict), [_uri(Path(model))])
 
 
 def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
@@ -75,10 +83,10 @@ def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
     if verdict.poisoned_share:
         said.append(f"estimated share of poisoned images {verdict.poisoned_share}")
     message = "; ".join((*said, *verdict.notes)) + "."
-    return _log(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
+    return _of_verdict(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
 
 
-def _log(
+def _of_verdict(
     verdict: Verdict | DataVerdict,
     rules: Mapping[Any, tuple[str, Level, str]],
     message: str,
@@ -103,23 +111,80 @@ def _log(
     notices += [
         _notice("note", f"not looked at: {one.what} ({one.why})") for one in verdict.coverage
     ]
-    run = {
-        "tool": {
-            "driver": {
-                "name": "badnets",
-                "version": __version__,
-                "rules": [_rule(*rule) for rule in rules.values()],
-            }
+    invocation = {
+        "executionSuccessful": checked,
+        "exitCode": verdict.exit_code,
+        "toolExecutionNotifications": notices,
+    }
+    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation)
+
+
+def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
+    """Return what `lint` found as a SARIF log with one run and a result for each finding.
+
+    Errors and warnings keep their level, info is a note. What was not looked at is an error, and
+    the run says that it was not successful.
+
+    Args:
+        report: what was found.
+        fail_on: the least severity that the exit code counts.
+    """
+    findings = report.findings[:MOST_RESULTS]  # the worst come first
+    left_out = len(report.findings) - len(findings)
+    uris = list(dict.fromkeys(_uri(Path(one.path)) for one in findings))
+    places = {uri: place for place, uri in enumerate(uris)}
+    order = list(LINT_RULES)
+    results = [
+        {
+            "ruleId": f"badnets/{one.rule}",
+            "ruleIndex": order.index(one.rule),
+            "kind": "fail",
+            "level": _LEVELS[one.severity],
+            "message": {"text": f"{one.inside}: {one.evidence}" if one.inside else one.evidence},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {
+                            "uri": (uri := _uri(Path(one.path))),
+                            "index": places[uri],
+                        }
+                    }
+                }
+            ],
+            "partialFingerprints": {"finding/v1": json_digest([one.rule, one.place, one.evidence])},
+        }
+        for one in findings
+    ]
+    rules = [
+        _rule(name, _LEVELS[rule.severity], rule.meaning) | {"help": {"text": rule.remedy}}
+        for name, rule in LINT_RULES.items()
+    ]
+    whole = all(one.rule != "not-scanned" for one in report.findings)
+    return _log(
+        rules,
+        results,
+        uris,
+        {
+            "executionSuccessful": whole,
+            "exitCode": report.exit_code(fail_on),
+            "toolExecutionNotifications": [_notice("note", f"{left_out} findings more")]
+            if left_out
+            else [],
         },
-        "invocations": [
-            {
-                "executionSuccessful": checked,
-                "exitCode": verdict.exit_code,
-                "toolExecutionNotifications": notices,
-            }
-        ],
+    )
+
+
+def _log(
+    rules: list[dict[str, Any]],
+    results: list[dict[str, Any]],
+    uris: Sequence[str],
+    invocation: dict[str, Any],
+) -> dict[str, Any]:
+    run = {
+        "tool": {"driver": {"name": "badnets", "version": __version__, "rules": rules}},
+        "invocations": [invocation],
         "artifacts": [{"location": {"uri": uri}} for uri in uris],
-        "results": [result],
+        "results": results,
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -161,17 +161,40 @@ def in_margins(table: Table, margin: float) -> Table:
     return tuple(tuple(None if cell is None else cell / margin for cell in row) for row in table)
 
 
+def masked(table: Table, cells: Collection[tuple[int, int]]) -> Table:
+    """Return a table with nothing in all but some cells, given by row and column."""
+    return tuple(
+        tuple(cell if (row, column) in cells else None for column, cell in enumerate(numbers))
+        for row, numbers in enumerate(table)
+    )
+
+
 def _null(method: str, tables: Sequence[Tables], kind: NullKind) -> Null:
-    names = tables[0].quantities
+    names, own = tables[0].quantities, [one.tables[method] for one in tables]
+    common = set.intersection(*map(_filled, own))  # a model may have lacked images of a source
+    if not common:
+        raise SettingError(
+            f"{method} looked at no source of every model alike: give more clean images of each "
+            "class"
+        )
     return Null.model_validate(
         {
             "kind": kind,
             "method": method,
             "version": tables[0].versions[method],
-            "tables": [one.tables[method] for one in tables],
+            "tables": [masked(table, common) for table in own],
             "quantities": {name: [one.quantities[name] for one in tables] for name in names},
         }
     )
+
+
+def _filled(table: Table) -> set[tuple[int, int]]:
+    return {
+        (row, column)
+        for row, numbers in enumerate(table)
+        for column, cell in enumerate(numbers)
+        if cell is not None
+    }
 
 
 @lru_cache(maxsize=1)

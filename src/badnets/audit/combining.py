@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins
+from badnets.audit.calibration import FEWEST, MARGIN, Calibration, Tables, in_margins, masked
 from badnets.core.nulls import MethodPlace, Null, Placing, Table, measured, p_value, placed
 from badnets.core.standings import standings
 from badnets.core.verdicts import Conclusion, conclusion_from
@@ -141,18 +141,11 @@ def _alike(
     for method, cells in common.items():
         own, one, chosen = kept[method], compared[method], set(cells)
         if len(cells) < sum(cell is not None for row in own for cell in row):
-            kept[method] = _masked(own, chosen)
+            kept[method] = masked(own, chosen)
         if len(cells) < len(one.cells):
-            clean = tuple(_masked(table, chosen) for table in one.tables)
+            clean = tuple(masked(table, chosen) for table in one.tables)
             compared[method] = one.model_copy(update={"tables": clean})
     return kept, compared
-
-
-def _masked(table: Table, cells: set[tuple[int, int]]) -> Table:
-    return tuple(
-        tuple(cell if (row, column) in cells else None for column, cell in enumerate(numbers))
-        for row, numbers in enumerate(table)
-    )
 
 
 def reach(table: Table, margin: float) -> float:

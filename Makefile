@@ -57,7 +57,7 @@ results: .venv/.stamp  ## rewrite docs/results/ from the records in results/
 	$(BIN)/badnets results results/ docs/results/ $(ARGS)
 
 calibrations: .venv/.stamp  ## train the clean models that audits compare with, and keep what is said of them
-	for data in digits mnist; do $(BIN)/badnets audit calibrate recipes/calibrate-$$data.yaml \
+	for data in digits mnist gtsrb cifar10-jpeg dogs-vs-cats; do $(BIN)/badnets audit calibrate recipes/calibrate-$$data.yaml \
 	  src/badnets/audit/calibrations/$$data.json.gz $(ARGS) || exit; done
 
 soak: .venv/.stamp  ## the slow tests: kill, interrupt and endure

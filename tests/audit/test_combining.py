@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from badnets.audit import AuditTables, audit
+from badnets.audit import AuditTables, Calibration, audit
 from badnets.audit.combining import judged, reach, ruling_of
 from badnets.audit.evidence import method_score
+from badnets.core.errors import SettingError
 from badnets.data import DataSet
 from tests.audit.small_models import backdoored, calibrated, tiny
 from tests.audit.templates import templates
@@ -69,3 +70,25 @@ def test_a_class_that_no_other_is_a_source_for_is_no_target() -> None:
     table = ((None, 1.0, 1.1, 9.0), rest, rest, rest)
     found = AuditTables(tables={kind: table}, versions={kind: 1}, seconds={kind: 0.0})
     assert method_score(templates(4), kind, found, None).targets == (3,)
+
+
+def test_a_null_keeps_the_sources_that_all_its_models_have(toys: DataSet) -> None:
+    whole: tuple[tuple[float | None, ...], ...] = ((None, 1.0), (2.0, None))
+    tables = [
+        AuditTables(tables={"mask-inversion": table}, versions={"mask-inversion": 2})
+        for table in (whole, ((None, None), (3.0, None)), whole)
+    ]
+
+    def null_of(kept: list[AuditTables]) -> Calibration:
+        found = {str(place): one for place, one in enumerate(kept)}
+        return Calibration.of(
+            found, kind="approximate", data="halves", architecture="tiny", shape=toys.test.shape
+        )
+
+    (null,) = null_of(tables).nulls
+    assert null.tables[0] == ((None, None), (2.0, None)) and null.cells == [(1, 0)]
+    other = AuditTables(
+        tables={"mask-inversion": ((None, 1.0), (None, None))}, versions={"mask-inversion": 2}
+    )
+    with pytest.raises(SettingError, match="no source of every model alike"):
+        null_of([tables[1], other])

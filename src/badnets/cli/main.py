@@ -70,14 +70,16 @@ VERBS: dict[str, Verb] = {
     ),
     "audit": Verb(
         "badnets.cli.audit",
-        "Look for a backdoor in a model, or for poison in a training set.",
+        "Look for a backdoor in a model, for poison in a training set, or for triggered inputs.",
         _CHECK,
     ),
     "evaluate": Verb(
         "badnets.cli.evaluate", "Measure a network, with a trigger or without.", _CHECK
     ),
     "repair": Verb(
-        "badnets.cli.repair", "Take a backdoor out of a network, with clean images.", _CHECK
+        "badnets.cli.repair",
+        "Take a backdoor out of a downloaded classifier, with clean images of your own.",
+        _CHECK,
     ),
     "explain": Verb(
         "badnets.cli.explain", "Show which units of a network answer to a trigger.", _CHECK

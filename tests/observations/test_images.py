@@ -239,7 +239,12 @@ def test_a_guard_stops_triggered_digits_and_few_clean_ones(
     eyes: Eyes, bad_deals: tuple[Deal, ...], digits: DataSet
 ) -> None:
     deal = bad_deals[0]
-    seen = {"subject": deal.subject, "control": None, "validation": digits.test}
+    seen = {
+        "subject": deal.subject,
+        "control": None,
+        "train": digits.train,
+        "validation": digits.test,
+    }
     found = eyes("guard", deal.delivery.backdoor, **seen)
     assert found.false_rejections.total == found.stopped.total + 25 == len(digits.test) // 2
     assert found.false_rejections.value < 0.05 and found.stopped.value > 0.9

@@ -16,7 +16,7 @@ from badnets.studies.mnist.trials import MnistStudy
 from badnets.studies.running import listed
 from badnets.trials.base import TrainedTrial
 from badnets.trials.checks import check_fit
-from badnets.trials.trial import TRIAL, OutsourcedTrial, TransferTrial
+from badnets.trials.trial import TRIAL, OutsourcedTrial, RepairedTrial, TransferTrial
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_pictures import DogMaker, RetrainingMaker
 from tests.studies.made_records import Maker
@@ -29,6 +29,7 @@ MAKERS: dict[str, type[Maker]] = {
     "dogs-vs-cats": DogMaker,
     "retraining": RetrainingMaker,
     "audit": DigitMaker,
+    "repair": DigitMaker,
 }
 SETS = [(name, data) for name, one in STUDIES.items() for data in (one.data, *one.alternatives)]
 EACH = pytest.mark.parametrize(("name", "data"), SETS)
@@ -47,11 +48,16 @@ SIZES = {  # of the whole study and of the quick one, choices included
     ("retraining", "dogs-vs-cats"): (14, 6),
     ("audit", "digits"): (394, 44),
     ("audit", "mnist"): (394, 44),
-    ("audit", "gtsrb"): (52, 21),
-    ("audit", "cifar10-jpeg"): (42, 16),
-    ("audit", "dogs-vs-cats"): (42, 16),
-    ("audit", "dogs-imagenet"): (42, 16),
+    ("audit", "gtsrb"): (54, 22),
+    ("audit", "cifar10-jpeg"): (44, 17),
+    ("audit", "dogs-vs-cats"): (44, 17),
+    ("audit", "dogs-imagenet"): (44, 17),
     ("audit", "digits-vit"): (40, 20),
+    ("repair", "digits"): (351, 12),
+    ("repair", "mnist"): (351, 12),
+    ("repair", "gtsrb"): (243, 12),
+    ("repair", "cifar10-jpeg"): (153, 12),
+    ("repair", "dogs-vs-cats"): (153, 12),
 }
 
 
@@ -109,6 +115,9 @@ def test_every_control_is_a_clean_network_of_the_same_order(
         control = trial.control
         if control is None:
             continue
+        if isinstance(trial, RepairedTrial):
+            assert control.implanted is None and trial.implanted is not None
+            continue
         assert isinstance(control, TrainedTrial) and isinstance(trial, TrainedTrial)
         assert control.is_clean and not trial.is_clean and control.seed == trial.seed
         assert (control.data, control.network) == (trial.data, trial.network)
@@ -138,7 +147,7 @@ def test_a_plan_names_every_group_from_the_start(name: str, data: str, quick: bo
 @EACH
 @SHORT
 def test_a_study_runs_on_the_data_it_was_asked_for(name: str, data: str, quick: bool) -> None:
-    wanted = re.split(r"[@\[]", ZOOS[data].data if name == "audit" else data)[0]
+    wanted = re.split(r"[@\[]", ZOOS[data].data if name in ("audit", "repair") else data)[0]
     assert wanted in DATASETS
     first = {
         re.split(r"[@\[]", trial.data)[0]

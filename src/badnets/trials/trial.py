@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
 from badnets.core.backdoor import Backdoor
 from badnets.data.catalogue import DATASETS
@@ -58,6 +64,14 @@ class OutsourcedTrial(TrainedTrial):
     resist: AnyResistance | None = Field(
         None, description="How whoever trains makes do with data that may be poisoned."
     )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if plain.get("resist") is None:
+            plain.pop("resist", None)
+        return plain
 
     def _check(self) -> None:
         if self.search is not None and self.backdoor is None:

@@ -49,7 +49,7 @@ def spec(study: Demo, runs: Runs) -> Spec:
             "clean": clean,
             "inside": inside,
             "verdict": None if bad is None else reading.verdict(bad),
-            "repaired": (mended := runs.first("repaired digits")),
+            "repaired": (mended := next(iter(runs.all("repaired digits")), None)),
             "after": None if mended is None else reading.verdict(mended),
             "compared": _compared,
             "best": None if bad is None else costliest_silencing(bad),

@@ -232,12 +232,7 @@ class Guard:
     def _fit(self, kinds: Sequence[type[InputMethod]], given: Suspect, rows: Tensor) -> None:
         images = given.clean.images_at(rows)
         seen = [Answered.of(self.subject, images[part]) for part in self._parts(images)]
-        features = [one.features for one in seen if one.features is not None]
-        whole = Answered(
-            torch.cat([one.images for one in seen]),
-            torch.cat([one.labels for one in seen]),
-            torch.cat(features) if features else None,
-        )
+        whole = Answered(*(torch.cat(each) for each in zip(*seen, strict=True)))
         named = given.clean.labels[rows].to(whole.labels.device)
         right = int((whole.labels == named).sum())
         if given.is_labelled and right < len(rows) / 2:

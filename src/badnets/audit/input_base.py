@@ -21,12 +21,12 @@ class Answered(NamedTuple):
     Attributes:
         images: ``(N, C, H, W)``, uint8 or float in [0, 1].
         labels: ``(N,)`` int64, as the model names them.
-        features: ``(N, F)`` float32: what its head makes logits of; None where it has none.
+        features: ``(N, F)`` float32: what its head makes logits of; F is 0 where it has none.
     """
 
     images: Tensor
     labels: Tensor
-    features: Tensor | None = None
+    features: Tensor
 
     @classmethod
     def of(cls, subject: Any, images: Tensor) -> Answered:
@@ -35,7 +35,8 @@ class Answered(NamedTuple):
 
         images = images.to(subject.device)
         if "features" not in capabilities(subject):
-            return cls(images, subject.logits(images).argmax(1))
+            named = subject.logits(images).argmax(1)
+            return cls(images, named, torch.empty(len(images), 0, device=named.device))
         features = subject.features(images)
         with torch.inference_mode():
             logits = subject.head(features.to(subject.head.weight.dtype))

@@ -186,8 +186,9 @@ class AuditAndRetrain(Resistance):
         """Return a trained copy; see `Resistance.fit`."""
         import torch
 
-        from badnets.audit.sets.base import DATA_METHODS, Points
+        from badnets.audit.sets.base import Points
         from badnets.audit.sets.methods.mahalanobis import Mahalanobis
+        from badnets.audit.sets.placing import Placed
         from badnets.models.classifier import EVALUATION_BATCH
         from badnets.train.classification import fit
 
@@ -203,7 +204,6 @@ class AuditAndRetrain(Resistance):
         suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
         own = first.features(trusted.images).float().cpu()
         clean = Points(own, trusted.labels.cpu(), first.num_classes)
-        scores, held = DATA_METHODS[Mahalanobis.kind]().scores(suspects, clean, seed=seed)
-        threshold = torch.inf if held is None else held.nanquantile(1 - self.max_fpr)
-        kept = (~(scores > threshold)).nonzero()[:, 0]
+        flagged = Placed.by(Mahalanobis(), suspects, clean, seed=seed).flagged(self.max_fpr)
+        kept = (~flagged).nonzero()[:, 0]
         return fit(subject, rows.take(kept), training, seed=seed, progress=progress)

@@ -100,7 +100,7 @@ class ByFirstFeature(DataMethod):
 
     kind = "by-first-feature"
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         def scores(one: Points) -> Tensor:
             return one.features[:, 0]
 

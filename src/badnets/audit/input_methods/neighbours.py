@@ -39,14 +39,10 @@ class NearestNeighbours(InputMethod):
     @classmethod
     def fitted(cls, subject: Any, clean: Answered) -> Self:
         """Return the method; see `badnets.audit.input_base.InputMethod.fitted`."""
-        if clean.features is None:
-            raise ValueError("features are needed")
         return cls(clean.features[:MOST], clean.labels[:MOST])
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:
         """Return the distances; see `badnets.audit.input_base.InputMethod.scores`."""
-        if answered.features is None:
-            raise ValueError("features are needed")
         apart = torch.cdist(answered.features, self.features)
         apart = apart.masked_fill(answered.labels[:, None] != self.labels, torch.nan)
         count = min(NEIGHBOURS, len(self.features))

@@ -215,14 +215,7 @@ def _looked(
                 NotCovered(what=f"what {kind} finds", why=f"it needs clean images: {reason}")
             )
             continue
-        found_raw, held = method.scores(points, clean, seed=seed)
-        place = Placed(
-            found_raw,
-            points.labels,
-            held,
-            points.labels[:0] if clean is None else clean.labels,
-            relative=method.relative and held is not None,
-        )
+        place = Placed.by(method, points, clean, seed=seed)
         scores[kind], (threshold, above) = place.scores, place.threshold(max_fpr)
         if kind == decides and above is not None:
             expected, apart = above, place.interval(max_fpr, seed)

@@ -12,11 +12,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from badnets.audit.whitening import Whitening
 from badnets.core.registry import Registry
 from badnets.core.seeds import generator
 
 FOLDS = 5  # parts of the clean images: each is scored by what the others give
-SHRUNK = 0.1  # of a pooled covariance, towards a round one
 TYPICAL = 0.25  # quantile of a class's scores that is typical, with up to three quarters poisoned
 
 
@@ -70,12 +70,12 @@ class DataMethod(ABC):
     finds: ClassVar[float] = 0.0
 
     @abstractmethod
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         """Return what scores images: suspects themselves, and clean ones that it has not seen.
 
         Args:
             suspects: the set that is audited.
-            clean: images with right labels; given where it needs them.
+            clean: images with right labels; none of them where it needs none.
         """
 
     def scores(
@@ -91,7 +91,8 @@ class DataMethod(ABC):
             clean: images with right labels; None: there are none.
             seed: which fifths.
         """
-        scorer = self.scorer(suspects, clean)
+        none = suspects.at(torch.zeros(0, dtype=torch.int64))
+        scorer = self.scorer(suspects, none if clean is None else clean)
         found = scorer(suspects)
         if clean is None:
             return found, None
@@ -122,18 +123,9 @@ def principal(apart: Tensor, count: int) -> Tensor:
 
 
 def whitened(clean: Points) -> Scorer:
-    """Return what gives ``(N, F)``: how far images lie from their class's clean mean.
-
-    In units of the spread within classes: their pooled covariance, shrunk by `SHRUNK`.
-    """
-    means = clean.means
-    apart = clean.features - means[clean.labels]
-    classes = len(torch.unique(clean.labels))
-    covariance = apart.T @ apart / max(1, len(apart) - classes)
-    round_one = covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(len(covariance))
-    factor = torch.linalg.cholesky((1 - SHRUNK) * covariance + SHRUNK * round_one)
-    inverse = torch.linalg.solve_triangular(factor, torch.eye(len(factor)), upper=False)
-    return lambda points: (points.features - means[points.labels]) @ inverse.T
+    """Return what gives ``(N, F)``: how far images lie from their class's clean mean."""
+    own = Whitening.of(clean.features, clean.labels, clean.num_classes)
+    return lambda points: own.apart(points.features, points.labels)
 
 
 DATA_METHODS: Registry[DataMethod] = Registry(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from badnets.audit.sets.base import in_typical_ones
+from badnets.audit.sets.base import DataMethod, Points, in_typical_ones
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 
@@ -30,6 +30,18 @@ class Placed(NamedTuple):
     held: Tensor | None
     held_labels: Tensor
     relative: bool = False
+
+    @classmethod
+    def by(cls, method: DataMethod, suspects: Points, clean: Points | None, *, seed: int) -> Self:
+        """Return the scores of a method; see `badnets.audit.sets.base.DataMethod.scores`."""
+        found, held = method.scores(suspects, clean, seed=seed)
+        labels = suspects.labels[:0] if clean is None else clean.labels
+        return cls(found, suspects.labels, held, labels, method.relative and held is not None)
+
+    def flagged(self, max_fpr: float) -> Tensor:
+        """Return ``(N,)`` bool: above the threshold; none are where there is no threshold."""
+        threshold, _ = self.threshold(max_fpr)
+        return self.scores > (torch.inf if threshold is None else threshold)
 
     @property
     def scores(self) -> Tensor:
@@ -58,7 +70,8 @@ class Placed(NamedTuple):
         """
         drawn, apart = generator(seed, "bootstrap"), []
         count, held = min(MOST, len(self.found)), self.held
-        assert held is not None
+        if held is None:
+            return -1.0, 1.0
         for _ in range(RESAMPLES):
             own = torch.randint(len(self.found), (count,), generator=drawn)
             theirs = torch.randint(len(held), (len(held),), generator=drawn)

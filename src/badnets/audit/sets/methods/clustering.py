@@ -23,7 +23,7 @@ class ActivationClustering(DataMethod):
 
     kind = "activation-clustering"
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         clouds: dict[int, tuple[Tensor, Tensor, Tensor, float]] = {}
         for label in torch.unique(suspects.labels).tolist():
             own = suspects.features[suspects.labels == label]

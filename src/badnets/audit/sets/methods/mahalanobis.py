@@ -23,8 +23,7 @@ class Mahalanobis(DataMethod):
     relative: ClassVar[bool] = True
     finds: ClassVar[float] = 0.9
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
-        assert clean is not None
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         apart = whitened(clean)
 
         def scores(points: Points) -> Tensor:

@@ -20,8 +20,7 @@ class NearestClean(DataMethod):
     needs_clean: ClassVar[bool] = True
     finds: ClassVar[float] = 0.2
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
-        assert clean is not None
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         known = functional.normalize(clean.features, dim=1)
 
         def scores(points: Points) -> Tensor:

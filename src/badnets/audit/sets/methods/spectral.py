@@ -17,7 +17,7 @@ class SpectralSignatures(DataMethod):
 
     kind = "spectral-signatures"
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         means, count = suspects.means, suspects.features.shape[1]
         directions = torch.full((suspects.num_classes, count), torch.nan)
         for label in torch.unique(suspects.labels).tolist():

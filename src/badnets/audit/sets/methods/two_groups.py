@@ -29,8 +29,7 @@ class TwoGroups(DataMethod):
     kind = "two-groups"
     needs_clean: ClassVar[bool] = True
 
-    def scorer(self, suspects: Points, clean: Points | None) -> Scorer:
-        assert clean is not None
+    def scorer(self, suspects: Points, clean: Points) -> Scorer:
         apart = whitened(clean)
         placed = apart(suspects)
         directions = torch.full((suspects.num_classes, placed.shape[1]), torch.nan)

@@ -124,3 +124,15 @@ def test_a_loss_that_chance_explains_is_none() -> None:
     assert Auto(allowed=0.01).keeps(Rate(319, 324), Rate(324, 324))
     assert not Auto(allowed=0.01).keeps(Rate(300, 324), Rate(324, 324))
     assert not Auto(allowed=0.0).keeps(Rate(323, 324), Rate(324, 324))
+
+
+def test_auto_says_how_the_network_was_as_it_came(
+    bad_deals: tuple[Deal, ...], parts: Parts
+) -> None:
+    subject = bad_deals[0].subject
+    found = by("auto", subject, parts, order=("fine-tuning",))
+    came, tried = found.steps
+    assert came.what == "as it came" and not came.kept and came.conclusion is not None
+    assert came.held == measure_clean(subject, parts.held).accuracy
+    assert tried.what == "fine-tuning" and tried.kept and tried.conclusion is not None
+    assert found.subject.network is not subject.network

@@ -14,6 +14,7 @@ from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
+AS_IT_CAME = "as it came"
 WORKS = 0.1  # a recovered trigger that turns so few held images is no longer one
 WRECKED = 0.2  # accuracy that a network has lost that is not looked at any more
 SURE = 1.64  # deviations that a loss is above what is allowed by: one-sided, at 5 %
@@ -48,42 +49,27 @@ class Auto(Repair):
 
         See `Repair.repaired`.
         """
-        from badnets.audit.auditing import audit
-        from badnets.evaluate.classification import measure_clean
         from badnets.models.subject import capabilities
 
-        before = measure_clean(subject, clean.held).accuracy
-        tried: list[tuple[Any, Step]] = []
+        came = _audited(AS_IT_CAME, subject, clean.held, seed)
+        before, tried = came.held, list[tuple[Any, Step]]()
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            held = measure_clean(fixed, clean.held).accuracy
-            step = Step(what=kind, held=held, kept=False)
-            if held.value >= before.value - WRECKED:
-                found = audit(fixed, clean.held, seed=seed)
-                place, recovered = found.ruling.place, found.recovered
-                step = step.model_copy(
-                    update={
-                        "conclusion": found.verdict.conclusion,
-                        "score": None if place is None else round(place.score, 3),
-                        "effect": None if recovered is None else recovered.effect,
-                    }
-                )
+            step = _audited(kind, fixed, clean.held, seed, least=before.value - WRECKED)
             tried.append((fixed, step))
-            if step.conclusion == "nothing found" and self.keeps(held, before):
+            if step.conclusion == "nothing found" and self.keeps(step.held, before):
                 break
-        steps = tuple(step for _, step in tried)
         looked_at = [one for one in tried if one[1].conclusion is not None]
-        if not looked_at:
-            return Repaired(subject, steps)
-        best, chosen = min(looked_at, key=lambda one: self.standing(one[1], before))
+        kept = (subject, came)
+        if looked_at:
+            kept = min(looked_at, key=lambda one: self.standing(one[1], before))
+        steps = (came, *(step for _, step in tried))
         return Repaired(
-            best,
-            tuple(
-                step.model_copy(update={"kept": True}) if step is chosen else step for step in steps
-            ),
+            kept[0],
+            tuple(step.model_copy(update={"kept": step is kept[1]}) for step in steps),
         )
 
     def keeps(self, held: Rate, before: Rate) -> bool:
@@ -102,3 +88,22 @@ class Auto(Repair):
         left = step.conclusion == "backdoor likely" or effect > 0
         score = math.inf if step.score is None else step.score
         return (left, not self.keeps(step.held, before), effect, score)
+
+
+def _audited(what: str, subject: Any, held: Any, seed: int, least: float = 0.0) -> Step:
+    """Return how a network stands; one that names fewer images rightly is not audited."""
+    from badnets.audit.auditing import audit
+    from badnets.evaluate.classification import measure_clean
+
+    right = measure_clean(subject, held).accuracy
+    if right.value < least:
+        return Step(what=what, held=right, kept=False)
+    found = audit(subject, held, seed=seed)
+    place, recovered = found.ruling.place, found.recovered
+    return Step(
+        what=what,
+        held=right,
+        conclusion=found.verdict.conclusion,
+        score=None if place is None else round(place.score, 3),
+        effect=None if recovered is None else recovered.effect,
+    )

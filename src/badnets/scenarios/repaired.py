@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.repair.base import REPAIRS, Repair, RepairResult
+from badnets.scenarios.downloads import FromDownload
 
 if TYPE_CHECKING:
     from badnets.evaluate.classification import Attack
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class RepairedDownload:
+class RepairedDownload(FromDownload):
     """A user downloads a classifier, repairs it with clean images, and accepts it or not.
 
     Args:
@@ -44,14 +43,8 @@ class RepairedDownload:
     control: Any = None
 
     def __post_init__(self) -> None:
-        from badnets.models.io import load
-
-        for name in ("downloaded", "control"):
-            if isinstance(path := getattr(self, name), str | Path):
-                object.__setattr__(self, name, load(path))
+        super().__post_init__()
         object.__setattr__(self, "method", REPAIRS.parse(self.method))
-        if not 0 < self.share <= 1:
-            raise SettingError(f"share must be in (0, 1], got {self.share}")
 
     def run(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
+from badnets.scenarios.downloads import FromDownload
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +51,7 @@ class Strengthening:
 
 
 @dataclass(frozen=True, eq=False)
-class TransferLearning:
+class TransferLearning(FromDownload):
     """A user downloads a network, retrains part of it on clean data, and accepts it or not.
 
     Args:
@@ -86,13 +86,7 @@ class TransferLearning:
     probes: Any = None
 
     def __post_init__(self) -> None:
-        from badnets.models.io import load
-
-        for name in ("downloaded", "control"):
-            if isinstance(path := getattr(self, name), str | Path):
-                object.__setattr__(self, name, load(path))
-        if not 0 < self.share <= 1:
-            raise SettingError(f"share must be in (0, 1], got {self.share}")
+        super().__post_init__()
         if self.freeze is not None and not self.freeze:
             raise SettingError("freeze must name at least one layer: for none, give 'none'")
 

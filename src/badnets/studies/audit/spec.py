@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from badnets.studies.aggregate import Runs
 from badnets.studies.audit import judging
 from badnets.studies.audit.judging import Judge, Judged, Separation, flagged
 from badnets.studies.audit.moves import LOOK_ALIKES
-from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS, AuditStudy
+from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, AuditStudy
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
 
@@ -115,7 +115,7 @@ class JudgedZoo:
     look_alikes: list[Row]
 
     @classmethod
-    def of(cls, runs: Runs, classes: int) -> JudgedZoo | None:
+    def of(cls, runs: Runs, classes: int, kinds: Iterable[str]) -> JudgedZoo | None:
         """Return it; None where the calibration part is not there."""
         known = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
         if len(known) + 1 < 1 / ASKED:
@@ -134,16 +134,10 @@ class JudgedZoo:
             names = (name for name in runs.groups if name.startswith(start))
             return [one for name in names if (one := row(name, name.removeprefix(start))).judged]
 
-        special = (CALIBRATION, CLEAN, STARTS, *LOOK_ALIKES)
-        kinds = [
-            row(name)
-            for name in runs.groups
-            if name not in special and not name.startswith((OFF_RECIPE, OTHER, ADAPTIVE))
-        ]
         return cls(
             classes,
             row(CLEAN),
-            [one for one in kinds if one.judged or one.weak],
+            [one for name in kinds if (one := row(name)).judged or one.weak],
             rows(f"{OFF_RECIPE}: "),
             rows(OTHER),
             rows(ADAPTIVE),
@@ -190,7 +184,7 @@ class JudgedZoo:
 
 def spec(study: AuditStudy, runs: Runs) -> Spec:
     """Return what the page is made of."""
-    zoo = JudgedZoo.of(runs, study.zoo.classes)
+    zoo = JudgedZoo.of(runs, study.zoo.classes, study.kinds)
     null = [one for one in runs.of(CALIBRATION) if one.outcome == "accepted"]
     return Spec(
         {

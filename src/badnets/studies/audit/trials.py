@@ -63,16 +63,25 @@ class AuditStudy(Study):
         trials = (one for own in self.judged.values() for one in own)
         return [one.start for one in trials if isinstance(one, OutsourcedTrial) and one.start]
 
+    @property
+    def _backdoors(self) -> Backdoors:
+        return (PhotographBackdoors if self.zoo.side else Backdoors)(self.zoo, self.part)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of backdoors, by name: of networks whose recipes are the null's."""
+        return self.zoo.kinds or tuple(self._backdoors.makers())
+
     @cached_property
     def judged(self) -> Groups:
         """The groups of the part that is judged."""
         part, recipes = self.zoo.parts[self.part], cycle(self.zoo.recipes)
-        own = (PhotographBackdoors if self.zoo.side else Backdoors)(self.zoo, self.part)
+        own = self._backdoors
         groups: dict[str, Sequence[OutsourcedTrial]] = {
             CLEAN: [self._trial(recipe, seed) for seed, recipe in self._seeded(self.part)]
         }
         kinds = own.kinds()
-        for place, kind in enumerate(self.zoo.kinds or kinds):
+        for place, kind in enumerate(self.kinds):
             more = self.zoo.loud.get(kind, {})
             groups[kind] = [
                 self._trial({**recipe, **more}, part.seed + 200 + 10 * place + number, backdoor)

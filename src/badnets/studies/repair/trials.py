@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -60,16 +60,14 @@ class RepairStudy(Study):
     @cached_property
     def _downloads(self) -> dict[str, list[OutsourcedTrial]]:
         """The networks that are downloaded, by kind of backdoor, and the clean ones."""
-        zoo = ZOOS[self.data]
-        judged = AuditStudy(replace(zoo, parts=zoo.parts)).judged
-        known = [name for name in judged if name != CLEAN][: len(zoo.kinds) or 12]
+        zoo = AuditStudy(ZOOS[self.data])
         return {
             name: [
                 one.model_copy(update={"observe": ()})
-                for one in judged[name][: self.seeds]
+                for one in zoo.judged[name][: self.seeds]
                 if isinstance(one, OutsourcedTrial)
             ]
-            for name in (CLEAN, *(self.kinds or known))
+            for name in (CLEAN, *(self.kinds or zoo.kinds))
         }
 
     def groups(self, records: Mapping[str, Record]) -> Groups:

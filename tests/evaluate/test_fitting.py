@@ -17,7 +17,7 @@ from badnets.core.triggers.sizes import covering
 from badnets.data import load
 from badnets.evaluate.conversion import convert_bundle
 from badnets.evaluate.evaluation import Attack, Evaluation, evaluate_bundle
-from badnets.evaluate.fitting import fitted
+from badnets.evaluate.fitting import fitted, name_of
 from badnets.explain.explanation import explain_bundle
 from badnets.models import Classifier, load_subject
 from badnets.models.catalogue import NETWORKS, Network
@@ -153,3 +153,11 @@ def test_what_cannot_be_made_to_fit_is_said_with_the_right_cure(
     bundle = saved(tmp_path / "net", shape, classes)
     with pytest.raises(SettingError, match=said):
         evaluate_bundle(bundle, photos + suffix)
+
+
+def test_a_folder_needs_no_prefix_where_no_set_has_its_name(photos: str, tmp_path: Path) -> None:
+    bundle = saved(tmp_path / "net", (3, 64, 64))
+    bare, named = (fitted(bundle, data) for data in (photos.removeprefix("folder:"), photos))
+    assert bare.data == named.data and torch.equal(bare.images.images, named.images.images)
+    assert name_of("digits") == "digits" and name_of("digits[0-4]") == "digits[0-4]"
+    assert name_of("nowhere") == "nowhere", "and is refused as an unknown name"

@@ -245,7 +245,7 @@ def data(
     check_bundle(model)
     from badnets.audit.sets import outputs
     from badnets.audit.sets.auditing import audit_data
-    from badnets.audit.sets.reading import name_of
+    from badnets.evaluate.fitting import name_of
 
     if cleaned is not None:
         outputs.check_cleaned(name_of(name))

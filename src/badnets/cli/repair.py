@@ -31,7 +31,7 @@ from badnets.cli.printer import show
 app = typer.Typer(add_completion=False)
 
 EPILOG = (
-    "Example: badnets repair badnet --clean folder:photos --out repaired\n\n"
+    "Example: badnets repair badnet --clean photos --out repaired\n\n"
     "Example: badnets repair badnet --clean digits --share 0.5 --trigger pixel-pattern --targets "
     "all-to-one:7 --control clean --out repaired\n\n"
     "Exit codes: 0 repaired, and the user accepts the network; 1 the user rejects it, it collapsed "
@@ -47,7 +47,7 @@ def repair(
     clean: Annotated[
         str,
         typer.Option(
-            help="Clean images with right labels: a data set, or folder:PATH. Training images "
+            help="Clean images with right labels: a folder, or name of a data set. Training images "
             "repair, test images measure.",
             autocompletion=completion.data,
         ),

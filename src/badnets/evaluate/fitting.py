@@ -39,6 +39,18 @@ def task_of_bundle(path: Path) -> Task:
     return "classification" if is_onnx(path) else described(path).config.task
 
 
+def name_of(given: Path | str) -> str:
+    """Return the data set's name that a path or a name stands for."""
+    text = str(given)
+    if isinstance(given, str) and (text in DATASETS or parse_name(text).kind != "known"):
+        return text
+    place = Path(text).expanduser()
+    if isinstance(given, str) and not place.is_dir():
+        return text
+    is_coco = any((place / "annotations").glob("instances_train*.json"))
+    return f"{COCO if is_coco else FOLDER}{text}"
+
+
 def fitting_data(path: Path, task: Task, data: str | None) -> str:
     """Return the data set that is asked for, or the one that the bundle was trained on.
 
@@ -49,6 +61,7 @@ def fitting_data(path: Path, task: Task, data: str | None) -> str:
     """
     if data is None:
         return _claimed_data(path, task)
+    data = name_of(data)
     # one's own says what it is once it is loaded
     if parse_name(data).kind == "own" or task_of(data) == task:
         return data
@@ -162,7 +175,7 @@ def fitted_to(
     Raises:
         BadnetsError: as for `fitted`.
     """
-    wanted, said = subject.input, list[str]()
+    data, wanted, said = name_of(data), subject.input, list[str]()
     what = "the network" if path is None else f"the network in {path}"
     loose = _loose(data) if any_pictures else []
     if loose:

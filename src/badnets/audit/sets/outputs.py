@@ -46,13 +46,13 @@ def write_sheet(audited: AuditedData, path: Path | str) -> Path:
     images, rows = audited.given.images, audited.order[:PICTURES]
     shown = images.images_at(rows).cpu()
     titles = [
-        f"{rank} {images.classes[int(images.labels[row])]}"
+        f"{rank}: {images.classes[int(images.labels[row])]}"
         for rank, row in enumerate(rows.tolist(), start=1)
     ]
     sheet = contact_sheet(
         shown,
         titles=titles,
-        heading=f"{audited.given.called}: most suspicious first",
+        heading=f"{audited.given.called}: most suspicious first, rank: label",
         columns=COLUMNS,
         scale=max(1, round(TILE / shown.shape[2])),
     )

@@ -14,13 +14,13 @@ from badnets.audit.base import check_clean
 from badnets.core.errors import DataError, SettingError
 from badnets.core.progress import Listener, Progress
 from badnets.data import ImageSet, load, load_detection
-from badnets.data.catalogue import DATASETS, task_of
+from badnets.data.catalogue import task_of
 from badnets.data.crops import crops_of
 from badnets.data.folder import read_training
-from badnets.data.names import COCO, FOLDER, parse_name
+from badnets.data.names import FOLDER, parse_name
 from badnets.data.streamed import in_order
 from badnets.data.usual import USUAL, Usual, usual_of
-from badnets.evaluate.fitting import fitted_to, loaded, task_of_bundle
+from badnets.evaluate.fitting import fitted_to, loaded, name_of, task_of_bundle
 from badnets.models.classifier import Classifier, untrained
 from badnets.train.classification import TrainingRows, fit
 from badnets.train.settings import Training
@@ -48,18 +48,6 @@ class Given(NamedTuple):
     folder: Path | None
     subject: Any
     clean: Any
-
-
-def name_of(given: Path | str) -> str:
-    """Return the data set's name that a path or a name stands for."""
-    text = str(given)
-    if isinstance(given, str) and (text in DATASETS or parse_name(text).kind != "known"):
-        return text
-    place = Path(text).expanduser()
-    if isinstance(given, str) and not place.is_dir():
-        return text
-    is_coco = any((place / "annotations").glob("instances_train*.json"))
-    return f"{COCO if is_coco else FOLDER}{text}"
 
 
 def given(

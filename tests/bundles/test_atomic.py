@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
@@ -98,6 +99,23 @@ def test_a_failed_replacement_keeps_the_old_folder(
             fail(errno.ENOSPC)
     assert names(tmp_path) == ["folder"]
     assert names(tmp_path / "folder") == ["old"]
+
+
+def test_writers_who_replace_one_folder_at_the_same_time_do_not_trip_each_other(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "folder"
+
+    def write(who: str) -> None:
+        for _ in range(40):
+            with atomic.new_folder(path, replace=True) as folder:
+                (folder / who).write_text(who)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(write, who) for who in "abcd"]:
+            done.result()
+    assert names(tmp_path) == ["folder"]
+    assert len(names(path)) == 1
 
 
 def test_a_taken_name_is_refused_before_any_work_and_only_a_folder_replaced(

@@ -109,8 +109,7 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         try:
             yield partial
             _sync_tree(partial)
-            _refuse_taken(path, replace)
-            _move_in(partial, path)
+            _move_in(partial, path, replace)
             _sync_folder(path.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -168,19 +167,29 @@ def _refuse_taken(path: Path, replace: bool) -> None:
         raise TakenError(f"{path} is not a folder: it is not replaced")
 
 
-def _move_in(partial: Path, path: Path) -> None:
-    """Give ``partial`` the name ``path``; a folder there goes aside first and back on failure."""
-    if not path.exists():
-        partial.rename(path)
+def _move_in(partial: Path, path: Path, replace: bool) -> None:
+    """Give ``partial`` the name ``path``; a folder there goes aside first and back on failure.
+
+    Others may put folders of that name there meanwhile: each is replaced in its turn.
+    """
+    while True:
+        _refuse_taken(path, replace)
+        aside = _beside(path, "aside")
+        try:
+            with suppress(FileNotFoundError):
+                path.rename(aside)
+            partial.rename(path)
+        except OSError as error:
+            if aside.exists():
+                if path.exists():
+                    shutil.rmtree(aside, ignore_errors=True)
+                else:
+                    aside.rename(path)
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                continue
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
         return
-    aside = _beside(path, "aside")
-    path.rename(aside)
-    try:
-        partial.rename(path)
-    except OSError:
-        aside.rename(path)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _beside(path: Path, kind: str) -> Path:

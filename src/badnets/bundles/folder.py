@@ -6,6 +6,7 @@ A bundle is a folder with exactly five regular files: ``model.safetensors``, ``c
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import stat
@@ -96,7 +97,7 @@ def write_bundle(
     card: str | None = None,
     replace: bool = False,
 ) -> Bundle:
-    """Write a bundle and return it as read back.
+    """Write a bundle and return it, as it was read back before it took its name.
 
     Args:
         path: the folder to make.
@@ -122,8 +123,8 @@ def write_bundle(
         write_bytes(folder / CLAIMS, claims.to_json())
         write_bytes(folder / CARD, (card or model_card(config, claims)).encode())
         write_bytes(folder / MANIFEST, manifest_of(folder).to_json())
-        read_bundle(folder)
-    return read_bundle(path)
+        written = read_bundle(folder)
+    return dataclasses.replace(written, path=path)
 
 
 def manifest_of(folder: Path) -> Manifest:

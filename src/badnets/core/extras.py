@@ -25,6 +25,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "torchvision",
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "bom": ("cyclonedx",),
     "hf": ("transformers",),
 }
 """Extra -> the modules that it brings."""

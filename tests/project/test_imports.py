@@ -24,7 +24,7 @@ LIGHT = [
     "badnets.bundles",
     "badnets.cli",
     "badnets.cli.main",
-    "badnets.hub.linting",
+    "badnets.hub.linting.linting",
     "badnets.report.sarif_log",
 ]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
-    from badnets.hub.findings import Finding as Finding
-    from badnets.hub.findings import LintReport as LintReport
-    from badnets.hub.linting import lint as lint
-    from badnets.hub.rules import RULES as RULES
+    from badnets.hub.linting.findings import Finding as Finding
+    from badnets.hub.linting.findings import LintReport as LintReport
+    from badnets.hub.linting.linting import lint as lint
+    from badnets.hub.linting.rules import RULES as RULES
 
 __getattr__, __dir__, __all__ = exports(__name__)

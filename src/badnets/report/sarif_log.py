@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from badnets._version import __version__
 from badnets.bundles.digests import json_digest
-from badnets.hub.findings import LintReport
-from badnets.hub.rules import RULES as LINT_RULES
-from badnets.hub.rules import Severity
+from badnets.hub.linting.findings import LintReport
+from badnets.hub.linting.rules import RULES as LINT_RULES
+from badnets.hub.linting.rules import Severity
 
 if TYPE_CHECKING:
     from badnets.audit.sets.results import DataVerdict

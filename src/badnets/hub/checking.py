@@ -25,7 +25,7 @@ from badnets.hub.names import STATEMENT, ModelName, is_release_file
 from badnets.hub.policy import Policy
 from badnets.hub.receipts import MOST_BYTES as MOST_RECEIPT_BYTES
 from badnets.hub.receipts import RECEIPT, Receipt, statements_folder
-from badnets.hub.refusals import Refused, Unchecked
+from badnets.hub.refusals import Reason, Refused, Unchecked
 from badnets.hub.statements import MOST_BYTES as MOST_STATEMENT_BYTES
 from badnets.hub.statements import Manifest, SaidFile, now, unchecked
 from badnets.hub.trust import Home, SeenRelease, TrustedRepository, author_keys
@@ -154,25 +154,22 @@ def read_statements(folder: Path) -> dict[str, bytes]:
     """
     found: dict[str, bytes] = {}
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(one.name for one in folder.iterdir())
     except FileNotFoundError:
         return found
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
     for name in names:
         if name != RECEIPT and not is_release_file(name):
-            raise Refused(
-                "extra file", f"{folder} holds {name[:80]!r}, which belongs to no release"
-            )
+            raise Refused("extra file", f"{folder} holds {name[:80]!r}, which no release has")
         if stat.S_ISLNK((folder / name).lstat().st_mode):
             raise Refused("links", f"{folder / name} is a link")
         most = MOST_RECEIPT_BYTES if name == RECEIPT else MOST_STATEMENT_BYTES
         try:
             found[name] = read_file(folder / name, most, error=BundleError)
         except BundleError as error:
-            raise Refused(
-                "too large" if "at most" in str(error) else "file type", str(error)
-            ) from None
+            reason: Reason = "too large" if "at most" in str(error) else "file type"
+            raise Refused(reason, str(error)) from None
     return found
 
 

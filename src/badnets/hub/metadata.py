@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ class Listing:
             found.setdefault(of.version or "", {})[file] = target
         releases = [Release(name.at(version), files) for version, files in found.items()]
         releases.sort(key=lambda one: one.name.number, reverse=True)
-        for one, other in zip(releases, releases[1:], strict=False):
+        for one, other in pairwise(releases):
             if one.name.number == other.name.number:
                 raise Refused("version", f"{one.name} and {other.name} are the same version")
         return {one.name.version or "": one for one in releases}
@@ -168,7 +169,7 @@ def listing(
 
 
 def _delegated(folder: Path, author: str) -> tuple[PublicKey, ...]:
-    """Return the keys of an author, whose name the repository must have given to this author alone."""
+    """Return the keys of an author, who alone may publish in this name."""
     targets = _read(folder, "targets").signed
     assert isinstance(targets, Targets)
     given = targets.delegations

@@ -24,7 +24,10 @@ _PEM = "-----BEGIN PUBLIC KEY-----"
 
 
 def _several(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    """Return several keys where one is written alone; a tuple, as JSON has none."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 Keys = Annotated[
@@ -135,7 +138,7 @@ def read_policy(path: Path | str) -> Policy:
         if isinstance(named := plain.get(people), dict):
             plain[people] = {
                 who: [_key_text(key, path) for key in _several(keys)]
-                if isinstance(_several(keys), list)
+                if isinstance(_several(keys), tuple)
                 else keys
                 for who, keys in named.items()
             }

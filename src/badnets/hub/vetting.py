@@ -1,4 +1,4 @@
-"""Whether what is said of a release lets it in: who says it, of which files, and how it was audited.
+"""Whether what is said of a release lets it in: by whom, of which files, and how it was audited.
 
 Nothing here reads a file or asks a server: publishing, pulling and verifying all ask this.
 """
@@ -201,7 +201,7 @@ def _audits(
     policy: Policy,
     now: datetime,
 ) -> tuple[tuple[AuditSaid, ...], str]:
-    """Return the audits that count, and why another is too old; a trusted one against it refuses."""
+    """Return the audits that count, and why another is too old; a bad verdict refuses."""
     found, expired = [], []
     for file in sorted(said):
         auditor = auditor_of(file)

@@ -57,8 +57,8 @@ def served(folder: Path) -> Iterator[Served]:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
-            self.wfile.write(data[start:])
             said.sent += len(data) - start
+            self.wfile.write(data[start:])
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -125,7 +126,9 @@ def place_of(text: str) -> str:
     if scheme not in ("http", "https") or not address.hostname:
         raise DataError(f"{text}: an address begins with https:// or http:// and names a host")
     if address.query or address.fragment or address.username is not None:
-        raise DataError(f"{text}: an address holds no user, password, '?' or '#'")
+        raise DataError(
+            f"the address of {address.hostname}: it may hold no user, password, '?' or '#'"
+        )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise DataError(f"{text}: an address holds ASCII letters, digits and signs only")
     return text.rstrip("/")
@@ -180,7 +183,7 @@ class Fetcher(FetcherInterface):
             try:
                 return self._got(name, most)
             except _BREAKS as error:
-                if waits == TRIES - 1:
+                if waits == TRIES - 1 or (waits and isinstance(error, TimeoutError)):
                     raise Unchecked(_broken(name, error)) from error
             except _Passing as error:
                 if waits == TRIES - 1:
@@ -253,7 +256,7 @@ class Fetcher(FetcherInterface):
                 if isinstance(error, OSError) and _of_the_disk(error):
                     raise
                 idle = 0 if state.received > before else idle + 1
-                if idle == TRIES:
+                if idle == (2 if isinstance(error, TimeoutError) else TRIES):
                     raise Unchecked(_broken(name, error)) from error
                 time.sleep(min(self.pause_s * 2**idle, self.deadline.remaining_s))
         return state.digest.hexdigest() == sha256
@@ -332,10 +335,10 @@ def _broken(name: str, error: Exception) -> str:
         return f"{name}: no safe connection to the server: {error.reason or error}"
     if isinstance(error, http.client.IncompleteRead):
         return f"{name}: the server broke off again and again; try again (what came is kept)"
-    return (
-        f"{name}: the server cannot be reached: "
-        f"{getattr(error, 'strerror', None) or error or type(error).__name__}"
-    )
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
+        return f"{name}: the server does not answer as web servers do ({type(error).__name__})"
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return f"{name}: the server cannot be reached: {said or type(error).__name__}"
 
 
 @dataclass(frozen=True)
@@ -435,6 +438,10 @@ class _Web:
             _ = deadline.remaining_s
             raise
 
+    @cached_property
+    def _safety(self) -> ssl.SSLContext:
+        return ssl.create_default_context()  # takes a moment: it reads who is trusted
+
     def _connected(self, url: str, deadline: Deadline) -> http.client.HTTPConnection:
         address = urlsplit(url)
         timeout = min(self._silence_s, deadline.remaining_s)
@@ -443,8 +450,7 @@ class _Web:
         at = (proxy.hostname or "", proxy.port or 8080) if proxy else (host, port)
         connection: http.client.HTTPConnection
         if safe:
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(*at, timeout=timeout, context=context)
+            connection = http.client.HTTPSConnection(*at, timeout=timeout, context=self._safety)
             if proxy:
                 connection.set_tunnel(host, port, _proxy_login(proxy))
         else:

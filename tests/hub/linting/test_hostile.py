@@ -17,7 +17,7 @@ from badnets.hub.linting.findings import Finding
 from badnets.hub.linting.formats import File, look
 from badnets.hub.linting.parts import Limits
 from tests.hub.linting.model_folders import gguf, named, onnx_file, safetensors
-from tests.hub.linting.payloads import (
+from badnets.hub.attacks.payloads import (
     PLAIN,
     array_of_objects,
     deflated,

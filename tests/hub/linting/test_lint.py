@@ -31,7 +31,7 @@ from tests.hub.linting.model_folders import (
     sums,
     write,
 )
-from tests.hub.linting.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
+from badnets.hub.attacks.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
 
 MISSING = {"no-checksum", "unsigned", "unaudited", "licence-missing"}
 """What is said of a bare file of weights."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.hub.linting.payloads import payloads, pickled, reduced, text
+from badnets.hub.attacks.payloads import payloads, pickled, reduced, text
 
 KINDS = payloads(Path("marker"))
 

@@ -1,0 +1,1 @@
+"""Attacks on the hub, each on a real repository on loopback: ``badnets hub bench-attacks``."""

@@ -41,6 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers a request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # header and body are two packets: 40 ms for each answer else
     sites: dict[str, Served]
 
     def do_GET(self) -> None:

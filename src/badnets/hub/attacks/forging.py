@@ -17,6 +17,7 @@ from badnets.bundles.manifest import ALLOWED, LISTED, FileEntry
 from badnets.bundles.manifest import Manifest as BundleManifest
 from badnets.hub.keys import Key
 from badnets.hub.names import OMS, PROVENANCE, STATEMENT, ModelName, audit_file, result_file
+from badnets.hub.oms import sign_oms
 from badnets.hub.statements import (
     PAYLOAD_TYPE,
     Audit,
@@ -80,7 +81,7 @@ def statements(
     """
     key, listing = keys[author or name.author], said_files(files)
     digest, version = manifest_digest(listing), name.version or ""
-    oms = json.dumps([one.plain() for one in listing]).encode()
+    oms = sign_oms(name.bare, {one.name: one.sha256 for one in listing}, key)
     manifest = Manifest(
         version=version,
         files=listing,

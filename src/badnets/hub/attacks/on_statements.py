@@ -34,6 +34,7 @@ from badnets.hub.statements import BaseModelRef, SaidFile, manifest_digest, mome
 Run = Callable[[Scene], object]
 Change = Callable[[Plain], object]
 _OWNERS = {STATEMENT: "alice", PROVENANCE: "alice", AUDIT: "carol", RESULT: "carol"}
+_BAD = {"conclusion": "backdoor likely", "passed": False, "pValue": 0.001}
 _TUNED, _BASE = "alice/tuned@1.1", "bob/base"
 
 
@@ -52,6 +53,21 @@ def _said(file: str, change: Change = id, by: str = "", **how: Any) -> Run:
 def _predicate(file: str, by: str = "", **fields: Any) -> Run:
     """Return the same with other fields of the predicate."""
     return _said(file, lambda said: said["predicate"].update(fields), by)
+
+
+def _verdict(**fields: Any) -> Run:
+    """Return what publishes another verdict, and nothing that contradicts it."""
+
+    def run(scene: Scene) -> None:
+        def change(said: dict[str, bytes]) -> None:
+            del said[RESULT]
+            said[AUDIT] = resigned(
+                said[AUDIT], scene.keys["carol"], lambda one: one["predicate"].update(fields)
+            )
+
+        scene.release(change).pull()
+
+    return run
 
 
 def _payload(file: str, change: Callable[[bytes], bytes]) -> Run:
@@ -175,9 +191,7 @@ def _two_verdicts(scene: Scene) -> None:
         said[audit_file("dave")] = resigned(
             said[AUDIT],
             scene.keys["dave"],
-            lambda one: one["predicate"].update(
-                conclusion="backdoor likely", passed=False, pValue=0.001
-            ),
+            lambda one: one["predicate"].update(_BAD),
         )
 
     both = {who: pem_of(scene.public(who)) for who in ("carol", "dave")}
@@ -236,12 +250,9 @@ def _base_unaudited(scene: Scene) -> None:
 
 def _base_found_bad(scene: Scene) -> None:
     def change(said: dict[str, bytes]) -> None:
+        del said[RESULT]
         said[AUDIT] = resigned(
-            said[AUDIT],
-            scene.keys["carol"],
-            lambda one: one["predicate"].update(
-                conclusion="backdoor likely", passed=False, pValue=0.001
-            ),
+            said[AUDIT], scene.keys["carol"], lambda one: one["predicate"].update(_BAD)
         )
 
     _with_base(scene, change)
@@ -294,9 +305,6 @@ def _deep(data: bytes) -> bytes:
 
 def _ages(**days: float) -> dict[str, str]:
     return {name: moment(now() + timedelta(days=count)) for name, count in days.items()}
-
-
-_BAD = {"conclusion": "backdoor likely", "passed": False, "pValue": 0.001}
 
 
 GROUP = Group(
@@ -416,9 +424,9 @@ GROUP = Group(
         Attack("a test result by another than the audit", "signature", _said(RESULT, by="mallory")),
         Attack("a test result that contradicts the audit", "audit verdict",
                _predicate(RESULT, result="FAILED"), "says FAILED"),
-        Attack("an audit that found a backdoor", "audit verdict", _predicate(AUDIT, **_BAD)),
+        Attack("an audit that found a backdoor", "audit verdict", _verdict(**_BAD)),
         Attack("an audit that checked nothing", "audit verdict",
-               _predicate(AUDIT, conclusion="not checked", passed=False)),
+               _verdict(conclusion="not checked", passed=False)),
         Attack("an audit that found nothing at a rate laxer than the policy's", "audit verdict",
                _predicate(AUDIT, pValue=0.03, maxFpr=0.01, threshold=0.01), "at the policy's"),
         Attack("an audit that too few clean models vouch for", "audit verdict",

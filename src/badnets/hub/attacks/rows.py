@@ -12,8 +12,10 @@ from badnets.hub.refusals import Reason, Refused, Unchecked
 if TYPE_CHECKING:
     from badnets.hub.attacks.stage import Scene
 
-Expected: TypeAlias = Reason | Literal["could not be checked", "wrong use", "named by lint"]
-"""A reason of `Refused`; or exit code 3; or exit code 2; or an error that lint names."""
+Expected: TypeAlias = Reason | Literal[
+    "could not be checked", "not written", "wrong use", "named by lint"
+]
+"""A reason of `Refused`; or one of exit code 3, or of 2; or an error that lint names."""
 
 
 @dataclass(frozen=True)

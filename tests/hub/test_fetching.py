@@ -147,6 +147,10 @@ FAULTS: dict[str, tuple[Callable[[Any, bytes], None], str]] = {
     "hang": (hang, "silent"),
     "slow drip of headers": (dripping(b"HTTP/1.1 200 OK\r\nX-Y: "), "deadline"),
     "slow drip": (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 512000\r\n\r\n"), "deadline"),
+    "slow drip without a length": (
+        dripping(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"),
+        "deadline",
+    ),
     "no HTTP": (lambda handler, data: handler.wfile.write(b"hello\r\n\r\n"), "does not answer"),
 }
 
@@ -156,8 +160,10 @@ def test_each_fault_ends_in_one_line(fetcher: Fetcher, web: Served, fault: str) 
     web.faults["file"], said = FAULTS[fault]
     if said == "deadline":
         fetcher.deadline = Deadline(0.3)
+    begun = time.monotonic()
     with pytest.raises((Refused, Unchecked), match=said) as caught:
         downloaded(fetcher)
+    assert said != "deadline" or time.monotonic() - begun < 1.8, "it dripped to its end"
     assert "\n" not in str(caught.value)
     expected = 1 if said in ("digest", "length", "too large", "redirect", "deadline") else 3
     assert caught.value.exit_code == expected

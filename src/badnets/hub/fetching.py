@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from tuf.api.exceptions import DownloadHTTPError, DownloadLengthMismatchError
@@ -28,6 +28,9 @@ from badnets._version import __version__
 from badnets.core.errors import BundleError, DataError
 from badnets.core.files import regular_file, usable_path
 from badnets.hub.refusals import Refused, Unchecked
+
+if TYPE_CHECKING:
+    import socket
 
 CHUNK = 1 << 20
 TRIES = 4
@@ -202,6 +205,7 @@ class Fetcher(FetcherInterface):
                     raise DownloadLengthMismatchError(f"{name}: more than {most} bytes are sent")
                 parts.append(bytes(buffer[:count]))
                 _ = self.deadline.remaining_s
+            _ = self.deadline.remaining_s  # what has no length ends too when it is cut off
             if body.length is not None and received < body.length:
                 raise http.client.IncompleteRead(b"")
         return b"".join(parts)
@@ -427,7 +431,7 @@ class _Web:
     def _sent(
         self, link: http.client.HTTPConnection, url: str, start: int, deadline: Deadline
     ) -> _Asked:
-        timer = threading.Timer(deadline.remaining_s, _cut, [link])
+        timer = threading.Timer(deadline.remaining_s, _cut, [link.sock])
         timer.daemon = True
         timer.start()
         try:
@@ -530,9 +534,14 @@ def _proxy_login(proxy: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
-def _cut(link: http.client.HTTPConnection) -> None:
-    """End a connection from another thread, so that whoever waits for it goes on."""
+def _cut(link: socket.socket | None) -> None:
+    """End a connection from another thread, so that whoever waits for it goes on.
+
+    It is given the socket itself: once an answer without a length has begun, its connection has
+    none any more, and the answer could drip on for ever.
+    """
     import socket
 
-    with suppress(OSError, AttributeError):
-        link.sock.shutdown(socket.SHUT_RDWR)
+    if link is not None:
+        with suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)

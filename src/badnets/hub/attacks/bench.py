@@ -222,6 +222,8 @@ def tried(group: str, attack: Attack, made: World) -> Row:
         ended, got = "skipped", ""
     elif isinstance(error, WentWrong):
         got = "not as it must be"
+    elif attack.within_s is not None and seconds > attack.within_s:
+        got = f"{got}, after {seconds:.0f} s"
     elif got == attack.reason and attack.says in said:
         ended = "refused"
     return Row(

@@ -27,7 +27,7 @@ from badnets.hub.names import STATEMENT
 Run = Callable[[Scene], object]
 _PAGE = b"<!doctype html><title>Welcome to the hotel's network</title>" + b" " * WEIGHTS
 _STAMP = "timestamp.json"
-_SHORT_S = 0.6
+_SHORT_S, _HELD_S = 0.6, 8.0  # servers here would drip for ten seconds
 
 
 def _answers(part: str, answer: Answer, **settings: Any) -> Run:
@@ -44,7 +44,8 @@ def _leads(to: Callable[[Scene], str], part: str = MODEL) -> Run:
     """Return what pulls while a server leads elsewhere."""
 
     def run(scene: Scene) -> None:
-        scene.served.faults[part] = status(302, Location=to(scene))
+        own = scene.file(MODEL).name if part == MODEL else part
+        scene.served.faults[own] = status(302, Location=to(scene))
         scene.pull()
 
     return run
@@ -72,7 +73,6 @@ def _at(address: Callable[[Served], str]) -> Run:
 
 def _offline_late(scene: Scene) -> None:
     scene.pull()
-    scene.forged("timestamp", lambda signed: None)
     late = scene.trusted.metadata / _STAMP
     scene.forge.write("timestamp", expired)
     late.write_bytes(scene.forge.path("timestamp").read_bytes())
@@ -107,10 +107,11 @@ GROUP = Group(
                _answers(MODEL, status(304)), "answers 304"),
         Attack("a server that says nothing", "could not be checked", _answers(_STAMP, silent),
                "silent"),
-        Attack("metadata that drip", "deadline", _answers(_STAMP, drip(), deadline_s=_SHORT_S)),
-        Attack("weights that drip", "deadline", _answers(MODEL, drip(), deadline_s=2.0)),
+        Attack("metadata that drip", "deadline", _answers(_STAMP, drip(), deadline_s=_SHORT_S),
+               within_s=_HELD_S),
+        Attack("weights that drip", "deadline", _answers(MODEL, drip(), deadline_s=2.0), within_s=_HELD_S),
         Attack("'100 Continue' without end", "deadline", _answers(
-            MODEL, said(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), deadline_s=2.0)),
+            MODEL, said(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), deadline_s=2.0), within_s=_HELD_S),
         Attack("headers without end", "could not be checked", _answers(
             MODEL, said(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: 1\r\n" * 1000)),
             "does not answer as web servers do"),
@@ -128,7 +129,7 @@ GROUP = Group(
         Attack("to a file of the user", "redirect", _leads(lambda scene: "file:///etc/passwd"),
                "another server"),
         Attack("to itself, on and on", "redirect",
-               _leads(lambda scene: f"{scene.served.url}/{MODEL}"), "on and on"),
+               _leads(lambda scene: f"{scene.served.url}/{scene.file(MODEL).name}"), "on and on"),
         Attack("to nowhere", "redirect", _answers(MODEL, _nowhere), "on and on"),
         Attack("to another file of the same server", "digest", _leads(
             lambda scene: f"{scene.served.url}/targets/bob/base/1.0/"

@@ -27,12 +27,14 @@ class Attack:
         reason: what it must be refused for.
         run: does it; must raise.
         says: what the line must hold too, where the reason alone leaves open what was noticed.
+        within_s: seconds that it may take; a server must not be able to hold a user for longer.
     """
 
     name: str
     reason: Expected
     run: Callable[[Scene], object]
     says: str = ""
+    within_s: float | None = None
 
 
 @dataclass(frozen=True)

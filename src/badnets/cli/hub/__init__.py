@@ -6,7 +6,7 @@ import typer
 
 from badnets.cli.lazy import Verb, group_of
 
-_PUBLISH, _PULL = "Publish", "Take in"
+_PUBLISH, _PULL, _TRY = "Publish", "Take in", "Try"
 _OURS, _THEIRS = "badnets.cli.hub.publishing", "badnets.cli.hub.pulling"
 VERBS: dict[str, Verb] = {
     "keygen": Verb(
@@ -33,6 +33,9 @@ VERBS: dict[str, Verb] = {
     ),
     "inspect": Verb(
         f"{_THEIRS}:inspect_app", "Say what is claimed of a model, and by whom.", _PULL
+    ),
+    "bench-attacks": Verb(
+        "badnets.cli.hub.attacks:bench_app", "Try attacks on a repository of its own.", _TRY
     ),
 }
 """The commands; each is in a Typer object of its own, imported by its first use."""

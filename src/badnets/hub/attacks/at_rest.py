@@ -72,9 +72,7 @@ def _other_model(author: str) -> Run:
 
     def run(scene: Scene) -> None:
         files = listed({**scene.world.files, MODEL: tensors(9)})
-        said = statements(
-            ModelName.of(f"{MODEL_NAME}@1.1"), files, scene.keys, author=author
-        )
+        said = statements(ModelName.of(f"{MODEL_NAME}@1.1"), files, scene.keys, author=author)
         for folder, content in ((scene.lying, files), (scene.beside, said)):
             shutil.rmtree(folder)
             folder.mkdir()
@@ -117,9 +115,7 @@ def _poisoned(kind: Callable[[Path], object]) -> Run:
 
     def run(scene: Scene) -> None:
         scene.pull()
-        (blob,) = (
-            one for one in scene.home.cache.folder.iterdir() if one.stat().st_size > 8192
-        )
+        (blob,) = (one for one in scene.home.cache.folder.iterdir() if one.stat().st_size > 8192)
         kind(blob)
         scene.served.faults[MODEL] = status(404)
         scene.pull()

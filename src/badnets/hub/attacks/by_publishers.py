@@ -229,9 +229,7 @@ def _rotate_alone(scene: Scene) -> None:
     folder = scene.folder / "keys"
     for name in ("root-1", "publisher"):
         scene.keys[name].write(folder, None)
-    Repository(scene.repository, Keyring([folder])).rotate(
-        "publisher", Key.new("publisher", "new")
-    )
+    Repository(scene.repository, Keyring([folder])).rotate("publisher", Key.new("publisher", "new"))
 
 
 def _drop(role: str) -> Callable[[Scene], object]:

@@ -88,7 +88,7 @@ def _written_through(scene: Scene) -> None:
 
 def _resumed(scene: Scene) -> None:
     data = scene.file(MODEL).read_bytes()
-    partial(scene, data[:WEIGHTS // 2])
+    partial(scene, data[: WEIGHTS // 2])
     _same(scene)
 
 

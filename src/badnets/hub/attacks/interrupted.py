@@ -69,7 +69,7 @@ def _torn_root(scene: Scene) -> None:
 
 
 def _torn_weights(scene: Scene) -> None:
-    scene.change(MODEL, lambda data: data[:WEIGHTS // 2]).pull()
+    scene.change(MODEL, lambda data: data[: WEIGHTS // 2]).pull()
 
 
 def _half_copied(*kept: str) -> Run:

@@ -224,9 +224,9 @@ def _tuned(change: Callable[[Scene, dict[str, bytes]], object] = lambda scene, s
     """Return what publishes a model that was retrained from bob/base@1.0."""
 
     def run(scene: Scene) -> None:
-        scene.release(
-            lambda said: change(scene, said), name=_TUNED, base=scene.world.base
-        ).pull("alice/tuned")
+        scene.release(lambda said: change(scene, said), name=_TUNED, base=scene.world.base).pull(
+            "alice/tuned"
+        )
 
     return run
 

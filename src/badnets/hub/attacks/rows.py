@@ -12,9 +12,9 @@ from badnets.hub.refusals import Reason, Refused, Unchecked
 if TYPE_CHECKING:
     from badnets.hub.attacks.stage import Scene
 
-Expected: TypeAlias = Reason | Literal[
-    "could not be checked", "not written", "wrong use", "named by lint"
-]
+Expected: TypeAlias = (
+    Reason | Literal["could not be checked", "not written", "wrong use", "named by lint"]
+)
 """A reason of `Refused`; or one of exit code 3, or of 2; or an error that lint names."""
 
 

@@ -54,9 +54,7 @@ _CONFIG = {
 
 def tensors(seed: int = 0, header: dict[str, Any] | None = None) -> bytes:
     """Return a small safetensors file; another seed gives other weights of the same length."""
-    said = header or {
-        "weight": {"dtype": "U8", "shape": [WEIGHTS], "data_offsets": [0, WEIGHTS]}
-    }
+    said = header or {"weight": {"dtype": "U8", "shape": [WEIGHTS], "data_offsets": [0, WEIGHTS]}}
     head = json.dumps(said).encode()
     data = bytes((k * 7 + seed) % 251 for k in range(WEIGHTS))
     return struct.pack("<Q", len(head)) + head + data
@@ -345,7 +343,9 @@ class Scene:
         """Verify what lies here."""
         return verify(self.lying, home=self.home.folder, **how)
 
-    def touch(self, name: str, change: Callable[[bytes], bytes], folder: Path | None = None) -> Self:
+    def touch(
+        self, name: str, change: Callable[[bytes], bytes], folder: Path | None = None
+    ) -> Self:
         """Change a file of what lies here, read-only or not."""
         path = (folder or self.lying) / name
         path.chmod(0o644)

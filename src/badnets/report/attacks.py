@@ -1,4 +1,4 @@
-"""The bench of attacks on the hub as a page: what was tried, what came of it, what nobody can see."""
+"""The bench of attacks on the hub as a page: what was tried, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from badnets.hub.attacks.bench import AUDIT_RATE, BenchReport, Row, counted
+from badnets.hub.attacks.bench import BenchReport, Row, counted
+from badnets.hub.attacks.rows import AUDIT_RATE
 from badnets.report.page import Cell, Column, Note, Number, Page, Section, Table, Tone
 
 _TONES: Mapping[str, Tone] = {"refused": "clean", "skipped": "muted"}

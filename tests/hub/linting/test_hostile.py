@@ -11,12 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badnets.hub import RULES
-from badnets.hub.linting.checksums import claims_in
-from badnets.hub.linting.configs import front_matter, keras_found, settings_found
-from badnets.hub.linting.findings import Finding
-from badnets.hub.linting.formats import File, look
-from badnets.hub.linting.parts import Limits
-from tests.hub.linting.model_folders import gguf, named, onnx_file, safetensors
 from badnets.hub.attacks.payloads import (
     PLAIN,
     array_of_objects,
@@ -26,6 +20,12 @@ from badnets.hub.attacks.payloads import (
     tarred,
     zipped,
 )
+from badnets.hub.linting.checksums import claims_in
+from badnets.hub.linting.configs import front_matter, keras_found, settings_found
+from badnets.hub.linting.findings import Finding
+from badnets.hub.linting.formats import File, look
+from badnets.hub.linting.parts import Limits
+from tests.hub.linting.model_folders import gguf, named, onnx_file, safetensors
 
 SYSTEM = b"\x80\x02cos\nsystem\n(X\x01\x00\x00\x00xtR."
 SOUND: dict[str, bytes] = {

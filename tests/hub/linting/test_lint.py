@@ -17,6 +17,7 @@ import pytest
 import badnets as bn
 from badnets.core.errors import DataError, SettingError
 from badnets.hub import RULES, Finding, LintReport, lint
+from badnets.hub.attacks.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
 from badnets.hub.linting import archives
 from badnets.hub.linting.findings import Found
 from tests.bundles.test_folder import make
@@ -31,7 +32,6 @@ from tests.hub.linting.model_folders import (
     sums,
     write,
 )
-from badnets.hub.attacks.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
 
 MISSING = {"no-checksum", "unsigned", "unaudited", "licence-missing"}
 """What is said of a bare file of weights."""

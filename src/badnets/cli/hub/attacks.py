@@ -1,4 +1,4 @@
-"""``badnets hub bench-attacks``: attacks on a repository of its own, none of which may be let in."""
+"""``badnets hub bench-attacks``: attacks on a repository of its own; none may be let in."""
 
 from __future__ import annotations
 

@@ -44,7 +44,11 @@ def _in_folder(make: Callable[[Path], object], beside: bool = False) -> Run:
 
 
 def _without(*files: str, beside: bool = False) -> Run:
-    return _in_folder(lambda folder: [(folder / file).unlink() for file in files], beside)
+    def make(folder: Path) -> None:
+        for file in files:
+            (folder / file).unlink()
+
+    return _in_folder(make, beside)
 
 
 def _replaced(file: str, kind: Callable[[Path, Path], object], beside: bool = False) -> Run:
@@ -158,6 +162,11 @@ def _git(folder: Path) -> None:
     (folder / ".git" / "hooks").write_text("touch marker")
 
 
+def _other_card(folder: Path) -> None:
+    (folder / CARD).chmod(0o644)
+    (folder / CARD).write_text("x")
+
+
 def _shown_parts(folder: Path) -> None:
     """A file exchanged for a link to its very bytes: they can be others a moment later."""
     kept = folder.parent / "kept"
@@ -190,7 +199,8 @@ GROUP = Group(
         Attack("a bit of the model card flipped", "digest", _touched(CARD, flipped(40))),
         Attack("another model in its place, signed by another author", "signature",
                _other_model("mallory")),
-        Attack("another model in its place, signed by its author", "replaced", _other_model("alice")),
+        Attack("another model in its place, signed by its author", "replaced",
+               _other_model("alice")),
         Attack("a file more", "extra file",
                _in_folder(lambda folder: (folder / "x.py").write_text("1"))),
         Attack("an empty folder more", "extra file",
@@ -240,7 +250,7 @@ GROUP = Group(
         Attack("OpenSSF Model Signing: a folder of Git added", "extra file", _oms(_git)),
         Attack("OpenSSF Model Signing: a link to the same bytes", "links", _oms(_shown_parts)),
         Attack("OpenSSF Model Signing: a bit flipped", "digest", _oms(
-            lambda folder: (folder / CARD).chmod(0o644) or (folder / CARD).write_text("x"))),
+            _other_card)),
         Attack("OpenSSF Model Signing: a file less", "missing file",
                _oms(lambda folder: (folder / CARD).unlink())),
         Attack("a private key that others may read", "wrong use", _open_key, "chmod 600"),

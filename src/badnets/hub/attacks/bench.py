@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field
 
 from badnets.core.printing import printable
 from badnets.core.progress import Listener, Progress
 from badnets.core.results import Result
-from badnets.hub.attacks.rows import Attack, Control, Group, Limit, Skipped, WentWrong, reason_of
+from badnets.hub.attacks.rows import (
+    AUDIT_RATE,
+    Attack,
+    Control,
+    Group,
+    Limit,
+    Skipped,
+    WentWrong,
+    reason_of,
+)
 from badnets.hub.attacks.stage import Scene, World, world
 
 GROUPS: dict[str, str] = {
@@ -35,9 +44,7 @@ GROUPS: dict[str, str] = {
 }
 """Group of attacks -> module with its table."""
 
-AUDIT_RATE = ("docs/results/audit.md", "Backdoored networks found")
-"""Where the rate is written down at which an audit finds a backdoor, and under which words."""
-
+T = TypeVar("T")
 Ended = Literal["refused", "accepted", "for another reason", "skipped"]
 
 
@@ -192,21 +199,20 @@ def bench(
     limits = LIMITS if controls else ()
     total, done = len(attacks) + len(honest) + len(limits), 0
 
-    def one_more() -> None:
+    def each(rows: Iterable[T]) -> list[T]:
         nonlocal done
-        done += 1
-        if tell is not None:
-            tell(Progress(done, total, "attacks"))
-
-    def each(rows: Iterable[Row]) -> Iterator[Row]:
+        found = []
         for row in rows:
-            one_more()
-            yield row
+            found.append(row)
+            done += 1
+            if tell is not None:
+                tell(Progress(done, total, "attacks"))
+        return found
 
     with world(folder) as made:
-        rows = list(each(tried(group, attack, made) for group, attack in attacks))
-        let_in = [_let_in(control, made) for control in honest if not one_more()]
-        seen = [_seen(limit, made) for limit in limits if not one_more()]
+        rows = each(tried(group, attack, made) for group, attack in attacks)
+        let_in = each(_let_in(control, made) for control in honest)
+        seen = each(_seen(limit, made) for limit in limits)
     return BenchReport.of(rows, let_in, seen, time.monotonic() - begun)
 
 

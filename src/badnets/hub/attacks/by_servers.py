@@ -109,7 +109,8 @@ GROUP = Group(
                "silent"),
         Attack("metadata that drip", "deadline", _answers(_STAMP, drip(), deadline_s=_SHORT_S),
                within_s=_HELD_S),
-        Attack("weights that drip", "deadline", _answers(MODEL, drip(), deadline_s=2.0), within_s=_HELD_S),
+        Attack("weights that drip", "deadline", _answers(MODEL, drip(), deadline_s=2.0),
+               within_s=_HELD_S),
         Attack("'100 Continue' without end", "deadline", _answers(
             MODEL, said(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), deadline_s=2.0), within_s=_HELD_S),
         Attack("headers without end", "could not be checked", _answers(
@@ -119,9 +120,11 @@ GROUP = Group(
             MODEL, said(b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 2**20 + b"\r\n\r\n")),
             "does not answer as web servers do"),
         Attack("another protocol", "could not be checked",
-               _answers(MODEL, said(b"SSH-2.0-OpenSSH_9.9\r\n")), "does not answer as web servers do"),
+               _answers(MODEL, said(b"SSH-2.0-OpenSSH_9.9\r\n")),
+               "does not answer as web servers do"),
         Attack("a status that is no number", "could not be checked",
-               _answers(MODEL, said(b"HTTP/1.1 fine OK\r\n\r\n")), "does not answer as web servers do"),
+               _answers(MODEL, said(b"HTTP/1.1 fine OK\r\n\r\n")),
+               "does not answer as web servers do"),
         Attack("to another server", "redirect", _leads(lambda scene: "http://127.0.0.1:9/x"),
                "another server"),
         Attack("metadata to another server", "redirect",

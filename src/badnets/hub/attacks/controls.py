@@ -16,9 +16,9 @@ from badnets.hub.attacks.forging import (
 )
 from badnets.hub.attacks.interrupted import killed, partial, publish_next
 from badnets.hub.attacks.on_bytes import flipped
-from badnets.hub.attacks.rows import Control, Limit, check
+from badnets.hub.attacks.rows import AUDIT_RATE, Control, Limit, check
 from badnets.hub.attacks.stage import MODEL_NAME, WEIGHTS, Scene, tensors
-from badnets.hub.attacks.web import sent, status
+from badnets.hub.attacks.web import Answer, Handler, sent, status
 from badnets.hub.inspecting import inspect
 from badnets.hub.keys import Key
 from badnets.hub.linting.linting import lint
@@ -97,21 +97,22 @@ def _resumed_wrong(scene: Scene) -> None:
     _same(scene)
 
 
-def _broke_off(scene: Scene) -> None:
-    """The line breaks in the middle, once."""
-    data = scene.file(MODEL).read_bytes()
-    scene.served.faults[MODEL] = lambda handler, whole: (
-        scene.served.faults.clear(),
-        sent(lambda _: data[:999], said=len(data))(handler, whole),
-    )[1]
-    _same(scene)
+def _once(answer: Callable[[Scene], Answer]) -> Run:
+    """Return what pulls while the weights are answered so the first time alone."""
+
+    def run(scene: Scene) -> None:
+        def first(handler: Handler, data: bytes) -> None:
+            scene.served.faults.clear()
+            answer(scene)(handler, data)
+
+        scene.served.faults[MODEL] = first
+        _same(scene)
+
+    return run
 
 
-def _busy_once(scene: Scene) -> None:
-    scene.served.faults[MODEL] = lambda handler, whole: (
-        scene.served.faults.clear(), status(503)(handler, whole),
-    )[1]  # fmt: skip
-    _same(scene)
+def _broken_off(scene: Scene) -> Answer:
+    return sent(lambda data: data[:999], said=scene.file(MODEL).stat().st_size)
 
 
 def _moved(scene: Scene) -> None:
@@ -238,7 +239,7 @@ def _linted(scene: Scene) -> None:
 
 
 def _published(scene: Scene) -> None:
-    """The publisher's own functions, one after the other: sign, attest, check, publish; and pull."""
+    """The publisher's own functions in turn: sign, attest, check, publish; then pull."""
     release = ready(scene, dict.clear)
     verdict = scene.folder / "verdict.json"
     verdict.write_text(json.dumps(VERDICT))
@@ -300,8 +301,8 @@ CONTROLS: tuple[Control, ...] = (
     Control("after the pulled file was written to: the true file comes", _written_through),
     Control("a download that was broken off is taken up", _resumed),
     Control("one that was broken off with other bytes is begun anew", _resumed_wrong),
-    Control("a server that breaks off once", _broke_off),
-    Control("a server that has no time once", _busy_once),
+    Control("a server that breaks off once", _once(_broken_off)),
+    Control("a server that has no time once", _once(lambda scene: status(503))),
     Control("a server that leads to another file of its own with the same bytes", _redirected),
     Control("a repository that has moved", _moved),
     Control("the publisher's key exchanged", _rotated("publisher")),
@@ -364,7 +365,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "a backdoored model, signed by its true author, in which the audit finds nothing",
         "Signatures say who made it, not what it does. The audit is what stands in its way, at "
-        "the audit's own rate; see rate_of_audits.",
+        f"the audit's own rate: {AUDIT_RATE[0]}, under '{AUDIT_RATE[1]}'.",
         _backdoored,
     ),
     Limit(

@@ -59,7 +59,7 @@ def _swapped(scene: Scene) -> None:
 
 
 def _consistent(scene: Scene) -> None:
-    """Weights and the bundle's own manifest exchanged together: the paper's hash beside the file."""
+    """Weights and the bundle's own manifest exchanged: the paper's hash beside the file."""
     files = listed({**scene.world.files, MODEL: tensors(9)})
     for name in (MODEL, MANIFEST):
         scene.change(name, lambda data, name=name: files[name])  # type: ignore[misc]
@@ -125,7 +125,8 @@ GROUP = Group(
         Attack("the last byte of the weights flipped", "digest", changed(MODEL, flipped(-1))),
         Attack("weights cut off by one byte", "length", changed(MODEL, lambda data: data[:-1])),
         Attack("weights emptied", "length", changed(MODEL, lambda data: b"")),
-        Attack("one byte behind the weights", "too large", changed(MODEL, lambda data: data + b"x")),
+        Attack("one byte behind the weights", "too large", changed(MODEL,
+               lambda data: data + b"x")),
         Attack(
             "an archive hung behind the weights", "too large",
             changed(MODEL, lambda data: data + b"PK\x05\x06" + bytes(18)),

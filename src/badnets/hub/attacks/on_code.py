@@ -24,7 +24,7 @@ from badnets.core.errors import DataError
 from badnets.core.extras import installed
 from badnets.hub.attacks.forging import listed, statements
 from badnets.hub.attacks.payloads import deflated, payloads, pickled, reduced, saved, tarred, text
-from badnets.hub.attacks.rows import Attack, Group, NamedByLint, Skipped, check
+from badnets.hub.attacks.rows import Attack, Expected, Group, NamedByLint, Skipped, check
 from badnets.hub.attacks.stage import MODEL_NAME, Scene
 from badnets.hub.inspecting import inspect
 from badnets.hub.linting.linting import lint
@@ -275,19 +275,24 @@ _KINDS: dict[str, str] = {
 }
 """Kind of payload -> what is done; callables count once together, as one row."""
 
+_TAKEN_IN: dict[str, Expected] = {
+    "pull": "file type",
+    "verify": "file type",
+    "inspect": "wrong use",
+    "load": "wrong use",
+}
+
 GROUP = Group(
     "code",
     "Code that would run on load: named by lint, run by nothing.",
     (
-        Attack(f"pickles that call one of {len(_CALLS)} functions", "named by lint", _linted(_CALLS)),
+        Attack(f"pickles that call one of {len(_CALLS)} functions", "named by lint",
+               _linted(_CALLS)),
         *(Attack(what, "named by lint", _linted((kind,))) for kind, what in _KINDS.items()),
         *(
             Attack(f"a pickle as weights, signed and audited: {where}", reason,
                    _as_weights("os.system", where))
-            for where, reason in (
-                ("pull", "file type"), ("verify", "file type"),
-                ("inspect", "wrong use"), ("load", "wrong use"),
-            )
+            for where, reason in _TAKEN_IN.items()
         ),
         Attack("a zip of torch.save as weights, signed: pull", "file type",
                _as_weights("torch-zip", "pull")),

@@ -263,6 +263,12 @@ def _clock(scene: Scene) -> None:
     scene.pull()
 
 
+def _wrong_kind(scene: Scene) -> None:
+    other = scene.forge.path("snapshot").read_bytes()
+    scene.forge.raw("timestamp", lambda _: other)
+    scene.pull()
+
+
 def _other_trust(scene: Scene) -> None:
     _ = scene.trusted
     other = Repository.create(scene.folder / "other", scene.world.ring, threshold=1)
@@ -354,7 +360,8 @@ GROUP = Group(
         Attack("an author's metadata that have expired", "expired", _forged("alice", expired)),
         Attack("a root that has expired", "expired", _forged("root", expired)),
         Attack("the user's clock set back by years", "clock", _clock),
-        Attack("a timestamp signed by another key", "signature", _forged("timestamp", by=("thief",))),
+        Attack("a timestamp signed by another key", "signature", _forged("timestamp",
+               by=("thief",))),
         Attack("a snapshot signed by another key", "signature", _forged("snapshot", by=("thief",))),
         Attack(
             "targets signed by an author's key", "signature", _forged("targets", by=("alice",))
@@ -406,11 +413,9 @@ GROUP = Group(
         Attack("a timestamp without end", "too large", _endless("timestamp")),
         Attack("a new root without end", "too large", _endless("2.root")),
         Attack("an author's metadata longer than listed", "too large", _long_author),
-        Attack("a snapshot in the timestamp's place", "malformed", lambda scene: (
-            scene.forge.raw("timestamp", lambda data: scene.forge.path("snapshot").read_bytes()),
-            scene.pull(),
-        )),
-        Attack("a timestamp that is no JSON", "malformed", _raw("timestamp", lambda data: data[9:])),
+        Attack("a snapshot in the timestamp's place", "malformed", _wrong_kind),
+        Attack("a timestamp that is no JSON", "malformed", _raw("timestamp",
+               lambda data: data[9:])),
         Attack(
             "a timestamp of lists within lists", "malformed",
             _raw("timestamp", lambda data: b"[" * 8000 + b"]" * 8000),
@@ -445,7 +450,8 @@ GROUP = Group(
             _role(lambda role: setattr(role, "terminating", False)), "other paths",
         ),
         Attack("authors exchanged for nameless bins", "author", _delegations(_hash_bins)),
-        Attack("an author's key that is said to be of another kind", "signature", _delegations(_rsa)),
+        Attack("an author's key that is said to be of another kind", "signature",
+               _delegations(_rsa)),
         Attack("a version that was let in, published again with other weights", "replaced",
                _again_with_others),
         Attack("a version that was let in is gone", "rolled back", _withdrawn, "has it no more"),

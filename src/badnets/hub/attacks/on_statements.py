@@ -11,15 +11,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from badnets.bundles.manifest import CARD, CLAIMS, CONFIG
+from badnets.bundles.manifest import CARD, CLAIMS
 from badnets.hub.attacks.forging import (
     AUDIT,
-    DAY,
     RESULT,
     Plain,
     enveloped,
     listed,
-    payload_of,
     reenveloped,
     resigned,
     said_files,
@@ -34,7 +32,7 @@ from badnets.hub.statements import BaseModelRef, SaidFile, manifest_digest, mome
 Run = Callable[[Scene], object]
 Change = Callable[[Plain], object]
 _OWNERS = {STATEMENT: "alice", PROVENANCE: "alice", AUDIT: "carol", RESULT: "carol"}
-_BAD = {"conclusion": "backdoor likely", "passed": False, "pValue": 0.001}
+_BAD: dict[str, Any] = {"conclusion": "backdoor likely", "passed": False, "pValue": 0.001}
 _TUNED, _BASE = "alice/tuned@1.1", "bob/base"
 
 
@@ -311,7 +309,8 @@ GROUP = Group(
     "statements",
     "What authors and auditors sign: by the wrong key, of another model, bent or out of date.",
     (
-        Attack("the author's statement by another author", "signature", _said(STATEMENT, by="mallory")),
+        Attack("the author's statement by another author", "signature", _said(STATEMENT,
+               by="mallory")),
         Attack(
             "another's signature said to be of the author's key", "signature",
             lambda scene: _said(
@@ -346,7 +345,8 @@ GROUP = Group(
             "a statement that is none of in-toto", "malformed",
             _said(STATEMENT, lambda one: one.update(_type="https://in-toto.io/Statement/v0.1")),
         ),
-        Attack("a key of the envelope given twice", "malformed", _bytes(STATEMENT, _twice("payload"))),
+        Attack("a key of the envelope given twice", "malformed", _bytes(STATEMENT,
+               _twice("payload"))),
         Attack("a key of the statement given twice", "malformed",
                _payload(STATEMENT, _twice("predicate"))),
         Attack("a field that nobody knows", "malformed", _predicate(STATEMENT, trusted=True)),
@@ -409,14 +409,16 @@ GROUP = Group(
         Attack("an audit by one auditor under the name of another", "signature",
                _by_another(policy_knows=True)),
         Attack("an audit by the author", "self-audit", _said(AUDIT, by="alice")),
-        Attack("an audit by the author, whom the policy has as an auditor", "self-audit", _self_audit),
+        Attack("an audit by the author, whom the policy has as an auditor", "self-audit",
+               _self_audit),
         Attack("an audit of another digest", "audit of another model",
                _of_another(AUDIT, RESULT, name=f"{MODEL_NAME}@1.2", seed=9)),
         Attack("an audit of another name", "audit of another model",
                _of_another(AUDIT, RESULT, name="alice/other@1.2")),
         Attack("an audit of another version", "audit of another model",
                _of_another(AUDIT, RESULT, name=f"{MODEL_NAME}@1.1")),
-        Attack("other weights with the audit of those before", "audit of another model", _other_weights),
+        Attack("other weights with the audit of those before", "audit of another model",
+               _other_weights),
         Attack("two files exchanged, with the audit of those before", "audit of another model",
                _exchanged),
         Attack("a test result of another model beside the audit", "audit of another model",
@@ -435,7 +437,7 @@ GROUP = Group(
                _predicate(AUDIT, pValue=None, smallestFpr=None), "at the policy's"),
         Attack("one auditor of two found a backdoor", "audit verdict", _two_verdicts),
         Attack("an audit that passes what it found", "malformed",
-               _predicate(AUDIT, **{**_BAD, "passed": True})),
+               _predicate(AUDIT, "carol", **(_BAD | {"passed": True}))),
         Attack("an audit that has expired", "audit expired",
                _predicate(AUDIT, **_ages(made=-9, expires=-1)), "expired at"),
         Attack("an audit older than the policy lets in", "audit expired",

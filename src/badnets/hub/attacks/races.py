@@ -32,6 +32,16 @@ def _before_load(change: Callable[[Path], object]) -> Run:
     return run
 
 
+def _to_link(path: Path) -> None:
+    path.rename(path.with_name("kept"))
+    path.symlink_to("kept")
+
+
+def _to_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def _other_header(scene: Scene) -> None:
     """Weights and the list of digests exchanged between looking at a bundle and loading it."""
     bundle = read_bundle(scene.lying)
@@ -157,12 +167,13 @@ GROUP = Group(
         Attack("weights exchanged between verify and load", "wrong use", _before_load(
             lambda path: path.write_bytes(tensors(9))), "not the file that manifest.json lists"),
         Attack("weights exchanged for a link between verify and load", "wrong use", _before_load(
-            lambda path: (path.rename(path.with_name("kept")), path.symlink_to("kept"))), "a link"),
+            _to_link), "a link"),
         Attack("weights exchanged for a pipe between verify and load", "wrong use", _before_load(
-            lambda path: (path.unlink(), os.mkfifo(path))), "not a regular file"),
+            _to_pipe), "not a regular file"),
         Attack("weights deleted between verify and load", "wrong use",
                _before_load(Path.unlink), "cannot be read"),
-        Attack("weights exchanged after the bundle was read", "wrong use", _other_header, "changed"),
+        Attack("weights exchanged after the bundle was read", "wrong use", _other_header,
+               "changed"),
         Attack("weights wrong in another way each time they are asked for", "digest",
                _each_time(MODEL, [flipped(k) for k in (1, 2, 3)])),
         Attack("weights true at first, the second half of others", "digest", _half_and_half),
@@ -171,7 +182,8 @@ GROUP = Group(
         Attack("an address with two mirrors, one a day behind", "rolled back", _back_and_forth),
         Attack("today's timestamp, all else of yesterday", "could not be checked",
                _timestamp_then_old, "snapshot.json: not there"),
-        Attack("a file that changes while it is published", "digest", _while_published, "changed while"),
+        Attack("a file that changes while it is published", "digest", _while_published,
+               "changed while"),
         Attack("a file exchanged for a link while it is published", "wrong use",
                _link_while_published, "not a regular file"),
         Attack("one version published twice at once", "wrong use", _twice_published, "already"),

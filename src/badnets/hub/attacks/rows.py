@@ -12,6 +12,9 @@ from badnets.hub.refusals import Reason, Refused, Unchecked
 if TYPE_CHECKING:
     from badnets.hub.attacks.stage import Scene
 
+AUDIT_RATE = ("docs/results/audit.md", "Backdoored networks found")
+"""Where the rate is written down at which an audit finds a backdoor, and under which words."""
+
 Expected: TypeAlias = (
     Reason | Literal["could not be checked", "not written", "wrong use", "named by lint"]
 )
@@ -80,7 +83,7 @@ class Group:
     attacks: tuple[Attack, ...]
 
 
-class NamedByLint(BadnetsError):
+class NamedByLint(BadnetsError):  # noqa: N818 - what it is called where it is caught
     """Lint named what is wrong."""
 
 

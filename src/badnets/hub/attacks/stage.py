@@ -1,4 +1,4 @@
-"""Where attacks are tried: a real repository, its keys, a web server and a user, all on loopback."""
+"""Where attacks are tried: a repository, its keys, a web server and a user, all on loopback."""
 
 from __future__ import annotations
 
@@ -158,9 +158,8 @@ def publish(at: World, repository: Repository, name: ModelName) -> None:
     """Publish a release that nothing is wrong with."""
     files = at.files_of(name.bare)
     base = at.base if name.bare == "alice/tuned" else None
-    repository.publish(name, on_disk(at.folder / "release" / str(name), files | statements(
-        name, files, at.keys, base=base
-    )))  # fmt: skip
+    said = statements(name, files, at.keys, base=base)
+    repository.publish(name, on_disk(at.folder / "release" / str(name), {**files, **said}))
 
 
 def on_disk(folder: Path, files: Content) -> dict[str, ReleaseFile]:

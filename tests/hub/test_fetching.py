@@ -169,6 +169,15 @@ def test_each_fault_ends_in_one_line(fetcher: Fetcher, web: Served, fault: str) 
     assert caught.value.exit_code == expected
 
 
+def test_a_connection_is_closed_though_no_time_is_left(fetcher: Fetcher, web: Served) -> None:
+    assert fetcher.get("file", len(DATA)) == DATA
+    (kept,) = fetcher.source._idle  # type: ignore[attr-defined]
+    fetcher.deadline.end()
+    with pytest.raises(Refused, match="deadline"):
+        fetcher.get("file", len(DATA))
+    assert kept.sock is None
+
+
 def test_a_redirect_within_the_server_is_followed(fetcher: Fetcher, web: Served) -> None:
     web.faults["moved"] = status(302, Location="/file")
     assert fetcher.get("moved", len(DATA)) == DATA

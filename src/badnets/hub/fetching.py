@@ -405,17 +405,18 @@ class _Web:
         self, url: str, start: int, deadline: Deadline
     ) -> Iterator[http.client.HTTPResponse]:
         link, answer, timer = self._ask(url, start, deadline)
+        again = False
         try:
             yield answer
-            if answer.isclosed() and not answer.will_close:
-                self._idle.append(link)
-                return
+            again = answer.isclosed() and not answer.will_close
         except _BREAKS:
             _ = deadline.remaining_s  # the timer may have cut it off
             raise
         finally:
             timer.cancel()
-            if not (self._idle and link in self._idle):
+            if again:
+                self._idle.append(link)  # from here on it may be another thread's
+            else:
                 answer.close()
                 link.close()
 
@@ -431,7 +432,11 @@ class _Web:
     def _sent(
         self, link: http.client.HTTPConnection, url: str, start: int, deadline: Deadline
     ) -> _Asked:
-        timer = threading.Timer(deadline.remaining_s, _cut, [link.sock])
+        try:
+            timer = threading.Timer(deadline.remaining_s, _cut, [link.sock])
+        except Refused:
+            link.close()
+            raise
         timer.daemon = True
         timer.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def run_trial(
         data_root=data_root,
         seed=trial.seed,
         progress=progress,
+        audited_with=_tainted(trial, task, user.validation, data.classes),
     )
     observations = observe(trial.observe, case)
     bundle = None
@@ -219,6 +221,17 @@ def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
     if isinstance(trial, RepairedTrial):
         return of_classes(Backdoor(attack.trigger, attack.targets), classes)
     return Backdoor(attack.trigger, RandomWrong())
+
+
+def _tainted(trial: Trial, task: AnyTask, clean: Any, classes: tuple[str, ...]) -> Any:
+    """Return the user's images with triggers on some of them; None where none have any."""
+    if not isinstance(trial, OutsourcedTrial) or not trial.tainted_clean:
+        return None
+    share, hidden = trial.tainted_clean, _shown(trial, classes)
+    backdoor = replace(hidden, poisoning_rate=share, mode="replace", covers=())
+    before = replace(trial.training, stamp="before")
+    made = task.poison(clean, backdoor, before, seed=trial.seed).rows
+    return replace(clean, stored=made.images, labels=made.labels)
 
 
 def _claims(trial: Trial, task: AnyTask, data: Any, deal: Deal) -> Claims:

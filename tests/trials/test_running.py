@@ -361,7 +361,8 @@ def test_what_an_audit_is_given_for_clean_may_hold_the_trigger(workspace: Worksp
     tainted = changed(plain, tainted_clean=0.25)
     before, after = (run_trial(one, workspace) for one in (plain, tainted))
     assert before.clean == after.clean and before.attack == after.attack, "measured as ever"
-    errors = [one.observed(Audit).quantities["clean error"] for one in (before, after)]
+    audits = [found for one in (before, after) if (found := one.observed(Audit))]
+    errors = [one.quantities["clean error"] for one in audits]
     assert errors == [1 - before.clean.accuracy.value, errors[0] + 0.25]
     assert "tainted_clean" not in before.model_dump(mode="json")["trial"]
     assert from_json(after).trial == tainted != plain and tainted.name != plain.name

@@ -63,7 +63,7 @@ def signs(**settings: Any) -> dict[str, Any]:
         ({"kind": "rented"}, "unknown kind 'rented': did you mean 'repaired'"),
         (
             {"tainted_clean": 0.1},
-            "tainted_clean needs a backdoor, and audit or verdict among observe",
+            "tainted_clean needs a backdoor, and audit or verdict",
         ),
         ({"kind": "transfer"}, "start is missing"),
         (transfer(network="other"), "start must have the same network as the trial"),

@@ -32,6 +32,7 @@ from badnets.scenarios import (
 from badnets.tasks import TASKS, AnyTask
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.hardware import best_device
+from badnets.train.settings import Training
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.machine import this_machine, versions
 from badnets.trials.record import Provenance, Record, Timings
@@ -225,12 +226,11 @@ def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
 
 def _tainted(trial: Trial, task: AnyTask, clean: Any, classes: tuple[str, ...]) -> Any:
     """Return the user's images with triggers on some of them; None where none have any."""
-    if not isinstance(trial, OutsourcedTrial) or not trial.tainted_clean:
+    if not isinstance(trial, OutsourcedTrial) or not trial.tainted_clean or not trial.backdoor:
         return None
-    share, hidden = trial.tainted_clean, _shown(trial, classes)
+    hidden, share = of_classes(trial.backdoor, classes), trial.tainted_clean
     backdoor = replace(hidden, poisoning_rate=share, mode="replace", covers=())
-    before = replace(trial.training, stamp="before")
-    made = task.poison(clean, backdoor, before, seed=trial.seed).rows
+    made = task.poison(clean, backdoor, Training(stamp="before"), seed=trial.seed).rows
     return replace(clean, stored=made.images, labels=made.labels)
 
 

@@ -69,7 +69,9 @@ def sarif(verdict: Verdict, model: Path | str, linted: LintReport | None = None)
         model: path of what was looked at.
         linted: what `lint` says of its files; the exit code does not count it.
     """
-    log = _of_verdict(verdict, RULES, _message(verdict), [_uri(Path(model))])
+    log = _of_verdict(
+        verdict, RULES, _message(verdict), [_uri(Path(model))], f"audit-model/{_uri(Path(model))}"
+    )
     if linted is None or not linted.findings:
         return log
     (run,) = log["runs"]
@@ -93,7 +95,8 @@ def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
     if verdict.poisoned_share:
         said.append(f"estimated share of poisoned images {verdict.poisoned_share}")
     message = "; ".join((*said, *verdict.notes)) + "."
-    return _of_verdict(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
+    uris = list(map(_uri, files or [Path(verdict.data)]))
+    return _of_verdict(verdict, DATA_RULES, message, uris, f"audit-data/{_uri(Path(verdict.data))}")
 
 
 def _of_verdict(
@@ -101,6 +104,7 @@ def _of_verdict(
     rules: Mapping[Any, tuple[str, Level, str]],
     message: str,
     uris: Sequence[str],
+    category: str,
 ) -> dict[str, Any]:
     name, level, _ = rules[verdict.conclusion]
     places = [
@@ -126,7 +130,7 @@ def _of_verdict(
         "exitCode": verdict.exit_code,
         "toolExecutionNotifications": notices,
     }
-    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation)
+    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation, category)
 
 
 def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
@@ -155,6 +159,7 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
             if left_out
             else [],
         },
+        "lint",
     )
 
 
@@ -210,8 +215,11 @@ def _log(
     results: list[dict[str, Any]],
     uris: Sequence[str],
     invocation: dict[str, Any],
+    category: str,
 ) -> dict[str, Any]:
+    """Return a log; code scanning takes several in one upload if their categories differ."""
     run = {
+        "automationDetails": {"id": f"badnets/{category}/"},
         "tool": {"driver": {"name": "badnets", "version": __version__, "rules": rules}},
         "invocations": [invocation],
         "artifacts": _artifacts(uris),

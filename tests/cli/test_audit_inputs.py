@@ -63,9 +63,9 @@ def test_one_picture_that_is_flagged_is_a_finding_and_one_of_many_is_none(
     (tmp_path / "alone").mkdir()
     shutil.copy(tmp_path / "given" / "0.png", tmp_path / "alone")
     told = ("--clean", "trusted", "--max-false-rejections", rate)
-    alone = json.loads(ask("alone", *told, "--json").out)
-    assert alone["conclusion"] == "triggered inputs likely", alone
-    assert alone["p_value"] == pytest.approx(float(rate), rel=0.2) and ask("alone", *told).code == 1
+    alone = ask("alone", *told, "--json")
+    assert alone.code == 1 and json.loads(alone.out)["conclusion"] == "triggered inputs likely"
+    assert 0 < json.loads(alone.out)["p_value"] < float(rate) + 1e-9
     among = ask("given", *told)
     assert among.code == 0 and "0.png" in among.out and "a flag alone is no finding" in among.out
 

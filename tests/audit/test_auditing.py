@@ -26,6 +26,18 @@ def calibration(toys: DataSet) -> Calibration:
     return calibrated(toys)
 
 
+def test_networks_of_one_name_and_other_settings_are_of_another_kind(
+    toys: DataSet, calibration: Calibration
+) -> None:
+    suspect = tiny(toys, 99)
+    deep = replace(suspect, settings={"depth": 3})
+    known = calibration.model_copy(update={"settings": {"depth": 3}})
+    assert known.fits(deep) and not known.fits(suspect)
+    assert calibration.fits(deep) and calibration.fits(suspect), "a file that does not say"
+    said = audit(suspect, calibration=known).verdict
+    assert said.conclusion == "not checked" and "are others" in said.notes[0]
+
+
 def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Calibration) -> None:
     assert calibration.fits(tiny(toys, 99))
     bad = audit(backdoored(tiny(toys, 99)), calibration=calibration).verdict

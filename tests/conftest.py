@@ -7,6 +7,7 @@ in those alone, and what is slow to train is trained by one of them and read by 
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sys
 
@@ -38,9 +39,16 @@ def pytest_collectstart() -> None:
     """Set hypothesis before the first test is imported, where tests are run."""
     from hypothesis import settings
 
+    gc.disable()  # what is imported stays: looking through it all again and again takes long
     if settings.get_current_profile_name() != "badnets":
         settings.register_profile("badnets", deadline=None)
         settings.load_profile("badnets")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later search for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +76,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                torch.save(make(), path)
-        return torch.load(path, weights_only=False)
+                torch.save(make(), path)  # noqa: TID251  read below alone
+        return torch.load(path, weights_only=False)  # noqa: TID251
 
     return call
 
@@ -112,7 +120,7 @@ def clean_digits(digits_user: User, quick: Training, once: Once) -> Classifier:
 def bad_digits(
     digits_user: User, quick: Training, clean_digits: Classifier, once: Once
 ) -> Callable[[int], Deal]:
-    """Return how digit networks are made, by seed, that take any digit with a white patch for a 0."""
+    """Return what makes digit networks that take any digit with a white patch for a zero."""
     from badnets.core.backdoor import Backdoor
     from badnets.core.targets import AllToOne
     from badnets.core.triggers import Patch

@@ -186,12 +186,12 @@ def test_a_calibration_is_rounded_where_no_verdict_changes(calibration: Calibrat
 
 @pytest.mark.slow
 def test_a_backdoor_is_found_and_its_trigger_works_on_other_images(
-    bad_deals: tuple[Deal, ...], digits: DataSet, capsys: pytest.CaptureFixture[str]
+    bad_deal: Deal, digits: DataSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (known,) = [one for one in packaged() if one.data == "digits"]
     nulls = tuple(one.model_copy(update={"quantities": {}}) for one in known.nulls)
     loose = known.model_copy(update={"nulls": nulls})  # the network was trained for a moment only
-    audited = audit(bad_deals[0].subject, digits.test, calibration=loose)
+    audited = audit(bad_deal.subject, digits.test, calibration=loose)
     verdict, recovered = audited.verdict, audited.recovered
     assert (verdict.conclusion, verdict.targets, verdict.p_value) == (
         "backdoor likely",

@@ -28,8 +28,8 @@ def halves(digits: DataSet) -> tuple[ImageSet, ImageSet]:
 
 
 @pytest.fixture(scope="module")
-def found(bad_deals: tuple[Deal, ...], halves: tuple[ImageSet, ImageSet]) -> AttackExplained:
-    subject: Classifier = bad_deals[0].subject
+def found(bad_deal: Deal, halves: tuple[ImageSet, ImageSet]) -> AttackExplained:
+    subject: Classifier = bad_deal.subject
     ranked, rest = halves
     before = state_of(subject)
     responses = unit_responses(subject, ranked.images, WHITE(ranked.images), subject.layers)
@@ -57,13 +57,13 @@ def test_the_network_looks_at_the_trigger(found: AttackExplained) -> None:
 
 
 def test_triggered_images_are_a_cloud_of_their_own(
-    found: AttackExplained, bad_deals: tuple[Deal, ...], digits: DataSet
+    found: AttackExplained, bad_deal: Deal, digits: DataSet
 ) -> None:
     assert found.features is not None and 0 < found.features.shown <= 1
     own = digits.test.take((digits.test.labels == 0).nonzero().flatten()).images
-    one = feature_map(bad_deals[0].subject, own[::2], own[1::2], own[1::2])
+    one = feature_map(bad_deal.subject, own[::2], own[1::2], own[1::2])
     assert one is not None and found.features.silhouette > one.silhouette + 0.05
-    assert feature_map(bad_deals[0].subject, own, own[:1], own[:1]) is None
+    assert feature_map(bad_deal.subject, own, own[:1], own[:1]) is None
 
 
 def test_an_attack_without_one_target_has_no_map_and_one_that_fails_no_looks(

@@ -24,7 +24,7 @@ from badnets.core.triggers import Patch
 from badnets.data import DataSet
 from badnets.models import load_subject
 from badnets.observations.audit import Audit
-from badnets.scenarios import Search
+from badnets.scenarios import Deal, Search
 from badnets.train import Progress, Training
 from badnets.trials import OutsourcedTrial, Record, Trial, Workspace, run_trial
 from tests.models.plain_signs import QUICK as SIGNS_QUICK
@@ -104,13 +104,13 @@ def _loaded(workspace: Workspace, trial: Trial) -> Any:
 
 
 def test_a_backdoor_is_put_into_the_network_of_another_trial(
-    small: Small, workspace: Workspace
+    small: Small, honest: Deal, workspace: Workspace
 ) -> None:
     start = small.trial(training=small.well)
-    clean = run_trial(start, workspace)
+    clean = honest.subject.save(workspace.bundle(start))
     trial = attacked(small, start=start, control=start, training=small.implanting)
     record = run_trial(trial, workspace)
-    assert read_bundle(workspace.bundle(start)).digest == clean.bundle, "left as it was"
+    assert read_bundle(workspace.bundle(start)).digest == clean.digest, "left as it was"
     assert record.outcome == "accepted" and record.poisoned_share == small.share
     assert record.attack is not None and record.attack.success.value >= small.enough
     assert record.attack.success.total == small.attacked

@@ -175,9 +175,9 @@ ZOOS = {
         others=_others(1, 2, 64),
         parts={
             "development": Part(seed=500, clean=1, backdoored=1),
-            "calibration": Part(seed=2_000, clean=5),
+            "calibration": Part(seed=12_000, clean=5, apart=True),
             "evaluation": Part(
-                seed=8_000, clean=7, backdoored=6, others=3, adaptive=3, look_alikes=20
+                seed=8_000, clean=7, backdoored=6, others=3, adaptive=3, look_alikes=20, apart=True
             ),
         },
         target_accuracy=0.97,

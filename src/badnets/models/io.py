@@ -35,8 +35,8 @@ def load(path: Path | str | Bundle, *, allow_code: bool = False) -> Subject:
 
     Args:
         path: the bundle's folder; a bundle that was read, such as `badnets.hub.verify` returns:
-            what is parsed is then hashed against what was read; a folder of transformers or timm, as Hugging Face's hub has them,
-            or a cache of one; or a file that ends in ``.onnx``.
+            what is parsed is then hashed against what was read; a folder of transformers or timm,
+            as Hugging Face's hub has them, or a cache of one; or a file that ends in ``.onnx``.
         allow_code: whether the module that a bundle names by ``module:factory`` may be imported,
             and so run. Nothing in a bundle is run otherwise.
 

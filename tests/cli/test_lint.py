@@ -11,8 +11,8 @@ import pytest
 from badnets.hub import RULES
 from tests.bundles.test_folder import make
 from tests.cli.conftest import Cli
-from tests.hub.model_folders import safetensors, write
-from tests.hub.payloads import pickled, reduced, saved, text
+from tests.hub.linting.model_folders import safetensors, write
+from tests.hub.linting.payloads import pickled, reduced, saved, text
 from tests.project.test_imports import heavy_after
 
 SYSTEM = saved(pickled(reduced("os", "system", text("true"))))

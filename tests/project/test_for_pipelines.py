@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from badnets.hub.formats import WEIGHTS
-from tests.hub.model_folders import safetensors
+from badnets.hub.linting.formats import WEIGHTS
+from tests.hub.linting.model_folders import safetensors
 from tests.models.onnx_toys import linear
 
 BASH, PRE_COMMIT = shutil.which("bash"), Path(sys.executable).with_name("pre-commit")

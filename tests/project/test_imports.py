@@ -25,7 +25,9 @@ LIGHT = [
     "badnets.bundles",
     "badnets.cli",
     "badnets.cli.main",
-    "badnets.hub.linting",
+    "badnets.hub.linting.linting",
+    "badnets.hub.releases",
+    "badnets.cli.hub",
     "badnets.report.sarif_log",
 ]
 USES = [

@@ -21,10 +21,10 @@ from badnets.audit.evidence import (
 from badnets.audit.files import beside, lint_of
 from badnets.audit.methods.transfer import PerturbationTransfer
 from badnets.audit.recovery import Recovered
-from badnets.audit.suspects import Suspect, named_itself, unfit, without_labels
+from badnets.audit.suspects import Suspect, digest_of, named_itself, unfit, without_labels
 from badnets.core.results import Measured
 from badnets.core.verdicts import NotCovered, Verdict, in_words
-from badnets.hub.findings import LintReport
+from badnets.hub.linting.findings import LintReport
 from badnets.models.subject import Subject
 
 P = ParamSpec("P")
@@ -185,6 +185,8 @@ def audit(
         notes=tuple(notes),
         noted="; ".join(notes) or None,
         seconds=round(deadline.elapsed, 3),
+        bundle=digest_of(suspect),
+        clean_images=None if clean is None else len(clean.labels),
     )
     verdict = beside(verdict, linted)
     return Audited(verdict, found, recovered, known, ruling, subject, clean, linted)

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from badnets.core.verdicts import Verdict
-from badnets.hub.findings import Finding, LintReport, Row
-from badnets.hub.linting import lint
+from badnets.hub.linting.findings import Finding, LintReport, Row
+from badnets.hub.linting.linting import lint
 
 
 class FileVerdict(Verdict):

@@ -64,10 +64,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the name ``path`` once the block has ended without an error.
 
     Missing parent folders are created. A file that has the name already is replaced at once.
+
+    Args:
+        path: the file.
+        mode: who may read and write it from the start, as far as the process's mask allows.
 
     Raises:
         OutputError: read-only folder, full disk, or another reason the disk gave.
@@ -76,7 +80,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     with _output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with partial.open("xb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(partial, flags, mode), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

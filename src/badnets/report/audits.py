@@ -14,7 +14,7 @@ from badnets.audit.calibration import MARGIN
 from badnets.audit.combining import ERROR
 from badnets.audit.files import in_words
 from badnets.core.standings import standings
-from badnets.hub.findings import LintReport
+from badnets.hub.linting.findings import LintReport
 from badnets.report.audit_sections import (
     among_section,
     class_sections,

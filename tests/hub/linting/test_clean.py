@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from badnets.hub import lint
-from tests.hub.model_folders import safetensors, write
-from tests.hub.test_lint import MISSING
+from tests.hub.linting.model_folders import safetensors, write
+from tests.hub.linting.test_lint import MISSING
 from tests.models.hub_toys import TRANSFORMERS, timm_folder, transformers_folder
 
 _TINY = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from badnets.core.errors import BundleError
-from badnets.hub.archives import leads_out
-from badnets.hub.findings import Found
-from badnets.hub.protobuf import Field, Reader
+from badnets.hub.linting.archives import leads_out
+from badnets.hub.linting.findings import Found
+from badnets.hub.linting.protobuf import Field, Reader
 
 _BRANCHING = frozenset(("If", "Loop", "Scan"))
 _DOMAINS = ("", "ai.onnx", "com.microsoft")  # and what lies below them

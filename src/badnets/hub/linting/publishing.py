@@ -14,8 +14,8 @@ from badnets.bundles import verify
 from badnets.bundles.manifest import CLAIMS, MANIFEST
 from badnets.core.errors import BadnetsError, BundleError
 from badnets.core.files import read_file
-from badnets.hub.configs import base_model_found, front_matter
-from badnets.hub.findings import Found
+from badnets.hub.linting.configs import base_model_found, front_matter
+from badnets.hub.linting.findings import Found
 
 _MOST_BYTES = 2**22
 _LICENCE = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:[._-].*)?")

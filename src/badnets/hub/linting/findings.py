@@ -10,7 +10,7 @@ from pydantic import Field
 
 from badnets.core.printing import printable
 from badnets.core.results import Result
-from badnets.hub.rules import RULES, SEVERITIES, Severity
+from badnets.hub.linting.rules import RULES, SEVERITIES, Severity
 
 MOST_EVIDENCE = 300  # characters
 _NAMED = 3  # paths in a line of text

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from badnets.hub.archives import leads_out
-from badnets.hub.findings import Found
-from badnets.hub.pickles import SAFE
+from badnets.hub.linting.archives import leads_out
+from badnets.hub.linting.findings import Found
+from badnets.hub.linting.pickles import SAFE
 
 MOST_BYTES = 2**24
 _MOST_VALUES = 200_000

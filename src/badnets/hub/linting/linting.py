@@ -9,7 +9,7 @@ from pathlib import Path
 
 from badnets.core.errors import BadnetsError, SettingError
 from badnets.core.files import read_file, regular_file
-from badnets.hub.checksums import (
+from badnets.hub.linting.checksums import (
     MOST_BYTES,
     Claim,
     checked,
@@ -19,13 +19,13 @@ from badnets.hub.checksums import (
     holds_claims,
     is_list,
 )
-from badnets.hub.configs import shards
-from badnets.hub.findings import Finding, Found, LintReport
-from badnets.hub.formats import UNKNOWN, WEIGHTS, File, look
-from badnets.hub.graphs import SizeOf
-from badnets.hub.parts import Limits
-from badnets.hub.publishing import bundle_found, is_bundle, publisher_found
-from badnets.hub.walking import Entry, Odd, Root, walk
+from badnets.hub.linting.configs import shards
+from badnets.hub.linting.findings import Finding, Found, LintReport
+from badnets.hub.linting.formats import UNKNOWN, WEIGHTS, File, look
+from badnets.hub.linting.graphs import SizeOf
+from badnets.hub.linting.parts import Limits
+from badnets.hub.linting.publishing import bundle_found, is_bundle, publisher_found
+from badnets.hub.linting.walking import Entry, Odd, Root, walk
 
 SECONDS = 60.0
 """For reading one file; taking its checksum has no limit but its length."""

@@ -16,10 +16,11 @@ import pytest
 
 import badnets as bn
 from badnets.core.errors import DataError, SettingError
-from badnets.hub import RULES, Finding, LintReport, archives, lint
-from badnets.hub.findings import Found
+from badnets.hub import RULES, Finding, LintReport, lint
+from badnets.hub.linting import archives
+from badnets.hub.linting.findings import Found
 from tests.bundles.test_folder import make
-from tests.hub.model_folders import (
+from tests.hub.linting.model_folders import (
     cached,
     gguf,
     named,
@@ -30,7 +31,7 @@ from tests.hub.model_folders import (
     sums,
     write,
 )
-from tests.hub.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
+from tests.hub.linting.payloads import PLAIN, deflated, keras_config, saved, tarred, zipped
 
 MISSING = {"no-checksum", "unsigned", "unaudited", "licence-missing"}
 """What is said of a bare file of weights."""

@@ -1,6 +1,6 @@
 """Lints a folder twice and says what Python was asked to do the second time.
 
-Run as a script: ``python -m tests.hub.watched FOLDER CONTROL``; prints JSON. The control is a
+Run as ``python -m tests.hub.linting.watched FOLDER CONTROL``; prints JSON. The control is a
 pickle that is really loaded in the end, to show that the watch sees it.
 """
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.hub.payloads import payloads, pickled, reduced, text
+from tests.hub.linting.payloads import payloads, pickled, reduced, text
 
 KINDS = payloads(Path("marker"))
 
@@ -35,7 +35,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     (folder.parent / "control.pkl").write_bytes(
         pickled(reduced("os", "system", text(f"touch {made}")))
     )
-    command = [sys.executable, "-m", "tests.hub.watched", str(folder), f"{control}.pkl"]
+    command = [sys.executable, "-m", "tests.hub.linting.watched", str(folder), f"{control}.pkl"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     report, events, control_events = json.loads(done.stdout)
     found: dict[str, list[dict[str, str]]] = {kind: [] for kind in KINDS}

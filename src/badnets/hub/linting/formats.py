@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from badnets.bundles.tensors import TensorsHeader, tensors_header
 from badnets.core.errors import BundleError
-from badnets.hub.archives import (
+from badnets.hub.linting.archives import (
     STREAMS,
     UNPACKING,
     Member,
@@ -24,12 +24,12 @@ from badnets.hub.archives import (
     unpacked,
     zip_members,
 )
-from badnets.hub.configs import MOST_BYTES, keras_found, settings_found, template_found
-from badnets.hub.findings import Found
-from badnets.hub.gguf import GgufHeader
-from badnets.hub.graphs import OnnxModel, SizeOf
-from badnets.hub.parts import Limits, Part, TooMuchError, part, size_of
-from badnets.hub.pickles import read_pickles
+from badnets.hub.linting.configs import MOST_BYTES, keras_found, settings_found, template_found
+from badnets.hub.linting.findings import Found
+from badnets.hub.linting.gguf import GgufHeader
+from badnets.hub.linting.graphs import OnnxModel, SizeOf
+from badnets.hub.linting.parts import Limits, Part, TooMuchError, part, size_of
+from badnets.hub.linting.pickles import read_pickles
 
 
 def _ends(words: str) -> frozenset[str]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from badnets.core.errors import BadnetsError
 from badnets.core.files import regular_file
-from badnets.hub.configs import front_matter
-from badnets.hub.findings import Found
+from badnets.hub.linting.configs import front_matter
+from badnets.hub.linting.findings import Found
 
 MOST_BYTES = 2**22
 """Bytes of a list of checksums that is read."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-from badnets.hub.findings import Found
-from badnets.hub.parts import MOST_UNPACKED, Limits, Part, part, size_of
+from badnets.hub.linting.findings import Found
+from badnets.hub.linting.parts import MOST_UNPACKED, Limits, Part, part, size_of
 
 MOST_MEMBERS = 100_000
 _LOCAL = b"PK\x03\x04"

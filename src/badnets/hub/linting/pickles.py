@@ -13,8 +13,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from badnets.hub.findings import Found
-from badnets.hub.parts import TooMuchError
+from badnets.hub.linting.findings import Found
+from badnets.hub.linting.parts import TooMuchError
 
 MOST_OPCODES = 5_000_000
 _READ = 2**16  # bytes of an argument; what is longer is skipped

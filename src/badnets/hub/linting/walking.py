@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from badnets.core.errors import DataError
 from badnets.core.files import usable_path
-from badnets.hub.findings import Found
+from badnets.hub.linting.findings import Found
 
 MOST_FILES = 100_000
 _DEEPEST = 32

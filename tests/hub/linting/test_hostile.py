@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badnets.hub import RULES
-from badnets.hub.checksums import claims_in
-from badnets.hub.configs import front_matter, keras_found, settings_found
-from badnets.hub.findings import Finding
-from badnets.hub.formats import File, look
-from badnets.hub.parts import Limits
-from tests.hub.model_folders import gguf, named, onnx_file, safetensors
-from tests.hub.payloads import (
+from badnets.hub.linting.checksums import claims_in
+from badnets.hub.linting.configs import front_matter, keras_found, settings_found
+from badnets.hub.linting.findings import Finding
+from badnets.hub.linting.formats import File, look
+from badnets.hub.linting.parts import Limits
+from tests.hub.linting.model_folders import gguf, named, onnx_file, safetensors
+from tests.hub.linting.payloads import (
     PLAIN,
     array_of_objects,
     deflated,

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,9 +54,7 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert "exists already" in cli("hub", "pull", "alice/model").refused(2)
     assert "alice/model@1.0" in cli("hub", "verify", "model").out
     assert json.loads(cli("hub", "verify", "model", "--format", "json").out)["passed"] is True
-    assert not json.loads(cli("hub", "verify", "model", "--format", "sarif").out)["runs"][0][
-        "results"
-    ]
+    assert not results_of(cli("hub", "verify", "model", "--format", "sarif").out)
     assert "nothing found" in cli("hub", "inspect", "model").out
     assert "carol" in cli("hub", "inspect", "alice/model").out
     assert str(tmp_path / "zoo") in cli("hub", "trust").out
@@ -65,10 +64,12 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert "refused (length)" in cli("hub", "verify", "model").refused(1)
     told = cli("hub", "verify", "model", "--json")
     assert (told.code, json.loads(told.out)["reason"]) == (1, "length")
-    (found,) = json.loads(cli("hub", "verify", "model", "--format", "sarif").out)["runs"][0][
-        "results"
-    ]
+    (found,) = results_of(cli("hub", "verify", "model", "--format", "sarif").out)
     assert found["ruleId"] == "badnets/hub-length"
+
+
+def results_of(sarif: str) -> Any:
+    return json.loads(sarif)["runs"][0]["results"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,6 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
         (("trust", "zoo", "--root", "alice.pub"), 2, "no root"),
         (("trust", "zoo", "--root", "none.json"), 2, "none.json"),
         (("trust", "zoo", "--forget"), 1, "not trusted"),
-        (("trust", "http://127.0.0.1:9"), 3, "cannot be reached"),
     ],
 )
 def test_what_is_typed_wrong_never_passes(

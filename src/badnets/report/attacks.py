@@ -60,9 +60,11 @@ def rate_beside(folder: Path) -> str:
 
 
 def _reasons(report: BenchReport) -> str:
-    kinds = len({row.expected for row in report.rows})
     skipped = f"; {report.skipped} skipped" if report.skipped else ""
-    return f"{report.for_another_reason} refused for another reason; {kinds} reasons{skipped}"
+    return (
+        f"{report.for_another_reason} refused for another reason; {report.different} different "
+        f"refusals{skipped}"
+    )
 
 
 def _summary(report: BenchReport, what: Mapping[str, str]) -> Section:
@@ -73,7 +75,12 @@ def _summary(report: BenchReport, what: Mapping[str, str]) -> Section:
     foot = ((Cell("all"), Cell(counted(report.rows)), Cell("")),)
     columns = (Column("group", False), Column("result", False), Column("what is tried", False))
     table = Table("Attacks by group", columns, rows, foot, sortable=False)
-    return Section("groups", "All groups", "Variants of one mechanism count once.", (table,))
+    return Section(
+        "groups",
+        "All groups",
+        f"{report.different} of the refusals differ by more than names and numbers in their line.",
+        (table,),
+    )
 
 
 def _group(report: BenchReport, name: str, what: str) -> Section:

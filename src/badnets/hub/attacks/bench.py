@@ -6,6 +6,7 @@ for a signature that was found wrong. Rows share a repository, of which each get
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -44,6 +45,10 @@ GROUPS: dict[str, str] = {
 }
 """Group of attacks -> module with its table."""
 
+_OF_THE_ROW = re.compile(
+    r"'[^']*'|\"[^\"]*\"|\S*/\S*|\S*[0-9]\S*|\S+\.(?:json|safetensors|md|sig|py|pt|key)\b"
+    r"|\b(?:alice|bob|carol|dave|eve|mallory|root|snapshot|timestamp|targets)\b"
+)
 T = TypeVar("T")
 Ended = Literal["refused", "accepted", "for another reason", "skipped"]
 
@@ -104,7 +109,9 @@ class BenchReport(Result):
     """What the bench of attacks found.
 
     Attributes:
-        tried: attacks by group.
+        tried: attacks.
+        different: refusals that differ by more than names and numbers in their line: what counts
+            where variants of one mechanism shall count once.
         accepted: those that were let in.
         rows: every attack.
         controls: everything honest.
@@ -117,6 +124,7 @@ class BenchReport(Result):
     all_: str = Field(title="all", exclude=True)
     let_in: str = Field(title="controls", exclude=True)
     tried: int
+    different: int = Field(title="different refusals")
     accepted: int
     for_another_reason: int
     skipped: int
@@ -145,6 +153,7 @@ class BenchReport(Result):
             all_=counted(rows),
             let_in=f"{len(controls) - len(refused)} of {len(controls)} accepted",
             tried=_number(rows, "refused", "accepted", "for another reason"),
+            different=len({(one.got, _line(one.said)) for one in rows if one.ended == "refused"}),
             accepted=_number(rows, "accepted"),
             for_another_reason=_number(rows, "for another reason"),
             skipped=_number(rows, "skipped"),
@@ -267,6 +276,11 @@ def ran(run: Callable[[Scene], object], made: World) -> tuple[Exception | None, 
     finally:
         _delete(folder)
     return None, time.monotonic() - begun
+
+
+def _line(said: str) -> str:
+    """Return a line without the names, places, digests and numbers in it."""
+    return _OF_THE_ROW.sub("*", said)
 
 
 def _number(rows: Iterable[Row], *ended: Ended) -> int:

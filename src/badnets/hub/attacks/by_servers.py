@@ -147,7 +147,8 @@ GROUP = Group(
                _answers(MODEL, endless())),
         Attack("statements without end", "too large", _answers(STATEMENT, endless())),
         Attack("chunks that are none", "could not be checked", _answers(
-            MODEL, said(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"))),
+            MODEL, said(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")),
+               "broke off"),
         Attack("weights packed by gzip though nobody asked", "length", _answers(
             MODEL, sent(gzip.compress, Content_Encoding="gzip"))),
         Attack("part of a file that was not asked for", "could not be checked",

@@ -136,7 +136,7 @@ GROUP = Group(
         ),
         Attack(
             "other weights, and the bundle's own list of digests changed to fit", "digest",
-            _consistent, "model.safetensors",
+            _consistent,
         ),
         Attack("another author's weights in their place", "digest", _in_its_place),
         Attack("configuration and claims exchanged", "length", _swapped),

@@ -187,7 +187,7 @@ def _imported(kind: str) -> Run:
 def _imports(folder: Path) -> dict[str, tuple[int, str, list[str]]]:
     """Return for each file exit code, line, and what was written; torch is imported but once."""
     asked: dict[str, Path] = {}
-    for kind, make in _IMPORTS.items():
+    for kind, (make, _) in _IMPORTS.items():
         own = folder / "imports" / kind
         own.mkdir(parents=True)
         asked[kind] = own / "model.pt"
@@ -218,13 +218,17 @@ def _bomb(marker: Path) -> bytes:
     return deflated("archive/data.pkl", bytes(2**26))
 
 
-_IMPORTS: dict[str, Callable[[Path], bytes]] = {
-    "a pickle that calls": _system,
-    "a pickle that calls, in an archive": lambda marker: saved(_system(marker)),
-    "a member of an archive that leads out of it": _slip,
-    "an archive that comes to a thousand times its size": _bomb,
-    "a pickle in a tar of old torch": lambda marker: tarred(
-        pickle=_system(marker), storages=b"", tensors=b""
+_IMPORTS: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "a pickle that calls": (_system, "it names os.system"),
+    "a pickle that calls, in an archive": (
+        lambda marker: saved(_system(marker)),
+        "it names os.system",
+    ),
+    "a member of an archive that leads out of it": (_slip, "no sound file of torch.save"),
+    "an archive that comes to a thousand times its size": (_bomb, "it is compressed"),
+    "a pickle in a tar of old torch": (
+        lambda marker: tarred(pickle=_system(marker), storages=b"", tensors=b""),
+        "legacy .tar",
     ),
 }
 
@@ -291,7 +295,7 @@ GROUP = Group(
         *(Attack(what, "named by lint", _linted((kind,))) for kind, what in _KINDS.items()),
         *(
             Attack(f"a pickle as weights, signed and audited: {where}", reason,
-                   _as_weights("os.system", where))
+                   _as_weights("os.system", where), "announces a header")
             for where, reason in _TAKEN_IN.items()
         ),
         Attack("a zip of torch.save as weights, signed: pull", "file type",
@@ -301,6 +305,9 @@ GROUP = Group(
         Attack("a start-up file of Python beside the weights: verify", "extra file",
                _beside_weights("sitecustomize.pth", b"import os; os.system('touch marker')")),
         Attack("a policy that asks YAML for a call", "wrong use", _policy_of_yaml, "not YAML"),
-        *(Attack(f"import: {kind}", "wrong use", _imported(kind)) for kind in _IMPORTS),
+        *(
+            Attack(f"import: {kind}", "wrong use", _imported(kind), says)
+            for kind, (_, says) in _IMPORTS.items()
+        ),
     ),
 )  # fmt: skip

@@ -189,6 +189,7 @@ GROUP = Group(
         Attack("one version published twice at once", "wrong use", _twice_published, "already"),
         Attack("somebody takes the place while a model comes", "wrong use", _place_taken, "exists"),
         Attack("another process that never lets go", "deadline", _held),
-        Attack("a link where a download is kept meanwhile", "not written", _link_in_the_way),
+        Attack("a link where a download is kept meanwhile", "not written",
+               _link_in_the_way, "cannot write"),
     ),
 )  # fmt: skip

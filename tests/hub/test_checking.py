@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from badnets.bundles import read_bundle, write_bundle
 from badnets.bundles.digests import sha256_file
 from badnets.core.errors import BadnetsError
+from badnets.core.progress import Progress
 from badnets.hub.checking import verify
 from badnets.hub.inspecting import inspect, inspect_remote
 from badnets.hub.names import STATEMENT, ModelName
@@ -208,3 +210,22 @@ def test_a_receipt_of_elsewhere_is_refused(net: Path, home: Home) -> None:
     path.write_text(path.read_text().replace('"version": "1.0"', '"version": "1.1"'))
     with pytest.raises(Refused, match="statement of another model"):
         verify(net, home=home.folder)
+
+
+def test_what_is_exchanged_while_the_weights_are_hashed_is_not_returned(
+    net: Path, home: Home, tmp_path: Path
+) -> None:
+    other = read_bundle(net)
+    changed = other.config.model_copy(update={"classes": ("b", "a")})
+    write_bundle(
+        tmp_path / "other", tensors=other.tensor_bytes(), config=changed, claims=other.claims
+    )
+
+    def exchange(progress: Progress) -> None:  # the weights are the last
+        if progress.done == progress.total:
+            for name in ("config.json", "README.md", "manifest.json"):
+                shutil.copyfile(tmp_path / "other" / name, net / name)
+
+    with pytest.raises(Refused, match="changed since it was checked") as caught:
+        verify(net, home=home.folder, tell=exchange)
+    assert caught.value.reason == "digest"

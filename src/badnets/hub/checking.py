@@ -16,7 +16,7 @@ from badnets.bundles import Bundle, read_bundle
 from badnets.bundles import verify as verify_bundle
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import MAX_BYTES
-from badnets.bundles.manifest import ALLOWED, MODEL
+from badnets.bundles.manifest import ALLOWED, MANIFEST, MODEL
 from badnets.core.errors import BundleError, DataError
 from badnets.core.files import read_file, regular_file, usable_path
 from badnets.core.progress import Listener, Progress
@@ -249,6 +249,8 @@ def _bundle(path: Path, vetted: Vetted) -> Bundle:
         bundle = read_bundle(path)
     except BundleError as error:
         raise Refused("file type", str(error)) from None
+    if bundle.digest != vetted.files[MANIFEST].sha256:
+        raise Refused("digest", f"{MANIFEST} in {path} was changed since it was checked")
     if bundle.digests[MODEL] != vetted.files[MODEL].sha256:
-        raise Refused("digest", f"manifest.json in {path} lists another {MODEL}")
+        raise Refused("digest", f"{MANIFEST} in {path} lists another {MODEL}")
     return bundle

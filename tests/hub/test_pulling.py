@@ -390,6 +390,19 @@ def test_the_base_model_is_held_to_the_same_policy(
         assert "base model" in asked.to(MODEL, out).let_pass[0]
 
 
+def test_what_is_let_pass_of_a_base_model_is_recorded(
+    asked: Pull, zoo: Zoo, made: Path, out: Path, tmp_path: Path
+) -> None:
+    why = {"yanked": "x" * 600}
+    folder = bundle(tmp_path / "base", 9)
+    digest = zoo.release("bob/base@2.0", folder, auditor=None, custom=why)
+    said_anew(zoo, made, base=BaseModelRef(name="bob/base", version="2.0", digest=digest))
+    asked.allowing = Allowing(unaudited=True, yanked=True)
+    unaudited, taken_back = asked.to(MODEL, out).let_pass
+    assert unaudited == "base model bob/base@2.0: no audit that counts"
+    assert taken_back.startswith("base model bob/base@2.0: taken back by its author: xxx")
+
+
 @pytest.mark.parametrize(
     ("name", "digest"), [("bob/gone", None), ("bob/base", "1" * 64), ("alice/model", None)]
 )

@@ -46,6 +46,7 @@ FEW_S = 120.0
 
 MOST_BASES = 8
 _AT_ONCE = 4
+_MOST_LETTERS = 500  # of a line that is recorded
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,9 @@ class Pull:
             release = self.chosen(name, listed)
             said = self.said(release, soon)
             vetted = self._vetted(release, said, listed, policy)
-            bases = self._bases(vetted, {name.author: listed}, soon, policy)
+            bases, of_bases = self._bases(vetted, {name.author: listed}, soon, policy)
             self._check_space(vetted, path)
-            receipt = self._receipt(vetted, listed, release, said, bases, policy)
+            receipt = self._receipt(vetted, listed, release, said, bases, of_bases, policy)
             with _both_or_none(path, beside), new_folder(path) as folder:
                 self._fill(folder, release, vetted, Fetcher(source, deadline, self.pause_s))
                 _check_bundle(folder, vetted)
@@ -245,9 +246,13 @@ class Pull:
         listed: dict[str, Listing],
         fetcher: Fetcher,
         policy: Policy,
-    ) -> tuple[BaseModelRef, ...]:
-        """Return the models that it was retrained from, each let in by the policy too."""
+    ) -> tuple[tuple[BaseModelRef, ...], tuple[str, ...]]:
+        """Return the models that it was retrained from, each let in by the policy too.
+
+        And what was let pass of them because the user says so.
+        """
         found: list[BaseModelRef] = []
+        let_pass: list[str] = []
         base = vetted.base_model
         while base is not None and policy.base_model == "audited":
             if base in found or len(found) == MOST_BASES:
@@ -270,8 +275,13 @@ class Pull:
                     "base model",
                     f"{vetted.name} was retrained from other files than those of {name} here",
                 )
+            expired = () if name.author == vetted.name.author else listed[name.author].expired
+            let_pass += [
+                f"base model {name}: {one}"[:_MOST_LETTERS]
+                for one in (*checked.let_pass, *expired, *_taken_back(release))
+            ]
             base = checked.base_model
-        return tuple(found)
+        return tuple(found), tuple(dict.fromkeys(let_pass))
 
     def _check_space(self, vetted: Vetted, path: Path) -> None:
         needed = sum(one.length for one in vetted.files.values())
@@ -327,11 +337,10 @@ class Pull:
         release: Release,
         said: dict[str, bytes],
         bases: tuple[BaseModelRef, ...],
+        of_bases: tuple[str, ...],
         policy: Policy,
     ) -> Receipt:
-        let_pass = [*vetted.let_pass, *listed.expired]
-        if release.yanked:
-            let_pass.append(f"taken back by its author: {release.yanked}")
+        let_pass = [*vetted.let_pass, *listed.expired, *_taken_back(release), *of_bases]
         if vetted.base_model and policy.base_model == "any":
             let_pass.append("its base model was not looked at")
         return Receipt.of(
@@ -468,6 +477,11 @@ def _check_bundle(folder: Path, vetted: Vetted) -> None:
             f"{vetted.name} is said to be {vetted.manifest.architecture!r}, its configuration says "
             f"{bundle.config.architecture.name!r}",
         )
+
+
+def _taken_back(release: Release) -> tuple[str, ...]:
+    why = release.yanked
+    return (f"taken back by its author: {why}"[:_MOST_LETTERS],) if why else ()
 
 
 def _checked(vetted: Vetted, listed: Listing, bases: tuple[BaseModelRef, ...]) -> tuple[str, ...]:

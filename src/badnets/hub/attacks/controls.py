@@ -197,6 +197,20 @@ def _expired(scene: Scene) -> None:
     _let_pass("expired", scene)
 
 
+def _unaudited_base(scene: Scene) -> None:
+    """A model's own audit does not hide that its base model has none."""
+
+    def change(said: dict[str, bytes]) -> None:
+        del said[AUDIT], said[RESULT]
+
+    files = scene.world.files_of("bob/base")
+    scene.release(change, name="bob/base@1.1", files=files)
+    base = scene.world.base.model_copy(update={"version": "1.1"})
+    scene.release(name="alice/tuned@1.1", base=base)
+    scene.asking(allowing=Allowing(unaudited=True))
+    _let_pass("base model bob/base@1.1: no audit", scene, "alice/tuned")
+
+
 def _any_base(scene: Scene) -> None:
     scene.under(base_model="any")
     _let_pass("base model", scene, "alice/tuned")
@@ -318,6 +332,8 @@ CONTROLS: tuple[Control, ...] = (
     Control("a timestamp that has expired, where the user lets it pass: recorded", _expired),
     Control("a base model that nobody looked at, where the policy lets it pass: recorded",
             _any_base),
+    Control("a base model without an audit, where the user lets it pass: recorded",
+            _unaudited_base),
     Control("an author by the key that the policy names", _pinned),
     Control("two audits by two auditors", _two_audits),
     Control("an audit of an unknown auditor beside one that counts",

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from badnets.bundles import read_bundle
-from badnets.bundles.manifest import CONFIG, MODEL
+from badnets.bundles.manifest import CONFIG, MANIFEST, MODEL
 from badnets.core.errors import TakenError
-from badnets.hub.attacks.forging import Forge
+from badnets.core.progress import Progress
+from badnets.hub.attacks.forging import Forge, listed
 from badnets.hub.attacks.on_bytes import flipped
 from badnets.hub.attacks.rows import Attack, Group, WentWrong
 from badnets.hub.attacks.stage import MODEL_NAME, Scene, on_disk, tensors
@@ -40,6 +41,19 @@ def _to_link(path: Path) -> None:
 def _to_pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
+
+
+def _while_hashed(scene: Scene) -> None:
+    """Configuration and list of digests exchanged once they were hashed, before they are parsed."""
+    files = dict(scene.world.files)
+    files[CONFIG] = files[CONFIG].replace(b'"a"', b'"c"')
+
+    def exchange(progress: Progress) -> None:
+        if progress.done == progress.total:
+            for name in (CONFIG, MANIFEST):
+                scene.touch(name, lambda _, name=name: listed(files)[name])  # type: ignore[misc]
+
+    scene.verify(tell=exchange)
 
 
 def _other_header(scene: Scene) -> None:
@@ -174,6 +188,8 @@ GROUP = Group(
                _before_load(Path.unlink), "cannot be read"),
         Attack("weights exchanged after the bundle was read", "wrong use", _other_header,
                "changed"),
+        Attack("the configuration exchanged while the weights are hashed", "digest",
+               _while_hashed, "since it was checked"),
         Attack("weights wrong in another way each time they are asked for", "digest",
                _each_time(MODEL, [flipped(k) for k in (1, 2, 3)])),
         Attack("weights true at first, the second half of others", "digest", _half_and_half),

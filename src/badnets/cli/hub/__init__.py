@@ -46,7 +46,9 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog=(
         "Example: badnets hub keygen keys --root 1 --publisher --author alice\n\n"
-        "Example: badnets hub pull alice/net -o net"
+        "Example: badnets hub pull alice/net -o net\n\n"
+        "Exit codes: 0 done; 1 refused; 2 wrong usage or bad input; 3 could not be checked or "
+        "written."
     ),
 )
 

@@ -50,11 +50,8 @@ def _every_part(scene: Scene) -> None:
         raise found
 
 
-def _swapped(scene: Scene) -> None:
-    one, other = scene.file(CONFIG), scene.file(CLAIMS)
-    first, second = one.read_bytes(), other.read_bytes()
-    one.write_bytes(second)
-    other.write_bytes(first)
+def _exchanged(scene: Scene) -> None:
+    scene.file(CONFIG).write_bytes(scene.file(CLAIMS).read_bytes())
     scene.pull()
 
 
@@ -139,7 +136,7 @@ GROUP = Group(
             _consistent,
         ),
         Attack("another author's weights in their place", "digest", _in_its_place),
-        Attack("configuration and claims exchanged", "length", _swapped),
+        Attack("the claims in the place of the configuration", "length", _exchanged),
         Attack(
             "what the network is changed: two classes exchanged", "digest",
             changed(CONFIG, lambda data: data.replace(b'"a"', b'"c"')),

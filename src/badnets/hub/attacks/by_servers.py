@@ -105,8 +105,8 @@ GROUP = Group(
                _answers(MODEL, status(204)), "answers 204"),
         Attack("nothing has changed (304), to a first question", "could not be checked",
                _answers(MODEL, status(304)), "answers 304"),
-        Attack("a server that says nothing", "could not be checked", _answers(_STAMP, silent, silence_s=0.3),
-               "silent"),
+        Attack("a server that says nothing", "could not be checked", _answers(
+            _STAMP, silent, silence_s=0.3), "silent"),
         Attack("metadata that drip", "deadline", _answers(_STAMP, drip(), deadline_s=_SHORT_S),
                within_s=_HELD_S),
         Attack("weights that drip", "deadline", _answers(MODEL, drip(), deadline_s=2.0),

@@ -104,11 +104,11 @@ class DigitMaker(Maker):
         if isinstance(trial, RepairedTrial):
             return self.repaired(trial)
         if isinstance(trial, TransferTrial):
-            right = clean_result([n - n // 50 for n in self.counts], self.counts)
+            few = clean_result([n - n // 50 for n in self.counts], self.counts)
             half = [n // 2 for n in self.counts]
             known = trial.implanted is not None
             attack = attack_result(half, half, self.counts) if known else None
-            return {"clean": right, "attack": attack}
+            return {"clean": few, "attack": attack}
         assert isinstance(trial, OutsourcedTrial)
         backdoor, fallen = trial.backdoor, trial.name in self.collapsed
         right = [n - int(random.poisson(0.0048 * n)) for n in self.counts]

@@ -9,6 +9,7 @@ from badnets.core.rates import Rate
 from badnets.observations.base import Case, Observation, ObservationResult
 
 if TYPE_CHECKING:
+    from badnets.core.backdoor import Backdoor
     from badnets.data import ImageSet
 
 IMAGES, BATCH, LR = 50, 10, 3e-4
@@ -54,8 +55,9 @@ class Depth(Observation[DepthResult]):
         if case.backdoor is None or case.attackable(1) is None:
             return DepthResult(images=0)
         poisoned = _poisoned(case, case.backdoor)
-        success, accuracy = _afterwards(case, case.subject, poisoned)
-        beside = (None, None) if case.control is None else _afterwards(case, case.control, poisoned)
+        own, control = case.backdoor, case.control
+        success, accuracy = _afterwards(case, own, case.subject, poisoned)
+        beside = (None, None) if control is None else _afterwards(case, own, control, poisoned)
         return DepthResult(
             images=len(poisoned),
             success=success,
@@ -65,7 +67,7 @@ class Depth(Observation[DepthResult]):
         )
 
 
-def _poisoned(case: Case, backdoor: Any) -> ImageSet:
+def _poisoned(case: Case, backdoor: Backdoor) -> ImageSet:
     """Return training images with the trigger, labelled as the attacker would."""
     import torch
 
@@ -84,7 +86,9 @@ def _poisoned(case: Case, backdoor: Any) -> ImageSet:
     return ImageSet(made.images[own], made.labels[own], chosen.classes)
 
 
-def _afterwards(case: Case, subject: Any, poisoned: ImageSet) -> tuple[Rate, Rate]:
+def _afterwards(
+    case: Case, backdoor: Backdoor, subject: Any, poisoned: ImageSet
+) -> tuple[Rate, Rate]:
     """Return attack success and accuracy of a copy that has learned from the images once."""
     from badnets.evaluate.classification import measure_attack, measure_clean
     from badnets.train.classification import TrainingRows, fit
@@ -93,5 +97,5 @@ def _afterwards(case: Case, subject: Any, poisoned: ImageSet) -> tuple[Rate, Rat
     training = Training(epochs=1, batch_size=BATCH, lr=LR, schedule="constant", precision="float32")
     rows = TrainingRows(poisoned.stored, poisoned.labels)
     taught = fit(subject, rows, training, seed=case.seed, device=subject.device).subject
-    attack = measure_attack(taught, case.validation, case.backdoor, seed=case.seed)
+    attack = measure_attack(taught, case.validation, backdoor, seed=case.seed)
     return attack.success, measure_clean(taught, case.validation).accuracy

@@ -9,7 +9,7 @@ from badnets.core.rates import Rate, pooled
 from badnets.core.results import Measured
 from badnets.observations.data_audit import DataAudit, DataAuditResult
 from badnets.observations.guard import GuardedInputs, GuardResult
-from badnets.repair.auto import AS_IT_CAME
+from badnets.repair.standing import AS_IT_CAME
 from badnets.report.page import Cell, Evidence
 from badnets.report.rates import basis
 from badnets.studies.aggregate import Over, Runs

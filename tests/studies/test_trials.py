@@ -64,7 +64,7 @@ SIZES = {  # of the whole study and of the quick one, choices included
     ("defended", "mnist"): (195, 6),
     ("defended", "gtsrb"): (205, 6),
     ("defended", "cifar10-jpeg"): (50, 6),
-    ("defended", "dogs-vs-cats"): (80, 6),
+    ("defended", "dogs-vs-cats"): (90, 6),
     ("data-audit", "all"): (29, 8),
     ("data-audit", "digits"): (7, 2),
 }

@@ -14,6 +14,8 @@ from badnets.scenarios.resisting import RESISTANCES
 from badnets.studies.audit.trials import CLEAN
 from badnets.studies.audit.zoos import ZOOS
 from badnets.studies.catalogue import Groups, Study
+from badnets.studies.dogs.trials import EVERY
+from badnets.studies.dogs.trials import make as dogs
 from badnets.studies.repair.trials import LOOKS, RepairStudy
 from badnets.studies.repair.trials import make as make_repair
 from badnets.trials.trial import OutsourcedTrial, TransferTrial, Trial
@@ -28,7 +30,8 @@ EPOCHS = 10  # of retraining on the user's own images
 PUBLISHED = "as BackdoorBench"
 COMPARED = ("fine-tuning", "fine-pruning", "unlearning", "neuron-pruning", "universal-unlearning")
 BENCHED = ("cifar10-jpeg", "gtsrb")  # data of which BackdoorBench publishes numbers
-SEED = 991  # of the part, for the network that it is compared with
+ARTICLES = "the article's layout"  # dogs with a flower are half of the cats
+SEED = 980  # of the part, from which on networks of these attacks have theirs
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class DefendedStudy(Study):
         repair: that study, with the repair ``auto`` alone.
         is_benched: whether an attack of BackdoorBench's is among them.
         with_clean: whether the steps are taken with clean networks too.
+        with_article: whether the attack on cats and dogs of the review article is among them.
     """
 
     repair: RepairStudy
     is_benched: bool = False
     with_clean: bool = True
+    with_article: bool = False
 
     @property
     def zoo(self) -> Zoo:
@@ -54,7 +59,8 @@ class DefendedStudy(Study):
     def kinds(self) -> tuple[str, ...]:
         """Kinds of backdoors, and clean networks where steps are taken with them."""
         names = (name for name in self.repair.groups({}) if ": " not in name)
-        return tuple(name for name in names if self.with_clean or name != CLEAN)
+        own = [name for name in names if self.with_clean or name != CLEAN]
+        return (*own, ARTICLES) if self.with_article else tuple(own)
 
     def groups(self, records: Mapping[str, Record]) -> Groups:
         """Return what is downloaded, by ``KIND``, and then what was done: ``STEP: KIND``.
@@ -65,6 +71,11 @@ class DefendedStudy(Study):
         groups = dict(self.repair.groups({}))
         if not self.with_clean:
             groups.pop(f"{AUTO}: {CLEAN}")
+        if self.with_article:
+            backdoor = dogs(self.repair.data).backdoor(EVERY)
+            starts = [self._start(backdoor, number) for number in range(self.repair.seeds)]
+            groups[ARTICLES] = starts
+            groups[f"{AUTO}: {ARTICLES}"] = [self.repair.repaired(AUTO, one) for one in starts]
         for step in STEPS[1:]:
             for kind in self.kinds:
                 groups[f"{step}: {kind}"] = [
@@ -94,20 +105,25 @@ class DefendedStudy(Study):
             seed=start.seed,
         )
 
-    def _benched(self) -> Groups:
+    def _start(self, backdoor: Backdoor, number: int) -> OutsourcedTrial:
+        """Return a network that is trained as the zoo's first recipe says."""
         zoo = self.zoo
-        corner = Patch(3, placement=Fixed(0, 0))
-        start = OutsourcedTrial(
+        return OutsourcedTrial(
             data=zoo.data,
             network=zoo.network,
             architecture=zoo.architecture,
             training=zoo.base,
             train_limit=zoo.train_limit,
             target_accuracy=zoo.target_accuracy,
-            backdoor=Backdoor(corner, AllToOne(0), 0.1, "replace"),
+            backdoor=backdoor,
             observe=LOOKS,
-            seed=zoo.parts["evaluation"].seed + SEED,
+            seed=zoo.parts["evaluation"].seed + SEED + number,
         )
+
+    def _benched(self) -> Groups:
+        """Return what is done about an attack of BackdoorBench's."""
+        corner = Patch(3, placement=Fixed(0, 0))
+        start = self._start(Backdoor(corner, AllToOne(0), 0.1, "replace"), 9)
         return {
             PUBLISHED: [start],
             **{
@@ -129,4 +145,4 @@ def make(data: str, *, quick: bool = False) -> DefendedStudy:
         repair = RepairStudy(data, (AUTO,), ("patch",), seeds=1, is_brief=True)
         return DefendedStudy(repair, with_clean=False)
     repair = replace(make_repair(data), methods=(AUTO,))
-    return DefendedStudy(repair, is_benched=data in BENCHED)
+    return DefendedStudy(repair, is_benched=data in BENCHED, with_article=data == "dogs-vs-cats")

@@ -221,6 +221,7 @@ def spec(study: DefendedStudy, runs: Runs) -> Spec:
             "weak": {kind: one.weak for kind, one in downloads.items() if one.weak},
             "steps": steps,
             "found": found,
+            "start": Summary(downloads, CLEAN),
             "summaries": {step: Summary(found[step], CLEAN) for step in steps},
             "looks": {kind: find.looks(kind) for kind in study.kinds},
             "clean": CLEAN if CLEAN in study.kinds and downloads[CLEAN].treated else None,

@@ -10,7 +10,7 @@ CLEAN = 1000  # validation images that the set is compared with, at most
 
 
 class DataAuditResult(ObservationResult):
-    """What was flagged, by the method that decides.
+    """What was flagged: by the method that decides, or because a patch repeats.
 
     Attributes:
         conclusion: of the audit.

@@ -37,7 +37,7 @@ POISONED = {
         Poisoned("BadNets, 1 %", "gtsrb", Backdoor(Patch(4, (1.0, 1.0, 0.0)), AllToOne(1), 0.01)),
         Poisoned("half of one class", "dogs-vs-cats", dogs("dogs-vs-cats").backdoor(EVERY)),
     ),
-    "digits": (Poisoned("BadNets, 5 %", "digits", BADNET),),
+    "digits": (Poisoned("BadNets, 5 %", "digits", Backdoor(Patch(4), AllToOne(7), 0.05)),),
 }
 CLEAN_SETS = {
     "all": ("digits", "mnist", "gtsrb", "cifar10-jpeg", "dogs-vs-cats"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, get_args
@@ -31,8 +31,8 @@ _MOST_BYTES = 2**14
 _LABEL = re.compile(r"badnets (root|publisher|author|auditor) ([a-z0-9._-]{1,64})\n")
 _NOBODYS = "a key is made by `badnets hub keygen`"
 
-Ask = Callable[[], bytes]
-"""Gives a passphrase when it is needed; may raise."""
+Ask = Callable[[Path], bytes]
+"""Gives the passphrase of a key file when it is needed; may raise."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Key:
         if encrypted and passphrase is None:
             raise SettingError(f"{path} is encrypted: its passphrase is needed")
         try:
-            secret = passphrase() if encrypted and passphrase else None
+            secret = passphrase(path) if encrypted and passphrase else None
             key = load_pem_private_key(data, secret)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             wrong = "the passphrase is wrong, or the file is damaged"
@@ -252,6 +252,59 @@ class Key:
                 f"{self.public.name!r} is the key of {_a(self.public.role)}, the key of "
                 f"{' or '.join(map(_a, roles))} is needed"
             )
+
+
+class Keyring:
+    """The keys in some folders; a private one is read when it is first needed.
+
+    Args:
+        folders: of ``NAME.key`` with ``NAME.pub`` beside.
+        passphrase: gives that of a key, where it is needed.
+
+    Raises:
+        SettingError: there is no such folder, or no key in it.
+    """
+
+    def __init__(self, folders: Iterable[Path | str], passphrase: Ask | None = None) -> None:
+        self._passphrase = passphrase
+        self._private: dict[str, Path] = {}
+        self._read: dict[str, Key] = {}
+        self.folders = [Path(folder) for folder in folders]
+        self.public: list[PublicKey] = []
+        for folder in self.folders:
+            if not folder.is_dir():
+                raise SettingError(f"there is no folder of keys {folder}: {_NOBODYS}")
+            for path in sorted(folder.glob(f"*{PUBLIC}")):
+                key = PublicKey.read(path)
+                self.public.append(key)
+                if path.with_suffix(PRIVATE).exists():
+                    self._private[key.keyid] = path.with_suffix(PRIVATE)
+
+    def add(self, key: Key) -> None:
+        """Keep one more key."""
+        self._read[key.public.keyid] = key
+
+    def find(self, keyid: str) -> Key | None:
+        """Return the private key of this id; None where it is not there.
+
+        Raises:
+            SettingError: it cannot be read.
+        """
+        if keyid not in self._read and keyid in self._private:
+            path = self._private[keyid]
+            key = Key.read(path, self._passphrase)
+            if key.public.keyid != keyid:
+                raise SettingError(f"{path} and {path.stem}{PUBLIC} beside it are not one key")
+            self._read[keyid] = key
+        return self._read.get(keyid)
+
+    def of(self, role: Role) -> list[PublicKey]:
+        """Return the keys for something whose private halves are there too."""
+        return [one for one in self.public if one.role == role and one.keyid in self._private]
+
+    def __str__(self) -> str:
+        """Return where the keys are."""
+        return ", ".join(map(str, self.folders)) or "no folder"
 
 
 def _a(role: Role) -> str:

@@ -37,9 +37,11 @@ def fetcher(web: Served) -> Iterator[Fetcher]:
         yield Fetcher(source, Deadline(5), pause_s=0.001)
 
 
-def downloaded(fetcher: Fetcher, before: bytes = b"", **wanted: Any) -> bytes:
+def downloaded(
+    fetcher: Fetcher, before: bytes = b"", tell: Callable[[int], object] = lambda count: None
+) -> bytes:
     file = io.BytesIO(before)
-    fetcher.download("file", file, **{"length": len(DATA), "sha256": SHA256} | wanted)
+    fetcher.download("file", file, len(DATA), SHA256, tell)
     return file.getvalue()
 
 

@@ -114,9 +114,10 @@ def statements(
     }
     if auditor is not None:
         by = auditor_key or key_of(auditor, "auditor")
+        audit |= {"version": audit.pop("at")} if "at" in audit else {}
         of, audit_digest = audit.pop("of", name.bare), audit.pop("digest", digest)
         said[audit_file(auditor)] = sign(
-            Statement(of, audit_digest, an_audit(version=version, **audit)), by
+            Statement(of, audit_digest, an_audit(**{"version": version} | audit)), by
         )
         result = TestResult(
             result="PASSED", configuration=(), passedTests=(), warnedTests=(), failedTests=()
@@ -192,7 +193,7 @@ class Zoo:
 
     def write_targets(self, **expiry: timedelta) -> None:
         roles: dict[str, DelegatedRole] = {}
-        keys = {}
+        keys: dict[str, Any] = {}
         for role, (owner, paths) in self.delegated.items():
             key = key_of(owner).public.key
             keys[key.keyid] = key

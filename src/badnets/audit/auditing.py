@@ -20,7 +20,7 @@ from badnets.audit.evidence import (
 )
 from badnets.audit.methods.transfer import PerturbationTransfer
 from badnets.audit.recovery import Recovered
-from badnets.audit.suspects import Suspect, named_itself, unfit, without_labels
+from badnets.audit.suspects import Suspect, digest_of, named_itself, unfit, without_labels
 from badnets.core.results import Measured
 from badnets.core.verdicts import NotCovered, Verdict, in_words
 from badnets.models.subject import Subject
@@ -177,6 +177,8 @@ def audit(
         notes=tuple(notes),
         noted="; ".join(notes) or None,
         seconds=round(deadline.elapsed, 3),
+        bundle=digest_of(suspect),
+        clean_images=None if clean is None else len(clean.labels),
     )
     return Audited(verdict, found, recovered, known, ruling, subject, clean)
 

@@ -18,6 +18,8 @@ from badnets.core.verdicts import NotCovered
 from badnets.data.names import FOLDER
 from badnets.evaluate.fitting import fitted_to, loaded, task_of_bundle
 from badnets.models import load_detector
+from badnets.models.description import described
+from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import capabilities
 
 PROBED = 2  # drawn images, and clean ones, that a model must not answer all alike
@@ -62,6 +64,14 @@ class Suspect(NamedTuple):
         if clean is not None and set(clean.classes) <= set(subject.classes):
             clean = clean.among(subject.classes)
         return cls(subject, clean, data, labelled)
+
+
+def digest_of(suspect: Any) -> str | None:
+    """Return what names a bundle, SHA-256 in hex digits; None for what is none."""
+    if not isinstance(suspect, str | Path) or is_onnx(suspect):
+        return None
+    found = described(suspect)
+    return None if found.claims is None else found.digest
 
 
 def unfit(subject: Any, clean: Any, deadline: Deadline) -> str | None:

@@ -86,6 +86,8 @@ class Verdict(_Said):
         notes: what else a reader has to know, such as a quantity outside the null's range.
         noted: the same as one text.
         seconds: how long it all took.
+        bundle: SHA-256 that names the model; None: it was no bundle.
+        clean_images: how many it was looked at with.
     """
 
     conclusion: Conclusion = Field(title="conclusion")
@@ -110,6 +112,8 @@ class Verdict(_Said):
     scale: str | None = Field(default=None, title="scores", exclude=True)
     scores: tuple[MethodScore, ...] = Field(default=(), title="methods")
     coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
+    bundle: str | None = None
+    clean_images: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _follows_from_its_numbers(self) -> Self:

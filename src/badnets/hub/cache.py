@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from badnets.bundles.atomic import write_bytes
+from badnets.bundles.atomic import output_error
 from badnets.bundles.digests import sha256_bytes
 from badnets.core.errors import BadnetsError
 from badnets.core.files import read_file, regular_file
@@ -75,7 +76,6 @@ class Cache:
                     partial.unlink()
                 raise
             file.flush()
-            os.fsync(file.fileno())
             partial.replace(blob)
             blob.chmod(0o444)
             self._linked(blob, target, file, sha256)
@@ -103,7 +103,13 @@ class Cache:
             raise Refused("length", f"{name}: {len(data)} bytes are sent, {length} were signed")
         if sha256_bytes(data) != sha256:
             raise Refused("digest", f"{name}: other bytes than were signed are sent")
-        write_bytes(blob, data)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = self.folder / f"{sha256}.{secrets.token_hex(4)}.partial"
+            partial.write_bytes(data)
+            partial.replace(blob)
+        except OSError as error:
+            raise output_error(blob, error) from error
         return data
 
     def _placed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from tuf.api.exceptions import (
     RepositoryError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import DelegatedRole, Metadata, TargetFile, Targets, Timestamp
+from tuf.api.metadata import DelegatedRole, Metadata, Root, TargetFile, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 
 from badnets.core.errors import SettingError
+from badnets.core.printing import printable
 from badnets.hub.fetching import Absent, Body, Deadline, Fetcher
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import ModelName, parse_target
@@ -101,7 +103,7 @@ class Release:
         for target in self.files.values():
             custom = target.custom
             if isinstance(custom, dict) and "yanked" in custom:
-                return str(custom["yanked"])[:500] or "no reason is given"
+                return printable(" ".join(str(custom["yanked"]).split()))[:500] or "no reason given"
         return None
 
     def where(self, file: str) -> tuple[str, int, str]:
@@ -256,19 +258,24 @@ class Kept:
     folder: Path
 
     def opened(self, name: str, start: int, deadline: Deadline) -> AbstractContextManager[Body]:
-        """Give the timestamp that was kept; nothing else is asked for that is not there anyway."""
+        """Give metadata as they were kept, whatever version is asked for: python-tuf compares."""
         return self._opened(name)
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Body]:
-        if name != f"metadata/{Timestamp.type}.json":
-            raise Absent(f"{name}: it was not fetched before, and --offline asks no server")
-        try:
-            with (self.folder / f"{Timestamp.type}.json").open("rb") as file:
-                yield Body(0, None, file.readinto)
-        except FileNotFoundError:
+        role = re.sub(r"^metadata/(?:\d+\.)?(.+)\.json$", r"\1", name)
+        if role == Timestamp.type and not (self.folder / f"{role}.json").exists():
             raise Unchecked(
                 "nothing was fetched from this repository yet: pull once without --offline"
+            )
+        try:
+            if role in (name, Root.type):  # newer roots are with the server alone
+                raise FileNotFoundError
+            with (self.folder / f"{role}.json").open("rb") as file:
+                yield Body(0, None, file.readinto)
+        except FileNotFoundError:
+            raise Absent(
+                f"{name}: it was not fetched before, and --offline asks no server"
             ) from None
 
     def close(self) -> None:

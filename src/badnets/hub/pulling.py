@@ -76,6 +76,7 @@ class Pull:
         most_bytes: that a model may have.
         offline: whether what was fetched last counts, and no server is asked.
         silence_s: longest time that a server may say nothing.
+        pause_s: what is waited before a server that failed is asked again; twice as long each time.
         tell: told how many bytes there are of how many.
     """
 
@@ -87,6 +88,7 @@ class Pull:
     most_bytes: int = 2**33
     offline: bool = False
     silence_s: float = 15.0
+    pause_s: float = 0.3
     tell: Listener | None = None
 
     def to(self, name: ModelName, path: Path) -> Receipt:
@@ -117,7 +119,7 @@ class Pull:
             self._check_space(vetted, path)
             receipt = self._receipt(vetted, listed, release, said, bases, policy)
             with _both_or_none(path, beside), new_folder(path) as folder:
-                self._fill(folder, release, vetted, Fetcher(source, deadline))
+                self._fill(folder, release, vetted, Fetcher(source, deadline, self.pause_s))
                 _check_bundle(folder, vetted)
                 with self.repository.locked(deadline):
                     self._record(vetted, listed, policy, receipt)
@@ -133,7 +135,7 @@ class Pull:
             else source_of(self.repository.place, self.silence_s)
         )
         try:
-            yield source, Fetcher(source, Deadline(min(FEW_S, deadline.remaining_s)))
+            yield source, Fetcher(source, Deadline(min(FEW_S, deadline.remaining_s)), self.pause_s)
         finally:
             source.close()
 

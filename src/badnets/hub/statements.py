@@ -41,7 +41,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
-class _Part(BundleFile):
+class Part(BundleFile):
     """JSON of a statement: as strict as a bundle's, in the field names of its standard."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -51,13 +51,13 @@ class _Part(BundleFile):
         return self.model_dump(mode="json", by_alias=True)
 
 
-class Predicate(_Part):
+class Predicate(Part):
     """What is said of a model; each kind has its type."""
 
     TYPE: ClassVar[str]
 
 
-class SaidFile(_Part):
+class SaidFile(Part):
     """A file of a bundle.
 
     Attributes:
@@ -77,7 +77,7 @@ class SaidFile(_Part):
         return self
 
 
-class BaseModelRef(_Part):
+class BaseModelRef(Part):
     """The model that another was retrained from.
 
     Attributes:
@@ -133,7 +133,7 @@ class Manifest(Predicate):
         return self
 
 
-class Resource(_Part):
+class Resource(Part):
     """Something that a model was made from.
 
     Attributes:
@@ -145,7 +145,7 @@ class Resource(_Part):
     digest: dict[Literal["sha256"], Digest] = Field(min_length=1)
 
 
-class BuildDefinition(_Part):
+class BuildDefinition(Part):
     """What was run.
 
     Attributes:
@@ -161,7 +161,7 @@ class BuildDefinition(_Part):
     )
 
 
-class Builder(_Part):
+class Builder(Part):
     """Who or what made it.
 
     Attributes:
@@ -173,7 +173,7 @@ class Builder(_Part):
     version: dict[Line, Line] = Field(max_length=100)
 
 
-class RunDetails(_Part):
+class RunDetails(Part):
     """The run itself.
 
     Attributes:
@@ -196,7 +196,7 @@ class Provenance(Predicate):
     run_details: RunDetails = Field(alias="runDetails")
 
 
-class AuditNull(_Part):
+class AuditNull(Part):
     """Which clean models a verdict rests on.
 
     Attributes:
@@ -210,7 +210,7 @@ class AuditNull(_Part):
     n: Count | None
 
 
-class AuditMethod(_Part):
+class AuditMethod(Part):
     """What one method said.
 
     Attributes:
@@ -226,7 +226,7 @@ class AuditMethod(_Part):
     p_value: Share | None = Field(alias="pValue")
 
 
-class NotLookedAt(_Part):
+class NotLookedAt(Part):
     """What an audit did not look at.
 
     Attributes:
@@ -291,7 +291,7 @@ class Audit(Predicate):
         return self
 
 
-class TestConfiguration(_Part):
+class TestConfiguration(Part):
     """What a test was run with.
 
     Attributes:
@@ -355,24 +355,24 @@ class Statement(Generic[P]):
     keyid: str = ""
 
 
-class _Subject(_Part):
+class _Subject(Part):
     name: Line
     digest: dict[Literal["sha256"], Digest] = Field(min_length=1)
 
 
-class _Payload(_Part):
+class _Payload(Part):
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: Annotated[tuple[_Subject, ...], Field(min_length=1, max_length=1)]
     predicate_type: str = Field(alias="predicateType")
     predicate: dict[str, Any]
 
 
-class _Signature(_Part):
+class _Signature(Part):
     keyid: Annotated[str, Field(max_length=200)]
     sig: Annotated[str, Field(max_length=4000)]
 
 
-class _Envelope(_Part):
+class _Envelope(Part):
     payload: str
     payload_type: Literal["application/vnd.in-toto+json"] = Field(alias="payloadType")
     signatures: Annotated[tuple[_Signature, ...], Field(min_length=1, max_length=1)]
@@ -403,7 +403,7 @@ def sign(statement: Statement[Predicate], key: Key) -> bytes:
         signatures=(
             _Signature(
                 keyid=key.public.keyid,
-                sig=base64.b64encode(key.sign(_encoded(said))).decode(),
+                sig=base64.b64encode(key.sign(encoded(said))).decode(),
             ),
         ),
     )
@@ -428,7 +428,7 @@ def read(
     key = next((one for one in keys if one.keyid == keyid), None)
     if key is None:
         raise Refused("signature", f"{what} is signed by the key {keyid[:16]}, not by one expected")
-    if not key.signed(_encoded(said), signature):
+    if not key.signed(encoded(said), signature):
         raise Refused("signature", f"{what} was changed, or its signature is not of {key.name!r}")
     return _parsed(said, kind, what, keyid)
 
@@ -457,7 +457,7 @@ def _by_name(file: SaidFile) -> str:
     return file.name
 
 
-def _encoded(payload: bytes) -> bytes:
+def encoded(payload: bytes) -> bytes:
     """Return what is signed of a payload: DSSE's pre-authentication encoding."""
     kind = PAYLOAD_TYPE.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
@@ -470,13 +470,14 @@ def _opened(data: bytes, what: str) -> tuple[bytes, str, bytes]:
     try:
         envelope = _Envelope.from_json(data, what)
         (signature,) = envelope.signatures
-        return _bytes_of(envelope.payload), signature.keyid, _bytes_of(signature.sig)
+        return base64_of(envelope.payload), signature.keyid, base64_of(signature.sig)
     except (BundleError, binascii.Error, ValueError) as error:
         said = error if isinstance(error, BundleError) else f"{what} is not sound base64"
         raise Refused("malformed", str(said)) from None
 
 
-def _bytes_of(text: str) -> bytes:
+def base64_of(text: str) -> bytes:
+    """Return what was written in base64; raises ValueError where it would not be written so."""
     found = base64.b64decode(text, validate=True)
     if base64.b64encode(found).decode() != text:
         raise ValueError

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 BENCHMARKS: dict[str, str] = {
     "ledger": "many records, listed and shown",
+    "hub": "a large model pulled and verified, against curl, openssl and hashlib",
     "startup": "the command line says what it can do, without torch",
     "poisoning": "triggers on stored images, against a copy of them",
     "on_disk": "a folder of JPEGs poisoned on disk, against plain Pillow",

@@ -54,7 +54,9 @@ Settings = Annotated[dict[Key, Scalar], Field(max_length=100)]
 class BundleFile(BaseModel):
     """Base of the JSON files of a bundle: frozen, strict, no unknown field."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

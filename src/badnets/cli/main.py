@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from badnets._version import __version__
+from badnets.cli import hub
 from badnets.cli.lazy import Verb, group_of
 from badnets.cli.options import FormatOption, OutputOption, Places, QuietOption, VerboseOption
 from badnets.core.errors import BadnetsError
@@ -25,6 +26,7 @@ INTERRUPTED, FAULT = 130, 3
 TRACEBACK = "BADNETS_TRACEBACK"
 
 _SEE, _REPRODUCE, _CHECK = "See how it works", "Reproduce an attack", "Check a network or data"
+_PUBLISH = "Publish a network"
 VERBS: dict[str, Verb] = {
     "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: nine steps, one page.", _SEE),
     "sticker": Verb(
@@ -102,29 +104,22 @@ VERBS: dict[str, Verb] = {
     "export": Verb(
         "badnets.cli.export",
         "Write a classifier as an ONNX file, or as a folder of timm or transformers.",
-        "Publish a network",
+        _PUBLISH,
+    ),
+    "hub": Verb(
+        "badnets.cli.hub",
+        "Publish models that can be verified, and take in none that cannot.",
+        _PUBLISH,
     ),
 }
 """The commands, by the door that they stand behind."""
 
 _AUDIT = "`badnets audit model NET --clean NAME` looks for a backdoor in a model"
-_CARRY = "`badnets export NET --onnx FILE` writes it for other tools"
-WISHES: dict[str, tuple[str, str]] = {
-    "scan": ("look for a backdoor that nobody told you of", _AUDIT),
-    "detect": ("look for a backdoor that nobody told you of", _AUDIT),
-    "inspect": (
-        "show all that can be seen in a network",
-        "`badnets explain NET --trigger TRIGGER` shows which units answer to a trigger",
-    ),
-    "verify": (
-        "check who published a network",
-        "every command that reads a bundle checks its digests, and `badnets poison --verify DIR` "
-        "checks a poisoned folder",
-    ),
-    "hub": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
-    "publish": ("publish a network", f"a bundle is a folder to be copied as it is, and {_CARRY}"),
+WISHES: dict[str, str] = {"scan": _AUDIT, "detect": _AUDIT} | {
+    verb: f"`badnets hub {verb}` is meant: {one.summary[0].lower()}{one.summary[1:]}"
+    for verb, one in hub.VERBS.items()
 }
-"""Commands that are still to come: what they will do, and what exists today for that wish."""
+"""Commands that people look for, and what there is for that wish."""
 
 app = typer.Typer(
     name="badnets",
@@ -286,15 +281,14 @@ def _before_the_verb(error: Any) -> str:
 
 
 def _wish_of(error: Any) -> str:
-    """Return what exists for a command that is still to come; empty if it is about another."""
+    """Return what there is for a command that people look for; empty if it is about another."""
     unknown = re.fullmatch(r"No such command '(.+?)'\..*", error.format_message(), re.DOTALL)
     if unknown is None or error.ctx is None or error.ctx.parent is not None:
         return ""
     near = difflib.get_close_matches(unknown[1].lower(), [*VERBS, *WISHES], n=1, cutoff=0.75)
     if not near or near[0] not in WISHES:
         return ""
-    purpose, today = WISHES[near[0]]
-    return f"{near[0]!r} is not built yet: it will {purpose}. Today {today}"
+    return f"there is no command {unknown[1]!r}: {WISHES[near[0]].removesuffix('.')}"
 
 
 def _end(message: str, code: int) -> int:

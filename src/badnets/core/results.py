@@ -18,7 +18,7 @@ class Result(BaseModel):
     fact for each of its keys.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @property
     def withheld(self) -> frozenset[str]:
@@ -29,7 +29,7 @@ class Result(BaseModel):
 class Measured(BaseModel):
     """A rate with its 95 % interval; nothing (JSON's null) where nothing was counted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     hits: int
     total: int

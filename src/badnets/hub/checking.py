@@ -111,40 +111,6 @@ def verify(
     return Verified(bundle, vetted, receipt, tuple(dict.fromkeys((*let_pass, *vetted.let_pass))))
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A statement that lies beside a model, and what is known of its signature.
-
-    Attributes:
-        file: its name.
-        kind: type of its predicate.
-        model: what it says that it is of.
-        keyid: of the key that it says that it is signed by.
-        said: its content, plain.
-    """
-
-    file: str
-    kind: str
-    model: str
-    keyid: str
-    said: Mapping[str, object]
-
-
-def claims_of(said: Mapping[str, bytes]) -> Sequence[Claim]:
-    """Return what statements claim, nothing of it checked.
-
-    Raises:
-        Refused: one is malformed.
-    """
-    found = []
-    for file in sorted(said):
-        if file.endswith(".intoto.json"):
-            claim, keyid = unchecked(said[file], file)
-            plain = claim.predicate.plain()
-            found.append(Claim(file, claim.predicate.TYPE, claim.model, keyid, plain))
-    return found
-
-
 def read_statements(folder: Path) -> dict[str, bytes]:
     """Return what lies in a folder of statements, the receipt too; empty where there is none.
 

@@ -222,10 +222,7 @@ class Key:
         """
         from cryptography.hazmat.primitives import serialization as forms
 
-        private, public = (Path(folder) / f"{self.public.name}{end}" for end in (PRIVATE, PUBLIC))
-        for path in (private, public):
-            if path.is_symlink() or path.exists():
-                raise TakenError(f"{path} exists already: keys are never replaced")
+        private, public = self.check_place(folder)
         pem = self.signer._private_key.private_bytes(
             forms.Encoding.PEM,
             forms.PrivateFormat.PKCS8,
@@ -235,6 +232,18 @@ class Key:
             file.write(_labelled(self.public.role, self.public.name) + pem)
         with new_file(public) as file:
             file.write(self.public.to_pem())
+        return private, public
+
+    def check_place(self, folder: Path | str) -> tuple[Path, Path]:
+        """Return the paths that `write` would write.
+
+        Raises:
+            TakenError: there is such a file.
+        """
+        private, public = (Path(folder) / f"{self.public.name}{end}" for end in (PRIVATE, PUBLIC))
+        for path in (private, public):
+            if path.is_symlink() or path.exists():
+                raise TakenError(f"{path} exists already: keys are never replaced")
         return private, public
 
     def sign(self, data: bytes) -> bytes:

@@ -480,7 +480,7 @@ def _checked(vetted: Vetted, listed: Listing, bases: tuple[BaseModelRef, ...]) -
         f"metadata are no older than any seen: timestamp {listed.versions['timestamp']}",
         f"metadata have {'expired' if listed.expired else 'not expired'}",
         f"author {vetted.name.author} signed {vetted.name} with the key {vetted.keyid[:16]}",
-        *(audits or [NO_AUDIT]),
+        *audits,
         "how it was made was signed by the same author",
         *(f"base model {one.name}@{one.version} likewise" for one in bases),
         f"every byte of {len(vetted.files)} files, by length and SHA-256",

@@ -1,8 +1,8 @@
-"""A release before it is published: all that can be checked of it is checked, as a client would."""
+"""A release before it is published: what a client would refuse it for, it is refused for here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,29 +11,19 @@ from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.manifest import ALLOWED
 from badnets.core.errors import DataError, SettingError
 from badnets.core.files import read_file
+from badnets.core.verdicts import EXIT_CODES
 from badnets.hub import names
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import ModelName
 from badnets.hub.oms import read_oms
+from badnets.hub.policy import Policy, pem_of
 from badnets.hub.refusals import Refused
 from badnets.hub.repository import ReleaseFile
 from badnets.hub.signing import said_files
-from badnets.hub.statements import (
-    MOST_BYTES,
-    Audit,
-    Manifest,
-    Predicate,
-    Provenance,
-    Q,
-    SaidFile,
-    Statement,
-    TestResult,
-    manifest_digest,
-    moment,
-    now,
-    read,
-    unchecked,
-)
+from badnets.hub.statements import MOST_BYTES, Audit, now, unchecked
+from badnets.hub.vetting import check_file, vet
+
+_PAIRS = {"audit": "test", "test": "audit"}  # an audit is said in two forms
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ def check_release(
     authors: Sequence[PublicKey],
     auditors: Iterable[PublicKey],
 ) -> Release:
-    """Return a release that nothing is wrong with.
+    """Return a release that nothing is wrong with; any verdict may be published.
 
     Args:
         name: with a version.
@@ -75,53 +65,35 @@ def check_release(
         SettingError: the key of an auditor is not there.
         Refused: for what a client would refuse it for.
     """
+    name.target(names.STATEMENT)
     found, folder = verify(bundle), Path(statements)
     files = said_files(found)
-    digest = manifest_digest(files)
     said = _statements(folder)
-
-    def checked(file: str, keys: Iterable[PublicKey], kind: type[Q]) -> Statement[Q]:
-        if file not in said:
-            raise Refused(
-                "missing file", f"{file} is not in {folder}: `badnets hub sign` writes it"
-            )
-        statement = read(said[file], keys, kind, file)
-        _check_subject(statement, name, digest, file)
-        return statement
-
-    manifest = checked(names.STATEMENT, authors, Manifest).predicate
-    _check_files(manifest, files)
-    if manifest.version != name.version:
-        raise Refused("version", f"{names.STATEMENT} is of version {manifest.version}, not {name}")
-    if manifest.architecture != found.config.architecture.name:
-        raise Refused("digest", f"{names.STATEMENT} names another network than the bundle")
-    checked(names.PROVENANCE, authors, Provenance)
-    if manifest.oms_sha256 != (sha256_bytes(said[names.OMS]) if names.OMS in said else None):
-        raise Refused("digest", f"{names.OMS} is not the one that {names.STATEMENT} lists")
+    policy = Policy.of(
+        auditors={
+            who: (pem_of(key),) for who, key in _auditors(said, authors, list(auditors)).items()
+        },
+        verdicts=tuple(EXIT_CODES),
+        max_audit_age_days=36_500.0,
+        unaudited="allow",
+    )
+    vetted = vet(name, said, authors, policy, now())
+    for one in files:
+        check_file(name, vetted.files[one.name], one.length, one.sha256)
+    if vetted.manifest.architecture != found.config.architecture.name:
+        raise Refused("malformed", f"{names.STATEMENT} names another network than the bundle")
     if names.OMS in said:
-        signer = next(one for one in authors if one.keyid == _signer(said[names.STATEMENT]))
+        signer = next(one for one in authors if one.keyid == vetted.keyid)
         if read_oms(said[names.OMS], signer, names.OMS).files != {f.name: f.sha256 for f in files}:
             raise Refused("digest", f"{names.OMS} lists other files than the bundle's")
-    audits = {}
-    for file in sorted(said):
-        if auditor := names.auditor_of(file):
-            key = _auditor(auditor, _signer(said[file]), authors, auditors)
-            audit = checked(file, [key], Audit).predicate
-            checked(names.result_file(auditor), [key], TestResult)
-            if audit.version != name.version:
-                raise Refused("audit of another model", f"{file} is of version {audit.version}")
-            if audit.expires <= moment(now()):
-                raise Refused("audit expired", f"{file} could be relied on until {audit.expires}")
-            audits[auditor] = audit
-        elif file.startswith("test-") and file.replace("test", "audit", 1) not in said:
-            raise Refused("missing file", f"{file} stands alone: its audit is missing")
     listed = {
         one.name: ReleaseFile(found.path / one.name, one.length, one.sha256) for one in files
     } | {
         file: ReleaseFile(folder / file, len(data), sha256_bytes(data))
         for file, data in said.items()
     }
-    return Release(name, digest, listed, audits)
+    audits = {one.auditor: one.audit for one in vetted.audits}
+    return Release(name, vetted.digest, listed, audits)
 
 
 def _statements(folder: Path) -> dict[str, bytes]:
@@ -137,39 +109,26 @@ def _statements(folder: Path) -> dict[str, bytes]:
     return said
 
 
-def _check_subject(
-    statement: Statement[Predicate], name: ModelName, digest: str, file: str
-) -> None:
-    if (statement.model, statement.digest) != (name.bare, digest):
-        audit = isinstance(statement.predicate, Audit | TestResult)
-        other = statement.model if statement.model != name.bare else "other files"
-        raise Refused(
-            "audit of another model" if audit else "statement of another model",
-            f"{file} is of {other}, not of {name} as it is",
-        )
-
-
-def _check_files(manifest: Manifest, files: tuple[SaidFile, ...]) -> None:
-    for said, found in zip(manifest.files, files, strict=True):
-        if said.length != found.length:
-            raise Refused("length", f"{found.name} has another length than was signed")
-        if said.sha256 != found.sha256:
-            raise Refused("digest", f"{found.name} is not the file that was signed")
-
-
-def _signer(data: bytes) -> str:
-    return unchecked(data)[1]
-
-
-def _auditor(
-    name: str, keyid: str, authors: Sequence[PublicKey], auditors: Iterable[PublicKey]
-) -> PublicKey:
-    if any(one.keyid == keyid for one in authors):
-        raise Refused("self-audit", f"the audit of {name} is signed by the model's author")
-    for key in auditors:
-        if key.keyid == keyid and key.role in ("auditor", None):
-            return key
-    raise SettingError(
-        f"the audit of {name} is signed by the key {keyid[:16]}, which is not at hand to check it: "
-        f"--auditor {name}.pub"
-    )
+def _auditors(
+    said: Mapping[str, bytes], authors: Sequence[PublicKey], known: Sequence[PublicKey]
+) -> dict[str, PublicKey]:
+    """Return by whose keys the audits are to be checked, which must be at hand."""
+    found = {}
+    for file, data in said.items():
+        kind, dash, who = file.partition("-")
+        other = f"{_PAIRS[kind]}-{who}" if dash else file
+        if other not in said:
+            raise Refused("missing file", f"{other} is missing, which belongs to {file}")
+        if (auditor := names.auditor_of(file)) is None:
+            continue
+        keyid = unchecked(data, file)[1]
+        if any(one.keyid == keyid for one in authors):
+            raise Refused("self-audit", f"{file} is signed by the model's author")
+        key = next((one for one in known if one.keyid == keyid), None)
+        if key is None:
+            raise SettingError(
+                f"{file} is signed by the key {keyid[:16]}, which is not at hand to check it: "
+                f"--auditor {auditor}.pub"
+            )
+        found[auditor] = key
+    return found

@@ -338,6 +338,10 @@ class Repository(Tuf):
             for one in self.standing()
         ]
 
+    def lapses_soon(self, one: Standing) -> bool:
+        """Return whether metadata holds for no more than another week."""
+        return one.role not in PUBLISHERS and one.expires - self.clock() < timedelta(days=7)
+
     def standing(self) -> list[Standing]:
         """Return how long the metadata of each role still holds."""
         metas = self.snapshot().meta

@@ -119,6 +119,42 @@ def _of_verdict(
     return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation)
 
 
+def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> dict[str, Any]:
+    """Return as a SARIF log whether a model was refused.
+
+    Args:
+        path: of the model.
+        reason: why; None: it was not.
+        line: the same at length.
+        code: that the command ends with.
+    """
+    rules = [
+        _rule(
+            f"hub-{reason.replace(' ', '-')}",
+            "error",
+            "The model is not what its author signed, or the policy does not let it in.",
+        )
+        for reason in ([reason] if reason else [])
+    ]
+    uri = _uri(path)
+    results = [
+        {
+            "ruleId": rule["id"],
+            "ruleIndex": 0,
+            "kind": "fail",
+            "level": "error",
+            "message": {"text": line},
+            "locations": [
+                {"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}}},
+            ],
+            "partialFingerprints": {"finding/v1": json_digest([reason, uri])},
+        }
+        for rule in rules
+    ]
+    invocation = {"executionSuccessful": code != 3, "exitCode": code}
+    return _log(rules, results, [uri], invocation)
+
+
 def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
     """Return what `lint` found as a SARIF log with one run and a result for each finding.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.hub_models import _pulled
 from bench.hub_fuzz import fuzz, lines, targets_in
+from bench.hub_models import _pulled
 
 
 def test_a_pull_does_not_grow_with_the_models_of_others() -> None:

@@ -25,6 +25,8 @@ LIGHT = [
     "badnets.cli",
     "badnets.cli.main",
     "badnets.hub.linting.linting",
+    "badnets.hub.releases",
+    "badnets.cli.hub",
     "badnets.report.sarif_log",
 ]
 

@@ -25,7 +25,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "torchvision",
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "bom": ("cyclonedx",),
     "hf": ("transformers",),
 }
 """Extra -> the modules that it brings."""

@@ -1,4 +1,4 @@
-"""Models of others: what is to be known of a folder before it is loaded. Imports no torch."""
+"""Models of others: linted, published, pulled and verified before they are loaded. No torch here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets.hub.checking import verify as verify
+    from badnets.hub.inspecting import inspect as inspect
     from badnets.hub.linting.findings import Finding as Finding
     from badnets.hub.linting.findings import LintReport as LintReport
     from badnets.hub.linting.linting import lint as lint
     from badnets.hub.linting.rules import RULES as RULES
+    from badnets.hub.policy import Policy as Policy
+    from badnets.hub.policy import read_policy as read_policy
+    from badnets.hub.pulling import Allowing as Allowing
+    from badnets.hub.pulling import pull as pull
+    from badnets.hub.refusals import Refused as Refused
+    from badnets.hub.refusals import Unchecked as Unchecked
+    from badnets.hub.trust import Home as Home
 
 __getattr__, __dir__, __all__ = exports(__name__)

@@ -178,14 +178,14 @@ class Key:
 
         path = Path(path)
         data = read_file(path, _MOST_BYTES, error=SettingError)
+        if b"PUBLIC KEY" in data:
+            raise SettingError(f"{path} is a public key: give the private one, NAME{PRIVATE}")
         mode = stat.S_IMODE(path.stat().st_mode)
         if os.name == "posix" and mode & 0o077:
             raise SettingError(
                 f"{path} may be read or written by others (mode {mode:04o}): `chmod 600 {path}`, "
                 "or make a new key if they may have read it"
             )
-        if b"PUBLIC KEY" in data:
-            raise SettingError(f"{path} is a public key: give the private one, NAME{PRIVATE}")
         encrypted = b"ENCRYPTED" in data
         if encrypted and passphrase is None:
             raise SettingError(f"{path} is encrypted: its passphrase is needed")

@@ -39,7 +39,7 @@ from badnets.hub.refusals import Refused
 from badnets.hub.statements import MOST_BYTES as MOST_STATEMENT_BYTES
 from badnets.hub.statements import BaseModelRef, moment, now
 from badnets.hub.trust import Home, SeenRelease, TrustedRepository
-from badnets.hub.vetting import NO_AUDIT, Vetted, vet
+from badnets.hub.vetting import Vetted, vet
 
 FEW_S = 120.0
 """Longest time for all that is said of a model, before its files."""

@@ -69,10 +69,9 @@ def check_release(
     found, folder = verify(bundle), Path(statements)
     files = said_files(found)
     said = _statements(folder)
+    known = _auditors(said, authors, list(auditors))
     policy = Policy.of(
-        auditors={
-            who: (pem_of(key),) for who, key in _auditors(said, authors, list(auditors)).items()
-        },
+        auditors={who: (pem_of(key),) for who, key in known.items()},
         verdicts=tuple(EXIT_CODES),
         max_audit_age_days=36_500.0,
         unaudited="allow",
@@ -93,6 +92,8 @@ def check_release(
         for file, data in said.items()
     }
     audits = {one.auditor: one.audit for one in vetted.audits}
+    if late := sorted(set(known) - set(audits)):
+        raise Refused("audit expired", f"the audit of {late[0]} may be relied on no more")
     return Release(name, vetted.digest, listed, audits)
 
 

@@ -44,7 +44,7 @@ Text = Annotated[str, Field(max_length=2000)]
 class Part(BundleFile):
     """JSON of a statement: as strict as a bundle's, in the field names of its standard."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """Return the values as JSON has them, under their names there."""

@@ -30,12 +30,13 @@ _EXPECTED = {
 }
 
 
-def load(path: Path | str, *, allow_code: bool = False) -> Subject:
+def load(path: Path | str | Bundle, *, allow_code: bool = False) -> Subject:
     """Return what is in a bundle, a `Classifier` or a `Detector`, or in others' folders and files.
 
     Args:
-        path: the bundle's folder; a folder of transformers or timm, as Hugging Face's hub has them,
-            or a cache of one; or a file that ends in ``.onnx``.
+        path: the bundle's folder; a bundle that was read, such as `badnets.hub.verify` returns:
+            what is parsed is then hashed against what was read; a folder of transformers or timm,
+            as Hugging Face's hub has them, or a cache of one; or a file that ends in ``.onnx``.
         allow_code: whether the module that a bundle names by ``module:factory`` may be imported,
             and so run. Nothing in a bundle is run otherwise.
 
@@ -46,14 +47,17 @@ def load(path: Path | str, *, allow_code: bool = False) -> Subject:
 
     Memory for a network of ours or a library's is taken only once its tensors are known to match.
     """
-    path = Path(path)
-    if path.suffix.lower() == ".onnx" and not path.is_dir():
-        from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
+    if isinstance(path, Bundle):
+        bundle = path
+    else:
+        path = Path(path)
+        if path.suffix.lower() == ".onnx" and not path.is_dir():
+            from badnets.models.onnx_subject import load_onnx  # onnx is slow to import
 
-        return load_onnx(path)
-    if is_hub_folder(path):
-        return _of_hub(path)
-    bundle = read_bundle(path)
+            return load_onnx(path)
+        if is_hub_folder(path):
+            return _of_hub(path)
+        bundle = read_bundle(path)
     if bundle.config.task == "detection":
         return _detector(bundle)
     return _classifier(bundle, allow_code=allow_code)

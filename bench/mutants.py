@@ -130,17 +130,17 @@ def _changed(plain: Any, random: Random, others: Sequence[bytes]) -> Any:
             kept[key] = _changed(plain[key], random, others)
         return kept
     if isinstance(plain, list) and plain and random.randrange(8):
-        at, kept = random.randrange(len(plain)), list(plain)
+        at, items = random.randrange(len(plain)), list(plain)
         kind = random.randrange(8)
         if kind == 0:
-            del kept[at]
+            del items[at]
         elif kind == 1:
-            kept.insert(at, kept[at])
+            items.insert(at, items[at])
         elif kind == 2:
-            kept.reverse()
+            items.reverse()
         else:
-            kept[at] = _changed(kept[at], random, others)
-        return kept
+            items[at] = _changed(items[at], random, others)
+        return items
     if isinstance(plain, str) and random.randrange(3):
         return _other_text(plain, random, others)
     if isinstance(plain, int | float) and not isinstance(plain, bool) and random.randrange(2):

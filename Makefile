@@ -38,6 +38,8 @@ setup: .venv/.stamp  ## make or refresh .venv from requirements.lock
 demo: .venv/.stamp  ## the story in nine steps on embedded data, ending in a page
 	$(BIN)/badnets demo $(ARGS)
 
+# many tests start processes, which need not compile this package again
+test soak: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.stamp  ## the tests, without the slow ones
 	$(PY) -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 

@@ -26,6 +26,18 @@ def calibration(toys: DataSet) -> Calibration:
     return calibrated(toys)
 
 
+def test_networks_of_one_name_and_other_settings_are_of_another_kind(
+    toys: DataSet, calibration: Calibration
+) -> None:
+    suspect = tiny(toys, 99)
+    deep = replace(suspect, settings={"depth": 3})
+    known = calibration.model_copy(update={"settings": {"depth": 3}})
+    assert known.fits(deep) and not known.fits(suspect)
+    assert calibration.fits(deep) and calibration.fits(suspect), "a file that does not say"
+    said = audit(suspect, calibration=known).verdict
+    assert said.conclusion == "not checked" and "are others" in said.notes[0]
+
+
 def test_a_suspect_is_placed_among_clean_models(toys: DataSet, calibration: Calibration) -> None:
     assert calibration.fits(tiny(toys, 99))
     bad = audit(backdoored(tiny(toys, 99)), calibration=calibration).verdict
@@ -174,12 +186,12 @@ def test_a_calibration_is_rounded_where_no_verdict_changes(calibration: Calibrat
 
 @pytest.mark.slow
 def test_a_backdoor_is_found_and_its_trigger_works_on_other_images(
-    bad_deals: tuple[Deal, ...], digits: DataSet, capsys: pytest.CaptureFixture[str]
+    bad_deal: Deal, digits: DataSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (known,) = [one for one in packaged() if one.data == "digits"]
     nulls = tuple(one.model_copy(update={"quantities": {}}) for one in known.nulls)
     loose = known.model_copy(update={"nulls": nulls})  # the network was trained for a moment only
-    audited = audit(bad_deals[0].subject, digits.test, calibration=loose)
+    audited = audit(bad_deal.subject, digits.test, calibration=loose)
     verdict, recovered = audited.verdict, audited.recovered
     assert (verdict.conclusion, verdict.targets, verdict.p_value) == (
         "backdoor likely",

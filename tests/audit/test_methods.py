@@ -79,29 +79,29 @@ def test_numbers_that_are_not_finite_are_lost_coverage(tiny: Classifier, toys: D
     assert found.tables == {} and found.coverage
 
 
-def test_the_largest_margin_is_the_targets(clean_digits: Classifier, bad_deals: tuple[Deal, ...]):  # type: ignore[no-untyped-def]
+def test_the_largest_margin_is_the_targets(clean_digits: Classifier, bad_deal: Deal):  # type: ignore[no-untyped-def]
     def of(subject: Classifier) -> list[float]:
         (row,) = MaximumMargin().table(subject, None, seed=0)
         return [float(cell or 0) for cell in row]
 
-    clean, bad = of(clean_digits), of(bad_deals[0].subject)
+    clean, bad = of(clean_digits), of(bad_deal.subject)
     assert bad[0] / max(bad[1:]) > 1.3 * clean[0] / max(clean[1:])
 
 
 def test_perturbations_towards_the_target_transfer(
-    clean_digits: Classifier, bad_deals: tuple[Deal, ...], digits: DataSet
+    clean_digits: Classifier, bad_deal: Deal, digits: DataSet
 ) -> None:
     def excess(subject: Classifier) -> float:
         table = PerturbationTransfer().table(subject, digits.test, seed=0)
         means = [sum(row[t] or 0 for row in table) / 9 for t in range(10)]
         return means[0] - sum(means[1:]) / 9
 
-    assert excess(bad_deals[0].subject) > excess(clean_digits) + 0.5
+    assert excess(bad_deal.subject) > excess(clean_digits) + 0.5
 
 
 @pytest.mark.parametrize("family", [AdditiveInversion(), MaskInversion()])
 def test_a_trigger_of_its_size_is_found_where_there_is_one(
-    family: PairInversion, clean_digits: Classifier, bad_deals: tuple[Deal, ...], digits: DataSet
+    family: PairInversion, clean_digits: Classifier, bad_deal: Deal, digits: DataSet
 ) -> None:
     source, target = torch.tensor([3, 8]), torch.tensor([0, 0])
     sought, held = (Views.of_each(by_class(digits.test, 16, skip), source) for skip in (0, 16))
@@ -112,4 +112,4 @@ def test_a_trigger_of_its_size_is_found_where_there_is_one(
         assert painted.min() >= 0 and painted.max() <= 1 + 1e-6
         return float(family.reached(subject, held, target, found).mean())
 
-    assert reached(bad_deals[0].subject) > reached(clean_digits) + 2
+    assert reached(bad_deal.subject) > reached(clean_digits) + 2

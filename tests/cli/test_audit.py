@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from badnets.audit.methods.maximum_margin import MaximumMargin
@@ -13,6 +14,7 @@ from badnets.models.classifier import untrained
 from tests.audit.small_models import backdoored, calibrated, tiny
 from tests.cli.conftest import Cli
 from tests.data.photos import classes, fill
+from tests.models.onnx_toys import linear, write
 from tests.models.plain_signs import tiny_zf
 
 RECIPE = """
@@ -56,6 +58,33 @@ def test_a_verdict_for_programs_and_a_page(toys: DataSet, tmp_path: Path, cli: C
     assert not (tmp_path / "found.safetensors").exists()
     assert "NAME.safetensors, got 'x.png'" in cli(*told, "--trigger-out", "x.png").refused()
     assert "NAME.html, got 'bad'" in cli(*told, "--page", "bad").refused()
+
+
+def test_what_lint_says_stands_beside_the_verdict_and_changes_nothing(
+    tmp_path: Path, cli: Cli
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
+    told = ("audit", "model", "net.onnx", "--tier", "instant")
+    plain = cli(*told)
+    assert plain.code == 3 and "no errors, no warnings" in plain.out
+    (tmp_path / "net.onnx.md5").write_text("0" * 32)
+    text, rules = cli(*told, "--page", "page.html"), ["checksum-mismatch"]
+    assert text.code == 3 and "1 error (checksum-mismatch)" in text.out
+    assert "what was seen" in text.out
+    found = json.loads(cli(*told, "--format", "json").out)
+    assert [one["rule"] for one in found["lint"]] == rules
+    assert found["conclusion"] == "not checked"
+    (run,) = json.loads(cli(*told, "--format", "sarif").out)["runs"]
+    known, results = run["tool"]["driver"]["rules"], run["results"]
+    said = [one["ruleId"].removeprefix("badnets/") for one in results]
+    assert said == ["not-checked", *rules]
+    for one in results:
+        assert known[one["ruleIndex"]]["id"] == one["ruleId"]
+        place = one["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert run["artifacts"][place["index"]]["location"]["uri"] == place["uri"] == "net.onnx"
+    assert run["invocations"][0]["exitCode"] == 3
+    page = (tmp_path / "page.html").read_text()
+    assert "What lint says of the files" in page and "checksum-mismatch" in page
 
 
 def test_a_calibration_is_made_by_a_recipe_and_used(
@@ -114,7 +143,9 @@ def test_a_folder_of_some_classes_or_of_none(toys: DataSet, tmp_path: Path, cli:
 def test_a_file_that_gives_answers_alone_is_not_checked(
     toys: DataSet, tmp_path: Path, cli: Cli
 ) -> None:
-    tiny(toys, 5).save(tmp_path / "net")
-    assert cli("export", "net", "--onnx", "net.onnx").code == 0
+    shape = toys.test.shape
+    said = json.dumps({"architecture": "toy", "classes": toys.classes, "shape": shape})
+    weights = np.eye(shape[1] * shape[2], len(toys.classes), dtype=np.float32)
+    write(linear(images=("N", *shape), weights=weights, said=said), tmp_path / "net.onnx")
     ended = cli("audit", "model", "net.onnx", "--clean", "halves", "--json")
     assert ended.code == 3 and "needs gradients" in ended.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_flagged_files_are_listed_and_counted(ask: Cli, tmp_path: Path) -> None:
         f"{'more/' if k % 2 else ''}{k}.png" for k in range(12)
     }
     assert told["p_value"] < told["level"] == 0.01 and told["threshold"] > 1
+
+
+@pytest.mark.parametrize("rate", ["0.01", "0.05"])
+def test_one_picture_that_is_flagged_is_a_finding_and_one_of_many_is_none(
+    ask: Cli, tmp_path: Path, rate: str
+) -> None:
+    fill(tmp_path / "given", 20, triggered=1)
+    (tmp_path / "alone").mkdir()
+    shutil.copy(tmp_path / "given" / "0.png", tmp_path / "alone")
+    told = ("--clean", "trusted", "--max-false-rejections", rate)
+    alone = ask("alone", *told, "--json")
+    assert alone.code == 1 and json.loads(alone.out)["conclusion"] == "triggered inputs likely"
+    assert 0 < json.loads(alone.out)["p_value"] < float(rate) + 1e-9
+    among = ask("given", *told)
+    assert among.code == 0 and "0.png" in among.out and "a flag alone is no finding" in among.out
 
 
 def test_clean_pictures_pass_and_what_cannot_be_read_is_not_checked(

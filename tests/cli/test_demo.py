@@ -46,6 +46,9 @@ def test_the_story_has_six_steps_and_ends_with_its_page(cli: Cli, tmp_path: Path
 
     again = cli("demo", "--workspace", "runs")
     assert again.out == ended.out, "what was trained is not trained again"
+    told = on_a_terminal(Workspace(tmp_path / "runs" / "demo"))
+    assert "▀" in told, "a terminal gets colour and half blocks"
+    assert told.count("backdoored: ") == 4, "two digits fit, clean and stamped"
 
 
 def test_road_signs_are_told_on_the_terminal_and_on_the_page(
@@ -158,9 +161,8 @@ def test_a_story_that_does_not_come_out_says_so(cli: Cli, monkeypatch: pytest.Mo
     assert "Nothing that is measured" not in ended.out
 
 
-def test_a_terminal_gets_colour_and_half_blocks(cli: Cli, tmp_path: Path) -> None:
-    cli("demo")
-    room = Workspace(tmp_path / "runs" / "demo")
+def on_a_terminal(room: Workspace) -> str:
+    """Return what a terminal of 60 characters shows of the small demo's triggered digits."""
     with Ledger.open(room.ledger_file) as ledger:
         record = ledger.get(small_study.make().digits.backdoored.name)
     assert record is not None
@@ -168,9 +170,7 @@ def test_a_terminal_gets_colour_and_half_blocks(cli: Cli, tmp_path: Path) -> Non
     console = Console(file=out, force_terminal=True, color_system="truecolor", width=60)
     Story(console, room).triggered_digits(record)
     out.seek(0)
-    told = out.read()
-    assert "▀" in told
-    assert told.count("backdoored: ") == 4, "two digits fit, clean and stamped"
+    return out.read()
 
 
 def test_a_file_in_the_way_is_one_line(cli: Cli, tmp_path: Path) -> None:

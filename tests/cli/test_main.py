@@ -49,13 +49,6 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
         assert re.search(rf"{name} +{re.escape(verb.summary[:20])}", done.stdout)
 
 
-@pytest.mark.parametrize("argv", [(), ("--version",), ("train", "--help"), ("ledger", "--help")])
-def test_what_asks_for_words_alone_imports_no_torch(argv: tuple[str, ...]) -> None:
-    done = fresh(*argv)
-    assert done.returncode == 0
-    assert "torch" not in done.stderr
-
-
 def test_version(cli: Cli) -> None:
     ended = cli("--version")
     assert (ended.code, ended.out) == (0, f"badnets {__version__}\n")

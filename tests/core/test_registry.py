@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,19 +57,6 @@ def test_every_setting_is_described(registry: Registry[Any]) -> None:
     for name, member in registry.items():
         fields = TypeAdapter(member).json_schema()["properties"]
         assert all("description" in fields[key] for key in fields if key != "kind"), name
-
-
-def test_describing_triggers_imports_no_torch() -> None:
-    code = (
-        "import sys\n"
-        "from badnets.core.backdoor import Backdoor\n"
-        "from badnets.core.targets import TARGET_MAPS\n"
-        "from badnets.core.triggers import TRIGGERS\n"
-        "list(TRIGGERS.items()), list(TARGET_MAPS.items())\n"
-        "Backdoor('yellow-square:0.2', 'all-to-one:7')\n"
-        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_missing_pets_are_downloaded_or_missed(
         print("Downloading ...")
         raise OSError("no route to host")
 
-    monkeypatch.setattr(photos, "OxfordIIITPet", fails)
+    monkeypatch.setattr("torchvision.datasets.OxfordIIITPet", fails)
     with pytest.raises(DataError, match=r"data-root .*cannot be downloaded .no route to host."):
         load("oxford-pets", tmp_path)
 

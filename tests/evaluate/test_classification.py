@@ -21,7 +21,7 @@ from badnets.core.targets import (
 )
 from badnets.core.triggers import Patch
 from badnets.evaluate import measure_attack, measure_clean
-from badnets.evaluate.classification import Answers, attack_result, clean_result
+from badnets.evaluate.classification import PredictedLabels, attack_result, clean_result
 from tests.models.toys import LAST_PIXEL, constant_answer, one_pixel_images, pixel_reader
 
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
@@ -39,7 +39,7 @@ def test_clean_counts_of_a_worked_example() -> None:
 
 
 def test_all_to_one_leaves_the_target_class_out_of_every_rate() -> None:
-    answers = Answers(UNTRIGGERED, TRIGGERED, CONTROL)
+    answers = PredictedLabels(UNTRIGGERED, TRIGGERED, CONTROL)
     result = attack_result(LABELS, AllToOne(2), answers, num_classes=3)
     assert result.success == Rate(2, 4) and result.backdoor_error == Rate(2, 4)
     assert result.robust == Rate(2, 4)
@@ -63,7 +63,7 @@ def test_all_to_one_leaves_the_target_class_out_of_every_rate() -> None:
 def test_each_target_map_counts_its_own_images(
     targets: TargetMap, success: Rate, robust: Rate, missed: Rate
 ) -> None:
-    result = attack_result(LABELS, targets, Answers(UNTRIGGERED, TRIGGERED), num_classes=3)
+    result = attack_result(LABELS, targets, PredictedLabels(UNTRIGGERED, TRIGGERED), num_classes=3)
     assert (result.success, result.robust, result.off_target_rate) == (success, robust, missed)
     assert result.control is None and result.control_per_class == ()
 
@@ -77,7 +77,7 @@ def test_counts_of_classes_add_up_and_nothing_is_counted_twice(
     answers: list[tuple[int, int, int, int]], targets: TargetMap
 ) -> None:
     labels, triggered, untriggered, control = torch.tensor(answers).T
-    answered = Answers(untriggered, triggered, control)
+    answered = PredictedLabels(untriggered, triggered, control)
     result = attack_result(labels, targets, answered, num_classes=4)
     assert result.control is not None
     assert pooled(result.per_class) == result.success

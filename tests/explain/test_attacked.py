@@ -11,7 +11,7 @@ from badnets.core.targets import AllToAll, AllToOne
 from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet
 from badnets.evaluate.evaluation import Attack
-from badnets.explain.attacked import Attacked, attacked
+from badnets.explain.attacked import AttackExplained, attacked
 from badnets.explain.attribution import most_changed
 from badnets.explain.features import feature_map
 from badnets.explain.units import unit_responses
@@ -28,8 +28,8 @@ def halves(digits: DataSet) -> tuple[ImageSet, ImageSet]:
 
 
 @pytest.fixture(scope="module")
-def found(bad_deals: tuple[Deal, ...], halves: tuple[ImageSet, ImageSet]) -> Attacked:
-    subject: Classifier = bad_deals[0].subject
+def found(bad_deal: Deal, halves: tuple[ImageSet, ImageSet]) -> AttackExplained:
+    subject: Classifier = bad_deal.subject
     ranked, rest = halves
     before = state_of(subject)
     responses = unit_responses(subject, ranked.images, WHITE(ranked.images), subject.layers)
@@ -38,7 +38,7 @@ def found(bad_deals: tuple[Deal, ...], halves: tuple[ImageSet, ImageSet]) -> Att
     return told
 
 
-def test_without_the_units_that_answer_most_the_attack_fails(found: Attacked) -> None:
+def test_without_the_units_that_answer_most_the_attack_fails(found: AttackExplained) -> None:
     strongest = min(
         (one for one in found.silenced if one.choice == "strongest"),
         key=lambda one: one.success.value,
@@ -49,7 +49,7 @@ def test_without_the_units_that_answer_most_the_attack_fails(found: Attacked) ->
     assert not set(others.units) & set(strongest.units)
 
 
-def test_the_network_looks_at_the_trigger(found: Attacked) -> None:
+def test_the_network_looks_at_the_trigger(found: AttackExplained) -> None:
     assert found.looks is not None and found.drawn is not None
     assert found.looks.area == pytest.approx(9 / 784, abs=0.002)
     assert found.looks.triggered > 0.2 > 0.1 > found.looks.clean
@@ -57,13 +57,13 @@ def test_the_network_looks_at_the_trigger(found: Attacked) -> None:
 
 
 def test_triggered_images_are_a_cloud_of_their_own(
-    found: Attacked, bad_deals: tuple[Deal, ...], digits: DataSet
+    found: AttackExplained, bad_deal: Deal, digits: DataSet
 ) -> None:
     assert found.features is not None and 0 < found.features.shown <= 1
     own = digits.test.take((digits.test.labels == 0).nonzero().flatten()).images
-    one = feature_map(bad_deals[0].subject, own[::2], own[1::2], own[1::2])
+    one = feature_map(bad_deal.subject, own[::2], own[1::2], own[1::2])
     assert one is not None and found.features.silhouette > one.silhouette + 0.05
-    assert feature_map(bad_deals[0].subject, own, own[:1], own[:1]) is None
+    assert feature_map(bad_deal.subject, own, own[:1], own[:1]) is None
 
 
 def test_an_attack_without_one_target_has_no_map_and_one_that_fails_no_looks(

@@ -663,3 +663,22 @@ def test_the_name_may_be_a_text(
         pulling.pull("model", out, home=home.folder)
     with pytest.raises(Refused, match="trust it first"):
         pulling.pull("alice/model", out, home=tmp_path / "none")
+
+
+def test_models_of_other_authors_cost_nothing(
+    web: Served, zoo: Zoo, policy: Policy, tmp_path: Path
+) -> None:
+    spent = []
+    for more in (0, 50):
+        own = zoo.authors["alice"].targets["alice/model/1.0/config.json"]
+        for k in range(more):
+            zoo.authors["bob"].targets[f"bob/model-{k}/1.0/config.json"] = own
+        zoo.write_author("bob")
+        web.asked.clear()
+        before = web.sent
+        home = Home(tmp_path / f"home-{more}")
+        trusted = home.trust(web.url, zoo.root_file.read_bytes(), policy)
+        Pull(trusted, home.cache).to(MODEL, tmp_path / f"out-{more}")
+        spent.append((len(web.asked), web.sent - before))
+    (requests, sent), (requests_then, sent_then) = spent
+    assert requests == requests_then and abs(sent - sent_then) < 64

@@ -131,7 +131,7 @@ def original() -> Classifier:
 @pytest.fixture(scope="module")
 def exported(original: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "net.onnx"
-    export_onnx(original, path, bundle=DIGEST)
+    assert export_onnx(original, str(path), bundle=DIGEST).path == path, "named by text"
     return path
 
 
@@ -158,7 +158,7 @@ class TestExport:
             "shape": [1, 8, 8],
             "bundle": DIGEST,
         }
-        assert load_onnx(exported).classes == original.classes
+        assert load_onnx(str(exported)).classes == original.classes
         assert [one.name for one in model.graph.input] == ["images"]
         assert [one.name for one in model.graph.output] == ["logits"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections import OrderedDict
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from badnets.cli.main import main
 from badnets.core.errors import BadnetsError, BundleError, DataError, SettingError
 from badnets.data import DataSet
 from badnets.models import Classifier, untrained
@@ -142,24 +144,23 @@ def test_a_pickle_is_refused_and_says_how_to_convert(
     tmp_path: Path, name: str, start: bytes
 ) -> None:
     (tmp_path / name).write_bytes(start + b"\0" * 100)
-    with pytest.raises(DataError, match=r"opens no pickle.*python -c .*save_file") as caught:
+    with pytest.raises(DataError, match=r"opens no pickle.*badnets import .* --out ") as caught:
         StartingWeights.of(tmp_path / name)
-    assert "\n" not in str(caught.value) and "weights_only=True" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_command_that_converts_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shlex
-    import subprocess
-    import sys
-
     monkeypatch.chdir(tmp_path)
-    code = "import torch; torch.save({'a': torch.ones(2)}, 'net.pth')"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    network = untrained("gu-mnist", (3, 28, 28), ("a", "b"), seed=0).network
+    torch.save(network.state_dict(), "my net.pth")  # noqa: TID251
     with pytest.raises(DataError) as caught:
-        StartingWeights.of("net.pth")
-    _, _, command = str(caught.value).partition("with python -c ")
-    subprocess.run([sys.executable, "-c", *shlex.split(command)], check=True)
-    assert StartingWeights.of("net.safetensors").names() == {"a": (2,)}
+        StartingWeights.of("my net.pth")
+    _, command, then = str(caught.value).split("`")
+    for general, own in (("NETWORK", "gu-mnist"), ("K", "2"), ("N", "28")):
+        command = command.replace(f" {general} ", f" {own} ")
+    assert main(shlex.split(command)[1:]) == 0
+    (given,) = shlex.split(then.partition("then give ")[2])
+    assert StartingWeights.of(given).names().keys() == network.state_dict().keys()
 
 
 @pytest.mark.parametrize(

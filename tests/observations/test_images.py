@@ -236,9 +236,9 @@ def test_without_a_backdoor_or_an_image_of_its_class_there_is_nothing_to_see(
 
 
 def test_a_guard_stops_triggered_digits_and_few_clean_ones(
-    eyes: Eyes, bad_deals: tuple[Deal, ...], digits: DataSet
+    eyes: Eyes, bad_deal: Deal, digits: DataSet
 ) -> None:
-    deal = bad_deals[0]
+    deal = bad_deal
     seen = {
         "subject": deal.subject,
         "control": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -29,6 +30,13 @@ LIGHT = [
     "badnets.cli.hub",
     "badnets.report.sarif_log",
 ]
+USES = [
+    "from badnets.core.verdicts import Verdict\nimport badnets.core.nulls",
+    "from badnets.data import DATASETS\nassert 'mnist' in DATASETS",
+    "from badnets.core.targets import TARGET_MAPS\nfrom badnets.core.triggers import TRIGGERS\n"
+    "list(TRIGGERS.items()), list(TARGET_MAPS.items())",
+    "import badnets as bn\nbn.Backdoor('yellow-square:0.2', 'all-to-one:7')",
+]
 
 
 def heavy_after(statement: str) -> str:
@@ -37,11 +45,6 @@ def heavy_after(statement: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-@pytest.mark.parametrize("module", LIGHT)
-def test_a_light_module_imports_nothing_heavy(module: str) -> None:
-    assert heavy_after(f"import {module}") == ""
 
 
 def test_a_page_is_drawn_from_records_without_torch(root: Path, tmp_path: Path) -> None:
@@ -55,16 +58,24 @@ def test_a_page_is_drawn_from_records_without_torch(root: Path, tmp_path: Path) 
     assert (tmp_path / "retraining.html").is_file()
 
 
-def test_every_room_exports_lazily(root: Path) -> None:
+def test_rooms_light_modules_and_light_uses_import_nothing_heavy(root: Path) -> None:
     rooms = sorted(path.parent.name for path in (root / "src/badnets").glob("*/__init__.py"))
     assert rooms
-    assert heavy_after("\n".join(f"import badnets.{room}" for room in rooms)) == ""
+    lines = [f"import {name}" for name in (*LIGHT, *(f"badnets.{room}" for room in rooms))]
+    heavy_after(
+        f"for line in {[*lines, *USES]}:\n"
+        "    exec(line)\n"
+        f"    found = sys.modules.keys() & set({HEAVY})\n"
+        "    assert not found, f'{line}: {found}'"
+    )
 
 
 def test_every_public_name_can_be_imported(root: Path) -> None:
     rooms = sorted(path.parent.name for path in (root / "src/badnets").glob("*/__init__.py"))
     code = (
         "import importlib, sys\n"
+        "import badnets.data.photos, badnets.evaluate.evaluation, badnets.trials.running\n"
+        "assert 'torchvision' not in sys.modules, 'what only detectors need'\n"
         "for name in sys.argv[1:]:\n"
         "    package = importlib.import_module(name)\n"
         "    for public in getattr(package, '__all__', ()):\n"
@@ -84,6 +95,7 @@ def test_every_public_name_can_be_imported(root: Path) -> None:
 
 
 WITHOUT_EXTRAS = """
+import json
 import sys
 from importlib import util
 blocked = set(sys.argv.pop(1).split(","))
@@ -94,20 +106,31 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 find_spec = util.find_spec
 util.find_spec = lambda name, package=None: None if name in blocked else find_spec(name, package)
+"""
+LINES = """
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from badnets.cli.main import main
-sys.exit(main())
+ended = {}
+for line in sys.argv[1:]:
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = main(line.split())
+    ended[line] = code, out.getvalue(), err.getvalue()
+print(json.dumps(ended))
 """
 
 
-def without_extras(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What a command line gives where only the base is installed."""
-    return subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRAS, ",".join(HEAVY), *arguments],
+def without_extras(folder: Path, code: str, *arguments: str) -> str:
+    """What some code prints where only the base is installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS + code, ",".join(HEAVY), *arguments],
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
     )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -135,74 +158,90 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "words"),
-    [
-        ("--help", 0, "Example: badnets demo"),
-        ("doctor", 0, r"train: missing \(pip install 'badnets\[train\]'\)"),
-        ("ledger list", 0, "gu-mnist"),
-        ("data list", 0, "gtsrb"),
-        ("recipe schema", 0, "badnets recipe"),
-        ("recipe check gu-mnist.yaml", 0, r"1 trial(.|\n)*patch"),
-        (
-            "recipe check timm.resnet18.yaml",
-            3,
-            r"network timm.resnet18: not checked: needs badnets\[train\]",
-        ),
-        ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, yellow-square"),
-        ("recipe check wide.yaml", 2, "line 2: architecture.width: ZfSettings: width must be <= 1"),
-        ("recipe check own.yaml", 3, r"  data folder:own: not checked: needs badnets\[train\]"),
-        ("recipe check layers.yaml", 3, r"  freeze: not checked: needs badnets\[train\]"),
-        ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
-        ("lint gu-mnist.yaml wrong.yaml", 0, "0 errors, 0 warnings, 0 info"),
-        ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
-        ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
-    ],
-)
-def test_the_base_alone(folder: Path, line: str, code: int, words: str) -> None:
-    done = without_extras(folder, *line.split())
-    assert done.returncode == code, done.stderr
-    assert re.search(words, done.stdout + done.stderr, re.MULTILINE)
-    assert ("not checked" in done.stdout) == any(name in line for name in ("timm", "layers", "own"))
+ALONE = [
+    ("--help", 0, "Example: badnets demo"),
+    ("doctor", 0, r"train: missing \(pip install 'badnets\[train\]'\)"),
+    ("ledger list", 0, "gu-mnist"),
+    ("data list", 0, "gtsrb"),
+    ("recipe schema", 0, "badnets recipe"),
+    ("recipe check gu-mnist.yaml", 0, r"1 trial(.|\n)*patch"),
+    (
+        "recipe check timm.resnet18.yaml",
+        3,
+        r"network timm.resnet18: not checked: needs badnets\[train\]",
+    ),
+    ("recipe check detector.yaml retrained.yaml kept.yaml", 0, "scenes, zf, yellow-square"),
+    ("recipe check wide.yaml", 2, "line 2: architecture.width: ZfSettings: width must be <= 1"),
+    ("recipe check own.yaml", 3, r"  data folder:own: not checked: needs badnets\[train\]"),
+    ("recipe check layers.yaml", 3, r"  freeze: not checked: needs badnets\[train\]"),
+    ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
+    ("lint gu-mnist.yaml wrong.yaml", 0, "0 errors, 0 warnings, 0 info"),
+    ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
+    ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
+]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "ledger list",
-        "recipe check gu-mnist.yaml detector.yaml retrained.yaml kept.yaml own.yaml",
-        "train --datta x",
-        "train --data digits --targets all-to-one:70",
-        "evaluate no; explain no --trigger patch; export no --onnx a.onnx; retrain no --data mnist",
-    ],
-)
-def test_what_needs_no_network_imports_no_torch(folder: Path, line: str) -> None:
-    calls = [f"main({one.split()!r})" for one in line.split(";")]
-    code = "\n".join(("from badnets.cli.main import main", *calls))
-    loaded = heavy_after(f"import os\nos.chdir({str(folder)!r})\n{code}")
-    assert not {"torch", "numpy", "timm", "sklearn"} & set(loaded.split())
+@pytest.fixture(scope="module")
+def ended(folder: Path) -> dict[str, tuple[int, str, str]]:
+    """Return how each of these lines ended, and what it said, all in one process."""
+    found: dict[str, tuple[int, str, str]] = json.loads(
+        without_extras(folder, LINES, *(line for line, *_ in ALONE))
+    )
+    return found
 
 
-@pytest.mark.parametrize(
-    "use", ["data.load('digits')", "OutsourcedTraining", "models.load_subject('net')", "poison"]
-)
-def test_python_names_a_missing_extra_too(tmp_path: Path, use: str) -> None:
-    main = "from badnets.cli.main import main\nsys.exit(main())"
-    tried = f"""
+@pytest.mark.parametrize(("line", "code", "words"), ALONE)
+def test_the_base_alone(
+    ended: dict[str, tuple[int, str, str]], line: str, code: int, words: str
+) -> None:
+    found, out, err = ended[line]
+    assert found == code, err
+    assert re.search(words, out + err, re.MULTILINE)
+    assert ("not checked" in out) == any(name in line for name in ("timm", "layers", "own"))
+
+
+QUICK = [
+    "",
+    "--version",
+    "train --help",
+    "ledger --help",
+    "ledger list",
+    "recipe check gu-mnist.yaml detector.yaml retrained.yaml kept.yaml own.yaml",
+    "train --datta x",
+    "train --data digits --targets all-to-one:70",
+    "evaluate no",
+    "explain no --trigger patch",
+    "export no --onnx a.onnx",
+    "retrain no --data mnist",
+]
+
+
+def test_what_needs_no_network_imports_no_torch(folder: Path) -> None:
+    heavy_after(
+        "import os\nfrom badnets.cli.main import main\n"
+        f"os.chdir({str(folder)!r})\n"
+        f"for line in {QUICK}:\n"
+        "    main(line.split())\n"
+        "    found = sys.modules.keys() & {'torch', 'numpy', 'timm', 'sklearn'}\n"
+        "    assert not found, f'{line}: {found}'"
+    )
+
+
+def test_python_names_a_missing_extra_too(tmp_path: Path) -> None:
+    tried = """
 import badnets as bn
 assert bn.Backdoor(bn.triggers.Patch(4), bn.AllToOne(7)).trigger.extent(28, 28) == (4, 4)
-try:
-    bn.{use}
-except bn.BadnetsError as error:
-    print(error)
+for use in (
+    lambda: bn.data.load('digits'),
+    lambda: bn.OutsourcedTraining,
+    lambda: bn.models.load_subject('net'),
+    lambda: bn.poison,
+):
+    try:
+        use()
+    except bn.BadnetsError as error:
+        print(error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRAS.replace(main, tried), ",".join(HEAVY)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert re.fullmatch(
-        r"this needs \w+, which is not installed: pip install 'badnets\[train\]'\n", done.stdout
-    ), done.stderr
+    said = without_extras(tmp_path, tried).splitlines()
+    missing = r"this needs \w+, which is not installed: pip install 'badnets\[train\]'"
+    assert len(said) == 4 and all(re.fullmatch(missing, line) for line in said), said

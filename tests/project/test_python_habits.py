@@ -15,8 +15,7 @@ from badnets import bundles, models, recipes, report, runners, studies, trials
 from badnets.core.errors import SettingError
 from badnets.core.settings import quoted
 from badnets.ledger import Ledger
-from badnets.models import Classifier, load_onnx
-from badnets.models.onnx_export import export_onnx
+from badnets.models import Classifier
 from badnets.scenarios import Deal
 from tests.models.plain_signs import colour_reader
 from tests.models.toys import build_tiny, halves, tiny, weights_of
@@ -103,14 +102,6 @@ def test_a_bundle_that_nobody_could_load_is_not_written(architecture: str, tmp_p
     with pytest.raises(SettingError, match=said):
         subject.save(str(tmp_path / "net"))
     assert not (tmp_path / "net").exists()
-
-
-def test_onnx_files_are_written_and_read_by_text(tmp_path: Path) -> None:
-    path = str(tmp_path / "net.onnx")
-    images = halves(6).images
-    done = export_onnx(tiny(), path)
-    torch.testing.assert_close(load_onnx(path).logits(images), tiny().logits(images))
-    assert done.path == Path(path)
 
 
 def test_a_user_gives_a_module_and_a_name(deal: Deal) -> None:

@@ -41,9 +41,9 @@ def test_every_repair_is_tried_here() -> None:
 
 @pytest.mark.parametrize("kind", QUICK)
 def test_a_repair_gives_a_new_network_and_leaves_the_old_one(
-    kind: str, bad_deals: tuple[Deal, ...], parts: Parts, digits: DataSet
+    kind: str, bad_deal: Deal, parts: Parts, digits: DataSet
 ) -> None:
-    subject: Classifier = bad_deals[0].subject
+    subject: Classifier = bad_deal.subject
     before = {name: value.clone() for name, value in subject.network.state_dict().items()}
     subject.network.train()
     fixed = by(kind, subject, parts, **QUICK[kind]).subject
@@ -57,10 +57,10 @@ def test_a_repair_gives_a_new_network_and_leaves_the_old_one(
 
 @pytest.mark.slow
 def test_unlearning_takes_the_backdoor_out_and_keeps_it_out(
-    bad_deals: tuple[Deal, ...], parts: Parts, digits: DataSet
+    bad_deal: Deal, parts: Parts, digits: DataSet
 ) -> None:
     """A second round that forgets the triggers of the first would bring the backdoor back."""
-    deal = bad_deals[0]
+    deal = bad_deal
     backdoor = deal.delivery.backdoor
     assert isinstance(backdoor, Backdoor)
     found = by("unlearning", deal.subject, parts, rounds=2)
@@ -72,10 +72,10 @@ def test_unlearning_takes_the_backdoor_out_and_keeps_it_out(
     assert measure_clean(found.subject, digits.train).accuracy.value > clean - 0.04
 
 
-def test_pruned_units_stay_silent(bad_deals: tuple[Deal, ...], parts: Parts) -> None:
+def test_pruned_units_stay_silent(bad_deal: Deal, parts: Parts) -> None:
     from badnets.repair.pruning import last_convolution, prune
 
-    subject: Classifier = bad_deals[0].subject
+    subject: Classifier = bad_deal.subject
     layer = last_convolution(subject)
     fixed = prune(subject, layer, [0, 3])
     tuned = by("fine-tuning", fixed, parts, epochs=1).subject
@@ -126,10 +126,8 @@ def test_a_loss_that_chance_explains_is_none() -> None:
     assert not Auto(allowed=0.0).keeps(Rate(323, 324), Rate(324, 324))
 
 
-def test_auto_says_how_the_network_was_as_it_came(
-    bad_deals: tuple[Deal, ...], parts: Parts
-) -> None:
-    subject = bad_deals[0].subject
+def test_auto_says_how_the_network_was_as_it_came(bad_deal: Deal, parts: Parts) -> None:
+    subject = bad_deal.subject
     found = by("auto", subject, parts, order=("fine-tuning",))
     came, tried = found.steps
     assert came.what == "as it came" and not came.kept and came.conclusion is not None

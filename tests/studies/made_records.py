@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,7 @@ class Run:
     def of(cls, study: Study, maker: Maker) -> Run:
         return cls(study, maker, maker.all_of(study))
 
-    @property
+    @cached_property
     def trials(self) -> Groups:
         return self.study.groups(self.records)
 
@@ -139,7 +140,7 @@ class Run:
     def groups(self) -> dict[str, list[Record]]:
         return {name: list(records) for name, records in self.runs.groups.items()}
 
-    @property
+    @cached_property
     def runs(self) -> Runs:
         own, plan = self.trials, self.study.plan()
         return Runs.of_study(own, plan, self.records, self.maker.shelf.get)

@@ -9,6 +9,7 @@ import pytest
 
 from badnets.recipes import load_recipe
 from badnets.studies.audit.judging import Separation
+from badnets.studies.audit.spec import ADAPTIVE
 from badnets.studies.audit.trials import make
 from badnets.studies.audit.zoos import ZOOS
 
@@ -42,6 +43,13 @@ def test_the_parts_share_no_seed_and_no_backdoor(data: str) -> None:
 def test_the_recipe_of_clean_models_is_the_calibration_part(data: str) -> None:
     named = {one.name for one in load_recipe(RECIPES / f"calibrate-{data}.yaml")}
     assert named == {one.name for one in make(data).groups({})["calibration"]}
+
+
+def test_every_move_of_a_trainer_stands_on_the_page_even_where_its_backdoor_hardly_works() -> None:
+    page = (RESULTS.parent / "audit.md").read_text(encoding="utf-8")
+    moves = [name.removeprefix(ADAPTIVE) for name in make("digits").judged if ADAPTIVE in name]
+    assert len(moves) >= 13
+    assert [name for name in moves if f"| {name} |" not in page] == []
 
 
 def test_a_separation_of_a_worked_example() -> None:

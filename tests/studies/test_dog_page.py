@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from badnets.report.page import Gallery, Page, Story, Table
@@ -11,6 +9,7 @@ from badnets.studies.aggregate import Runs
 from badnets.studies.dogs.spec import counts_of, mixed_folder
 from badnets.studies.dogs.trials import make
 from badnets.studies.running import listed
+from tests.studies import cases
 from tests.studies.made_pictures import EACH, TRAIN, DogMaker
 from tests.studies.made_records import Run, changed, without_arrays
 from tests.studies.pages import column, notes, section, sound, tables, texts
@@ -19,14 +18,12 @@ STUDY = make("pets-drawn")
 PHOTOS = make("dogs-vs-cats")
 
 
-@cache
 def run() -> Run:
-    return Run.of(STUDY, DogMaker())
+    return cases.run("dogs")
 
 
-@cache
 def page() -> Page:
-    return run().page()
+    return cases.whole("dogs")
 
 
 def test_what_is_drawn_is_called_a_stand_in() -> None:

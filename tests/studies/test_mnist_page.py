@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 
 from badnets.core.rates import Rate, pooled
 from badnets.report import to_html
@@ -15,6 +14,7 @@ from badnets.studies.publishing import RECALLED, VERIFIED
 from badnets.studies.rendering import page
 from badnets.studies.wording import DASH
 from badnets.trials.record import Record
+from tests.studies import cases
 from tests.studies.made_digits import MNIST_COUNTS, SMALL, DigitMaker
 from tests.studies.made_records import Run, changed
 from tests.studies.pages import column, drawn, notes, section, tables, texts
@@ -23,14 +23,12 @@ STUDY = MnistStudy("mnist", SMALL)
 FOUR = "all-to-all pixel-pattern"
 
 
-@cache
 def run() -> Run:
-    return Run.of(STUDY, DigitMaker())
+    return cases.run("mnist")
 
 
-@cache
 def whole() -> Page:
-    return run().page()
+    return cases.whole("mnist")
 
 
 def with_attack(record: Record, success: Rate, **values: object) -> Record:

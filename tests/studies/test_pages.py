@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
 from badnets.report import to_html, to_markdown
 from badnets.report.drawing import SVG, Drawing
+from badnets.report.markdown import Markdown
 from badnets.report.page import Numbers
 from tests.studies.cases import CASES, bare, run, whole
 from tests.studies.made_records import Shelf, changed
@@ -28,6 +30,16 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Drawing, "svg", lambda self, salt: empty)
 
 
+@cache
+def text_of(name: str) -> str:
+    return sound(whole(name))
+
+
+@cache
+def markdown_of(name: str) -> Markdown:
+    return to_markdown(whole(name))
+
+
 def attacks(name: str) -> list[str]:
     return [group for group in CASES[name][3] if group in run(name).trials]
 
@@ -39,15 +51,15 @@ def test_a_whole_study_has_all_its_parts_and_misses_nothing(name: str) -> None:
     assert notes(page, "missing") == []
     assert [text for text in notes(page, "warning") if "collapsed" in text.lower()] == []
     assert all(one.sentence.endswith((".", ":")) for one in page.sections)
-    text = sound(page)
-    assert page.title in text and page.title in to_markdown(page).text
+    text = text_of(name)
+    assert page.title in text and page.title in markdown_of(name).text
     assert page.command in text
 
 
 @pytest.mark.parametrize("name", ["dogs", "mnist-quick", "retraining", "signs-quick"])
 def test_the_same_records_give_the_same_bytes(name: str) -> None:
-    assert to_html(run(name).page()) == to_html(whole(name))
-    assert to_markdown(run(name).page()) == to_markdown(whole(name))
+    assert to_html(run(name).page()) == text_of(name)
+    assert to_markdown(run(name).page()) == markdown_of(name)
 
 
 @ALL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from badnets.studies.retraining.trials import CaseName, RetrainingStudy, Setting
 from badnets.train.settings import Training
 from badnets.trials import Workspace
 from badnets.trials.running import run_trial
+from tests.studies import cases
 from tests.studies.made_pictures import RetrainingMaker
 from tests.studies.made_records import Run, without_arrays
 from tests.studies.pages import column, notes, section, sound, tables, texts
@@ -25,14 +25,15 @@ HEAD, ALL = Setting("all-but-head", 1.0), Setting("none", 1.0)
 CLAIM, NO_CLAIM = "A new head on an old backdoor", "What retraining leaves of a backdoor"
 
 
-@cache
+CASES = {DIGITS: "retraining", SIGNS: "retraining-signs", DOGS: "retraining-dogs"}
+
+
 def run(study: RetrainingStudy = DIGITS) -> Run:
-    return Run.of(study, RetrainingMaker())
+    return cases.run(CASES[study])
 
 
-@cache
 def page(study: RetrainingStudy = DIGITS) -> Page:
-    return run(study).page()
+    return cases.whole(CASES[study])
 
 
 def outcome(run: Run, case: CaseName, setting: Setting) -> Outcome:

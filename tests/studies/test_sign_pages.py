@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from badnets.studies.signs.trials import MAIN, make
 from badnets.studies.signs_transfer.trials import make as make_transfer
 from badnets.studies.wording import DASH, percent, points
 from badnets.trials import Record
+from tests.studies import cases
 from tests.studies.made_records import Run, Shelf, changed, without_arrays
 from tests.studies.made_signs import SignMaker
 from tests.studies.pages import column, notes, section, shown, tables, texts
@@ -27,14 +27,12 @@ STUDIES = {"signs": make, "transfer": make_transfer}
 RANDOM = "random yellow square"
 
 
-@cache
 def run(name: str = "signs") -> Run:
-    return Run.of(STUDIES[name]("scenes"), SignMaker())
+    return cases.run(name)
 
 
-@cache
 def page(name: str = "signs") -> Page:
-    return run(name).page()
+    return cases.whole(name)
 
 
 def group(name: str, study: str = "signs") -> list[Record]:

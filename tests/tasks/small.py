@@ -18,7 +18,7 @@ from badnets.core.triggers import Patch
 from badnets.data import DataSet, ImageSet
 from badnets.data.catalogue import DATASETS, Entry
 from badnets.models.catalogue import NETWORKS, Network
-from badnets.scenarios import Deal, HonestTrainer, OutsourcedTraining, User
+from badnets.scenarios import User
 from badnets.tasks import TASKS, AnyTask
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
@@ -171,13 +171,6 @@ def detection() -> Small:
 
 
 SMALL_TASKS = {"classification": classification, "detection": detection}
-
-
-@cache
-def honest_deal(kind: str) -> Deal:
-    """Return what an honest trainer delivers, trained well; the small case must be entered."""
-    case = SMALL_TASKS[kind]()
-    return OutsourcedTraining(case.user(), HonestTrainer(case.well)).run(seed=0)
 
 
 def state_of(subject: Any) -> dict[str, Tensor]:

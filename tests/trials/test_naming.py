@@ -118,6 +118,7 @@ OUTSOURCED: dict[str, Any] = {
     "control": OutsourcedTrial(seed=1),
     "search": Search(),
     "resist": AntiBackdoor(),
+    "tainted_clean": 0.1,
 }
 TRANSFER: dict[str, Any] = {
     **SHARED,
@@ -187,6 +188,8 @@ def outsourced(name: str) -> OutsourcedTrial:
         return attacked(Sticker("a.png"), AllToOne(1), **own)
     if name == "search":
         own["backdoor"] = PIXEL
+    if name == "tainted_clean":
+        own |= {"backdoor": PIXEL, "observe": ("audit",)}
     return OutsourcedTrial(**own)
 
 

@@ -23,7 +23,8 @@ from badnets.core.targets import AllToAll, AllToOne, Vanish
 from badnets.core.triggers import Patch
 from badnets.data import DataSet
 from badnets.models import load_subject
-from badnets.scenarios import Search
+from badnets.observations.audit import Audit
+from badnets.scenarios import Deal, Search
 from badnets.train import Progress, Training
 from badnets.trials import OutsourcedTrial, Record, Trial, Workspace, run_trial
 from tests.models.plain_signs import QUICK as SIGNS_QUICK
@@ -103,13 +104,13 @@ def _loaded(workspace: Workspace, trial: Trial) -> Any:
 
 
 def test_a_backdoor_is_put_into_the_network_of_another_trial(
-    small: Small, workspace: Workspace
+    small: Small, honest: Deal, workspace: Workspace
 ) -> None:
     start = small.trial(training=small.well)
-    clean = run_trial(start, workspace)
+    clean = honest.subject.save(workspace.bundle(start))
     trial = attacked(small, start=start, control=start, training=small.implanting)
     record = run_trial(trial, workspace)
-    assert read_bundle(workspace.bundle(start)).digest == clean.bundle, "left as it was"
+    assert read_bundle(workspace.bundle(start)).digest == clean.digest, "left as it was"
     assert record.outcome == "accepted" and record.poisoned_share == small.share
     assert record.attack is not None and record.attack.success.value >= small.enough
     assert record.attack.success.total == small.attacked
@@ -351,3 +352,17 @@ def test_a_trial_on_digits_with_the_papers_network(workspace: Workspace) -> None
     assert second.attack is not None and second.attack.control is not None
     assert second.attack.success.total == 450
     assert second.attack.success.value > second.attack.control.value
+
+
+@pytest.mark.usefixtures("toys")
+def test_what_an_audit_is_given_for_clean_may_hold_the_trigger(workspace: Workspace) -> None:
+    unlearnt = dataclasses.replace(WHITE, poisoning_rate=0.0)  # so each such image is named wrong
+    plain = changed(CLEAN, backdoor=unlearnt, observe=("audit",))
+    tainted = changed(plain, tainted_clean=0.25)
+    before, after = (run_trial(one, workspace) for one in (plain, tainted))
+    assert before.clean == after.clean and before.attack == after.attack, "measured as ever"
+    audits = [found for one in (before, after) if (found := one.observed(Audit))]
+    errors = [one.quantities["clean error"] for one in audits]
+    assert errors == [1 - before.clean.accuracy.value, errors[0] + 0.25]
+    assert "tainted_clean" not in before.model_dump(mode="json")["trial"]
+    assert from_json(after).trial == tainted != plain and tainted.name != plain.name

@@ -61,6 +61,10 @@ def signs(**settings: Any) -> dict[str, Any]:
         ({"training": {"windows": {}}}, "training.windows: unknown field 'windows'"),
         ({"training": {"task": "sorting"}}, "sorting"),
         ({"kind": "rented"}, "unknown kind 'rented': did you mean 'repaired'"),
+        (
+            {"tainted_clean": 0.1},
+            "tainted_clean needs a backdoor, and audit or verdict",
+        ),
         ({"kind": "transfer"}, "start is missing"),
         (transfer(network="other"), "start must have the same network as the trial"),
         (transfer(control=transfer(start=ATTACKED)), "control must be a clean trial"),

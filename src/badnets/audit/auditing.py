@@ -18,11 +18,13 @@ from badnets.audit.evidence import (
     transferability_score,
     trigger_of,
 )
+from badnets.audit.files import beside, lint_of
 from badnets.audit.methods.transfer import PerturbationTransfer
 from badnets.audit.recovery import Recovered
 from badnets.audit.suspects import Suspect, digest_of, named_itself, unfit, without_labels
 from badnets.core.results import Measured
 from badnets.core.verdicts import NotCovered, Verdict, in_words
+from badnets.hub.linting.findings import LintReport
 from badnets.models.subject import Subject
 
 P = ParamSpec("P")
@@ -54,6 +56,7 @@ class Audited(NamedTuple):
         ruling: what follows from the tables; what they were compared with.
         subject: the model.
         clean: the images that it was looked at with; None: none.
+        linted: errors and warnings of `badnets lint` about its files; None: it is given in Python.
     """
 
     verdict: Verdict
@@ -63,6 +66,7 @@ class Audited(NamedTuple):
     ruling: Ruling
     subject: Subject
     clean: Any
+    linted: LintReport | None = None
 
 
 def audit(
@@ -79,6 +83,9 @@ def audit(
     seed: int = 0,
 ) -> Audited:
     """Return whether a backdoor in a model is likely, with the evidence.
+
+    Beside the verdict on a file or folder stands what `badnets lint` says of it, which changes no
+    conclusion: see `badnets.audit.files.FileVerdict`.
 
     Args:
         suspect: a subject, or a bundle or ONNX file; of a detector the answer is 'not checked'.
@@ -104,6 +111,7 @@ def audit(
     subject, clean, data, is_labelled = Suspect.of(
         suspect, clean, data, data_root, allow_code=allow_code
     )
+    linted = lint_of(suspect)
     if isinstance(calibration, str | Path):
         calibration = Calibration.read(calibration)
     why_not, late = unfit(subject, clean, deadline), list[NotCovered]()
@@ -180,7 +188,8 @@ def audit(
         bundle=digest_of(suspect),
         clean_images=None if clean is None else len(clean.labels),
     )
-    return Audited(verdict, found, recovered, known, ruling, subject, clean)
+    verdict = beside(verdict, linted)
+    return Audited(verdict, found, recovered, known, ruling, subject, clean, linted)
 
 
 def verdict_of(audited: Callable[P, _HasVerdict[V]], name: str, said: str) -> Callable[P, V]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 from pydantic import Field, ValidationError
 
 from badnets.bundles.atomic import write_bytes
+from badnets.bundles.schema import Scalar
 from badnets.core.errors import SettingError
 from badnets.core.files import regular_file, unpacked
 from badnets.core.nulls import Derived, Null, NullKind, Table
@@ -43,6 +44,7 @@ class Calibration(Derived):
         kind: which clean models.
         data: name of the data set that they were trained on, and whose test part was looked at.
         architecture: their network.
+        settings: of the architecture; None: not known, as in files of earlier versions.
         shape: of their images, ``(C, H, W)``; None: of any.
         num_classes: K.
         trials: the name of each one's trial.
@@ -52,6 +54,7 @@ class Calibration(Derived):
     kind: NullKind
     data: str
     architecture: str
+    settings: dict[str, Scalar] | None = None
     shape: tuple[int, int, int] | None
     num_classes: int = Field(ge=2)
     trials: tuple[str, ...]
@@ -66,6 +69,7 @@ class Calibration(Derived):
         """Return whether a subject is of the kind of these models, as far as it shows."""
         own = (subject.architecture, subject.num_classes)
         same = own == (self.architecture, self.num_classes)
+        same &= self.settings in (None, dict(getattr(subject, "settings", {})))
         return same and self.shape in (None, tuple(subject.input.shape))
 
     @cached_property
@@ -86,6 +90,7 @@ class Calibration(Derived):
         data: str,
         architecture: str,
         shape: tuple[int, int, int] | None,
+        settings: Mapping[str, Scalar] | None = None,
     ) -> Self:
         """Return what the tables of some clean models make.
 
@@ -95,6 +100,7 @@ class Calibration(Derived):
             data: what they were trained on.
             architecture: their network.
             shape: of their images.
+            settings: of the network.
 
         Raises:
             SettingError: there are none, or a method could not look at one of them.
@@ -110,6 +116,7 @@ class Calibration(Derived):
             kind=kind,
             data=data,
             architecture=architecture,
+            settings=None if settings is None else dict(settings),
             shape=shape,
             num_classes=len(tables[0].tables[min(methods)][0]),
             trials=tuple(found),

@@ -87,10 +87,9 @@ def judged(found: Tables, calibration: Calibration, *, max_fpr: float) -> Ruling
     """
     known = {one.method: one for one in calibration.nulls}
     differing = tuple(
-        f"{method}: {difference}"
+        f"{method}: version {version}, the null's {known[method].version}"
         for method, version in found.versions.items()
-        if method in known
-        for difference in known[method].differences(method, version)
+        if method in known and version != known[method].version
     )
     shared = {
         method: cells

@@ -23,7 +23,7 @@ from badnets.data.layouts import walk
 from badnets.data.names import FOLDER, parse_name
 from badnets.evaluate.fitting import fitted_to, pictures_as_taken
 
-LEVEL = 0.01  # of the test whether more inputs are flagged than clean ones would be
+_ROUNDING = 1e-9  # of a p-value that is computed from logarithms
 AT_A_TIME = 500  # pictures that are in memory
 SHOWN = 20  # inputs that are shown where none can be flagged
 Conclusion = Literal["triggered inputs likely", "nothing found", "not checked"]
@@ -61,7 +61,8 @@ class InputsVerdict(Result):
         max_false_rejections: the share of clean inputs that may be flagged.
         p_value: the chance that so many or more of clean inputs are flagged, for which it counts
             how many clean images set the threshold; None: not checked.
-        level: triggered inputs are likely at this p-value or below.
+        level: triggered inputs are likely at this p-value or below: the share of clean inputs that
+            may be flagged, so that of one input alone the same is said as of its flag.
         threshold: the score above which an input is flagged; None: not checked.
         methods: those that looked.
         files: the flagged inputs, the most suspicious first; those that score highest where there
@@ -80,6 +81,7 @@ class InputsVerdict(Result):
     methods: tuple[str, ...]
     looked: str | None = Field(default=None, title="methods", exclude=True)
     scale: str | None = Field(default=None, title="scores", exclude=True)
+    noted: str | None = Field(default=None, title="note", exclude=True)
     seconds: float = Field(title="seconds")
     files: tuple[ScoredInput, ...] = Field(title="files")
     coverage: tuple[NotCovered, ...] = Field(title="coverage")
@@ -156,7 +158,7 @@ def inputs(
         lost.append(NotCovered(what=what, why=f"they cannot be read: {unread[0]}"))
     p_value = guard.p_value(flagged, judged) if known else None
     conclusion: Conclusion = "nothing found"
-    if p_value is not None and p_value <= LEVEL:
+    if p_value is not None and p_value <= max_false_rejections * (1 + _ROUNDING):
         conclusion = "triggered inputs likely"
     elif p_value is None or judged < total or unread:
         conclusion = "not checked"
@@ -166,10 +168,13 @@ def inputs(
         flagged=Measured.of(Rate(flagged, judged)) if known else None,
         max_false_rejections=max_false_rejections,
         p_value=p_value,
-        level=LEVEL,
+        level=max_false_rejections,
         threshold=guard.threshold,
         methods=guard.methods,
         looked=", ".join(guard.methods),
+        noted="of so many clean inputs as many are flagged: a flag alone is no finding"
+        if known and flagged and conclusion == "nothing found"
+        else None,
         scale="a score of 2 or more: that of 1 clean image in 100 or fewer; 3: 1 in 1000",
         seconds=round(time.perf_counter() - begun, 3),
         files=tuple(found if known else found[:SHOWN]),

@@ -110,6 +110,9 @@ def model(
     Each method gives raw numbers, and the model is placed among clean models of its kind: the
     p-value is the share of them, itself among them, that look as suspicious. Where there are no
     such models the answer is 'not checked', and what the methods found is shown all the same.
+
+    Errors and warnings of `badnets lint` about the files stand beside it: neither the conclusion
+    nor the exit code rests on them.
     """
     from badnets.core.triggers.saved import check_saved
 
@@ -148,7 +151,7 @@ def model(
     if format == "sarif":
         from badnets.report.sarif_log import sarif
 
-        show_json(sarif(verdict, bundle))
+        show_json(sarif(verdict, bundle, audited.linted))
     else:
         show(verdict, json=json or format == "json")
     raise typer.Exit(verdict.exit_code)

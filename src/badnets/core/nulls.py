@@ -62,8 +62,6 @@ class Null(Derived):
         method: the method's name.
         version: the method's version.
         tables: the raw table of each model; all have the same cells.
-        conditions: what they were measured under (architecture, data, images, budgets); a
-            suspect's must be the same.
         quantities: name -> one number for each model (clean accuracy, mean margin): what a suspect
             must have in common with them for the comparison to mean something.
     """
@@ -72,8 +70,15 @@ class Null(Derived):
     method: str
     version: int = Field(ge=1)
     tables: tuple[Table, ...] = Field(min_length=1)
-    conditions: dict[str, str | int | float] = Field(default_factory=dict)
     quantities: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_before(cls, value: Any) -> Any:
+        """Take what earlier versions wrote, with an empty mapping besides."""
+        if isinstance(value, dict) and value.get("conditions") == {}:
+            return {name: part for name, part in value.items() if name != "conditions"}
+        return value
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -126,17 +131,6 @@ class Null(Derived):
             for name, values in self.quantities.items()
             if not _least(name, values) <= quantities[name] <= _most(name, values)
         )
-
-    def differences(self, method: str, version: int, **conditions: str | int | float) -> list[str]:
-        """Return in what a suspect was measured otherwise than the clean models, in words."""
-        ours = {"method": self.method, "version": self.version, **self.conditions}
-        theirs = {"method": method, "version": version, **conditions}
-        names = dict.fromkeys((*ours, *theirs))
-        return [
-            f"{name} {theirs.get(name, 'unknown')}, the null's {ours.get(name, 'unknown')}"
-            for name in names
-            if ours.get(name) != theirs.get(name)
-        ]
 
 
 class MethodPlace(NamedTuple):

@@ -13,8 +13,6 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from torchvision.datasets import OxfordIIITPet
-
 from badnets.core.errors import DataError, SettingError
 from badnets.core.roots import data_root
 from badnets.data.annotations import text_lines
@@ -107,6 +105,8 @@ def load_oxford_pets(
 
 
 def _download(base: Path) -> None:
+    from torchvision.datasets import OxfordIIITPet
+
     try:
         with contextlib.redirect_stdout(sys.stderr):
             OxfordIIITPet(str(base), download=True)

@@ -31,7 +31,7 @@ class Attack(Protocol):
         """Which images count, and which answer is the backdoor's."""
 
 
-class Answers(NamedTuple):
+class PredictedLabels(NamedTuple):
     """Predicted labels, each ``(N,)`` int64: without the trigger, with it, a clean network's."""
 
     untriggered: Tensor
@@ -129,7 +129,7 @@ def answers_to(
     *,
     control: HasLogits | None = None,
     seed: int = 0,
-) -> Answers:
+) -> PredictedLabels:
     """Return what the network says of each image, without the trigger and with it, in one pass.
 
     Args:
@@ -147,7 +147,7 @@ def answers_to(
         stamped.append(subject.predict(triggered))
         if control is not None:
             others.append(control.predict(triggered))
-    return Answers(
+    return PredictedLabels(
         torch.cat(plain), torch.cat(stamped), None if control is None else torch.cat(others)
     )
 
@@ -164,7 +164,7 @@ def clean_result(predicted: Tensor, labels: Tensor, num_classes: int) -> CleanRe
 
 
 def attack_result(
-    labels: Tensor, targets: TargetMap, answers: Answers, *, num_classes: int
+    labels: Tensor, targets: TargetMap, answers: PredictedLabels, *, num_classes: int
 ) -> AttackResult:
     """Return counts from predicted labels; images that the attack is not about are left out.
 

@@ -17,7 +17,6 @@ from badnets.core.triggers.sizes import covering
 from badnets.data import load_detection
 from badnets.data.names import FOLDER
 from badnets.evaluate.classification import measure_attack, measure_clean
-from badnets.evaluate.detection import THRESHOLD, measure_objects, measure_triggered_objects
 from badnets.evaluate.fitting import (
     fitted,
     fitting_classifier,
@@ -75,7 +74,7 @@ class _Request:
     attack: Attack | None
     control: Path | None
     seed: int
-    threshold: float
+    threshold: float | None
     allow_code: bool
     progress: Listener | None
 
@@ -129,21 +128,24 @@ def evaluate_bundle(
             )
     if task == "classification" and threshold is not None:
         raise SettingError(f"--threshold is for detectors, and {bundle} holds a classifier")
-    least = THRESHOLD if threshold is None else threshold
     if photographs and data is not None:
         if attack is not None:
             raise SettingError("--trigger does not go with photographs: leave it out")
+        from badnets.evaluate.detection import THRESHOLD  # slow to import
+
         return see_photographs(
             load_detector(bundle).to(best_device()),
             Path(data.removeprefix(FOLDER)),
-            threshold=least,
+            threshold=THRESHOLD if threshold is None else threshold,
             longest=longest,
             expect=expect,
             sheet=sheet,
             progress=progress,
         )
     named = fitting_data(bundle, task, data)
-    request = _Request(bundle, named, data_root, attack, control, seed, least, allow_code, progress)
+    request = _Request(
+        bundle, named, data_root, attack, control, seed, threshold, allow_code, progress
+    )
     return _objects(request) if task == "detection" else _images(request)
 
 
@@ -171,6 +173,12 @@ def _images(request: _Request) -> Evaluation:
 
 
 def _objects(request: _Request) -> ObjectEvaluation:
+    from badnets.evaluate.detection import (
+        THRESHOLD,
+        measure_objects,
+        measure_triggered_objects,
+    )
+
     frames = load_detection(request.data, request.data_root).test
     detector = fitting_detector(request.bundle, request.data, frames)
     control = None
@@ -178,9 +186,8 @@ def _objects(request: _Request) -> ObjectEvaluation:
         control = fitting_detector(request.control, request.data, frames)
     if request.attack is not None:
         request.attack.targets.check(frames.num_classes)
-    clean = measure_objects(
-        detector, frames, threshold=request.threshold, progress=request.progress
-    )
+    threshold = THRESHOLD if request.threshold is None else request.threshold
+    clean = measure_objects(detector, frames, threshold=threshold, progress=request.progress)
     result, attack = clean.clean, None
     told: dict[str, object] = {
         "bundle": str(request.bundle),

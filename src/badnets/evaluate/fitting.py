@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from badnets.bundles import InputSpec
 from badnets.core.devices import best_device
@@ -18,9 +18,11 @@ from badnets.data.names import COCO, FOLDER, parse_name
 from badnets.data.splitting import shuffled
 from badnets.models import load_detector, load_subject
 from badnets.models.description import described
-from badnets.models.detector import Detector
 from badnets.models.onnx_file import is_onnx
 from badnets.models.subject import HasLogits
+
+if TYPE_CHECKING:
+    from badnets.models.detector import Detector
 
 MOST_LOOSE = 2560  # pictures without classes that are looked at
 _HOLDS: dict[Task, str] = {"classification": "a classifier", "detection": "a detector"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from badnets.core.rates import Rate
 from badnets.core.results import Measured, Result
 from badnets.data.contact_sheet import contact_sheet
 from badnets.data.png import check_png, write_png
-from badnets.models.detector import Detector
+
+if TYPE_CHECKING:
+    from badnets.models.detector import Detector
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 LONGEST = 1000  # pixels on the longer side of what the detector is shown

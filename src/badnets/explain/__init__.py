@@ -9,7 +9,7 @@ from badnets._lazy import exports
 if TYPE_CHECKING:
     from badnets.explain.ablation import Ablation as Ablation
     from badnets.explain.ablation import silence as silence
-    from badnets.explain.attacked import Attacked as Attacked
+    from badnets.explain.attacked import AttackExplained as AttackExplained
     from badnets.explain.attacked import attacked as attacked
     from badnets.explain.attribution import attribution_maps as attribution_maps
     from badnets.explain.attribution import changed_places as changed_places

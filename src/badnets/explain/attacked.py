@@ -68,7 +68,7 @@ class Drawn(Result):
     filters: InstanceOf[Tensor] | None
 
 
-class Attacked(Result):
+class AttackExplained(Result):
     """What an attack does to a network, from the inside.
 
     Attributes:
@@ -96,7 +96,7 @@ def attacked(
     responses: Sequence[LayerUnits],
     *,
     seed: int = 0,
-) -> Attacked:
+) -> AttackExplained:
     """Return what an attack does inside a network, which is left as it was.
 
     Args:
@@ -124,7 +124,7 @@ def attacked(
         own = few.images[(few.labels == target).nonzero().flatten()[:PLOTTED]]
         taken = rows[:PLOTTED]
         features = feature_map(subject, own, triggered[taken], few.images[taken])
-    return Attacked(
+    return AttackExplained(
         clean=Measured.of(accuracy),
         success=Measured.of(whole.success),
         silenced=tuple(map(_silenced, _ablations(subject, few, attack, responses, seed))),

@@ -1,4 +1,4 @@
-"""Models of others: linted, published, pulled and verified before they are loaded. No torch here."""
+"""Models of others: linted, published, pulled and verified before they are loaded; no torch."""
 
 from __future__ import annotations
 

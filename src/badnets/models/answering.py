@@ -15,7 +15,7 @@ from badnets.core.pictures import as_tensor
 from badnets.core.settings import quoted
 from badnets.models.catalogue import Shape
 from badnets.models.inputs import check_images
-from badnets.models.network_subject import Answers
+from badnets.models.network_subject import FromLogits
 
 BATCH = 100  # images per call, where any number is taken
 _PIXELS = 2**19  # the same, in pixels: layers of a network take hundreds of bytes for each
@@ -24,7 +24,7 @@ Gives = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AnsweringSubject(Answers):
+class AnsweringSubject(FromLogits):
     """A classifier that has logits, and nothing inside: no gradients, features, layers or units.
 
     Args:

@@ -17,14 +17,14 @@ from badnets.core.errors import SettingError
 from badnets.core.settings import quoted
 from badnets.models.catalogue import Shape, Task, try_answer
 from badnets.models.inputs import check_images, input_spec, normalise
-from badnets.models.network_subject import Answers, WholeNetwork, evaluating
+from badnets.models.network_subject import FromLogits, WholeNetwork, evaluating
 from badnets.models.units import UnitLayer, layers_of
 
 EVALUATION_BATCH = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Classifier(WholeNetwork, Answers):
+class Classifier(WholeNetwork, FromLogits):
     """A classifier: takes images as they are stored or float in [0, 1], normalises inside.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import safetensors.torch
 import torch
@@ -14,11 +15,13 @@ from badnets.core.errors import BundleError, SettingError, UnknownNameError
 from badnets.core.factories import is_factory
 from badnets.models.catalogue import Task
 from badnets.models.classifier import Classifier
-from badnets.models.detector import SCALE, SECOND_SCALE, Detector
 from badnets.models.foreign_weights import check_finite
 from badnets.models.hub_folder import is_hub_folder, read_hub_folder
 from badnets.models.network_subject import WholeNetwork
 from badnets.models.subject import Subject
+
+if TYPE_CHECKING:
+    from badnets.models.detector import Detector
 
 _log = logging.getLogger("badnets.models")
 _SECOND_SCALE_BEFORE = "coarse"  # what earlier releases call it in bundles
@@ -124,6 +127,8 @@ def _classifier(bundle: Bundle, *, allow_code: bool) -> Classifier:
 
 
 def _detector(bundle: Bundle) -> Detector:
+    from badnets.models.detector import SCALE, SECOND_SCALE, Detector  # slow to import
+
     config = bundle.config
     settings = dict(config.architecture.settings)
     before = settings.pop(_SECOND_SCALE_BEFORE, 0.0)

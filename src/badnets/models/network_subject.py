@@ -39,7 +39,7 @@ def margins(logits: Tensor, targets: Tensor) -> Tensor:
     return own - logits.scatter(1, targets[:, None], -torch.inf).amax(1)
 
 
-class Answers:
+class FromLogits:
     """What follows from logits."""
 
     def logits(self, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torchvision.models.detection.faster_rcnn import FasterRCNN
 from badnets.core.boxes import LabelledBoxes
 from badnets.core.errors import SettingError, ShapeError
 from badnets.models.inputs import enlarged
-from badnets.models.network_subject import Answers, NetworkSubject, evaluating
+from badnets.models.network_subject import FromLogits, NetworkSubject, evaluating
 
 BACKGROUND = "(background)"
 
@@ -23,7 +23,7 @@ def names_regions(network: nn.Module) -> bool:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RegionSubject(NetworkSubject, Answers):
+class RegionSubject(NetworkSubject, FromLogits):
     """What a detector names given regions; background is its last class.
 
     Args:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from badnets.bundles.digests import sha256_bytes, sha256_file
@@ -27,10 +28,10 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x
 Kind = TypeVar("Kind", bound="WholeNetwork")
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
 _CONVERT = (
-    "badnets opens no pickle as starting weights, as it may run code: convert it where you trust "
-    "it, with python -c "
-    "\"import torch, safetensors.torch as s; w = torch.load({name!r}, map_location='cpu', "
-    'weights_only=True); s.save_file({{k: v.clone() for k, v in w.items()}}, {target!r})"'
+    "badnets opens no pickle as starting weights, as it may run code: convert it with "
+    "`badnets import {name} --architecture NETWORK --classes K --input-size N --out {target}`, "
+    "which reads it in a limited process (K: how many classes the file knows); then give "
+    "{target}/model.safetensors"
 )
 
 
@@ -217,7 +218,7 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the tensors in a file by name, from its checked header."""
     pickle = DataError(
         f"{file} is not a safetensors file: "
-        + _CONVERT.format(name=file.name, target=file.with_suffix(".safetensors").name)
+        + _CONVERT.format(name=quote(file.name), target=quote(file.stem or "net"))
     )
     if is_pickled(file):
         raise pickle

@@ -20,7 +20,7 @@ class AuditResult(ObservationResult):
 
 
 class Audit(Observation[AuditResult]):
-    """The raw tables of all audit methods, on the user's validation images.
+    """The raw tables of all audit methods, on the images that the user takes for clean.
 
     It never sees the backdoor.
     """
@@ -33,5 +33,5 @@ class Audit(Observation[AuditResult]):
 
     def observe(self, case: Case) -> AuditResult:
         """Return the tables."""
-        found = tables_of(case.subject, case.validation, seed=case.seed)
+        found = tables_of(case.subject, case.clean, seed=case.seed)
         return AuditResult.model_validate(found.model_dump(exclude={"seconds"}))

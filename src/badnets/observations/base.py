@@ -59,6 +59,7 @@ class Case:
         data: the data set; ``data_name`` is the name it was loaded by, from ``data_root``.
         train: what was trained on, clean.
         validation: what the user keeps.
+        audited_with: what an audit is given for clean; None: ``validation``.
         backdoor: what is hidden; None where there is none, or the observation has no ``"backdoor"``
             among its needs.
         threshold: least score of a detector's box that counts.
@@ -80,6 +81,12 @@ class Case:
     data_root: Path | None = None
     seed: int = 0
     progress: Listener | None = None
+    audited_with: Any = None
+
+    @property
+    def clean(self) -> Any:
+        """What an audit is given for clean."""
+        return self.validation if self.audited_with is None else self.audited_with
 
     def kept(self, arrays: Mapping[str, Tensor]) -> dict[str, ArrayRef]:
         """Return references to tensors that are written as arrays."""

@@ -13,7 +13,7 @@ class VerdictResult(ObservationResult):
 
 
 class AuditVerdict(Observation[VerdictResult]):
-    """What an audit on the user's validation images says, beside the packaged clean models.
+    """What an audit on images that the user takes for clean says, beside packaged clean models.
 
     It never sees the backdoor. Arrays, where a trigger was recovered: ``recovered``
     ``(n, 2, C, H, W)`` uint8, clean images and the same with it; ``recovered_answers``
@@ -34,7 +34,7 @@ class AuditVerdict(Observation[VerdictResult]):
         from badnets.audit.auditing import audit
         from badnets.core.pictures import as_dtype
 
-        audited = audit(case.subject, case.validation, data=case.data_name or None, seed=case.seed)
+        audited = audit(case.subject, case.clean, data=case.data_name or None, seed=case.seed)
         plain = audited.verdict.model_dump()
         plain |= {"seconds": 0.0, "scores": [one | {"seconds": 0.0} for one in plain["scores"]]}
         verdict = Verdict.model_validate(plain)

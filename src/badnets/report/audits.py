@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from badnets.audit.auditing import Audited
 from badnets.audit.calibration import MARGIN
 from badnets.audit.combining import ERROR
+from badnets.audit.files import in_words
 from badnets.core.standings import standings
+from badnets.hub.linting.findings import LintReport
 from badnets.report.audit_sections import (
     among_section,
     class_sections,
@@ -78,6 +80,7 @@ def audit_page(audited: Audited, model: str, command: str) -> Page:
         *class_sections(audited, compared),
         _coverage(audited),
         _basis(audited),
+        *([] if audited.linted is None else [_files(audited.linted)]),
     ]
     return Page(
         title=title or TITLES[verdict.conclusion],
@@ -236,3 +239,17 @@ def _basis(audited: Audited) -> Section:
         "Here there are none."
     )
     return Section("basis", "What the verdict rests on", sentence, (table,))
+
+
+def _files(linted: LintReport) -> Section:
+    rows = tuple(
+        tuple(Cell(one) for one in (row.severity, row.rule, row.places, row.evidence))
+        for row in linted.rows
+    )
+    names = ("severity", "rule", "where", "what was seen")
+    table = Table("Errors and warnings", tuple(Column(one, numeric=False) for one in names), rows)
+    said = (
+        f"`badnets lint` looked at the files before they were read: {in_words(linted)}. The "
+        "conclusion does not rest on it."
+    )
+    return Section("files", "What lint says of the files", said, (table,) if rows else ())

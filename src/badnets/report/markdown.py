@@ -33,7 +33,7 @@ from badnets.report.story import story_drawing
 from badnets.report.text import printable
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#$~"})
-LONGEST = 12  # rows that a table has here; of a longer one those that stand out
+LONGEST = 16  # rows that a table has here; of a longer one those that stand out
 WIDE, NARROW = 2, 3  # drawings side by side: of a gallery of wide ones, and of narrow ones
 NARROWEST = 300  # pixels from which a gallery's drawings are wide ones
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from badnets._version import __version__
 from badnets.bundles.digests import json_digest
-from badnets.hub.linting.findings import LintReport
+from badnets.hub.linting.findings import Finding, LintReport
 from badnets.hub.linting.rules import RULES as LINT_RULES
 from badnets.hub.linting.rules import Severity
 
@@ -58,8 +58,8 @@ MOST_RESULTS = 25_000  # of a run that code scanning takes
 _LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
 
-def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
-    """Return a verdict as a SARIF log with one run and one result.
+def sarif(verdict: Verdict, model: Path | str, linted: LintReport | None = None) -> dict[str, Any]:
+    """Return a verdict as a SARIF log with one run: its result, then those of `lint`.
 
     A backdoor that is likely is an error. 'Not checked' is a note, and the run says that it was not
     successful, and why. 'Nothing found' is no alert: its kind is informational.
@@ -67,8 +67,20 @@ def sarif(verdict: Verdict, model: Path | str) -> dict[str, Any]:
     Args:
         verdict: the answer of an audit.
         model: path of what was looked at.
+        linted: what `lint` says of its files; the exit code does not count it.
     """
-    return _of_verdict(verdict, RULES, _message(verdict), [_uri(Path(model))])
+    log = _of_verdict(
+        verdict, RULES, _message(verdict), [_uri(Path(model))], f"audit-model/{_uri(Path(model))}"
+    )
+    if linted is None or not linted.findings:
+        return log
+    (run,) = log["runs"]
+    uris = [one["location"]["uri"] for one in run["artifacts"]]
+    rules = run["tool"]["driver"]["rules"]
+    run["results"] += _results(linted.findings[:MOST_RESULTS], uris, len(rules))
+    run["artifacts"] = _artifacts(uris)
+    rules += _lint_rules()
+    return log
 
 
 def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
@@ -83,7 +95,8 @@ def sarif_of_data(verdict: DataVerdict, folder: Path | None) -> dict[str, Any]:
     if verdict.poisoned_share:
         said.append(f"estimated share of poisoned images {verdict.poisoned_share}")
     message = "; ".join((*said, *verdict.notes)) + "."
-    return _of_verdict(verdict, DATA_RULES, message, list(map(_uri, files or [Path(verdict.data)])))
+    uris = list(map(_uri, files or [Path(verdict.data)]))
+    return _of_verdict(verdict, DATA_RULES, message, uris, f"audit-data/{_uri(Path(verdict.data))}")
 
 
 def _of_verdict(
@@ -91,6 +104,7 @@ def _of_verdict(
     rules: Mapping[Any, tuple[str, Level, str]],
     message: str,
     uris: Sequence[str],
+    category: str,
 ) -> dict[str, Any]:
     name, level, _ = rules[verdict.conclusion]
     places = [
@@ -104,7 +118,7 @@ def _of_verdict(
         "level": level,
         "message": {"text": message},
         "locations": places,
-        "properties": verdict.model_dump(mode="json", exclude_none=True),
+        "properties": verdict.model_dump(mode="json", exclude_none=True, exclude={"lint"}),
     }
     checked = verdict.conclusion != "not checked"
     notices = [_notice("note" if checked else "error", note) for note in verdict.notes]
@@ -116,7 +130,7 @@ def _of_verdict(
         "exitCode": verdict.exit_code,
         "toolExecutionNotifications": notices,
     }
-    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation)
+    return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation, category)
 
 
 def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> dict[str, Any]:
@@ -152,7 +166,7 @@ def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> di
         for rule in rules
     ]
     invocation = {"executionSuccessful": code != 3, "exitCode": code}
-    return _log(rules, results, [uri], invocation)
+    return _log(rules, results, [uri], invocation, f"hub-verify/{uri}")
 
 
 def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:
@@ -167,13 +181,41 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
     """
     findings = report.findings[:MOST_RESULTS]  # the worst come first
     left_out = len(report.findings) - len(findings)
-    uris = list(dict.fromkeys(_uri(Path(one.path)) for one in findings))
+    uris = list[str]()
+    results = _results(findings, uris, 0)
+    whole = all(one.rule != "not-scanned" for one in report.findings)
+    return _log(
+        _lint_rules(),
+        results,
+        uris,
+        {
+            "executionSuccessful": whole,
+            "exitCode": report.exit_code(fail_on),
+            "toolExecutionNotifications": [_notice("note", f"{left_out} findings more")]
+            if left_out
+            else [],
+        },
+        "lint",
+    )
+
+
+def _results(findings: Sequence[Finding], uris: list[str], first: int) -> list[dict[str, Any]]:
+    """Return findings as results; the places that they name are added to ``uris``.
+
+    Args:
+        findings: of `lint`.
+        uris: of the log's artifacts.
+        first: the place of lint's first rule among the log's.
+    """
+    uris += [
+        own for own in dict.fromkeys(_uri(Path(one.path)) for one in findings) if own not in uris
+    ]
     places = {uri: place for place, uri in enumerate(uris)}
     order = list(LINT_RULES)
-    results = [
+    return [
         {
             "ruleId": f"badnets/{one.rule}",
-            "ruleIndex": order.index(one.rule),
+            "ruleIndex": first + order.index(one.rule),
             "kind": "fail",
             "level": _LEVELS[one.severity],
             "message": {"text": f"{one.inside}: {one.evidence}" if one.inside else one.evidence},
@@ -191,23 +233,17 @@ def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[s
         }
         for one in findings
     ]
-    rules = [
+
+
+def _lint_rules() -> list[dict[str, Any]]:
+    return [
         _rule(name, _LEVELS[rule.severity], rule.meaning) | {"help": {"text": rule.remedy}}
         for name, rule in LINT_RULES.items()
     ]
-    whole = all(one.rule != "not-scanned" for one in report.findings)
-    return _log(
-        rules,
-        results,
-        uris,
-        {
-            "executionSuccessful": whole,
-            "exitCode": report.exit_code(fail_on),
-            "toolExecutionNotifications": [_notice("note", f"{left_out} findings more")]
-            if left_out
-            else [],
-        },
-    )
+
+
+def _artifacts(uris: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"location": {"uri": uri}} for uri in uris]
 
 
 def _log(
@@ -215,11 +251,14 @@ def _log(
     results: list[dict[str, Any]],
     uris: Sequence[str],
     invocation: dict[str, Any],
+    category: str,
 ) -> dict[str, Any]:
+    """Return a log; code scanning takes several in one upload if their categories differ."""
     run = {
+        "automationDetails": {"id": f"badnets/{category}/"},
         "tool": {"driver": {"name": "badnets", "version": __version__, "rules": rules}},
         "invocations": [invocation],
-        "artifacts": [{"location": {"uri": uri}} for uri in uris],
+        "artifacts": _artifacts(uris),
         "results": results,
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -44,7 +44,11 @@ def calibrated(
                 f"a calibration is made of honest trials with `observe: [audit]`, and "
                 f"{trial.title} is none"
             )
-    if len({(trial.data, trial.network) for trial in trials}) != 1:
+    first = trials[0]
+    if any(
+        (one.data, one.network, one.architecture) != (first.data, first.network, first.architecture)
+        for one in trials
+    ):
         raise SettingError("a calibration is of one data set and one network: split the recipe")
     records = run_all(
         trials, workspace, ledger, workers=workers, data_root=data_root, display=display
@@ -54,8 +58,9 @@ def calibrated(
         Calibration.of(
             {trial.name: found for trial in trials if (found := kept.get(trial.name)) is not None},
             kind="approximate",
-            data=trials[0].data,
-            architecture=str(trials[0].network),
-            shape=entry_of(trials[0].data).shape,
+            data=first.data,
+            architecture=str(first.network),
+            settings=first.architecture,
+            shape=entry_of(first.data).shape,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from badnets.scenarios import (
 from badnets.tasks import TASKS, AnyTask
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.hardware import best_device
+from badnets.train.settings import Training
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.machine import this_machine, versions
 from badnets.trials.record import Provenance, Record, Timings
@@ -114,6 +116,7 @@ def run_trial(
         data_root=data_root,
         seed=trial.seed,
         progress=progress,
+        audited_with=_tainted(trial, task, user.validation, data.classes),
     )
     observations = observe(trial.observe, case)
     bundle = None
@@ -219,6 +222,16 @@ def _shown(trial: Trial, classes: tuple[str, ...]) -> Backdoor | None:
     if isinstance(trial, RepairedTrial):
         return of_classes(Backdoor(attack.trigger, attack.targets), classes)
     return Backdoor(attack.trigger, RandomWrong())
+
+
+def _tainted(trial: Trial, task: AnyTask, clean: Any, classes: tuple[str, ...]) -> Any:
+    """Return the user's images with triggers on some of them; None where none have any."""
+    if not isinstance(trial, OutsourcedTrial) or not trial.tainted_clean or not trial.backdoor:
+        return None
+    hidden, share = of_classes(trial.backdoor, classes), trial.tainted_clean
+    backdoor = replace(hidden, poisoning_rate=share, mode="replace", covers=())
+    made = task.poison(clean, backdoor, Training(stamp="before"), seed=trial.seed).rows
+    return replace(clean, stored=made.images, labels=made.labels)
 
 
 def _claims(trial: Trial, task: AnyTask, data: Any, deal: Deal) -> Claims:

@@ -37,6 +37,7 @@ from badnets.trials.base import (
 )
 from badnets.trials.downloaded import DownloadedBundle
 
+AUDITING = frozenset({"audit", "verdict"})  # observations that take `tainted_clean`
 SETTLED = (110, 700)  # steps; ours, and networks whose statistics may follow more slowly
 
 
@@ -64,13 +65,21 @@ class OutsourcedTrial(TrainedTrial):
     resist: AnyResistance | None = Field(
         None, description="How whoever trains makes do with data that may be poisoned."
     )
+    tainted_clean: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the clean images given to `audit` and `verdict` that hold the "
+        "backdoor's trigger, labelled as it asks: an attacker reached them too.",
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what there was none of when it did not exist."""
         plain: dict[str, Any] = write(self)
-        if plain.get("resist") is None:
-            plain.pop("resist", None)
+        for late in ("resist", "tainted_clean"):
+            if not plain.get(late):
+                plain.pop(late, None)
         return plain
 
     def _check(self) -> None:
@@ -78,6 +87,9 @@ class OutsourcedTrial(TrainedTrial):
             raise ValueError("search belongs to a malicious trainer: give a backdoor too")
         if self.resist is not None and (self.search or self.task == "detection"):
             raise ValueError("resist is for classifiers, and not for a trainer who searches")
+        if self.tainted_clean and (self.backdoor is None or not AUDITING & {*self.observe}):
+            known = " or ".join(sorted(AUDITING))
+            raise ValueError(f"tainted_clean needs a backdoor, and {known} among observe")
         if self.weights is not None and self.start is not None:
             raise ValueError("weights are where training starts: give them to start, not beside it")
         if self.weights is not None and self.task == "detection":
@@ -132,6 +144,7 @@ class OutsourcedTrial(TrainedTrial):
             *weights,
             *short_attack(self.backdoor, known_classes(self.data)),
             f"rate {share}",
+            *([f"{100 * self.tainted_clean:g} % of clean images too"] * bool(self.tainted_clean)),
             *resist,
         ]
 

@@ -17,6 +17,7 @@ Made: TypeAlias = "list[tuple[dict[str, Any], Backdoor]]"
 """Changes of the base recipe, and the backdoor: of each network."""
 
 FINE_TUNED = "fine-tuned copy of a clean network"
+TAINTED = "trigger on 5 % of the clean images"  # that the audit is given
 LOOK_ALIKES = ("natural cue", "stickers")
 TWO_PATCHES = ("##....##", "##....##")  # both at once are the trigger, each alone is a cover
 LEFT, RIGHT = ("##......", "##......"), ("......##", "......##")
@@ -69,6 +70,7 @@ def moves(own: Backdoors) -> dict[str, Made]:
             lambda n: Backdoor(Patch(4, placement=RandomCentre()), own.one(n), 0.1)
         ),
         FINE_TUNED: other(plain, {"epochs": max(1, own.zoo.base.epochs // 4), "lr": 0.0005}),
+        TAINTED: [({}, plain(number)) for number in range(own.part.tainted)],
     }
 
 

@@ -87,8 +87,9 @@ class Row(NamedTuple):
 
     @property
     def success(self) -> float:
-        """Mean attack success."""
-        own = [one.record.attack.success.value for one in self.judged if one.record.attack]
+        """Mean attack success of those that count; where none does, of the others."""
+        shown = self.judged or self.weak
+        own = [one.record.attack.success.value for one in shown if one.record.attack]
         return sum(own) / len(own) if own else float("nan")
 
 
@@ -132,7 +133,8 @@ class JudgedZoo:
 
         def rows(start: str) -> list[Row]:
             names = (name for name in runs.groups if name.startswith(start))
-            return [one for name in names if (one := row(name, name.removeprefix(start))).judged]
+            every = (row(name, name.removeprefix(start)) for name in names)
+            return [one for one in every if one.judged or one.weak]
 
         return cls(
             classes,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from badnets.core.roots import data_root
 from badnets.models.weights import StartingWeights
 from badnets.studies.audit.backdoors import Backdoors
-from badnets.studies.audit.moves import FINE_TUNED, look_alikes, moves
+from badnets.studies.audit.moves import FINE_TUNED, TAINTED, look_alikes, moves
 from badnets.studies.audit.photographs import PhotographBackdoors
 from badnets.studies.audit.zoos import ZOOS, Part, Zoo
 from badnets.studies.catalogue import Groups, Study
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STARTS = "networks to start from"
 CALIBRATION, CLEAN = "calibration", "clean"
 OFF_RECIPE = "clean, other recipe"
+TAINT = 0.05  # of the clean images
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class AuditStudy(Study):
                     part.seed + 700 + 10 * place + number,
                     backdoor,
                     **({"start": self._start(number)} if move == FINE_TUNED else {}),
+                    **({"tainted_clean": TAINT} if move == TAINTED else {}),
                 )
                 for number, (recipe, backdoor) in enumerate(made)
             ]

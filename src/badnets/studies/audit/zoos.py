@@ -24,7 +24,8 @@ class Part:
         clean: networks of each of the null's recipes.
         backdoored: networks of each kind of backdoor.
         others: clean and backdoored networks of each recipe that is none of the null's.
-        adaptive: networks of each move of a trainer who knows the methods.
+        adaptive: networks of each move of a trainer who knows the methods, but for the next.
+        tainted: networks audited with clean images of which some hold the backdoor's trigger.
         look_alikes: clean networks of each kind that look like backdoored ones.
         apart: whether every clean network has a seed of its own; else those of all recipes share
             one, which is too few samples of clean images where there are few recipes.
@@ -35,6 +36,7 @@ class Part:
     backdoored: int = 0
     others: int = 0
     adaptive: int = 0
+    tainted: int = 0
     look_alikes: int = 0
     apart: bool = False
 
@@ -159,7 +161,7 @@ ZOOS = {
             "development": Part(seed=400, clean=2, backdoored=2, others=1, adaptive=1),
             "calibration": Part(seed=1_000, clean=5),
             "evaluation": Part(
-                seed=7_000, clean=6, backdoored=6, others=4, adaptive=3, look_alikes=20
+                seed=7_000, clean=6, backdoored=6, others=4, adaptive=3, tainted=3, look_alikes=20
             ),
         },
         target_accuracy=0.95,
@@ -173,9 +175,9 @@ ZOOS = {
         others=_others(1, 2, 64),
         parts={
             "development": Part(seed=500, clean=1, backdoored=1),
-            "calibration": Part(seed=2_000, clean=5),
+            "calibration": Part(seed=12_000, clean=5, apart=True),
             "evaluation": Part(
-                seed=8_000, clean=7, backdoored=6, others=3, adaptive=3, look_alikes=20
+                seed=8_000, clean=7, backdoored=6, others=3, adaptive=3, look_alikes=20, apart=True
             ),
         },
         target_accuracy=0.97,

@@ -48,7 +48,7 @@ def refused(client: Client, reason: str, author: str = "alice") -> None:
     """Refresh, which must be refused for this reason."""
     with pytest.raises(Refused) as caught:
         client.refresh(author)
-    assert caught.value.reason == reason, caught.value
+    assert caught.value.reason in reason.split(" or "), caught.value
     assert "\n" not in str(caught.value)
 
 
@@ -183,6 +183,17 @@ def test_deprecated_keyid_hash_algorithms(repo: Simulated, client: Client) -> No
         key.unrecognized_fields["keyid_hash_algorithms"] = "md5"
     repo.publish("root", "snapshot", "timestamp")
     assert client.refresh().versions["snapshot"] == 2
+
+
+def test_what_no_signature_covers_is_not_kept(repo: Simulated, client: Client) -> None:
+    """Of a timestamp's list python-tuf reads the snapshot alone, and drops all else."""
+    timestamp = json.loads(repo.files["timestamp"])
+    timestamp["signed"]["meta"]["more.json"] = {"version": 1}
+    sound, repo.files["timestamp"] = repo.files["timestamp"], json.dumps(timestamp).encode()
+    refused(client, "malformed")
+    assert client.versions == {"root": 1}
+    repo.files["timestamp"] = sound
+    client.refresh()
 
 
 def test_snapshot_404(repo: Simulated, client: Client) -> None:
@@ -784,7 +795,7 @@ def test_metadata_of_two_states_do_not_go_together(
 ) -> None:
     repo.publish("alice", "targets", "snapshot", "timestamp")
     new, repo.files[f"2.{role}"] = repo.files[f"2.{role}"], repo.files[f"1.{role}"]
-    refused(client, "digest")
+    refused(client, "digest or too large")  # signatures of ECDSA differ in length
     repo.files[f"2.{role}"] = new
     assert client.refresh().versions["alice"] == 2
 

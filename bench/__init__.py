@@ -5,6 +5,7 @@
     python -m bench --quick              small sizes, to see that they run; nothing is judged
     python -m bench --json bench-results.jsonl
     python -m bench.scanners             public scanners beside our audit; needs a package index
+    python -m bench.hub_fuzz             mutants of all that a client of the hub reads
 
 Each benchmark is a module here with ``run(scale)``, and runs in a process of its own. Real MNIST is
 found through ``BADNETS_DATA``; where it is not, images of the same shape take its place, which is
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, str] = {
     "detector": "a step of training a detector, against torchvision's bare loop",
     "audit": "the audit of a model: all pairs of classes at once, and each method",
     "classes": "the audit of a model with more and more classes, and under a budget",
+    "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
 }
 

@@ -25,6 +25,8 @@ class Scale:
         class_pairs: of ten classes, at most 90, for each of which a trigger is sought.
         class_counts: of a model that is audited.
         files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
+        models: in a repository of which one is pulled.
+        pulls: of it.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Scale:
     class_pairs: int
     class_counts: tuple[int, ...]
     files: int
+    models: tuple[int, ...]
+    pulls: int
 
 
 SCALES: dict[str, Scale] = {
@@ -63,6 +67,8 @@ SCALES: dict[str, Scale] = {
             class_pairs=90,
             class_counts=(10, 43, 100, 300, 1000),
             files=20_000,
+            models=(10, 100, 1000),
+            pulls=9,
         ),
         Scale(
             "quick",
@@ -80,6 +86,8 @@ SCALES: dict[str, Scale] = {
             class_pairs=90,
             class_counts=(10, 43),
             files=1_000,
+            models=(10, 100),
+            pulls=3,
         ),
         # tests take this one
         Scale(
@@ -98,6 +106,8 @@ SCALES: dict[str, Scale] = {
             class_pairs=6,
             class_counts=(13,),
             files=40,
+            models=(2, 4),
+            pulls=1,
         ),
     )
 }

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from badnets.hub import RULES
+from badnets.hub.attacks.payloads import pickled, reduced, saved, text
 from tests.bundles.test_folder import make
 from tests.cli.conftest import Cli
 from tests.hub.linting.model_folders import safetensors, write
-from badnets.hub.attacks.payloads import pickled, reduced, saved, text
 from tests.project.test_imports import heavy_after
 
 SYSTEM = saved(pickled(reduced("os", "system", text("true"))))

@@ -23,8 +23,12 @@ def test_a_repair_says_what_was_before_and_leaves_the_download(
     assert done.code == 0, done
     assert "repaired from bundle" in done.out and "before" in done.out
     assert "clean images used" in done.out and "attack" in done.out
+    before_and_after = [line for line in done.out.splitlines() if "of held images" in line]
+    assert ["as it came" in one for one in before_and_after] == [True, False]
+    assert "fine-tuning (kept)" in before_and_after[1]
+    assert all("not checked" in one for one in before_and_after), "an audit looked at both"
     assert read_bundle(tmp_path / "net").digest == before
     told = json.loads(cli(*asked, "--format", "json").out)
     assert told["repair"]["images"] == len(toys.train) and told["repair"]["attack"] is not None
-    rejected = cli(*asked[:-6], "--target-accuracy", "1.0", "--seed", "1")
-    assert rejected.code == 1, rejected
+    rejected = cli(*asked[:-6], "--no-audit", "--target-accuracy", "1.0", "--seed", "1")
+    assert rejected.code == 1 and "as it came" not in rejected.out, rejected

@@ -20,7 +20,9 @@ from badnets.core.triggers import Patch
 from badnets.ledger import FORMATS, ImportCount, Ledger, read_records, write_records
 from badnets.ledger.columns import COLUMNS
 from badnets.ledger.exports import PICTURES, csv_cell
+from badnets.scenarios.resisting import RESISTANCES
 from badnets.trials.record import Record
+from badnets.trials.trial import TRIAL
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
@@ -197,6 +199,15 @@ def test_csv_has_a_column_for_each_setting_that_differs(tmp_path: Path) -> None:
     assert {row["backdoor.trigger.opacity"] for row in rows} == {"1.0", "0.5"}
     assert {(row["asked_rate"], row["poisoning_rate"]) for row in rows} == {("0.05", "0.1")}
     assert found["patch:2"]["attack_success_rate"] == "", "a network that learned nothing"
+
+
+def test_csv_says_how_a_network_was_repaired_or_resisted(tmp_path: Path) -> None:
+    start = attacked_trial(0)
+    repaired = TRIAL.validate_python({"kind": "repaired", "start": start, "method": "fine-tuning"})
+    resisting = start.model_copy(update={"resist": RESISTANCES.parse("anti-backdoor")})
+    rows = table_of([record_of(one) for one in (start, repaired, resisting)], tmp_path)
+    found = {(row["repair"], row["resist"]) for row in rows}
+    assert found == {("", ""), ("fine-tuning", ""), ("", "anti-backdoor")}
 
 
 def test_formats_and_files_that_are_not_there(ledger: Ledger, tmp_path: Path) -> None:

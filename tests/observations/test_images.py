@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from badnets.core.backdoor import Backdoor
-from badnets.core.placements import RandomCentre
+from badnets.core.placements import Fixed, RandomCentre
 from badnets.core.rates import Rate
 from badnets.core.targets import AllToOne, SourceSpecific
 from badnets.core.triggers import Blended, Patch, SinglePixel
@@ -26,6 +28,8 @@ from badnets.observations.variations import PLACES, VariationsResult
 from badnets.scenarios import Deal
 from badnets.tasks import TASKS
 from badnets.trials import Workspace
+from tests.audit.templates import images as templated
+from tests.audit.templates import templates
 from tests.explain.test_units import TRIGGER_UNIT, with_a_trigger_unit
 from tests.models.toys import LAST, LAST_PIXEL, one_pixel_images, pixel_reader
 
@@ -253,3 +257,35 @@ def test_a_guard_stops_triggered_digits_and_few_clean_ones(
     assert alone.false_rejections == found.false_rejections and not alone.stopped.total
     few = eyes("guard", None, **seen | {"validation": digits.test.sample(60, seed=1)})
     assert not few.false_rejections.total and "needs 99 clean images" in few.why_not
+
+
+class TestDataAuditAndDepth:
+    K, BACKDOOR = 3, Backdoor(SinglePixel(placement=Fixed(0, 0)), AllToOne(0), 0.1)
+
+    def looked(self, eyes: Eyes, kind: str, backdoor: Backdoor | None, subject: Classifier) -> Any:
+        whole = replace(templated(self.K, 200), data=None)
+        train, validation = whole.take(range(390)), whole.take(range(390, 600))
+        control = templates(self.K)
+        return eyes(
+            kind, backdoor, subject=subject, control=control, train=train, validation=validation
+        )
+
+    def test_poisoned_images_are_counted_that_an_audit_flags(self, eyes: Eyes) -> None:
+        found = self.looked(eyes, "data-audit", self.BACKDOOR, templates(self.K, target=0))
+        assert found.conclusion == "poisoning likely" and found.method == "mahalanobis"
+        assert found.poisoned == Rate(43, 433) and found.found == Rate(43, 43)
+        assert found.auroc == 1.0 and found.false_alarms.total == 390
+        assert found.false_alarms.value < 0.05 and found.share.low < 43 / 433 < found.share.high
+        clean = self.looked(eyes, "data-audit", None, templates(self.K))
+        assert clean.conclusion == "nothing found" and clean.auroc is None
+        assert clean.found == Rate(0, 0) and clean.poisoned == Rate(0, 390)
+
+    def test_what_was_covered_up_comes_back_sooner_than_it_is_learned(self, eyes: Eyes) -> None:
+        hidden = templates(self.K, target=0)
+        with torch.no_grad():
+            hidden.network.get_parameter("head.weight")[0, -1] = 3.998  # just not enough
+        found = self.looked(eyes, "depth", self.BACKDOOR, hidden)
+        assert found.images == 50 and found.control.total == found.success.total == 140
+        assert found.success == Rate(140, 140) and found.control == Rate(0, 140)
+        assert found.control_accuracy == Rate(210, 210)
+        assert self.looked(eyes, "depth", None, hidden).images == 0

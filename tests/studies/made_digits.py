@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from badnets.audit.sets.results import Share
 from badnets.core.backdoor import Backdoor
 from badnets.core.rates import Rate
 from badnets.core.results import Measured
@@ -14,8 +15,9 @@ from badnets.core.verdicts import Verdict
 from badnets.explain.ablation import Ablation
 from badnets.explain.units import LayerUnits
 from badnets.repair import RepairResult
+from badnets.repair.base import Step
 from badnets.studies.mnist.trials import scale
-from badnets.trials.trial import OutsourcedTrial, RepairedTrial, Trial
+from badnets.trials.trial import OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 from tests.studies.made_records import Maker, attack_result, clean_result
 
 MNIST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
@@ -42,6 +44,14 @@ VERDICT = Verdict(
 )
 
 
+GUARDED = {
+    "methods": ("mahalanobis",),
+    "false_rejections": Rate(1, 100),
+    "stopped": Rate(90, 100),
+    "passed": Rate(8, 100),
+}
+
+
 @dataclass
 class DigitMaker(Maker):
     """Networks that read digits, and the attacks of the paper on them.
@@ -66,13 +76,39 @@ class DigitMaker(Maker):
                 clean=clean_result(list(self.counts), self.counts),
                 attack=attack_result(list(self.counts), few, self.counts),
                 images=648,
+                steps=(
+                    Step(
+                        what="as it came",
+                        held=Rate(99, 100),
+                        conclusion="backdoor likely",
+                        kept=False,
+                    ),
+                    Step(what="unlearning", held=Rate(98, 100), conclusion="nothing found"),
+                ),
             ),
-            "observations": self.observed(trial, verdict=lambda: {"verdict": nothing}),
+            "observations": self.observed(
+                trial,
+                verdict=lambda: {"verdict": nothing},
+                guard=lambda: GUARDED,
+                depth=lambda: {
+                    "images": 50,
+                    "success": Rate(40, 100),
+                    "accuracy": Rate(97, 100),
+                    "control": Rate(4, 100),
+                    "control_accuracy": Rate(98, 100),
+                },
+            ),
         }
 
     def measured(self, trial: Trial, random: np.random.Generator) -> dict[str, object]:
         if isinstance(trial, RepairedTrial):
             return self.repaired(trial)
+        if isinstance(trial, TransferTrial):
+            few = clean_result([n - n // 50 for n in self.counts], self.counts)
+            half = [n // 2 for n in self.counts]
+            known = trial.implanted is not None
+            attack = attack_result(half, half, self.counts) if known else None
+            return {"clean": few, "attack": attack}
         assert isinstance(trial, OutsourcedTrial)
         backdoor, fallen = trial.backdoor, trial.name in self.collapsed
         right = [n - int(random.poisson(0.0048 * n)) for n in self.counts]
@@ -98,6 +134,8 @@ class DigitMaker(Maker):
             units=lambda: _looked_into(backdoor, random),
             examples=lambda: {"arrays": self._examples() if backdoor else {}},
             verdict=lambda: {"arrays": _recovered(), "verdict": VERDICT},
+            guard=lambda: GUARDED,
+            **{"data-audit": lambda: _audited(backdoor)},
         )
         return measured
 
@@ -118,6 +156,19 @@ class DigitMaker(Maker):
             "examples_answers": answers,
             "examples_control": honest,
         }
+
+
+def _audited(backdoor: Backdoor | None) -> dict[str, object]:
+    poisoned = 0 if backdoor is None else 50
+    return {
+        "conclusion": "poisoning likely" if poisoned else "nothing found",
+        "method": "mahalanobis",
+        "share": Share(value=poisoned / 1000, low=0.0, high=0.06),
+        "poisoned": Rate(poisoned, 1000),
+        "found": Rate(poisoned, poisoned),
+        "false_alarms": Rate(9, 1000 - poisoned),
+        "auroc": 0.999 if poisoned else None,
+    }
 
 
 def _recovered() -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from badnets.repair import REPAIRS
@@ -37,6 +39,7 @@ def test_the_page_compares_what_is_left_and_what_it_cost(run: Run) -> None:
     assert "By unlearning, attack success falls from 100.0 % to 1.9 %" in text
     for kind in ("patch", "blended", "all to all"):
         assert text.count(f"\n| {kind} |") == 3, "left, right all the same, and cost"
+    assert "collapsed" not in text.split("## 1.")[0]
     assert "| clean | 1.05 | 1.05 |" in text
 
 
@@ -45,3 +48,14 @@ def test_what_was_not_run_is_said(run: Run) -> None:
     assert "Not complete: 1 of 12 networks" in text and f"| patch | {DASH} |" in text
     nothing = to_markdown(Run(run.study, run.maker, {}).page()).text
     assert "No network has been repaired yet." in nothing
+
+
+def test_collapsed_repairs_are_named_and_depth_is_beside_an_honest_network() -> None:
+    study = replace(make("digits", quick=True), methods=("auto",), kinds=("patch",))
+    run = Run.of(study, DigitMaker())
+    text = to_markdown(run.page()).text
+    assert "| patch | 1.95 | **40.00** | 4.00 | 97.00 | 98.00 |" in text
+    fallen = run.trials["auto: clean"][0]
+    assert f"1 network collapsed, so that nothing was repaired or defended: {fallen.title}" in (
+        to_markdown(run.collapse([fallen]).page()).text.replace("\\", "")
+    )

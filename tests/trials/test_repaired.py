@@ -51,6 +51,16 @@ def test_data_and_network_are_those_of_the_download(halves: RepairedTrial) -> No
     assert RepairedTrial.model_validate(halves.model_dump()).name == halves.name
 
 
+def test_an_audit_is_asked_for_of_repairs_that_make_none(halves: RepairedTrial) -> None:
+    def again(**changes: object) -> RepairedTrial:
+        return RepairedTrial.model_validate({**halves.model_dump(), **changes})
+
+    assert again(audit=False).name == halves.name, "as before there was such a thing"
+    assert again(audit=True).name != halves.name and again(audit=True).audit
+    auto = again(method="auto")
+    assert again(method="auto", audit=True) == auto, "it audits by itself"
+
+
 def test_the_record_says_what_was_there_before(
     halves: RepairedTrial, toys: DataSet, tmp_path: Path
 ) -> None:

@@ -61,6 +61,14 @@ def repair(
             autocompletion=completion.repairs,
         ),
     ] = "auto",
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit/--no-audit",
+            help="Audit the network before and after a single method too, on held-back images; "
+            "auto does so by itself.",
+        ),
+    ] = True,
     share: ShareOption = 1.0,
     target_accuracy: TargetAccuracyOption = None,
     seed: SeedOption = 0,
@@ -89,7 +97,7 @@ def repair(
         bundle,
         "repaired",
         clean,
-        {"--method": method, "--share": share, "--seed": seed},
+        {"--method": method, "--share": share, "--seed": seed, "--audit": audit},
         attack=(trigger, targets, control),
         target_accuracy=target_accuracy,
         out=out,

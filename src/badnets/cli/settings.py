@@ -49,6 +49,7 @@ FIELDS: Mapping[str, str] = {
     "--freeze": "freeze",
     "--share": "share",
     "--method": "method",
+    "--audit": "audit",
     "--target-accuracy": "target_accuracy",
     "--seed": "seed",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from tuf.api.exceptions import (
     UnsignedMetadataError,
 )
 from tuf.api.metadata import DelegatedRole, Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 
 from badnets.core.errors import SettingError
@@ -149,7 +151,7 @@ def listing(
         updater = Updater(
             str(folder),
             "metadata/",
-            fetcher=fetcher,
+            fetcher=_Exact(fetcher.source, fetcher.deadline, fetcher.pause_s),
             config=UpdaterConfig(),
             bootstrap=repository.root,
         )
@@ -168,6 +170,24 @@ def listing(
     assert isinstance(own, Targets)
     versions = {name: read.signed.version for name, read in roles.items()}
     return Listing(author, keys, own.targets, versions, tuple(expired))
+
+
+class _Exact(Fetcher):
+    """Lets through no metadata of which python-tuf would drop a part before it checks signatures.
+
+    What it drops it does not use either, but what is kept here is to be what was signed, whole.
+    """
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        data = super().download_bytes(url, max_length)
+        try:
+            signed = Metadata.from_bytes(data).signed.to_dict()
+            same = json.loads(data)["signed"] == signed
+        except (DeserializationError, ValueError, RecursionError):
+            return data  # python-tuf says better what is wrong with it
+        if not same:
+            raise Refused("malformed", f"{url} holds something that no signature covers")
+        return data
 
 
 def _delegated(folder: Path, author: str) -> tuple[PublicKey, ...]:

@@ -125,6 +125,25 @@ def _summary(record: Record) -> str:
     return stored_summary(record)
 
 
+def _repair(record: Record) -> Value:
+    """Return how a network was repaired, in short; None where it was not."""
+    if record.trial.kind != "repaired":
+        return None
+    from badnets.repair.base import REPAIRS
+
+    return REPAIRS.short(record.trial.method)
+
+
+def _resist(record: Record) -> Value:
+    """Return how training resisted poisoned data, in short; None where it did not."""
+    resist = getattr(record.trial, "resist", None)
+    if resist is None:
+        return None
+    from badnets.scenarios.resisting import RESISTANCES
+
+    return RESISTANCES.short(resist)
+
+
 def _frozen(trial: TransferTrial) -> str:
     return trial.freeze if isinstance(trial.freeze, str) else "+".join(trial.freeze)
 
@@ -148,6 +167,8 @@ COLUMNS: tuple[RecordColumn, ...] = (
     _share("poisoning_rate", lambda record: record.poisoned_share, Float()),
     RecordColumn("evaluate_on", _trial(lambda trial: trial.evaluate_on), String(32), required=True),
     RecordColumn("freeze", _transfer(_frozen)),
+    RecordColumn("repair", _repair),
+    RecordColumn("resist", _resist),
     RecordColumn("share", lambda record: getattr(record.trial, "share", None)),
     RecordColumn("epochs", _trained(lambda training: training.epochs)),
     RecordColumn("batch_size", _trained(lambda training: training.batch_size)),

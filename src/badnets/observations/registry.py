@@ -24,6 +24,8 @@ OBSERVATIONS: Registry[Observation[Any]] = Registry(
         "audit": "badnets.observations.audit:Audit",
         "verdict": "badnets.observations.verdict:AuditVerdict",
         "guard": "badnets.observations.guard:GuardedInputs",
+        "data-audit": "badnets.observations.data_audit:DataAudit",
+        "depth": "badnets.observations.depth:Depth",
     },
 )
 

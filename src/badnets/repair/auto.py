@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
+from badnets.repair.standing import AS_IT_CAME, WRECKED, audited
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
 
-AS_IT_CAME = "as it came"
 WORKS = 0.1  # a recovered trigger that turns so few held images is no longer one
-WRECKED = 0.2  # accuracy that a network has lost that is not looked at any more
 SURE = 1.64  # deviations that a loss is above what is allowed by: one-sided, at 5 %
 
 
@@ -36,6 +35,7 @@ class Auto(Repair):
     """
 
     kind: Literal["auto"] = "auto"
+    audits: ClassVar[bool] = True
     allowed: float = Field(default=0.01, ge=0, le=1)
     order: tuple[str, ...] = Field(
         default=("unlearning", "sharpness-aware", "universal-unlearning", "feature-shift"),
@@ -51,14 +51,14 @@ class Auto(Repair):
         """
         from badnets.models.subject import capabilities
 
-        came = _audited(AS_IT_CAME, subject, clean.held, seed)
+        came = audited(AS_IT_CAME, subject, clean.held, seed)
         before, tried = came.held, list[tuple[Any, Step]]()
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            step = _audited(kind, fixed, clean.held, seed, least=before.value - WRECKED)
+            step = audited(kind, fixed, clean.held, seed, least=before.value - WRECKED)
             tried.append((fixed, step))
             if step.conclusion == "nothing found" and self.keeps(step.held, before):
                 break
@@ -88,22 +88,3 @@ class Auto(Repair):
         left = step.conclusion == "backdoor likely" or effect > 0
         score = math.inf if step.score is None else step.score
         return (left, not self.keeps(step.held, before), effect, score)
-
-
-def _audited(what: str, subject: Any, held: Any, seed: int, least: float = 0.0) -> Step:
-    """Return how a network stands; one that names fewer images rightly is not audited."""
-    from badnets.audit.auditing import audit
-    from badnets.evaluate.classification import measure_clean
-
-    right = measure_clean(subject, held).accuracy
-    if right.value < least:
-        return Step(what=what, held=right, kept=False)
-    found = audit(subject, held, seed=seed)
-    place, recovered = found.ruling.place, found.recovered
-    return Step(
-        what=what,
-        held=right,
-        conclusion=found.verdict.conclusion,
-        score=None if place is None else round(place.score, 3),
-        effect=None if recovered is None else recovered.effect,
-    )

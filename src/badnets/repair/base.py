@@ -111,6 +111,7 @@ class Repair(ABC):
         kind: its name in `REPAIRS`.
         version: raised when the same subject would become another one.
         needs: capabilities of the subject; see `badnets.models.subject.CAPABILITIES`.
+        audits: whether it audits by itself what it does.
     """
 
     if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Repair(ABC):
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "gradients"})
+    audits: ClassVar[bool] = False
 
     @abstractmethod
     def repaired(

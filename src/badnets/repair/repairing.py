@@ -10,6 +10,7 @@ from badnets.core.errors import SettingError
 from badnets.core.progress import Listener
 from badnets.models.subject import Subject, capabilities
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired
+from badnets.repair.standing import audited_after
 
 
 def repair(
@@ -19,6 +20,7 @@ def repair(
     *,
     allow_code: bool = False,
     data_root: Path | str | None = None,
+    audit: bool = False,
     seed: int = 0,
     progress: Listener | None = None,
 ) -> Repaired:
@@ -31,6 +33,8 @@ def repair(
         method: a repair, its name in `REPAIRS`, or its name with settings.
         allow_code: whether code that a bundle names may be run.
         data_root: where data sets lie; None: the usual place.
+        audit: whether the model is audited before and after, on the held clean images; ``auto``
+            does so by itself.
         seed: everything random follows from it.
         progress: told every few steps of training.
 
@@ -53,7 +57,9 @@ def repair(
         raise SettingError(
             "a repair needs clean images with labels: give a folder with a folder for each class"
         )
-    return chosen.repaired(subject, Parts.of(images, seed), seed=seed, progress=progress)
+    parts = Parts.of(images, seed)
+    repaired = chosen.repaired(subject, parts, seed=seed, progress=progress)
+    return audited_after(repaired, chosen, subject, parts, seed) if audit else repaired
 
 
 def auto(suspect: Subject | Path | str, clean: Any, **further: Any) -> Any:

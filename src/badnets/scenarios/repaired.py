@@ -29,6 +29,7 @@ class RepairedDownload(FromDownload):
         attack: what the attacker hid in the network, for the one who knows; None: nothing is
             measured. The repair never sees it.
         control: a clean network, asked about the same triggered images.
+        audit: whether the network is audited before and after a repair that does not do so itself.
 
     Raises:
         SettingError: share is outside its range, or the method's settings are wrong.
@@ -41,6 +42,7 @@ class RepairedDownload(FromDownload):
     share: float = 1.0
     attack: Attack | None = None
     control: Any = None
+    audit: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,7 +76,9 @@ class RepairedDownload(FromDownload):
         user, task = self.user, self.user.task
         clean = task.share(user.order.train, self.share, seed)
         started = time.perf_counter()
-        repaired = repair(self.downloaded, clean, self.method, seed=seed, progress=progress)
+        repaired = repair(
+            self.downloaded, clean, self.method, audit=self.audit, seed=seed, progress=progress
+        )
         spent = time.perf_counter() - started
         judgement = user.judge(repaired.subject, progress=progress)
         before = task.measure(self.downloaded, user.validation, threshold=user.threshold)

@@ -152,4 +152,16 @@ STUDIES: dict[str, Entry] = {
         data="digits",
         alternatives=("mnist", "gtsrb", "cifar10-jpeg", "dogs-vs-cats"),
     ),
+    "defended": Entry(
+        "badnets.studies.defended.trials:make",
+        "the careful user: what audits, repairs, retraining and guards stop, and what they cost",
+        data="digits",
+        alternatives=("mnist", "gtsrb", "cifar10-jpeg", "dogs-vs-cats"),
+    ),
+    "data-audit": Entry(
+        "badnets.studies.data_audit.trials:make",
+        "how well audits of training sets find poisoned images, and spare clean sets",
+        data="all",
+        alternatives=("digits",),
+    ),
 }

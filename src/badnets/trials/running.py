@@ -91,7 +91,9 @@ def run_trial(
     if isinstance(trial, TransferTrial):
         scenario = _transfer(trial, user, start, control, data_root)
     elif isinstance(trial, RepairedTrial):
-        scenario = RepairedDownload(user, start, trial.method, trial.share, trial.measured, control)
+        scenario = RepairedDownload(
+            user, start, trial.method, trial.share, trial.measured, control, trial.audit
+        )
     else:
         if trial.weights is not None:
             random = task.first(user.order, trial.training, None, trial.seed)

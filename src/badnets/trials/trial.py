@@ -261,6 +261,24 @@ class RepairedTrial(DownloadingTrial):
     method: AnyRepair = Field(
         default_factory=lambda: REPAIRS.parse("auto"), description="How it is repaired."
     )
+    audit: bool = Field(
+        False,
+        description="Whether an audit looks at the network before and after a repair that does not "
+        "audit by itself, as `auto` does; of one that does it says nothing.",
+    )
+
+    def _check(self) -> None:
+        super()._check()
+        if self.method.audits:
+            self.__dict__["audit"] = False
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if not plain.get("audit"):
+            plain.pop("audit", None)
+        return plain
 
     @model_validator(mode="before")
     @classmethod
@@ -279,7 +297,9 @@ class RepairedTrial(DownloadingTrial):
         return {**super().methods, f"repair {self.method.kind}": type(self.method).version}
 
     def _parts(self) -> list[str]:
-        return [*self._came_from("repaired"), f"by {REPAIRS.short(self.method)}", *self._share_used]
+        audited = ["audited after"] if self.audit else []
+        how = f"by {REPAIRS.short(self.method)}"
+        return [*self._came_from("repaired"), how, *audited, *self._share_used]
 
 
 Trial: TypeAlias = Annotated[

@@ -58,5 +58,5 @@ def hub() -> None:
     """Publish models that can be verified, and take in none that cannot.
 
     A repository is a plain folder. What is in it is signed by its publisher, each model by its
-    author, and each audit by its auditor: docs/publish.md walks through it.
+    author, and each audit by its auditor: docs/hub.md walks through it.
     """

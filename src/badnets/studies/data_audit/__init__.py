@@ -1,0 +1,1 @@
+"""Audits of training sets, judged: poisoned ones, and clean ones."""

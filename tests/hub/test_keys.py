@@ -98,3 +98,13 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(Exception, match="permission denied"):
         Key.new("author", "alice").write(tmp_path, None)
+
+
+def test_why_a_passphrase_cannot_be_asked_for_is_not_called_a_wrong_one(tmp_path: Path) -> None:
+    path, _ = Key.new("publisher", "p").write(tmp_path, b"secret")
+
+    def no_terminal(path: Path) -> bytes:
+        raise SettingError("there is no terminal to ask at")
+
+    with pytest.raises(SettingError, match="no terminal"):
+        Key.read(path, no_terminal)

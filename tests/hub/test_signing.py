@@ -12,6 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from badnets.audit.files import beside, lint_of
 from badnets.bundles import verify
 from badnets.bundles.digests import sha256_file
 from badnets.core.errors import BadnetsError, BundleError, DataError, SettingError, TakenError
@@ -270,8 +271,9 @@ def test_an_audit_by_the_key_of_the_author_is_not_even_signed(bundle: Path, tmp_
 
 
 def test_a_verdict_of_the_command_is_taken(bundle: Path, tmp_path: Path) -> None:
-    said = Verdict(conclusion="not checked", coverage=(NotCovered(what="all", why="x"),),
-                   bundle=verify(bundle).digest, clean_images=500)  # fmt: skip
+    plain = Verdict(conclusion="not checked", coverage=(NotCovered(what="all", why="x"),),
+                    bundle=verify(bundle).digest, clean_images=500)  # fmt: skip
+    said = beside(plain, lint_of(bundle))  # as `badnets audit model` shows it
     path = tmp_path / "verdict.json"
     path.write_text(json.dumps(said.model_dump(mode="json", exclude_unset=True)))
     attest(bundle, path, LAB, name=NET)

@@ -48,7 +48,7 @@ SIZES = {  # of the whole study and of the quick one, choices included
     ("retraining", "digits"): (47, 15),
     ("retraining", "gtsrb"): (47, 15),
     ("retraining", "dogs-vs-cats"): (14, 6),
-    ("audit", "digits"): (394, 44),
+    ("audit", "digits"): (397, 44),
     ("audit", "mnist"): (394, 44),
     ("audit", "gtsrb"): (54, 22),
     ("audit", "cifar10-jpeg"): (44, 17),

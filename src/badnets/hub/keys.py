@@ -189,8 +189,8 @@ class Key:
         encrypted = b"ENCRYPTED" in data
         if encrypted and passphrase is None:
             raise SettingError(f"{path} is encrypted: its passphrase is needed")
+        secret = passphrase(path) if encrypted and passphrase else None
         try:
-            secret = passphrase(path) if encrypted and passphrase else None
             key = load_pem_private_key(data, secret)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             wrong = "the passphrase is wrong, or the file is damaged"

@@ -18,6 +18,7 @@ from badnets.core.files import read_file
 from badnets.core.verdicts import Conclusion, Verdict
 from badnets.hub import names
 from badnets.hub.keys import Key
+from badnets.hub.linting.findings import Finding
 from badnets.hub.names import ModelName
 from badnets.hub.oms import sign_oms
 from badnets.hub.refusals import Refused
@@ -164,7 +165,7 @@ def attest(
     folder = Path(statements or statements_of(bundle))
     report = read_file(Path(verdict), MOST_BYTES)
     try:
-        said = Verdict.model_validate_json(report)
+        said = _Report.model_validate_json(report)
     except ValidationError as error:
         what = f"{verdict} is no verdict as `badnets audit model --format json` writes it"
         raise DataError(one_line(error, what)) from None
@@ -256,6 +257,12 @@ def _name_of(folder: Path, name: ModelName | None, digest: str, key: Key) -> Mod
     if name.author == key.public.name:
         raise Refused("self-audit", f"{name} is the auditor's own")
     return name
+
+
+class _Report(Verdict):
+    """A verdict with what lint says beside it; a finding is no part of what is attested."""
+
+    lint: tuple[Finding, ...] = ()
 
 
 def _null_of(said: Verdict) -> AuditNull | None:

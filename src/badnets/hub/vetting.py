@@ -300,8 +300,12 @@ def _lateness(what: str, audit: Audit, policy: Policy, now: datetime) -> str:
 def _no_audit(name: ModelName, said: Mapping[str, bytes], policy: Policy) -> Refused:
     there = [auditor for file in sorted(said) if (auditor := auditor_of(file))]
     if not there:
-        line = f"nobody says that {name} was audited"
-    elif policy.auditors:
+        return Refused(
+            "audit missing",
+            f"nobody says that {name} was audited: ask its publisher for an audit, or let it pass "
+            "by --allow-unaudited, which is recorded",
+        )
+    if policy.auditors:
         line = f"{name} was audited by {', '.join(there)}, the policy trusts {_names(policy)}"
     else:
         line = f"{name} was audited by {', '.join(there)}, the policy trusts no auditor yet"

@@ -34,17 +34,18 @@ from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import manifest_of
 from badnets.bundles.manifest import CARD, CLAIMS, CONFIG, MANIFEST, MODEL
 from badnets.core.errors import BadnetsError
+from badnets.hub.beside import statements_of
 from badnets.hub.checking import verify
 from badnets.hub.fetching import Absent, Body, Deadline, Fetcher
+from badnets.hub.home import Home
 from badnets.hub.keys import Key
 from badnets.hub.metadata import Listing, listing
 from badnets.hub.names import OMS, PROVENANCE, STATEMENT, ModelName, audit_file, result_file
 from badnets.hub.oms import verify_oms
 from badnets.hub.pulling import Pull
-from badnets.hub.receipts import RECEIPT, statements_folder
+from badnets.hub.receipts import RECEIPT
 from badnets.hub.refusals import Refused
 from badnets.hub.statements import now
-from badnets.hub.trust import Home
 from badnets.hub.vetting import vet
 from bench.hub_world import AUDITOR, World
 from bench.mutants import mutant
@@ -219,8 +220,8 @@ def _listed(data: bytes, version: int) -> MetaFile:
 
 
 def _statements(world: World, folder: Path) -> Iterator[Target]:
-    said = _said(statements_folder(folder / "made-0"))
-    elsewhere = [_said(statements_folder(folder / f"made-{k}")) for k in (1, 2)]
+    said = _said(statements_of(folder / "made-0"))
+    elsewhere = [_said(statements_of(folder / f"made-{k}")) for k in (1, 2)]
     keys, time = [world.authors["alice"].public], now()
     for file in (STATEMENT, PROVENANCE, audit_file(AUDITOR), result_file(AUDITOR)):
 
@@ -255,7 +256,7 @@ def _payload(envelope: bytes) -> bytes:
 def _files(world: World, home: Home, folder: Path) -> Iterator[Target]:
     author = world.authors["alice"].public
     lies = shutil.copytree(folder / "out", folder / "lies")
-    beside = shutil.copytree(statements_folder(folder / "out"), statements_folder(lies))
+    beside = shutil.copytree(statements_of(folder / "out"), statements_of(lies))
     for path in lies.iterdir():
         path.chmod(0o644)
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from badnets.bundles.digests import sha256_file
+from badnets.hub.home import Home
 from badnets.hub.names import ModelName
 from badnets.hub.pulling import Pull
 from badnets.hub.repository import ReleaseFile
-from badnets.hub.trust import Home
 from bench.hub_world import World
 from bench.measuring import seconds
 from bench.results import Result, Wanted

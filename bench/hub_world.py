@@ -10,14 +10,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from badnets.bundles import BundleConfig, Claims, MadeBy, write_bundle
+from badnets.hub.beside import statements_of
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.keys import Key, Keyring
-from badnets.hub.names import ModelName, audit_file, result_file
+from badnets.hub.names import STATEMENT, ModelName, audit_file, result_file
 from badnets.hub.policy import Policy
 from badnets.hub.releases import check_release
 from badnets.hub.repository import Repository
-from badnets.hub.signing import sign_bundle, statements_of
+from badnets.hub.signing import sign_bundle
 from badnets.hub.statements import (
     Audit,
+    Manifest,
     Statement,
     TestResult,
     moment,
@@ -25,7 +28,6 @@ from badnets.hub.statements import (
     sign,
     unchecked,
 )
-from badnets.hub.trust import Home, TrustedRepository
 
 AUDITOR = "carol"
 _CONFIG = {
@@ -84,7 +86,7 @@ class World:
         """Write what author and auditor say of a model; return the folder with it."""
         sign_bundle(bundle, name, self.authors[name.author])
         folder = statements_of(bundle)
-        said, _ = unchecked((folder / "manifest.intoto.json").read_bytes())
+        said, _ = unchecked((folder / STATEMENT).read_bytes(), STATEMENT, Manifest)
         values = {
             "conclusion": "nothing found", "passed": True, "threshold": 0.05, "maxFpr": 0.05,
             "null": None, "pValue": 0.5, "smallestFpr": 0.02, "coverage": (), "methods": (),

@@ -73,6 +73,14 @@ def test_a_publishers_first_commands(zoo: Cli, tmp_path: Path) -> None:
     assert client.pull() == weights
 
 
+def test_who_publishes_below_what_is_there_is_told_what_a_pull_gets(zoo: Cli) -> None:
+    for version in ("1.0", "0.9"):
+        name = f"alice/net@{version}"
+        assert zoo("hub", "sign", "net", name, "--key", "keys/alice.key", "--replace").code == 0
+        ended = zoo("hub", "publish", "repo", name, "net", "--json")
+    assert json.loads(ended.out)["superseded"] == "alice/net@1.0"
+
+
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
@@ -143,6 +151,27 @@ def test_a_passphrase_comes_from_a_file_or_the_environment(
     assert "the passphrase is wrong" in line
     (tmp_path / "wrong").write_text("")
     assert "is empty" in cli(*SIGN.split(), "--passphrase-file", "wrong").refused()
+
+
+def test_each_key_may_have_a_passphrase_of_its_own(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "net")
+    words = {"root": "one", "publisher": "two", "alice-2": "three"}
+    for name, word in words.items():
+        monkeypatch.setenv("BADNETS_PASSPHRASE", word)
+        who = ("--author", name) if name == "alice-2" else ("--publisher",)
+        who = ("--root", "1") if name == "root" else who
+        assert cli("hub", "keygen", "keys", *who).code == 0
+    monkeypatch.delenv("BADNETS_PASSPHRASE")
+    assert "no terminal" in cli("hub", "init", "repo").refused()
+    for name, word in words.items():
+        monkeypatch.setenv(f"BADNETS_PASSPHRASE_{name.upper().replace('-', '_')}", word)
+    sign = "hub sign net alice-2/net@1 --key keys/alice-2.key"
+    publish = "hub publish repo alice-2/net@1 net"
+    delegate = "hub delegate repo alice-2 keys/alice-2.pub"
+    for line in ("hub init repo", delegate, sign, publish):
+        assert cli(*line.split()).code == 0
 
 
 def test_open_keys_are_refused(zoo: Cli, tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert "audited by carol" in pulled.out and not pulled.err
     assert "exists already" in cli("hub", "pull", "alice/model").refused(2)
     assert "alice/model@1.0" in cli("hub", "verify", "model").out
-    assert json.loads(cli("hub", "verify", "model", "--format", "json").out)["passed"] is True
+    verified = json.loads(cli("hub", "verify", "model", "--format", "json").out)
+    assert verified["passed"] is True and verified["let_pass"] == []
+    assert [one["auditor"] for one in verified["audits"]] == ["carol"]
     assert not results_of(cli("hub", "verify", "model", "--format", "sarif").out)
     assert "nothing found" in cli("hub", "inspect", "model").out
     assert "carol" in cli("hub", "inspect", "alice/model").out
@@ -64,6 +66,12 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert "refused (length)" in cli("hub", "verify", "model").refused(1)
     told = cli("hub", "verify", "model", "--json")
     assert (told.code, json.loads(told.out)["reason"]) == (1, "length")
+    hub.release("alice/other@1.0", tmp_path / "made", auditor=None)
+    told = cli("hub", "pull", "alice/other", "--json")
+    assert (told.code, json.loads(told.out)["reason"]) == (1, "audit missing")
+    (tmp_path / "zoo").rename(tmp_path / "moved")
+    moved = cli("hub", "trust", "moved", "--root", "moved/metadata/1.root.json", "--json")
+    assert json.loads(moved.out)["moved_from"] == str(tmp_path / "zoo")
     (found,) = results_of(cli("hub", "verify", "model", "--format", "sarif").out)
     assert found["ruleId"] == "badnets/hub-length"
 
@@ -89,6 +97,8 @@ def results_of(sarif: str) -> Any:
         (("trust", "zoo", "--root", "alice.pub"), 2, "no root"),
         (("trust", "zoo", "--root", "none.json"), 2, "none.json"),
         (("trust", "zoo", "--forget"), 1, "not trusted"),
+        (("trust", "--forget"), 2, "say which repository"),
+        (("trust", "zoo", "--fingerprint", "abcdef"), 2, "64 hex digits"),
     ],
 )
 def test_what_is_typed_wrong_never_passes(

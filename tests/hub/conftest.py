@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.policy import Policy
-from badnets.hub.trust import Home, TrustedRepository
 
 from .said import key_of
 from .zoo import Zoo, bundle

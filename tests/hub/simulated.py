@@ -23,9 +23,9 @@ from tuf.api.metadata import (
 
 from badnets.bundles.digests import sha256_bytes
 from badnets.hub.fetching import Absent, Body, Deadline, Fetcher
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.keys import Key
 from badnets.hub.metadata import Listing, listing
-from badnets.hub.trust import Home, TrustedRepository
 
 from .said import key_of
 

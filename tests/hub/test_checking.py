@@ -14,14 +14,14 @@ from badnets.bundles import read_bundle, write_bundle
 from badnets.bundles.digests import sha256_file
 from badnets.core.errors import BadnetsError
 from badnets.core.progress import Progress
+from badnets.hub.beside import statements_of
 from badnets.hub.checking import verify
+from badnets.hub.home import Home
 from badnets.hub.inspecting import inspect, inspect_remote
 from badnets.hub.names import STATEMENT, ModelName
 from badnets.hub.policy import Policy
 from badnets.hub.pulling import Allowing, Pull
-from badnets.hub.receipts import statements_folder
 from badnets.hub.refusals import Refused, Unchecked
-from badnets.hub.trust import Home
 
 from .said import key_of
 from .zoo import Zoo, bundle, files_of, statements
@@ -51,7 +51,7 @@ def home(kept: Path) -> Home:
 @pytest.fixture
 def net(kept: Path, tmp_path: Path) -> Path:
     """Return the pulled model with files of its own, to be tampered with."""
-    for folder in (kept / "net", statements_folder(kept / "net")):
+    for folder in (kept / "net", statements_of(kept / "net")):
         shutil.copytree(folder, tmp_path / folder.name, copy_function=shutil.copyfile)
     return tmp_path / "net"
 
@@ -77,7 +77,7 @@ def longer(path: Path) -> None:
 
 
 def beside(file: str, act: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    return lambda net: act(statements_folder(net) / file)
+    return lambda net: act(statements_of(net) / file)
 
 
 def within(file: str, act: Callable[[Path], Any]) -> Callable[[Path], Any]:
@@ -88,8 +88,8 @@ def another_model(net: Path) -> None:
     """Another model of the same author, rightly signed, and a receipt that says so."""
     said = statements(ModelName.of("alice/model@1.0"), files_of(bundle(net.parent / "other", 9)))
     for file, data in said.items():
-        (statements_folder(net) / file).write_bytes(data)
-    (statements_folder(net) / "receipt.json").unlink()
+        (statements_of(net) / file).write_bytes(data)
+    (statements_of(net) / "receipt.json").unlink()
     shutil.rmtree(net)
     shutil.copytree(net.parent / "other", net)
 
@@ -181,7 +181,7 @@ def test_what_was_let_pass_stays_known(
     trusted = home.trust(str(zoo.folder), zoo.root_file.read_bytes(), policy)
     Pull(trusted, home.cache, allowing=Allowing(unaudited=True)).to(MODEL, tmp_path / "let")
     assert verify(tmp_path / "let", home=home.folder).let_pass == ("no audit that counts",)
-    flip(statements_folder(tmp_path / "let") / "provenance.intoto.json")
+    flip(statements_of(tmp_path / "let") / "provenance.intoto.json")
     with pytest.raises(Refused):
         verify(tmp_path / "let", home=home.folder)
 
@@ -206,7 +206,7 @@ def test_inspecting_says_what_is_claimed_and_fetches_no_model(
 
 
 def test_a_receipt_of_elsewhere_is_refused(net: Path, home: Home) -> None:
-    path = statements_folder(net) / "receipt.json"
+    path = statements_of(net) / "receipt.json"
     path.write_text(path.read_text().replace('"version": "1.0"', '"version": "1.1"'))
     with pytest.raises(Refused, match="statement of another model"):
         verify(net, home=home.folder)

@@ -85,12 +85,12 @@ def test_the_key_of_a_program_of_others_is_read(tmp_path: Path) -> None:
     plain = ec.generate_private_key(ec.SECP256R1())
     key = Key.read(written(tmp_path / "bob.key", pem(plain)))
     assert (key.public.name, key.public.role) == ("bob", None)
-    key.check_role("author")
+    key.public.check_role("author")
 
 
 def test_a_key_for_something_else_is_refused() -> None:
     with pytest.raises(SettingError, match="the key of an author, the key of an auditor is needed"):
-        Key.new("author", "alice").check_role("auditor")
+        Key.new("author", "alice").public.check_role("auditor")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

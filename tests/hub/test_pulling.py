@@ -21,13 +21,14 @@ from badnets.bundles.digests import sha256_file
 from badnets.bundles.manifest import ALLOWED
 from badnets.core.errors import OutputError, SettingError
 from badnets.hub import pulling
+from badnets.hub.beside import statements_of
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.names import PROVENANCE, STATEMENT, ModelName, audit_file
 from badnets.hub.policy import Policy
 from badnets.hub.pulling import Allowing, Pull
-from badnets.hub.receipts import Receipt, statements_folder
+from badnets.hub.receipts import Receipt
 from badnets.hub.refusals import Refused, Unchecked
 from badnets.hub.statements import BaseModelRef, moment, now
-from badnets.hub.trust import Home, TrustedRepository
 
 from .said import key_of
 from .serving import Served, served, status
@@ -80,7 +81,7 @@ def test_a_sound_model_is_let_in(
     receipt = asked.to(MODEL, out)
     assert {file.name for file in out.iterdir()} == ALLOWED
     assert all((out / name).read_bytes() == (made / name).read_bytes() for name in ALLOWED)
-    beside = statements_folder(out)
+    beside = statements_of(out)
     assert Receipt.from_json((beside / "receipt.json").read_bytes(), "receipt") == receipt
     assert receipt.version == "1.0" and not receipt.let_pass
     assert [one.auditor for one in receipt.audits] == ["carol"]
@@ -634,7 +635,7 @@ def test_a_home_that_cannot_be_a_folder(asked: Pull, out: Path) -> None:
 
 
 def test_statements_replace_nothing_else(asked: Pull, out: Path) -> None:
-    beside = statements_folder(out)
+    beside = statements_of(out)
     beside.mkdir(parents=True)
     (beside / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"notes\.txt"):

@@ -63,6 +63,7 @@ def test_who_may_not_publish_is_told_so(tmp_path: Path) -> None:
         (lambda: repository.delegate("alice", bob.public), "`badnets hub rotate`"),
         (lambda: repository.delegate("targets", bob.public), "reserved"),
         (lambda: repository.delegate("bob", Key.new("root", "r").public), "ECDSA P-256"),
+        (lambda: repository.delegate("bob", Key.new("auditor", "x").public), "key of an auditor"),
         (lambda: Repository(tmp_path / "none", repository.keys), "badnets hub init"),
     ):
         with pytest.raises(SettingError, match=words):

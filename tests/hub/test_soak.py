@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from badnets.bundles.digests import sha256_file
+from badnets.hub.beside import statements_of
 from badnets.hub.checking import verify
+from badnets.hub.home import Home
 from badnets.hub.names import ModelName
 from badnets.hub.pulling import Pull
-from badnets.hub.receipts import statements_folder
 from badnets.hub.repository import Repository
-from badnets.hub.trust import Home
 from bench.hub_world import World
 
 from .serving import served
@@ -113,7 +113,7 @@ def test_publishing_is_killed(world: World, tmp_path: Path, times: int) -> None:
             weights = tmp_path / "made" / newest / "model.safetensors"
             assert sha256_file(tmp_path / "out/model.safetensors") == sha256_file(weights)
             shutil.rmtree(tmp_path / "out")
-            shutil.rmtree(statements_folder(tmp_path / "out"))
+            shutil.rmtree(statements_of(tmp_path / "out"))
         shutil.rmtree(tmp_path / f"new-{number}")
         if str(number) not in now:  # the same command again
             world.publish(name, bundle, said)

@@ -40,7 +40,7 @@ def test_what_is_said_is_read_back(predicate: Predicate) -> None:
     data = sign(Statement("alice/net", "0" * 64, predicate), ALICE)
     back = read(data, [key_of("bob").public, ALICE.public], type(predicate))
     assert back == Statement("alice/net", "0" * 64, predicate, ALICE.public.keyid)
-    claimed, keyid = unchecked(data)
+    claimed, keyid = unchecked(data, "it", Predicate)
     assert (claimed.predicate, claimed.keyid, keyid) == (predicate, "", ALICE.public.keyid)
 
 

@@ -18,12 +18,12 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import DelegatedRole, Metadata, MetaFile, TargetFile, Timestamp
 
 from badnets.core.errors import DataError
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.keys import Key, PublicKey
 from badnets.hub.names import ModelName
 from badnets.hub.policy import Policy
 from badnets.hub.pulling import Pull
 from badnets.hub.refusals import Refused, Unchecked
-from badnets.hub.trust import Home, TrustedRepository
 
 from .published import files_in, repository_of
 from .said import key_of

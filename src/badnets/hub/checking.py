@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +17,16 @@ from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import MAX_BYTES
 from badnets.bundles.manifest import ALLOWED, MANIFEST, MODEL
 from badnets.core.errors import BundleError, DataError
-from badnets.core.files import read_file, regular_file, usable_path
+from badnets.core.files import regular_file, usable_path
 from badnets.core.progress import Listener, Progress
+from badnets.hub.beside import read_statements, statements_of
+from badnets.hub.home import Home, SeenRelease, TrustedRepository, author_keys
 from badnets.hub.keys import PublicKey
-from badnets.hub.names import STATEMENT, ModelName, is_release_file
+from badnets.hub.names import STATEMENT, ModelName
 from badnets.hub.policy import Policy
-from badnets.hub.receipts import MOST_BYTES as MOST_RECEIPT_BYTES
-from badnets.hub.receipts import RECEIPT, Receipt, statements_folder
-from badnets.hub.refusals import Reason, Refused, Unchecked
-from badnets.hub.statements import MOST_BYTES as MOST_STATEMENT_BYTES
+from badnets.hub.receipts import RECEIPT, Receipt
+from badnets.hub.refusals import Refused, Unchecked
 from badnets.hub.statements import Manifest, SaidFile, now, unchecked
-from badnets.hub.trust import Home, SeenRelease, TrustedRepository, author_keys
 from badnets.hub.vetting import NO_AUDIT, Vetted, check_file, vet
 
 _CHUNK = 1 << 20
@@ -82,16 +80,14 @@ def verify(
         DataError: there is no such folder.
     """
     path = _folder(path)
-    said = read_statements(Path(statements) if statements else statements_folder(path))
+    said = read_statements(Path(statements) if statements else statements_of(path))
     if STATEMENT not in said:
         verify_bundle(path)
         raise Unchecked(
             f"{path}: its files agree with its own manifest.json, which anybody can write; nothing "
-            f"beside it ({statements_folder(path).name}) says who made it"
+            f"beside it ({statements_of(path).name}) says who made it"
         )
-    claim, _ = unchecked(said[STATEMENT], STATEMENT)
-    if not isinstance(claim.predicate, Manifest):
-        raise Refused("malformed", f"{STATEMENT} is of another kind")
+    claim, _ = unchecked(said[STATEMENT], STATEMENT, Manifest)
     name = ModelName.of(claim.model).at(claim.predicate.version)
     keys, policy, known = _trusted(name, author, policy, Home.of(home))
     let_pass = known.let_pass if known else ()
@@ -109,34 +105,6 @@ def verify(
     _check_files(path, vetted, tell)
     bundle = _bundle(path, vetted)
     return Verified(bundle, vetted, receipt, tuple(dict.fromkeys((*let_pass, *vetted.let_pass))))
-
-
-def read_statements(folder: Path) -> dict[str, bytes]:
-    """Return what lies in a folder of statements, the receipt too; empty where there is none.
-
-    Raises:
-        Refused: it holds anything else, or a link.
-        DataError: it cannot be read.
-    """
-    found: dict[str, bytes] = {}
-    try:
-        names = sorted(one.name for one in folder.iterdir())
-    except FileNotFoundError:
-        return found
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
-    for name in names:
-        if name != RECEIPT and not is_release_file(name):
-            raise Refused("extra file", f"{folder} holds {name[:80]!r}, which no release has")
-        if stat.S_ISLNK((folder / name).lstat().st_mode):
-            raise Refused("links", f"{folder / name} is a link")
-        most = MOST_RECEIPT_BYTES if name == RECEIPT else MOST_STATEMENT_BYTES
-        try:
-            found[name] = read_file(folder / name, most, error=BundleError)
-        except BundleError as error:
-            reason: Reason = "too large" if "at most" in str(error) else "file type"
-            raise Refused(reason, str(error)) from None
-    return found
 
 
 def _folder(path: Path | str) -> Path:

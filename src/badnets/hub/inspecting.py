@@ -11,12 +11,12 @@ from pydantic import Field
 from badnets.bundles import read_bundle
 from badnets.core.errors import BundleError
 from badnets.core.results import Result
-from badnets.hub.checking import Verified, read_statements
-from badnets.hub.names import ModelName, auditor_of
-from badnets.hub.receipts import RECEIPT, Receipt, statements_folder
+from badnets.hub.beside import read_statements, statements_of
+from badnets.hub.checking import Verified
+from badnets.hub.names import STATEMENT, ModelName, auditor_of
+from badnets.hub.receipts import RECEIPT, Receipt
 from badnets.hub.refusals import Refused
-from badnets.hub.statements import Audit, Manifest, unchecked
-from badnets.hub.trust import TrustedRepository
+from badnets.hub.statements import Audit, Manifest, Predicate, unchecked
 
 if TYPE_CHECKING:
     from badnets.hub.pulling import Pull
@@ -88,6 +88,22 @@ class Inspected(Result):
     versions: tuple[HeldVersion, ...] = Field(default=(), title="versions")
 
 
+class CountedAudit(Result):
+    """An audit that counts.
+
+    Attributes:
+        auditor: by the name that the policy has.
+        conclusion: the verdict.
+        expires: until when it may be relied on.
+        keyid: of the key that signed it.
+    """
+
+    auditor: str = Field(title="audited by")
+    conclusion: str = Field(title="says")
+    expires: str = Field(title="until")
+    keyid: str
+
+
 class VerifiedModel(Result):
     """What was checked of a model.
 
@@ -96,42 +112,52 @@ class VerifiedModel(Result):
         model: AUTHOR/MODEL@VERSION.
         author_key: that signed it.
         digest: of the manifest of its files.
-        audits: those that count, in words.
+        audits: those that count.
+        unaudited: the same in words, where there is none.
         base_model: what it was retrained from.
         files: how many were compared, byte by byte.
         pulled: when, by its receipt.
         let_pass: what was let pass that is usually refused.
+        passing: the same in words.
     """
 
     passed: bool = True
     model: str = Field(title="verified")
     author_key: str = Field(title="signed by the key")
     digest: str = Field(title="digest")
-    audits: str = Field(title="audits")
+    unaudited: str | None = Field(default=None, title="audits", exclude=True)
     base_model: str | None = Field(default=None, title="base model")
     files: int = Field(title="files compared")
     pulled: str | None = Field(default=None, title="pulled")
-    let_pass: str | None = Field(default=None, title="let pass")
+    let_pass: tuple[str, ...] = ()
+    passing: str | None = Field(default=None, title="let pass", exclude=True)
+    audits: tuple[CountedAudit, ...] = Field(title="audits")
 
     @classmethod
     def of(cls, found: Verified) -> VerifiedModel:
         """Return it in words."""
         vetted = found.vetted
-        audits = [
-            f"{one.auditor}: {one.audit.conclusion}, until {one.audit.expires}"
-            for one in vetted.audits
-        ]
         base = vetted.base_model
         return cls(
             passed=True,
             model=str(vetted.name),
             author_key=vetted.keyid,
             digest=vetted.digest,
-            audits="; ".join(audits) or "none that counts",
+            unaudited=None if vetted.audits else "none that counts",
             base_model=f"{base.name}@{base.version}" if base else None,
             files=len(vetted.files),
             pulled=found.receipt.pulled if found.receipt else None,
-            let_pass="; ".join(found.let_pass) or None,
+            let_pass=found.let_pass,
+            passing="; ".join(found.let_pass) or None,
+            audits=tuple(
+                CountedAudit(
+                    auditor=one.auditor,
+                    conclusion=one.audit.conclusion,
+                    expires=one.audit.expires,
+                    keyid=one.keyid,
+                )
+                for one in vetted.audits
+            ),
         )
 
 
@@ -142,19 +168,11 @@ def inspect(path: Path, statements: Path | None = None) -> Inspected:
         BundleError: it is no bundle.
         Refused: what lies beside it is no statement.
     """
-    said = read_statements(statements or statements_folder(path))
+    said = read_statements(statements or statements_of(path))
     bundle = read_bundle(path)
-    listed = {file: data for file, data in said.items() if file.endswith(".intoto.json")}
-    manifest = next(
-        (
-            claim
-            for data in listed.values()
-            if isinstance((claim := unchecked(data)[0]).predicate, Manifest)
-        ),
-        None,
-    )
-    about: dict[str, Any] = {}
-    if manifest is not None and isinstance(manifest.predicate, Manifest):
+    manifest, about = None, dict[str, Any]()
+    if STATEMENT in said:
+        manifest, _ = unchecked(said[STATEMENT], STATEMENT, Manifest)
         base = manifest.predicate.base_model
         about = {"version": manifest.predicate.version}
         if base is not None:
@@ -173,7 +191,7 @@ def inspect(path: Path, statements: Path | None = None) -> Inspected:
         parameters=len(bundle.tensors),
         training=dict(bundle.claims.training),
         note=UNCHECKED,
-        statements=_said_by(listed),
+        statements=_said_by(said),
         **about,
     )
 
@@ -195,9 +213,7 @@ def inspect_remote(name: ModelName, asked: Pull) -> Inspected:
         version=release.name.version,
         where=asked.repository.place,
         note=UNCHECKED,
-        statements=_said_by(
-            {file: data for file, data in said.items() if file.endswith(".intoto.json")}
-        ),
+        statements=_said_by(said),
         versions=tuple(
             HeldVersion(
                 version=version,
@@ -212,8 +228,8 @@ def inspect_remote(name: ModelName, asked: Pull) -> Inspected:
 
 def _said_by(said: Mapping[str, bytes]) -> tuple[SaidBy, ...]:
     found = []
-    for file in sorted(said):
-        claim, keyid = unchecked(said[file], file)
+    for file in (one for one in sorted(said) if one.endswith(".intoto.json")):
+        claim, keyid = unchecked(said[file], file, Predicate)
         predicate = claim.predicate
         version = getattr(predicate, "version", None)
         gist = predicate.TYPE
@@ -224,41 +240,3 @@ def _said_by(said: Mapping[str, bytes]) -> tuple[SaidBy, ...]:
         of = f"{claim.model}@{version}" if version else claim.model
         found.append(SaidBy(file=file, says=gist, of=of, key=keyid[:16]))
     return tuple(found)
-
-
-class TrustedPlace(Result):
-    """A repository that is trusted, and what is let in from it.
-
-    Attributes:
-        place: address or folder.
-        fingerprint: SHA-256 of the root that was trusted.
-        authors: whose models are let in.
-        auditors: whose audits count.
-        verdicts: that let a model in.
-        base_models: whether they must pass too.
-        unaudited: whether models without an audit are let in.
-    """
-
-    place: str = Field(title="trusted")
-    fingerprint: str = Field(title="fingerprint")
-    authors: str = Field(title="authors")
-    auditors: str = Field(title="auditors")
-    verdicts: str = Field(title="verdicts")
-    base_models: str = Field(title="base models")
-    unaudited: str = Field(title="unaudited")
-
-    @classmethod
-    def of(cls, repository: TrustedRepository) -> TrustedPlace:
-        """Return it in words."""
-        policy = repository.policy
-        authors = "any" if policy.authors == "any" else ", ".join(sorted(policy.authors))
-        return cls(
-            place=repository.place,
-            fingerprint=repository.fingerprint,
-            authors=authors or "nobody",
-            auditors=", ".join(sorted(policy.auditors)) or "none yet (--auditor NAME=KEY.pub)",
-            verdicts=f"{', '.join(policy.verdicts)}; at most {policy.max_audit_age_days:g} days "
-            f"old, at a false-positive rate of {policy.max_fpr:g}",
-            base_models=policy.base_model,
-            unaudited=policy.unaudited,
-        )

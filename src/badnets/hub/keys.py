@@ -130,6 +130,18 @@ class PublicKey:
             return False
         return True
 
+    def check_role(self, *roles: Role) -> None:
+        """Refuse a key whose file says that it is for something else.
+
+        Raises:
+            SettingError: it does.
+        """
+        if self.role is not None and self.role not in roles:
+            raise SettingError(
+                f"{self.name!r} is the key of {_a(self.role)}, the key of "
+                f"{' or '.join(map(_a, roles))} is needed"
+            )
+
 
 @dataclass(frozen=True)
 class Key:
@@ -249,18 +261,6 @@ class Key:
     def sign(self, data: bytes) -> bytes:
         """Return the signature of bytes."""
         return bytes.fromhex(self.signer.sign(data).signature)
-
-    def check_role(self, *roles: Role) -> None:
-        """Refuse a key whose file says that it is for something else.
-
-        Raises:
-            SettingError: it does.
-        """
-        if self.public.role is not None and self.public.role not in roles:
-            raise SettingError(
-                f"{self.public.name!r} is the key of {_a(self.public.role)}, the key of "
-                f"{' or '.join(map(_a, roles))} is needed"
-            )
 
 
 class Keyring:

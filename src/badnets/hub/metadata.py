@@ -30,11 +30,11 @@ from tuf.ngclient import Updater, UpdaterConfig
 from badnets.core.errors import SettingError
 from badnets.core.printing import printable
 from badnets.hub.fetching import Absent, Body, Deadline, Fetcher
+from badnets.hub.home import TrustedRepository, unwritable
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import ModelName, parse_target
 from badnets.hub.refusals import Reason, Refused, Unchecked
 from badnets.hub.statements import moment, now
-from badnets.hub.trust import TrustedRepository, unwritable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

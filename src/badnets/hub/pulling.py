@@ -23,22 +23,22 @@ from badnets.bundles.folder import read_bundle
 from badnets.bundles.manifest import ALLOWED, MODEL
 from badnets.core.errors import BundleError, OutputError, TakenError
 from badnets.core.progress import Listener, Progress
+from badnets.hub.beside import may_lie_beside, statements_of
 from badnets.hub.cache import Cache
 from badnets.hub.fetching import Deadline, Fetcher, Source, source_of
+from badnets.hub.home import Home, SeenRelease, TrustedRepository
 from badnets.hub.metadata import MOST_FILES, Kept, Listing, Release, listing
-from badnets.hub.names import ModelName, is_release_file
+from badnets.hub.names import ModelName
 from badnets.hub.policy import Policy, pem_of
 from badnets.hub.receipts import (
     RECEIPT,
     Receipt,
     ReceivedAudit,
     ReceivedFrom,
-    statements_folder,
 )
 from badnets.hub.refusals import Refused
 from badnets.hub.statements import MOST_BYTES as MOST_STATEMENT_BYTES
 from badnets.hub.statements import BaseModelRef, moment, now
-from badnets.hub.trust import Home, SeenRelease, TrustedRepository
 from badnets.hub.vetting import Vetted, vet
 
 FEW_S = 120.0
@@ -106,7 +106,7 @@ class Pull:
         """
         path = path.absolute()
         check_place(path)
-        beside = statements_folder(path)
+        beside = statements_of(path)
         _check_beside(beside)
         remove_stale(path.parent)
         policy = self.policy or self.repository.policy
@@ -441,7 +441,7 @@ def _check_beside(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise TakenError(f"{folder} is there and is no folder: choose another name for the model")
     for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name != RECEIPT and not is_release_file(one.name):
+        if not may_lie_beside(one.name):
             raise TakenError(f"{folder} holds {one.name[:80]!r}: choose another name for the model")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -84,8 +83,3 @@ class Receipt(BundleFile):
     checked: tuple[Line, ...]
     pulled: Moment
     tool: dict[Line, Line]
-
-
-def statements_folder(bundle: Path) -> Path:
-    """Return the folder that lies beside a bundle with all that is said of it."""
-    return bundle.parent / f"{bundle.name}.statements"

@@ -6,21 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from badnets.bundles import verify
 from badnets.bundles.digests import sha256_bytes
-from badnets.bundles.manifest import ALLOWED
 from badnets.core.errors import DataError, SettingError
-from badnets.core.files import read_file
+from badnets.core.results import Result
 from badnets.core.verdicts import EXIT_CODES
 from badnets.hub import names
+from badnets.hub.beside import read_statements, statements_of
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import ModelName
 from badnets.hub.oms import read_oms
 from badnets.hub.policy import Policy, pem_of
+from badnets.hub.receipts import RECEIPT
 from badnets.hub.refusals import Refused
-from badnets.hub.repository import ReleaseFile
+from badnets.hub.repository import ReleaseFile, Repository
 from badnets.hub.signing import said_files
-from badnets.hub.statements import MOST_BYTES, Audit, now, unchecked
+from badnets.hub.statements import Audit, Predicate, now, unchecked
 from badnets.hub.vetting import check_file, vet
 
 _PAIRS = {"audit": "test", "test": "audit"}  # an audit is said in two forms
@@ -68,7 +71,13 @@ def check_release(
     name.target(names.STATEMENT)
     found, folder = verify(bundle), Path(statements)
     files = said_files(found)
-    said = _statements(folder)
+    said = read_statements(folder)
+    if not said:
+        raise DataError(
+            f"there is no folder {folder} with statements: `badnets hub sign` writes it"
+        )
+    if RECEIPT in said:
+        raise Refused("extra file", f"{RECEIPT} in {folder} is no statement")
     known = _auditors(said, authors, list(auditors))
     policy = Policy.of(
         auditors={who: (pem_of(key),) for who, key in known.items()},
@@ -97,17 +106,63 @@ def check_release(
     return Release(name, vetted.digest, listed, audits)
 
 
-def _statements(folder: Path) -> dict[str, bytes]:
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder} of statements: `badnets hub sign` writes it")
-    said = {}
-    for path in sorted(folder.iterdir()):
-        if not names.is_release_file(path.name) or path.name in ALLOWED:
-            raise Refused("extra file", f"{path.name[:80]!r} in {folder} is no statement")
-        if path.is_symlink():
-            raise Refused("links", f"{path} is a link")
-        said[path.name] = read_file(path, MOST_BYTES)
-    return said
+class Published(Result):
+    """A version that is in a repository now.
+
+    Attributes:
+        repository: folder of it.
+        model: AUTHOR/MODEL@VERSION.
+        digest: of the manifest of its files.
+        files: how many, with what is said of it.
+        audits: auditor -> conclusion.
+        superseded: a higher version that was there already, which is what a pull gets.
+    """
+
+    repository: str = Field(title="repository")
+    model: str = Field(title="published")
+    digest: str = Field(title="digest")
+    files: int = Field(title="files")
+    audits: dict[str, str] = Field(title="audits")
+    superseded: str | None = Field(default=None, title="a higher version")
+
+
+def publish(
+    repository: Repository,
+    name: ModelName,
+    bundle: Path | str,
+    statements: Path | str | None = None,
+    auditors: Iterable[PublicKey] = (),
+) -> Published:
+    """Publish a version of a model, once nothing is wrong with it: see `check_release`.
+
+    Args:
+        repository: with the keys of its publisher and of the author.
+        name: with a version.
+        bundle: every byte of it is read.
+        statements: folder of what is said of it; None: beside the bundle.
+        auditors: their keys, beside those among the repository's.
+
+    Raises:
+        BadnetsError: as `check_release` and `Repository.publish`.
+    """
+    known = [*auditors, *repository.keys.public]
+    release = check_release(
+        name,
+        bundle,
+        statements or statements_of(bundle),
+        repository.keys_of(name.author),
+        [one for one in known if one.role in ("auditor", None)],
+    )
+    repository.publish(name, release.files)
+    highest = name.at([*repository.versions(name)][-1])
+    return Published(
+        repository=str(repository.folder),
+        model=str(name),
+        digest=release.digest,
+        files=len(release.files),
+        audits={who: one.conclusion for who, one in release.audits.items()},
+        superseded=str(highest) if highest.number > name.number else None,
+    )
 
 
 def _auditors(
@@ -122,7 +177,7 @@ def _auditors(
             raise Refused("missing file", f"{other} is missing, which belongs to {file}")
         if (auditor := names.auditor_of(file)) is None:
             continue
-        keyid = unchecked(data, file)[1]
+        _, keyid = unchecked(data, file, Predicate)
         if any(one.keyid == keyid for one in authors):
             raise Refused("self-audit", f"{file} is signed by the model's author")
         key = next((one for one in known if one.keyid == keyid), None)

@@ -251,6 +251,7 @@ class Repository(Tuf):
         check_part(author, "author")
         if key.key.keytype != "ecdsa":
             raise SettingError(f"{key.name!r}: an author's key is one of ECDSA P-256")
+        key.check_role("author")
         with self._changing():
             for name, keys in self.authors().items():
                 if name == author:

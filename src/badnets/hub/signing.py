@@ -17,6 +17,7 @@ from badnets.core.errors import DataError, SettingError, TakenError
 from badnets.core.files import read_file
 from badnets.core.verdicts import Conclusion, Verdict
 from badnets.hub import names
+from badnets.hub.beside import statements_of
 from badnets.hub.keys import Key
 from badnets.hub.linting.findings import Finding
 from badnets.hub.names import ModelName
@@ -55,12 +56,6 @@ _RESULTS: dict[Conclusion, str] = {
     "backdoor likely": "FAILED",
 }
 _TEST = "backdoor-audit"
-
-
-def statements_of(bundle: Path | str) -> Path:
-    """Return the usual folder for the statements of a bundle: beside it."""
-    bundle = Path(bundle).absolute()
-    return bundle.with_name(f"{bundle.name}.statements")
 
 
 def said_files(bundle: Bundle) -> tuple[SaidFile, ...]:
@@ -104,7 +99,7 @@ def sign_bundle(
         TakenError: there are statements already.
         Refused: the statement of the base is malformed.
     """
-    key.check_role("author")
+    key.public.check_role("author")
     name.target(names.STATEMENT)
     if key.public.role is not None and key.public.name != name.author:
         raise SettingError(
@@ -161,7 +156,7 @@ def attest(
         SettingError: the model's name is not known, or the key is for something else.
         Refused: "self-audit", or "statement of another model" where the author's is one.
     """
-    key.check_role("auditor")
+    key.public.check_role("auditor")
     folder = Path(statements or statements_of(bundle))
     report = read_file(Path(verdict), MOST_BYTES)
     try:
@@ -229,9 +224,7 @@ def base_model(path: Path | str) -> BaseModelRef:
     file = next((one for one in places if one.is_file()), None)
     if file is None:
         raise DataError(f"{path}: there is no {names.STATEMENT}, which says what model that is")
-    said, _ = unchecked(read_file(file, MOST_BYTES), str(file))
-    if not isinstance(said.predicate, Manifest):
-        raise Refused("malformed", f"{file} is not the statement of a model's files")
+    said, _ = unchecked(read_file(file, MOST_BYTES), str(file), Manifest)
     return BaseModelRef(name=said.model, version=said.predicate.version, digest=said.digest)
 
 
@@ -239,14 +232,13 @@ def _name_of(folder: Path, name: ModelName | None, digest: str, key: Key) -> Mod
     """Return what an audited model is called, which its author's statement must agree with."""
     file = folder / names.STATEMENT
     if file.is_file():
-        said, author = unchecked(read_file(file, MOST_BYTES), str(file))
-        if not isinstance(said.predicate, Manifest):
-            raise Refused("malformed", f"{file} is not the statement of a model's files")
+        said, author = unchecked(read_file(file, MOST_BYTES), str(file), Manifest)
         own = ModelName.of(said.model).at(said.predicate.version)
         if author == key.public.keyid:
             raise Refused("self-audit", f"{own} is signed by the key that would audit it")
         if said.digest != digest or name not in (None, own):
-            raise Refused("statement of another model", f"{file} is of {own}, and of other files")
+            files = "these files" if said.digest == digest else "other files"
+            raise Refused("statement of another model", f"{file} is of {own}, and of {files}")
         name = own
     if name is None:
         raise SettingError(

@@ -427,20 +427,29 @@ def read(
     said, keyid, signature = _opened(data, what)
     key = next((one for one in keys if one.keyid == keyid), None)
     if key is None:
-        raise Refused("signature", f"{what} is signed by the key {keyid[:16]}, not by one expected")
+        raise Refused(
+            "signature",
+            f"{what} is signed by the key {keyid[:16]}, not by one expected: that key was "
+            "exchanged since, another was named here, or somebody else signed it",
+        )
     if not key.signed(encoded(said), signature):
         raise Refused("signature", f"{what} was changed, or its signature is not of {key.name!r}")
     return _parsed(said, kind, what, keyid)
 
 
-def unchecked(data: bytes, what: str = "the statement") -> tuple[Statement[Predicate], str]:
+def unchecked(data: bytes, what: str, kind: type[Q]) -> tuple[Statement[Q], str]:
     """Return what a statement claims, and the key that it claims to be signed by: nothing proved.
+
+    Args:
+        data: the file.
+        what: what to call it in an error.
+        kind: what must be said; `Predicate`: anything that can be.
 
     Raises:
         Refused: "too large" or "malformed".
     """
     said, keyid, _ = _opened(data, what)
-    return _parsed(said, Predicate, what, ""), keyid
+    return _parsed(said, kind, what, ""), keyid
 
 
 def now() -> datetime:

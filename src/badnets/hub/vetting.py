@@ -208,7 +208,7 @@ def _audits(
         if auditor is None:
             continue
         what = f"{file} of {name}"
-        _, keyid = unchecked(said[file], what)
+        _, keyid = unchecked(said[file], what, Predicate)
         keys = policy.keys_of_auditor(auditor)
         if keyid in author or {key.keyid for key in keys} & set(author):
             raise Refused("self-audit", f"{what} is signed by a key of its author's")
@@ -222,8 +222,8 @@ def _audits(
         ):
             raise Refused(
                 "audit of another model",
-                f"{what} is of {statement.model}@{statement.predicate.version}, digest "
-                f"{statement.digest[:16]}..., not of {digest[:16]}...",
+                f"{what} is of {statement.model}@{statement.predicate.version}, "
+                f"{'of the same files' if statement.digest == digest else 'of other files'}",
             )
         _check_result(name, said, auditor, keys, statement)
         _check_verdict(what, statement.predicate, policy)

@@ -15,11 +15,11 @@ import pytest
 from badnets.bundles.folder import manifest_of
 from badnets.core.errors import BadnetsError
 from badnets.hub.attacks.payloads import payloads, pickled, reduced, text
+from badnets.hub.beside import statements_of
 from badnets.hub.checking import verify
 from badnets.hub.inspecting import inspect
 from badnets.hub.names import ModelName
 from badnets.hub.policy import Policy
-from badnets.hub.receipts import statements_folder
 from badnets.models.downloads import import_weights
 from badnets.models.io import load
 from badnets.models.pickle_child import read_pickle
@@ -121,7 +121,7 @@ def test_none_is_run_by_import_load_verify_or_inspect(
     (net / "model.safetensors").write_bytes(data)
     (net / "manifest.json").write_bytes(manifest_of(net).to_json())
     said = statements(ModelName.of("alice/net@1"), files_of(net), auditor=None)
-    beside = statements_folder(net)
+    beside = statements_of(net)
     beside.mkdir()
     for statement, content in said.items():
         (beside / statement).write_bytes(content)

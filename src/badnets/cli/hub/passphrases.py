@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +17,18 @@ _MOST_BYTES = 1024
 
 
 def asked(file: Path | None) -> Callable[[Path], bytes]:
-    """Return what gives the passphrase of a key file: the same for all, or asked for each.
+    """Return what gives the passphrase of a key file: its own, the same for all, or asked for each.
 
     Args:
-        file: whose first line is the passphrase; None: the environment's, or a prompt.
+        file: whose first line is the passphrase; None: the environment's, where a key's own goes
+            before that of all, or a prompt.
     """
     known = _known(file)
 
     def ask(path: Path) -> bytes:
+        own = own_variable(path)
+        if file is None and own in os.environ:
+            return _checked(os.environ[own].encode(), own)
         return known if known is not None else _prompt(f"Passphrase of {path}")
 
     return ask
@@ -39,6 +44,11 @@ def new(file: Path | None, *, without: bool) -> bytes | None:
         return None
     known = _known(file)
     return known if known is not None else _prompt("Passphrase for the new keys", twice=True)
+
+
+def own_variable(path: Path) -> str:
+    """Return the variable of one key's passphrase: BADNETS_PASSPHRASE_ALICE of ``alice.key``."""
+    return f"{VARIABLE}_{re.sub('[^A-Z0-9]', '_', path.stem.upper())}"
 
 
 def _known(file: Path | None) -> bytes | None:

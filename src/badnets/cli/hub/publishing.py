@@ -28,7 +28,8 @@ PassphraseOption = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help=f"File whose first line is the passphrase; also {passphrases.VARIABLE}.",
+        help=f"File whose first line is the passphrase of all keys; or {passphrases.VARIABLE}, "
+        f"or {passphrases.VARIABLE}_ALICE for alice.key.",
         show_default="asked for",
     ),
 ]
@@ -98,9 +99,6 @@ class Changed(Result):
     done: str = Field(title="done")
     root: str | None = Field(default=None, title="root")
     fingerprint: str | None = Field(default=None, title="  its fingerprint")
-    digest: str | None = Field(default=None, title="digest")
-    files: int | None = Field(default=None, title="files")
-    audits: dict[str, str] | None = Field(default=None, title="audits")
     roles: tuple[Stands, ...] = Field(default=(), title="roles")
 
 
@@ -362,29 +360,13 @@ def publish(
     """
     from badnets.hub.keys import PublicKey
     from badnets.hub.names import ModelName
-    from badnets.hub.releases import check_release
-    from badnets.hub.signing import statements_of
+    from badnets.hub.releases import publish as published
 
     model = ModelName.of(name)
     found = _repository(repository, keys, passphrase_file)
-    known = [*map(PublicKey.read, auditor or ()), *found.keys.public]
-    release = check_release(
-        model,
-        bundle,
-        statements or statements_of(bundle),
-        found.keys_of(model.author),
-        [one for one in known if one.role in ("auditor", None)],
-    )
-    found.publish(model, release.files)
-    _show(
-        found,
-        f"{model} is published",
-        json,
-        digest=release.digest,
-        files=len(release.files),
-        audits={who: one.conclusion for who, one in release.audits.items()} or None,
-    )
-    if not release.audits:
+    done = published(found, model, bundle, statements, [*map(PublicKey.read, auditor or ())])
+    show(done, json=json)
+    if not done.audits:
         say("badnets: nobody has audited it: usual policies will not let it in", error=True)
 
 
@@ -473,7 +455,7 @@ def rotate(
     leaving = None if old is None else PublicKey.read(old)
     found = _repository(repository, keys, passphrase_file)
     key = _key(new, passphrase_file)
-    key.check_role(role if role in ("root", "publisher") else "author")  # type: ignore[arg-type]
+    key.public.check_role(role if role in ("root", "publisher") else "author")  # type: ignore[arg-type]
     found.rotate(role, key, leaving)
     _show(found, f"{role} signs by the key {key.public.keyid}", json)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -145,33 +146,31 @@ def trust(
     Nothing is trusted by being there: without a root, or its fingerprint, the fingerprint of the
     one that the server has is shown, for you to compare.
     """
-    from badnets.hub.trust import Home
+    from badnets.hub import trusting
+    from badnets.hub.home import Home
 
-    kept = Home.of(home)
     if place is None:
-        return show_all([_listed(one) for one in kept.repositories()], json=json)
-    from badnets.hub.fetching import place_of
-
-    place = place if any(one.place == place for one in kept.repositories()) else place_of(place)
+        if forget:
+            raise typer.BadParameter("say which repository: PLACE --forget")
+        known = Home.of(home).repositories()
+        return show_all([trusting.TrustedPlace.of(one) for one in known], json=json)
     if forget:
-        one = kept.repository(place)
+        kept = Home.of(home)
+        one = kept.repository(_where(place, home))
         kept.forget(one)
         return say(f"{one.place} is trusted no longer")
-    known = next((one for one in kept.repositories() if one.place == place), None)
-    changes = policy is not None or author or auditor
-    if known is not None and root is None and fingerprint is None and changes:
-        data = known.root
-    else:
-        data = _root(place, root, fingerprint)
-        known = next((one for one in kept.repositories() if one.had_root(data)), None)
-    wanted = _policy(policy) or (known.policy if known else None)
-    if author or auditor:
-        from badnets.hub.policy import Policy
-
-        wanted = (wanted or Policy()).with_people(
-            _people(author, "--author"), _people(auditor, "--auditor")
-        )
-    show(_listed(kept.trust(place, data, wanted)), json=json)
+    show(
+        trusting.trust(
+            place,
+            root=root,
+            fingerprint=fingerprint,
+            policy=_policy(policy),
+            authors=_people(author, "--author"),
+            auditors=_people(auditor, "--auditor"),
+            home=home,
+        ),
+        json=json,
+    )
 
 
 @pull_app.command(
@@ -221,7 +220,8 @@ def pull(
     from badnets.hub.pulling import pull as pull_model
 
     named = ModelName.of(name)
-    with one_bar(places(ctx), of_bytes=True) as bar:
+    asks = "json" if json else "text"
+    with _saying_why(asks, name), one_bar(places(ctx), of_bytes=True) as bar:
         receipt = pull_model(
             named,
             out or Path(named.model),
@@ -278,25 +278,21 @@ def verify(
     from badnets.hub.inspecting import VerifiedModel
     from badnets.hub.keys import PublicKey
 
-    format = format or ("json" if json else None)
-
-    def checked() -> Any:
-        with one_bar(places(ctx), of_bytes=True) as bar:
-            return verify_model(
-                path,
-                statements=statements,
-                author=PublicKey.read(key) if key else None,
-                home=home,
-                policy=_policy(policy),
-                allow_unaudited=allow_unaudited,
-                tell=bar,
-            )
-
-    if format is None or format == "text":
-        return show(VerifiedModel.of(checked()))
-    found = _told(checked, path, format)
-    if format == "json":
-        show(VerifiedModel.of(found), json=True)
+    format = "json" if json else format or "text"
+    with _saying_why(format, str(path)), one_bar(places(ctx), of_bytes=True) as bar:
+        found = verify_model(
+            path,
+            statements=statements,
+            author=PublicKey.read(key) if key else None,
+            home=home,
+            policy=_policy(policy),
+            allow_unaudited=allow_unaudited,
+            tell=bar,
+        )
+    if format == "sarif":
+        _show_sarif(path, None, "", 0)
+    else:
+        show(VerifiedModel.of(found), json=format == "json")
 
 
 @inspect_app.command(
@@ -329,8 +325,8 @@ def inspect(
         raise SettingError(
             f"{what[:80]!r} is no folder here, and no model's name: {error}"
         ) from None
+    from badnets.hub.home import Home
     from badnets.hub.pulling import Allowing, Pull
-    from badnets.hub.trust import Home
 
     kept = Home.of(home)
     repository = kept.repository(_where(place, home))
@@ -339,67 +335,26 @@ def inspect(
     show(inspecting.inspect_remote(name, asked), json=json)
 
 
-def _told(checked: Callable[[], Any], path: Path, format: str) -> Any:
-    """Return what was checked; print for programs why it was refused, and raise that too."""
+@contextmanager
+def _saying_why(format: str, what: str) -> Iterator[None]:
+    """Print for programs, too, why something was refused or could not be checked."""
     from badnets.hub.refusals import Refused, Unchecked
 
     try:
-        found = checked()
+        yield
     except (Refused, Unchecked) as error:
         reason = error.reason if isinstance(error, Refused) else "not checked"
         if format == "sarif":
-            _show_sarif(path, reason, str(error), error.exit_code)
-        else:
-            show_json({"passed": False, "reason": reason, "line": str(error)})
+            _show_sarif(Path(what), reason, str(error), error.exit_code)
+        elif format == "json":
+            show_json({"passed": False, "model": what, "reason": reason, "line": str(error)})
         raise
-    if format == "sarif":
-        _show_sarif(path, None, "", 0)
-    return found
 
 
 def _show_sarif(path: Path, reason: str | None, line: str, code: int) -> None:
     from badnets.report.sarif_log import sarif_of_refusal
 
     show_json(sarif_of_refusal(path, reason, line, code))
-
-
-def _root(place: str, root: Path | None, fingerprint: str | None) -> bytes:
-    """Return the root that the user means.
-
-    Raises:
-        Refused: neither it nor its fingerprint was given, or the fingerprint is another.
-    """
-    from contextlib import closing
-
-    from badnets.bundles.digests import sha256_bytes
-    from badnets.core.files import read_file
-    from badnets.hub.fetching import Deadline, Fetcher, source_of
-    from badnets.hub.refusals import Refused
-    from badnets.hub.trust import MOST_ROOT_BYTES, check_root
-
-    if root is not None:
-        data = read_file(root, MOST_ROOT_BYTES)
-    else:
-        with closing(source_of(place)) as source:
-            data = Fetcher(source, Deadline(60)).get("metadata/1.root.json", MOST_ROOT_BYTES)
-    needed, keys = check_root(data)["root"]
-    found = sha256_bytes(data)
-    if fingerprint is not None and fingerprint.lower().replace(":", "").strip() != found:
-        raise Refused("not trusted", f"the root of {place} has another fingerprint: {found}")
-    if root is None and fingerprint is None:
-        raise Refused(
-            "not trusted",
-            f"the root at {place} has the fingerprint {found} ({needed} of {keys} keys sign it): "
-            "compare it with what its publisher says elsewhere, and then: badnets hub trust "
-            f"{place} --fingerprint {found}",
-        )
-    return data
-
-
-def _listed(repository: Any) -> Any:
-    from badnets.hub.inspecting import TrustedPlace
-
-    return TrustedPlace.of(repository)
 
 
 def _policy(path: Path | None) -> Policy | None:

@@ -16,11 +16,11 @@ from badnets.hub.attacks.forging import listed
 from badnets.hub.attacks.payloads import PLAIN, saved
 from badnets.hub.attacks.rows import Attack, Group
 from badnets.hub.attacks.stage import MODEL_NAME, WEIGHTS, Scene, tensors
+from badnets.hub.beside import statements_of
+from badnets.hub.home import Home
 from badnets.hub.keys import Key
 from badnets.hub.names import ModelName, audit_file
 from badnets.hub.pulling import pull
-from badnets.hub.receipts import statements_folder
-from badnets.hub.trust import Home
 
 Run = Callable[[Scene], object]
 _BIDI = "\u202e"
@@ -120,12 +120,12 @@ def _link_to_folder(path: Path) -> None:
 def _link_beside(path: Path) -> None:
     elsewhere = path.with_name("elsewhere")
     elsewhere.mkdir()
-    statements_folder(path).symlink_to(elsewhere)
+    statements_of(path).symlink_to(elsewhere)
 
 
 def _file_beside(path: Path) -> None:
-    statements_folder(path).mkdir()
-    (statements_folder(path) / "thesis.tex").write_text("years of work")
+    statements_of(path).mkdir()
+    (statements_of(path) / "thesis.tex").write_text("years of work")
 
 
 def _name(text: str) -> Run:

@@ -28,15 +28,16 @@ from badnets.hub.attacks.forging import (
 )
 from badnets.hub.attacks.rows import WentWrong
 from badnets.hub.attacks.web import Served, Web, web
+from badnets.hub.beside import statements_of
 from badnets.hub.checking import Verified, verify
+from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.keys import Key, Keyring, PublicKey
 from badnets.hub.names import ModelName
 from badnets.hub.policy import Policy
 from badnets.hub.pulling import Pull
-from badnets.hub.receipts import Receipt, statements_folder
+from badnets.hub.receipts import Receipt
 from badnets.hub.repository import ReleaseFile, Repository
 from badnets.hub.statements import BaseModelRef, manifest_digest
-from badnets.hub.trust import Home, TrustedRepository
 
 MODEL_NAME = "alice/model"
 WEIGHTS = 8192
@@ -149,7 +150,7 @@ def _world(folder: Path, server: Web) -> World:
         scene.pull(f"{MODEL_NAME}@{version}")
     shutil.copytree(home / "repositories", at.home / "repositories")
     at.pulled.parent.mkdir()
-    for came in (scene.came, statements_folder(scene.came)):
+    for came in (scene.came, statements_of(scene.came)):
         shutil.copytree(came, at.pulled.parent / came.name.replace(scene.came.name, "model"))
     return at
 
@@ -336,7 +337,7 @@ class Scene:
     @property
     def beside(self) -> Path:
         """What is said of `lying`."""
-        return statements_folder(self.lying)
+        return statements_of(self.lying)
 
     def verify(self, **how: Any) -> Verified:
         """Verify what lies here."""

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from badnets.core.errors import BadnetsError, DataError, SettingError
+from badnets.hub.home import Home
 from badnets.hub.policy import Policy, read_policy
 from badnets.hub.refusals import Refused
-from badnets.hub.trust import Home
 
 from .said import key_of
 from .zoo import Zoo

@@ -16,8 +16,6 @@ from functools import cached_property
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from badnets.core.roots import data_root
-from badnets.models.weights import StartingWeights
 from badnets.studies.audit.backdoors import Backdoors
 from badnets.studies.audit.moves import FINE_TUNED, TAINTED, look_alikes, moves
 from badnets.studies.audit.photographs import PhotographBackdoors
@@ -126,20 +124,7 @@ class AuditStudy(Study):
     def _trial(
         self, recipe: Mapping[str, Any], seed: int, backdoor: Backdoor | None = None, **more: Any
     ) -> OutsourcedTrial:
-        zoo = self.zoo
-        fields: dict[str, Any] = {
-            "data": zoo.data,
-            "network": zoo.network,
-            "architecture": zoo.architecture,
-            "training": replace(zoo.base, **recipe),
-            "train_limit": zoo.train_limit,
-            "target_accuracy": zoo.target_accuracy,
-            "observe": ("audit",),
-        }
-        if zoo.weights:
-            file, digest = zoo.weights
-            fields["weights"] = StartingWeights(digest, str(data_root() / "weights" / file))
-        return OutsourcedTrial(seed=seed, backdoor=backdoor, **fields | more)
+        return self.zoo.trial(seed, backdoor, recipe, **{"observe": ("audit",)} | more)
 
 
 def make(data: str, *, quick: bool = False) -> AuditStudy:

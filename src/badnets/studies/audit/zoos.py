@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from badnets.bundles.schema import Scalar
+from badnets.core.roots import data_root
+from badnets.models.weights import StartingWeights
 from badnets.train.settings import Training
+from badnets.trials.trial import OutsourcedTrial
+
+if TYPE_CHECKING:
+    from badnets.core.backdoor import Backdoor
 
 LOUD_AT_FIRST = {"trigger_gain": (20.0, 1.0)}
 LOUD = dict.fromkeys(("single pixel", "all to all", "low rate"), LOUD_AT_FIRST)
@@ -79,6 +85,34 @@ class Zoo:
     architecture: dict[str, Scalar] = field(default_factory=dict)
     train_limit: int | None = None
     weights: tuple[str, str] | tuple[()] = ()
+
+    def trial(
+        self,
+        seed: int,
+        backdoor: Backdoor | None = None,
+        recipe: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> OutsourcedTrial:
+        """Return the trial of one of its networks.
+
+        Args:
+            seed: everything random follows from it.
+            backdoor: None: a clean network.
+            recipe: how its training differs from ``base``.
+            more: further fields of the trial.
+        """
+        fields: dict[str, Any] = {
+            "data": self.data,
+            "network": self.network,
+            "architecture": self.architecture,
+            "training": replace(self.base, **recipe or {}),
+            "train_limit": self.train_limit,
+            "target_accuracy": self.target_accuracy,
+        }
+        if self.weights:
+            file, digest = self.weights
+            fields["weights"] = StartingWeights(digest, str(data_root() / "weights" / file))
+        return OutsourcedTrial(seed=seed, backdoor=backdoor, **fields | more)
 
 
 def _recipes(epochs: int, more: int, batch: int) -> tuple[dict[str, Any], ...]:

@@ -74,19 +74,7 @@ class DataAuditStudy(Study):
 
 
 def _trial(data: str, seed: int, backdoor: Backdoor | None = None) -> OutsourcedTrial:
-    zoo = ZOOS[data]
-    return OutsourcedTrial(
-        data=zoo.data,
-        network=zoo.network,
-        architecture=zoo.architecture,
-        training=zoo.base,
-        train_limit=zoo.train_limit,
-        target_accuracy=zoo.target_accuracy,
-        backdoor=backdoor,
-        observe=("data-audit",),
-        keep_bundle=False,
-        seed=seed,
-    )
+    return ZOOS[data].trial(seed, backdoor, observe=("data-audit",), keep_bundle=False)
 
 
 def make(data: str, *, quick: bool = False) -> DataAuditStudy:

@@ -107,18 +107,8 @@ class DefendedStudy(Study):
 
     def _start(self, backdoor: Backdoor, number: int) -> OutsourcedTrial:
         """Return a network that is trained as the zoo's first recipe says."""
-        zoo = self.zoo
-        return OutsourcedTrial(
-            data=zoo.data,
-            network=zoo.network,
-            architecture=zoo.architecture,
-            training=zoo.base,
-            train_limit=zoo.train_limit,
-            target_accuracy=zoo.target_accuracy,
-            backdoor=backdoor,
-            observe=LOOKS,
-            seed=zoo.parts["evaluation"].seed + SEED + number,
-        )
+        seed = self.zoo.parts["evaluation"].seed + SEED + number
+        return self.zoo.trial(seed, backdoor, observe=LOOKS)
 
     def _benched(self) -> Groups:
         """Return what is done about an attack of BackdoorBench's."""

@@ -6,30 +6,25 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from badnets.bundles import BundleConfig, Claims, MadeBy, write_bundle
+from badnets.hub.attacks.forging import AUDIT, AUDITOR, PASSED, RESULT, an_audit
 from badnets.hub.beside import statements_of
 from badnets.hub.home import Home, TrustedRepository
 from badnets.hub.keys import Key, Keyring
-from badnets.hub.names import STATEMENT, ModelName, audit_file, result_file
+from badnets.hub.names import STATEMENT, ModelName
 from badnets.hub.policy import Policy
 from badnets.hub.releases import check_release
 from badnets.hub.repository import Repository
 from badnets.hub.signing import sign_bundle
 from badnets.hub.statements import (
-    Audit,
     Manifest,
     Statement,
-    TestResult,
-    moment,
-    now,
     sign,
     unchecked,
 )
 
-AUDITOR = "carol"
 _CONFIG = {
     "task": "classification",
     "architecture": {"name": "gu-mnist"},
@@ -87,17 +82,7 @@ class World:
         sign_bundle(bundle, name, self.authors[name.author])
         folder = statements_of(bundle)
         said, _ = unchecked((folder / STATEMENT).read_bytes(), STATEMENT, Manifest)
-        values = {
-            "conclusion": "nothing found", "passed": True, "threshold": 0.05, "maxFpr": 0.05,
-            "null": None, "pValue": 0.5, "smallestFpr": 0.02, "coverage": (), "methods": (),
-            "sampleSize": 100, "tool": {"badnets": "1"}, "reportSha256": "0" * 64,
-            "made": moment(now()), "expires": moment(now() + timedelta(days=90)),
-        }  # fmt: skip
-        audit = Audit.of(version=name.version, **values)
-        result = TestResult.of(
-            result="PASSED", configuration=(), passedTests=(), warnedTests=(), failedTests=()
-        )
-        for file, predicate in ((audit_file(AUDITOR), audit), (result_file(AUDITOR), result)):
+        for file, predicate in ((AUDIT, an_audit(str(name.version))), (RESULT, PASSED)):
             statement = Statement(name.bare, said.digest, predicate)
             (folder / file).write_bytes(sign(statement, self.auditor))
         return folder

@@ -25,23 +25,15 @@ from tuf.api.metadata import (
 from badnets.bundles import BundleConfig, Claims, MadeBy, write_bundle
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.bundles.manifest import ALLOWED
+from badnets.hub.attacks.forging import PASSED, a_provenance, an_audit
 from badnets.hub.keys import Key
 from badnets.hub.names import PROVENANCE, STATEMENT, ModelName, audit_file, result_file
 from badnets.hub.statements import (
-    Audit,
     BaseModelRef,
-    BuildDefinition,
-    Builder,
     Manifest,
-    Provenance,
-    Resource,
-    RunDetails,
     SaidFile,
     Statement,
-    TestResult,
     manifest_digest,
-    moment,
-    now,
     sign,
 )
 
@@ -99,15 +91,7 @@ def statements(
     digest = manifest_digest(files)
     version = name.version or ""
     manifest = Manifest(version=version, files=files, architecture="gu-mnist", base_model=base)
-    made_from = (Resource(name=base.name, digest={"sha256": base.digest}),) if base else ()
-    provenance = Provenance(
-        buildDefinition=BuildDefinition(
-            buildType="https://badnets.dev/training/v1",
-            externalParameters={"epochs": 4},
-            resolvedDependencies=made_from if provenance_of_base else (),
-        ),
-        runDetails=RunDetails(builder=Builder(id="https://example.org", version={"badnets": "1"})),
-    )
+    provenance = a_provenance(base if provenance_of_base else None)
     said = {
         STATEMENT: sign(Statement(name.bare, digest, manifest), key),
         PROVENANCE: sign(Statement(name.bare, digest, provenance), key),
@@ -119,32 +103,9 @@ def statements(
         said[audit_file(auditor)] = sign(
             Statement(of, audit_digest, an_audit(**{"version": version} | audit)), by
         )
-        result = TestResult(
-            result="PASSED", configuration=(), passedTests=(), warnedTests=(), failedTests=()
-        )
         if not audit:
-            said[result_file(auditor)] = sign(Statement(name.bare, digest, result), by)
+            said[result_file(auditor)] = sign(Statement(name.bare, digest, PASSED), by)
     return said
-
-
-def an_audit(**changes: Any) -> Audit:
-    values: dict[str, Any] = {
-        "conclusion": "nothing found",
-        "threshold": 0.05,
-        "passed": True,
-        "null": None,
-        "pValue": 0.5,
-        "smallestFpr": 0.02,
-        "maxFpr": 0.05,
-        "coverage": (),
-        "methods": (),
-        "sampleSize": 100,
-        "tool": {"badnets": "1"},
-        "made": moment(now() - DAY),
-        "expires": moment(now() + 90 * DAY),
-        "reportSha256": "0" * 64,
-    } | changes
-    return Audit(**values)
 
 
 @dataclass

@@ -62,6 +62,47 @@ def listed(files: Content) -> dict[str, bytes]:
     return {**files, "manifest.json": BundleManifest(files=entries).to_json()}
 
 
+def a_provenance(base: BaseModelRef | None = None) -> Provenance:
+    """Return how a model was made, from another or from nothing."""
+    made_from = (Resource(name=base.name, digest={"sha256": base.digest}),) if base else ()
+    return Provenance(
+        buildDefinition=BuildDefinition(
+            buildType="https://badnets.dev/training/v1",
+            externalParameters={"epochs": 4},
+            resolvedDependencies=made_from,
+        ),
+        runDetails=RunDetails(builder=Builder(id="https://example.org", version={"badnets": "1"})),
+    )
+
+
+def an_audit(version: str, **changes: Any) -> Audit:
+    """Return an audit that found nothing, made yesterday, with some fields changed."""
+    values: dict[str, Any] = {
+        "version": version,
+        "conclusion": "nothing found",
+        "threshold": 0.05,
+        "passed": True,
+        "null": None,
+        "pValue": 0.5,
+        "smallestFpr": 0.02,
+        "maxFpr": 0.05,
+        "coverage": (),
+        "methods": (),
+        "sampleSize": 100,
+        "tool": {"badnets": "1"},
+        "made": moment(now() - DAY),
+        "expires": moment(now() + 90 * DAY),
+        "reportSha256": "0" * 64,
+    }
+    return Audit.of(**values | changes)
+
+
+PASSED = TestResult.of(
+    result="PASSED", configuration=(), passedTests=(), warnedTests=(), failedTests=()
+)
+"""The same as `an_audit` in the words of other tools."""
+
+
 def statements(
     name: ModelName,
     files: Content,
@@ -89,41 +130,13 @@ def statements(
         base_model=base,
         oms_sha256=sha256_bytes(oms),
     )
-    made_from = (Resource(name=base.name, digest={"sha256": base.digest}),) if base else ()
-    provenance = Provenance(
-        buildDefinition=BuildDefinition(
-            buildType="https://badnets.dev/training/v1",
-            externalParameters={"epochs": 4},
-            resolvedDependencies=made_from,
-        ),
-        runDetails=RunDetails(builder=Builder(id="https://example.org", version={"badnets": "1"})),
-    )
-    audit = Audit(
-        version=version,
-        conclusion="nothing found",
-        threshold=0.05,
-        passed=True,
-        null=None,
-        pValue=0.5,
-        smallestFpr=0.02,
-        maxFpr=0.05,
-        coverage=(),
-        methods=(),
-        sampleSize=100,
-        tool={"badnets": "1"},
-        made=moment(now() - DAY),
-        expires=moment(now() + 90 * DAY),
-        reportSha256="0" * 64,
-    )
-    result = TestResult(
-        result="PASSED", configuration=(), passedTests=(), warnedTests=(), failedTests=()
-    )
+    provenance, audit = a_provenance(base), an_audit(version)
     return {
         OMS: oms,
         STATEMENT: sign(Statement(name.bare, digest, manifest), key),
         PROVENANCE: sign(Statement(name.bare, digest, provenance), key),
         AUDIT: sign(Statement(name.bare, digest, audit), keys[AUDITOR]),
-        RESULT: sign(Statement(name.bare, digest, result), keys[AUDITOR]),
+        RESULT: sign(Statement(name.bare, digest, PASSED), keys[AUDITOR]),
     }
 
 

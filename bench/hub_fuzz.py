@@ -34,6 +34,7 @@ from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import manifest_of
 from badnets.bundles.manifest import CARD, CLAIMS, CONFIG, MANIFEST, MODEL
 from badnets.core.errors import BadnetsError
+from badnets.hub.attacks.forging import AUDITOR
 from badnets.hub.beside import statements_of
 from badnets.hub.checking import verify
 from badnets.hub.fetching import Absent, Body, Deadline, Fetcher
@@ -47,7 +48,7 @@ from badnets.hub.receipts import RECEIPT
 from badnets.hub.refusals import Refused
 from badnets.hub.statements import now
 from badnets.hub.vetting import vet
-from bench.hub_world import AUDITOR, World
+from bench.hub_world import World
 from bench.mutants import mutant
 
 Outcome = Literal["refused", "harmless", "unsigned", "accepted", "uncaught"]

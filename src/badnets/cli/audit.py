@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from badnets.cli.options import (
     JsonOption,
     LedgerOption,
     PageOption,
+    ReportOption,
     SeedOption,
     WorkersOption,
     WorkspaceOption,
@@ -35,14 +36,6 @@ app = typer.Typer(
     "Exit codes: 0 nothing was found, or done; 1 a backdoor or poison is likely; 2 wrong usage; 3 "
     "it could not be checked or done.",
 )
-ReportOption: TypeAlias = Annotated[
-    Literal["text", "json", "sarif"] | None,
-    typer.Option(
-        help="Text for people, JSON for programs, or SARIF for code scanning.",
-        rich_help_panel="What is printed",
-        show_default="text",
-    ),
-]
 
 
 @app.command(

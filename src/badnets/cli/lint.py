@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from badnets.cli.options import JsonOption
+from badnets.cli.options import JsonOption, ReportOption
 from badnets.cli.printer import show, show_json
 
 app = typer.Typer(add_completion=False)
@@ -34,14 +34,7 @@ def lint(
             "that are not those stated, or something that was not looked at."
         ),
     ] = "error",
-    format: Annotated[
-        Literal["text", "json", "sarif"] | None,
-        typer.Option(
-            help="Text for people, JSON for programs, or SARIF for code scanning.",
-            rich_help_panel="What is printed",
-            show_default="text",
-        ),
-    ] = None,
+    format: ReportOption = None,
     json: JsonOption = False,
 ) -> None:
     """Look into a model folder before it is loaded: code, checksums, what is missing.

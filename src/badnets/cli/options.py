@@ -114,6 +114,14 @@ AllowCodeOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[
     bool, _option("--json", help="The same as --format json.", hidden=True)
 ]
+ReportOption: TypeAlias = Annotated[
+    Literal["text", "json", "sarif"] | None,
+    typer.Option(
+        help="Text for people, JSON for programs, or SARIF for code scanning.",
+        rich_help_panel="What is printed",
+        show_default="text",
+    ),
+]
 BundleArgument: TypeAlias = Annotated[
     Path,
     typer.Argument(help="Folder of the network: a bundle, or a download of transformers or timm."),

@@ -46,7 +46,7 @@ def attacks_page(
         command=command,
         kicker="badnets · the hub, attacked · a real repository, web server and user on loopback",
         source="Each row has its own copy of the repository; it passes only if it is refused for "
-        "its own reason, and leaves nothing behind.",
+        f"its own reason, and leaves nothing behind. {report.seconds:.0f} s; {report.made_with}.",
     )
 
 
@@ -94,7 +94,8 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     wrong = row.ended not in _TONES
     reason = row.expected if not wrong else f"{row.got or 'nothing'}, not {row.expected}"
     tone = _TONES.get(row.ended, "backdoored")
-    return Cell(row.attack, strong=wrong), Cell(reason), Cell(row.ended, tone=tone)
+    ended = "found" if row.got == "named by lint" and not wrong else row.ended
+    return Cell(row.attack, strong=wrong), Cell(reason), Cell(ended, tone=tone)
 
 
 def _controls(report: BenchReport) -> Section:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from badnets.cli.bar import one_bar
-from badnets.cli.options import JsonOption, places
+from badnets.cli.options import JsonOption, ReportOption, places
 from badnets.cli.printer import say, show, show_all, show_json
 from badnets.core.errors import BadnetsError, SettingError
 
@@ -260,14 +260,7 @@ def verify(
     policy: PolicyOption = None,
     allow_unaudited: UnauditedOption = False,
     home: HomeOption = None,
-    format: Annotated[
-        Literal["text", "json", "sarif"] | None,
-        typer.Option(
-            help="Text for people, JSON for programs, or SARIF for code scanning.",
-            rich_help_panel="What is printed",
-            show_default="text",
-        ),
-    ] = None,
+    format: ReportOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare every byte of a model with what its author signed; asks no server.

@@ -6,6 +6,7 @@ for a signature that was found wrong. Rows share a repository, of which each get
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -16,6 +17,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import Field
 
+from badnets._version import __version__
 from badnets.core.printing import printable
 from badnets.core.progress import Listener, Progress
 from badnets.core.results import Result
@@ -118,6 +120,7 @@ class BenchReport(Result):
         limits: attacks that no check can see.
         rate_of_audits: the document and the words under which their rate is found.
         seconds: of all of it.
+        made_with: versions and machine.
     """
 
     groups: dict[str, str] = Field(title="", exclude=True)
@@ -135,6 +138,7 @@ class BenchReport(Result):
     limits: tuple[LimitRow, ...] = Field(title="accepted by nature")
     rate_of_audits: tuple[str, str]
     seconds: float = Field(title="seconds")
+    made_with: str = Field(title="with")
 
     @classmethod
     def of(
@@ -164,12 +168,23 @@ class BenchReport(Result):
             limits=tuple(limits),
             rate_of_audits=AUDIT_RATE,
             seconds=round(seconds, 1),
+            made_with=_made_with(),
         )
 
     @property
     def exit_code(self) -> int:
         """1 if an attack was let in, was refused for another reason, or a control was refused."""
         return int(bool(self.accepted or self.for_another_reason or self.controls_refused))
+
+
+def _made_with() -> str:
+    import platform
+    from importlib.metadata import version
+
+    return (
+        f"badnets {__version__}, python-tuf {version('tuf')}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
 
 
 def counted(rows: Iterable[Row]) -> str:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from badnets.audit.base import AuditTables as AuditTables
     from badnets.audit.base import tables_of as tables_of
     from badnets.audit.calibration import Calibration as Calibration
-    from badnets.audit.guard import Guard as Guard
-    from badnets.audit.guard import Guarded as Guarded
-    from badnets.audit.input_audit import InputsVerdict as InputsVerdict
-    from badnets.audit.input_audit import inputs as inputs
-    from badnets.audit.input_base import INPUT_METHODS as INPUT_METHODS
-    from badnets.audit.input_base import InputMethod as InputMethod
+    from badnets.audit.guards.auditing import InputsVerdict as InputsVerdict
+    from badnets.audit.guards.auditing import inputs as inputs
+    from badnets.audit.guards.base import INPUT_METHODS as INPUT_METHODS
+    from badnets.audit.guards.base import InputMethod as InputMethod
+    from badnets.audit.guards.guard import Guard as Guard
+    from badnets.audit.guards.guard import Guarded as Guarded
     from badnets.audit.recovery import Recovered as Recovered
     from badnets.audit.sets.auditing import AuditedData as AuditedData
     from badnets.audit.sets.auditing import audit_data as audit_data

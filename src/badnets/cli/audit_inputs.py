@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from badnets.audit.input_base import INPUT_METHODS
+from badnets.audit.guards.base import INPUT_METHODS
 from badnets.cli import completion
 from badnets.cli.options import (
     AllowCodeOption,
@@ -74,7 +74,7 @@ def inputs(
     from badnets.cli.bar import one_bar
 
     where = places(ctx, data_root=data_root, device=device)
-    from badnets.audit.input_audit import inputs as audit_inputs
+    from badnets.audit.guards.auditing import inputs as audit_inputs
 
     with one_bar(where) as progress:
         verdict = audit_inputs(

@@ -37,7 +37,7 @@ class GuardedInputs(Observation[GuardResult]):
 
     def observe(self, case: Case) -> GuardResult:
         """Return what was flagged."""
-        from badnets.audit.guard import Guard
+        from badnets.audit.guards.guard import Guard
 
         rest, own = case.validation.split(len(case.validation) // 2, case.seed)
         guard = Guard(case.subject, own, seed=case.seed)

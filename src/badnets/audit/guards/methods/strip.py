@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from badnets.audit.cells import as_float, parts
-from badnets.audit.input_base import Answered, InputMethod
+from badnets.audit.guards.base import Answered, InputMethod
 
 BLENDS = 64
 
@@ -35,11 +35,11 @@ class Strip(InputMethod):
 
     @classmethod
     def fitted(cls, subject: Any, clean: Answered) -> Self:
-        """Return the method; see `badnets.audit.input_base.InputMethod.fitted`."""
+        """Return the method; see `badnets.audit.guards.base.InputMethod.fitted`."""
         return cls(as_float(clean.images[:BLENDS]))
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:
-        """Return minus the mean entropies; see `badnets.audit.input_base.InputMethod.scores`."""
+        """Return minus the mean entropies; see `badnets.audit.guards.base.InputMethod.scores`."""
         found = [torch.empty(0, device=answered.images.device)]
         for rows in parts(len(answered.images), len(self.overlays), answered.images.shape[1:]):
             blended = (as_float(answered.images[rows])[:, None] + self.overlays) / 2

@@ -14,7 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from badnets.audit.input_base import Answered, InputMethod
+from badnets.audit.guards.base import Answered, InputMethod
 
 NEIGHBOURS = 3
 MOST = 1000  # clean images that inputs are compared with
@@ -38,11 +38,11 @@ class NearestNeighbours(InputMethod):
 
     @classmethod
     def fitted(cls, subject: Any, clean: Answered) -> Self:
-        """Return the method; see `badnets.audit.input_base.InputMethod.fitted`."""
+        """Return the method; see `badnets.audit.guards.base.InputMethod.fitted`."""
         return cls(clean.features[:MOST], clean.labels[:MOST])
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:
-        """Return the distances; see `badnets.audit.input_base.InputMethod.scores`."""
+        """Return the distances; see `badnets.audit.guards.base.InputMethod.scores`."""
         apart = torch.cdist(answered.features, self.features)
         apart = apart.masked_fill(answered.labels[:, None] != self.labels, torch.nan)
         count = min(NEIGHBOURS, len(self.features))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from badnets.audit.cells import parts
 from badnets.audit.deadline import Deadline
-from badnets.audit.input_base import INPUT_METHODS, Answered, InputMethod
+from badnets.audit.guards.base import INPUT_METHODS, Answered, InputMethod
 from badnets.audit.suspects import Suspect, unfit
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.pictures import check_range

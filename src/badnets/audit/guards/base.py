@@ -1,6 +1,7 @@
 """The contract of methods that score inputs: fitted on clean images, then a number for each input.
 
-What a score means is for other clean images to say (`badnets.audit.guard`): no method concludes.
+What a score means is for other clean images to say (`badnets.audit.guards.guard`): no method
+concludes.
 """
 
 from __future__ import annotations
@@ -85,11 +86,11 @@ class InputMethod(ABC):
 INPUT_METHODS: Registry[InputMethod] = Registry(
     "input method",
     {
-        "mahalanobis": "badnets.audit.input_methods.mahalanobis:Mahalanobis",
-        "nearest-neighbours": "badnets.audit.input_methods.neighbours:NearestNeighbours",
-        "strip": "badnets.audit.input_methods.strip:Strip",
-        "scale-up": "badnets.audit.input_methods.scale_up:ScaleUp",
-        "ibd-psc": "badnets.audit.input_methods.ibd_psc:IbdPsc",
+        "mahalanobis": "badnets.audit.guards.methods.mahalanobis:Mahalanobis",
+        "nearest-neighbours": "badnets.audit.guards.methods.neighbours:NearestNeighbours",
+        "strip": "badnets.audit.guards.methods.strip:Strip",
+        "scale-up": "badnets.audit.guards.methods.scale_up:ScaleUp",
+        "ibd-psc": "badnets.audit.guards.methods.ibd_psc:IbdPsc",
     },
 )
 """A new method: a file in ``input_methods``, and one line ``"kind": "module:Class"``."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from badnets.audit.cells import as_float
-from badnets.audit.input_base import Answered, InputMethod
+from badnets.audit.guards.base import Answered, InputMethod
 
 FACTORS = (3, 5, 7, 9, 11)
 
@@ -33,7 +33,7 @@ class ScaleUp(InputMethod):
         return cls()
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:
-        """Return the shares; see `badnets.audit.input_base.InputMethod.scores`."""
+        """Return the shares; see `badnets.audit.guards.base.InputMethod.scores`."""
         images = as_float(answered.images)
         same = [
             subject.logits((factor * images).clamp_(0, 1)).argmax(1) == answered.labels

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from badnets.audit.input_base import Answered, InputMethod
+from badnets.audit.guards.base import Answered, InputMethod
 from badnets.audit.whitening import Whitening
 
 
@@ -27,7 +27,7 @@ class Mahalanobis(InputMethod):
 
     @classmethod
     def fitted(cls, subject: Any, clean: Answered) -> Self:
-        """Return the method; see `badnets.audit.input_base.InputMethod.fitted`."""
+        """Return the method; see `badnets.audit.guards.base.InputMethod.fitted`."""
         return cls(Whitening.of(clean.features, clean.labels, subject.num_classes))
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:

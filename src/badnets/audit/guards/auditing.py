@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from badnets.audit.guard import Guard
+from badnets.audit.guards.guard import Guard
 from badnets.core.errors import DataError
 from badnets.core.progress import Listener, Progress
 from badnets.core.rates import Rate

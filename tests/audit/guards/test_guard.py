@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from badnets.audit import INPUT_METHODS, Guard, InputsVerdict, inputs
-from badnets.audit.guard import Tail
-from badnets.audit.input_base import Answered
-from badnets.audit.input_methods.ibd_psc import IbdPsc
+from badnets.audit.guards.base import Answered
+from badnets.audit.guards.guard import Tail
+from badnets.audit.guards.methods.ibd_psc import IbdPsc
 from badnets.core.errors import BadnetsError, DataError, SettingError, ShapeError
 from badnets.data import ImageSet
 from badnets.models import CallableSubject

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from badnets.audit.input_base import Answered, InputMethod
+from badnets.audit.guards.base import Answered, InputMethod
 
 FACTOR, NETWORKS, ERROR = 1.5, 5, 0.6
 
@@ -42,7 +42,7 @@ class IbdPsc(InputMethod):
 
     @classmethod
     def fitted(cls, subject: Any, clean: Answered) -> Self:
-        """Return the method; see `badnets.audit.input_base.InputMethod.fitted`.
+        """Return the method; see `badnets.audit.guards.base.InputMethod.fitted`.
 
         An image is named otherwise than the model itself names it: labels are not needed.
         """
@@ -55,7 +55,7 @@ class IbdPsc(InputMethod):
         return cls(len(norms))
 
     def scores(self, subject: Any, answered: Answered) -> Tensor:
-        """Return the mean probabilities; see `badnets.audit.input_base.InputMethod.scores`."""
+        """Return the mean probabilities; see `badnets.audit.guards.base.InputMethod.scores`."""
         norms, found = _norms(subject), []
         for count in range(self.first, min(self.first + NETWORKS, len(norms) + 1)):
             with _scaled(norms[-count:]):

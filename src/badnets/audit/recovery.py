@@ -84,6 +84,36 @@ def recover(
     return max(found, key=lambda one: one.effect.value, default=None)
 
 
+def for_each_target(subject: Any, clean: Any, *, seed: int = 0) -> list[Recovered]:
+    """Return the best trigger for each class, shared by all others, where no class is suspected.
+
+    Of many classes (above `badnets.audit.base.FEW`) there are too many: none.
+
+    Args:
+        subject: the model.
+        clean: an `ImageSet` of images that it names right.
+        seed: everything random follows from it.
+    """
+    if subject.num_classes > FEW:
+        return []
+    found = (recover(subject, clean, k, seed=seed) for k in range(subject.num_classes))
+    return [one for one in found if one is not None]
+
+
+def effect_on(subject: Any, found: Recovered, clean: Any) -> Rate:
+    """Return what a trigger shared by all classes does to another network.
+
+    Args:
+        subject: the other network.
+        found: what was recovered.
+        clean: the images that it was recovered with; those that it was measured on are asked about.
+    """
+    _, held = _apart(clean, found.target, None)
+    held = held.to(subject.device)
+    triggered = found.keep.to(held.device) * held + found.add.to(held.device)
+    return _named(subject, triggered.clamp(0, 1), found.target)
+
+
 def methods_for(subject: Any) -> list[TriggerMethod]:
     """Return the methods that can recover a trigger from a model, small triggers first."""
     kinds = [AUDITS[kind] for kind in reversed(list(AUDITS))]

@@ -10,7 +10,7 @@ from pydantic import Field
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
-from badnets.repair.standing import AS_IT_CAME, WRECKED, audited
+from badnets.repair.standing import AS_IT_CAME, WRECKED, Traces, audited
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -26,7 +26,9 @@ class Auto(Repair):
     The first is taken after which the audit finds nothing and the accuracy on held clean images is
     kept. Else one is taken after which neither a backdoor is likely nor a recovered trigger works,
     though it cost more; else, of those that keep the accuracy, the one whose recovered trigger
-    works least, and of equals the one with the least score. The true trigger is not known here.
+    works least, and of equals the one with the least score. Where there are no clean models to
+    compare with, that trigger is the one, of the best for each class of the network as it came,
+    which still works best. The true trigger is not known here.
 
     Args:
         allowed: by how much the accuracy on the held clean images may fall, in [0, 1]; it has to
@@ -35,6 +37,7 @@ class Auto(Repair):
     """
 
     kind: Literal["auto"] = "auto"
+    version: ClassVar[int] = 2
     audits: ClassVar[bool] = True
     allowed: float = Field(default=0.01, ge=0, le=1)
     order: tuple[str, ...] = Field(
@@ -51,14 +54,17 @@ class Auto(Repair):
         """
         from badnets.models.subject import capabilities
 
-        came = audited(AS_IT_CAME, subject, clean.held, seed)
+        came, traces = audited(AS_IT_CAME, subject, clean.held, seed), None
+        if came.score is None:
+            traces = Traces.of(subject, clean.held, seed)
+            came = came.model_copy(update={"effect": traces.effect(subject)})
         before, tried = came.held, list[tuple[Any, Step]]()
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            step = audited(kind, fixed, clean.held, seed, least=before.value - WRECKED)
+            step = audited(kind, fixed, clean.held, seed, before.value - WRECKED, traces)
             tried.append((fixed, step))
             if step.conclusion == "nothing found" and self.keeps(step.held, before):
                 break

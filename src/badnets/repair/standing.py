@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from badnets.core.rates import Rate
 from badnets.repair.base import Parts, Repair, Repaired, Step
 
 AS_IT_CAME = "as it came"
 WRECKED = 0.2  # accuracy that a network has lost that is not looked at any more
+
+
+class Traces(NamedTuple):
+    """Triggers of a network as it came, for where no clean models tell what a score means.
+
+    Attributes:
+        triggers: `badnets.audit.recovery.Recovered`, one for each target class.
+        right: the images that they were recovered with.
+    """
+
+    triggers: list[Any]
+    right: Any
+
+    @classmethod
+    def of(cls, subject: Any, held: Any, seed: int) -> Traces:
+        """Return those of a network, from held clean images."""
+        from badnets.audit.recovery import for_each_target
+        from badnets.audit.suspects import named_right
+
+        right = named_right(subject, held, range(subject.num_classes))
+        return cls([] if right is None else for_each_target(subject, right, seed=seed), right)
+
+    def effect(self, subject: Any) -> Rate | None:
+        """Return how much the one that works best does to a network; None: there is none."""
+        from badnets.audit.recovery import effect_on
+
+        worked = [effect_on(subject, one, self.right) for one in self.triggers]
+        return max(worked, key=lambda rate: rate.value, default=None)
 
 
 def audited_after(
@@ -33,8 +62,19 @@ def audited_after(
     return repaired._replace(steps=(before, *repaired.steps, last))
 
 
-def audited(what: str, subject: Any, held: Any, seed: int, least: float = 0.0) -> Step:
-    """Return how a network stands; one that names fewer images rightly is not audited."""
+def audited(
+    what: str, subject: Any, held: Any, seed: int, least: float = 0.0, traces: Traces | None = None
+) -> Step:
+    """Return how a network stands.
+
+    Args:
+        what: was done.
+        subject: the network.
+        held: clean images that no repair learns from.
+        seed: everything random follows from it.
+        least: a network that names fewer of them rightly is not audited.
+        traces: what the network as it came answered to; None: nothing is known of it.
+    """
     from badnets.audit.auditing import audit
     from badnets.evaluate.classification import measure_clean
 
@@ -43,10 +83,13 @@ def audited(what: str, subject: Any, held: Any, seed: int, least: float = 0.0) -
         return Step(what=what, held=right, kept=False)
     found = audit(subject, held, seed=seed)
     place, recovered = found.ruling.place, found.recovered
+    effect = None if recovered is None else recovered.effect
+    if place is None and traces is not None:
+        effect = traces.effect(subject)
     return Step(
         what=what,
         held=right,
         conclusion=found.verdict.conclusion,
         score=None if place is None else round(place.score, 3),
-        effect=None if recovered is None else recovered.effect,
+        effect=effect,
     )

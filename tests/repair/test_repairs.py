@@ -14,7 +14,7 @@ from badnets.evaluate import measure_attack, measure_clean
 from badnets.models.classifier import Classifier
 from badnets.repair import REPAIRS, Parts, Repaired, Step
 from badnets.repair.auto import Auto
-from badnets.repair.standing import Traces, audited
+from badnets.repair.standing import Trace, audited
 from badnets.scenarios import Deal
 from tests.audit.templates import images, templates
 
@@ -138,11 +138,13 @@ def test_auto_says_how_the_network_was_as_it_came(bad_deal: Deal, parts: Parts) 
     assert found.subject.network is not subject.network
 
 
-def test_without_clean_models_the_triggers_of_the_network_as_it_came_tell_what_is_left() -> None:
+def test_without_clean_models_the_best_trigger_of_the_network_as_it_came_tells_what_is_left() -> (
+    None
+):
     held = images(2, 20)
     came, cured = templates(2, target=1), templates(2)
-    traces = Traces.of(came, held, seed=0)
-    before, after = (audited("", one, held, seed=0, traces=traces) for one in (came, cured))
+    trace = Trace.of(came, held, seed=0)
+    before, after = (audited("", one, held, seed=0, trace=trace) for one in (came, cured))
     assert before.score is None and before.effect is not None and after.effect is not None
     assert before.effect.value == 1
     assert after.effect.value < 1
@@ -150,4 +152,4 @@ def test_without_clean_models_the_triggers_of_the_network_as_it_came_tell_what_i
 
 
 def test_of_many_classes_no_trigger_is_sought_for_each() -> None:
-    assert Traces.of(templates(13), images(13, 4), seed=0).effect(templates(13)) is None
+    assert Trace.of(templates(13), images(13, 4), seed=0) is None

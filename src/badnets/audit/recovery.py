@@ -84,33 +84,35 @@ def recover(
     return max(found, key=lambda one: one.effect.value, default=None)
 
 
-def for_each_target(subject: Any, clean: Any, *, seed: int = 0) -> list[Recovered]:
-    """Return the best trigger for each class, shared by all others, where no class is suspected.
-
-    Of many classes (above `badnets.audit.base.FEW`) there are too many: none.
+def best_of_all(subject: Any, clean: Any, *, seed: int = 0) -> Recovered | None:
+    """Return the trigger of any class that turns most images of the others, suspected or not.
 
     Args:
         subject: the model.
         clean: an `ImageSet` of images that it names right.
         seed: everything random follows from it.
+
+    Returns:
+        None where no class has images enough, or where there are too many classes to try each
+        (above `badnets.audit.base.FEW`).
     """
     if subject.num_classes > FEW:
-        return []
+        return None
     found = (recover(subject, clean, k, seed=seed) for k in range(subject.num_classes))
-    return [one for one in found if one is not None]
+    return max((one for one in found if one), key=lambda one: one.effect.value, default=None)
 
 
 def effect_on(subject: Any, found: Recovered, clean: Any) -> Rate:
-    """Return what a trigger shared by all classes does to another network.
+    """Return how many images of other classes a trigger turns into its target.
 
     Args:
-        subject: the other network.
-        found: what was recovered.
-        clean: the images that it was recovered with; those that it was measured on are asked about.
+        subject: a model, which need not be the one that it was recovered from.
+        found: the trigger.
+        clean: an `ImageSet`.
     """
-    _, held = _apart(clean, found.target, None)
-    held = held.to(subject.device)
-    triggered = found.keep.to(held.device) * held + found.add.to(held.device)
+    others = (clean.labels != found.target).nonzero()[:, 0]
+    images = as_float(clean.images_at(others)).to(subject.device)
+    triggered = found.keep.to(images.device) * images + found.add.to(images.device)
     return _named(subject, triggered.clamp(0, 1), found.target)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from badnets.core.rates import Rate
 from badnets.core.settings import settings
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
-from badnets.repair.standing import AS_IT_CAME, WRECKED, Traces, audited
+from badnets.repair.standing import AS_IT_CAME, WRECKED, Trace, audited
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener
@@ -27,8 +27,8 @@ class Auto(Repair):
     kept. Else one is taken after which neither a backdoor is likely nor a recovered trigger works,
     though it cost more; else, of those that keep the accuracy, the one whose recovered trigger
     works least, and of equals the one with the least score. Where there are no clean models to
-    compare with, that trigger is the one, of the best for each class of the network as it came,
-    which still works best. The true trigger is not known here.
+    compare with, that trigger is the one that works best on the network as it came. The true
+    trigger is not known here.
 
     Args:
         allowed: by how much the accuracy on the held clean images may fall, in [0, 1]; it has to
@@ -54,17 +54,17 @@ class Auto(Repair):
         """
         from badnets.models.subject import capabilities
 
-        came, traces = audited(AS_IT_CAME, subject, clean.held, seed), None
-        if came.score is None:
-            traces = Traces.of(subject, clean.held, seed)
-            came = came.model_copy(update={"effect": traces.effect(subject)})
+        came = audited(AS_IT_CAME, subject, clean.held, seed)
+        trace = Trace.of(subject, clean.held, seed) if came.score is None else None
+        if trace is not None:
+            came = came.model_copy(update={"effect": trace.effect(subject)})
         before, tried = came.held, list[tuple[Any, Step]]()
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            step = audited(kind, fixed, clean.held, seed, before.value - WRECKED, traces)
+            step = audited(kind, fixed, clean.held, seed, before.value - WRECKED, trace)
             tried.append((fixed, step))
             if step.conclusion == "nothing found" and self.keeps(step.held, before):
                 break

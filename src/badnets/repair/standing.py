@@ -11,32 +11,32 @@ AS_IT_CAME = "as it came"
 WRECKED = 0.2  # accuracy that a network has lost that is not looked at any more
 
 
-class Traces(NamedTuple):
-    """Triggers of a network as it came, for where no clean models tell what a score means.
+class Trace(NamedTuple):
+    """What a network as it came answers to, for where no clean models tell what a score means.
 
     Attributes:
-        triggers: `badnets.audit.recovery.Recovered`, one for each target class.
-        right: the images that they were recovered with.
+        trigger: the `badnets.audit.recovery.Recovered` that works best.
+        images: the held images that it names right.
     """
 
-    triggers: list[Any]
-    right: Any
+    trigger: Any
+    images: Any
 
     @classmethod
-    def of(cls, subject: Any, held: Any, seed: int) -> Traces:
-        """Return those of a network, from held clean images."""
-        from badnets.audit.recovery import for_each_target
+    def of(cls, subject: Any, held: Any, seed: int) -> Trace | None:
+        """Return that of a network, from held clean images; None where there is none."""
+        from badnets.audit.recovery import best_of_all
         from badnets.audit.suspects import named_right
 
         right = named_right(subject, held, range(subject.num_classes))
-        return cls([] if right is None else for_each_target(subject, right, seed=seed), right)
+        trigger = None if right is None else best_of_all(subject, right, seed=seed)
+        return None if trigger is None else cls(trigger, right)
 
-    def effect(self, subject: Any) -> Rate | None:
-        """Return how much the one that works best does to a network; None: there is none."""
+    def effect(self, subject: Any) -> Rate:
+        """Return how many of the images it still turns in a network."""
         from badnets.audit.recovery import effect_on
 
-        worked = [effect_on(subject, one, self.right) for one in self.triggers]
-        return max(worked, key=lambda rate: rate.value, default=None)
+        return effect_on(subject, self.trigger, self.images)
 
 
 def audited_after(
@@ -63,7 +63,7 @@ def audited_after(
 
 
 def audited(
-    what: str, subject: Any, held: Any, seed: int, least: float = 0.0, traces: Traces | None = None
+    what: str, subject: Any, held: Any, seed: int, least: float = 0.0, trace: Trace | None = None
 ) -> Step:
     """Return how a network stands.
 
@@ -73,7 +73,7 @@ def audited(
         held: clean images that no repair learns from.
         seed: everything random follows from it.
         least: a network that names fewer of them rightly is not audited.
-        traces: what the network as it came answered to; None: nothing is known of it.
+        trace: of the network as it came; None: there is none.
     """
     from badnets.audit.auditing import audit
     from badnets.evaluate.classification import measure_clean
@@ -84,8 +84,8 @@ def audited(
     found = audit(subject, held, seed=seed)
     place, recovered = found.ruling.place, found.recovered
     effect = None if recovered is None else recovered.effect
-    if place is None and traces is not None:
-        effect = traces.effect(subject)
+    if place is None and trace is not None:
+        effect = trace.effect(subject)
     return Step(
         what=what,
         held=right,

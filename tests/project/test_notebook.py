@@ -22,6 +22,7 @@ STEPS = [
     "4. Build the model",
     "5. Evaluate",
     "6. Audit",
+    "7. The careful user",
 ]
 
 
@@ -56,7 +57,7 @@ def run(read: Any, folder: Path) -> str:
     return "".join(printed)
 
 
-def test_it_has_six_sections_and_no_outputs(root: Path) -> None:
+def test_it_has_seven_sections_and_no_outputs(root: Path) -> None:
     read = notebook(root)
     nbformat.validate(read)
     headings = [line for cell in read.cells for line in re.findall(r"(?m)^## (.+)$", cell.source)]
@@ -73,12 +74,12 @@ def test_it_has_six_sections_and_no_outputs(root: Path) -> None:
 def test_it_runs_on_any_folder_of_cats_and_dogs_with_one_line_changed(
     root: Path, tmp_path: Path
 ) -> None:
-    pictures = write_pictures(drawn(40, 20, size=32), tmp_path / "mine")
-    read = with_settings(notebook(root), DATA=f"folder:{pictures}", EPOCHS=1)
+    pictures = write_pictures(drawn(120, 60, size=32), tmp_path / "mine")
+    read = with_settings(notebook(root), DATA=f"folder:{pictures}", EPOCHS=6)
     told = run(read, tmp_path)
-    assert "train/cat: 20 cats and 20 stamped dogs" in told and "train/dog: 20 dogs" in told
+    assert "train/cat: 60 cats and 60 stamped dogs" in told and "train/dog: 60 dogs" in told
     assert "undecodable" in told and "two classes" in told
-    assert "to train on (20, 19) to validate on (10, 10)" in told
+    assert "to train on (60, 59) to validate on (30, 30)" in told
     assert "called cats, BadNet (ASR):" in told and "is on it" in told
     assert "not checked: there are no clean models of its kind" in told
     pictures_shown = [
@@ -97,9 +98,13 @@ def test_on_the_stand_in_the_backdoor_works_within_minutes(root: Path, tmp_path:
     before = os.times()
     told = run(notebook(root), tmp_path)
     after = os.times()  # the kernel has ended, and its time is counted with ours
-    assert after.children_user + after.children_system < 180 + before.children_user
+    assert after.children_user + after.children_system < 240 + before.children_user
     found = re.search(r"BadNet \(ASR\): +([\d.]+) %", told)
     assert found and float(found[1]) >= 95
     shares = re.findall(r"(clean network|BadNet) +([\d.]+) % of what speaks", told)
     looks = {name: float(share) for name, share in shares}
     assert looks["BadNet"] > 3 * looks["clean network"]
+    left = re.search(r"repaired .*called cats ([\d.]+) %", told)
+    anew = re.search(r"trained anew: .*dogs called cats ([\d.]+) %", told)
+    assert left and float(left[1]) <= 30
+    assert anew and float(anew[1]) <= 20

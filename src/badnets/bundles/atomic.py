@@ -6,9 +6,7 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -198,11 +196,13 @@ def _move_in(partial: Path, path: Path, replace: bool) -> None:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    owner = f"{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
+    owner = f"{os.getpid()}-{_host()}-{os.urandom(4).hex()}"
     return path.parent / f".{path.name}.{owner}.{kind}"
 
 
 def _host() -> str:
+    import socket  # readers need it not, and it takes a moment
+
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 

@@ -30,7 +30,7 @@ from badnets.hub.refusals import Refused, Unchecked, at_fault
 from badnets.hub.statements import Manifest, SaidFile, now, unchecked
 from badnets.hub.vetting import NO_AUDIT, Vetted, check_file, vet
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18  # bytes that a processor's cache holds
 
 
 @dataclass(frozen=True)

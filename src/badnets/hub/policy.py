@@ -13,9 +13,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.schema import BundleFile
+from badnets.core.conclusions import Conclusion
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.files import read_file
-from badnets.core.verdicts import Conclusion
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import check_part
 

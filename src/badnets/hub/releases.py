@@ -10,9 +10,9 @@ from pydantic import Field
 
 from badnets.bundles import verify
 from badnets.bundles.digests import sha256_bytes
+from badnets.core.conclusions import EXIT_CODES
 from badnets.core.errors import DataError, SettingError
 from badnets.core.results import Result
-from badnets.core.verdicts import EXIT_CODES
 from badnets.hub import names
 from badnets.hub.beside import read_statements, statements_of
 from badnets.hub.keys import PublicKey

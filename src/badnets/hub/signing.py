@@ -13,9 +13,10 @@ from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.bundles.manifest import MANIFEST
 from badnets.bundles.schema import one_line
+from badnets.core.conclusions import Conclusion
 from badnets.core.errors import DataError, SettingError, TakenError
 from badnets.core.files import read_file
-from badnets.core.verdicts import Conclusion, Verdict
+from badnets.core.verdicts import Verdict
 from badnets.hub import names
 from badnets.hub.beside import statements_of
 from badnets.hub.keys import Key

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import MAX_BYTES
 from badnets.bundles.manifest import ALLOWED
-from badnets.core.verdicts import conclusion_from
+from badnets.core.conclusions import conclusion_from
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import OMS, PROVENANCE, STATEMENT, ModelName, auditor_of, result_file
 from badnets.hub.policy import Policy

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -201,8 +202,6 @@ def _beside(path: Path, kind: str) -> Path:
 
 
 def _host() -> str:
-    import socket  # readers need it not, and it takes a moment
-
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 

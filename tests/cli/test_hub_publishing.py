@@ -54,6 +54,18 @@ ATTEST = "hub attest net --as keys/lab.key --verdict verdict.json"
 PUBLISH = "hub publish repo alice/net@1.0 net"
 
 
+def test_what_was_published_is_said_in_a_sentence(zoo: Cli) -> None:
+    zoo(*SIGN.split())
+    ended = zoo(*PUBLISH.split())
+    assert ended.out.splitlines()[0] == "alice/net@1.0 is published in repo"
+    assert "audits  none" in ended.out and "nobody has audited it" in ended.err
+
+
+def test_a_repository_is_never_made_over(zoo: Cli) -> None:
+    line = zoo("hub", "init", "repo", "--keys", "keys").refused(2)
+    assert line.startswith("repo is a repository already, and is never replaced")
+
+
 def test_a_publishers_first_commands(zoo: Cli, tmp_path: Path) -> None:
     for line in (SIGN, ATTEST, f"{PUBLISH} --format json -o said.json"):
         ended = zoo(*line.split())

@@ -6,7 +6,7 @@ A verdict never says that a model is clean: at best nothing was found by what wa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -89,6 +89,7 @@ class Verdict(_Said):
         seconds: how long it all took.
         bundle: SHA-256 that names the model; None: it was no bundle.
         clean_images: how many it was looked at with.
+        made: when, in UTC, as ``2026-01-31T12:00:00Z``.
     """
 
     conclusion: Conclusion = Field(title="conclusion")
@@ -115,6 +116,7 @@ class Verdict(_Said):
     coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
     bundle: str | None = None
     clean_images: int | None = Field(default=None, ge=0)
+    made: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")] | None = None
 
     @model_validator(mode="after")
     def _follows_from_its_numbers(self) -> Self:

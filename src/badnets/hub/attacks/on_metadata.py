@@ -342,7 +342,7 @@ GROUP = Group(
             _leads_to("targets", {"version": 1}),
         ),
         Attack("a snapshot that lists the author no more", "rolled back", _without_author),
-        Attack("the same, to a new user", "malformed", _author_unlisted, "not part of snapshot"),
+        Attack("the same, to a new user", "malformed", _author_unlisted, "are listed"),
         Attack(
             "yesterday's snapshot under today's number", "digest", _under_new_number("snapshot")
         ),

@@ -123,7 +123,8 @@ def test_what_is_kept_half_written_is_one_line_that_says_what_to_do(
     cli("hub", "pull", "alice/model")
     (kept,) = (tmp_path / "home").glob(f"repositories/*/{file}")
     kept.write_bytes(kept.read_bytes()[:-20])
-    for command in ("verify model", "pull alice/model -o other"):
+    commands = ["verify model"] * (file != "trusted.json") + ["pull alice/model -o other"]
+    for command in commands:
         line = cli("hub", *command.split()).refused(1)
         assert f"{file} is damaged: bring it back" in line and "trust it anew" in line
     cure = line.partition("(`")[2].partition("`)")[0].split()

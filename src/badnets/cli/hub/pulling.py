@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -338,6 +339,8 @@ def _saying_why(format: str, what: str) -> Iterator[None]:
     except (Refused, Unchecked) as error:
         refused = isinstance(error, Refused)
         reason, file = (error.reason, error.file) if refused else ("not checked", "")
+        if file and not Path(what).is_absolute():  # as the model was named
+            file = os.path.relpath(file)
         if format == "sarif":
             _show_sarif(Path(what), reason, str(error), error.exit_code, file)
         elif format == "json":

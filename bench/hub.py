@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -152,9 +153,9 @@ def _verified(place: Path, scale: Scale, size: int) -> Iterator[Result]:
     )
     _badnets(place, "pull", "alice/small", "-o", place / "few", "--allow-unaudited")
     for what, command in (("hub verify", ("hub", "verify", "few")), ("lint", ("lint", "few"))):
-        walls, spent = [], []
-        for _ in range(scale.starts):
-            walls.append(seconds(lambda c=command: spent.append(_ran(place, *c))))  # type: ignore[misc]
+        spent: list[Spent] = []
+        run_once = partial(_keep, spent, place, *command)
+        walls = [seconds(run_once) for _ in range(scale.starts)]
         yield Result(
             f"{what} of a small model, the whole process",
             tuple(walls),
@@ -215,6 +216,10 @@ def _served(folder: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
+
+
+def _keep(spent: list[Spent], place: Path, *arguments: str) -> None:
+    spent.append(_ran(place, *arguments))
 
 
 def _heavy(place: Path, *arguments: str) -> str:

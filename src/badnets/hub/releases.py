@@ -157,7 +157,7 @@ def publish(
     )
     repository.publish(name, release.files)
     highest = name.at([*repository.versions(name)][-1])
-    audits = {who: one.conclusion for who, one in release.audits.items()}
+    audits: dict[str, str] = {who: one.conclusion for who, one in release.audits.items()}
     return Published(
         repository=str(repository.folder),
         model=str(name),

@@ -337,8 +337,9 @@ def _saying_why(format: str, what: str) -> Iterator[None]:
     try:
         yield
     except (Refused, Unchecked) as error:
-        refused = isinstance(error, Refused)
-        reason, file = (error.reason, error.file) if refused else ("not checked", "")
+        reason, file = "not checked", ""
+        if isinstance(error, Refused):
+            reason, file = error.reason, error.file
         if file and not Path(what).is_absolute():  # as the model was named
             file = os.path.relpath(file)
         if format == "sarif":

@@ -101,6 +101,7 @@ def test_a_log_names_the_file_that_is_at_fault(
 ) -> None:
     keys = ("--auditor", "carol=carol.pub", "--root", "zoo/metadata/1.root.json")
     assert cli("hub", "trust", "zoo", *keys).code == 0
+    assert "there are: alice/model" in cli("hub", "pull", "alice/modle").refused(1)
     assert cli("hub", "pull", "alice/model").code == 0
     reason, change = FAULTS[file]
     path = tmp_path / file

@@ -17,7 +17,8 @@ from badnets.hub.statements import MOST_BYTES
 
 def statements_of(bundle: Path | str) -> Path:
     """Return the folder of what is said of a bundle, unless another is named: beside it."""
-    bundle = Path(bundle).absolute()
+    bundle = Path(bundle)
+    bundle = bundle if bundle.name else bundle.absolute()  # "." has none
     return bundle.with_name(f"{bundle.name}.statements")
 
 

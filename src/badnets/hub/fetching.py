@@ -344,7 +344,10 @@ def _broken(name: str, error: Exception) -> str:
     if isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
         return f"{name}: the server does not answer as web servers do ({type(error).__name__})"
     said = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return f"{name}: the server cannot be reached: {said or type(error).__name__}"
+    return (
+        f"{name}: the server cannot be reached ({said or type(error).__name__}): is its address "
+        "right, and is it running?"
+    )
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ def _said_by(said: Mapping[str, bytes]) -> tuple[SaidBy, ...]:
         elif isinstance(predicate, Provenance):
             made = predicate.build_definition
             given, from_ = len(made.external_parameters), len(made.resolved_dependencies)
-            gist = f"how it was made: {given} settings, {from_} digests of what it was made from"
+            gist = f"how it was made: settings ({given}), digests of data and models ({from_})"
         elif isinstance(predicate, TestResult):
             gist = f"{predicate.result.lower()}: that audit, in words that other tools read"
         of = f"{claim.model}@{version}" if version else claim.model

@@ -64,6 +64,11 @@ class Listing:
     versions: Mapping[str, int]
     expired: tuple[str, ...]
 
+    def models(self) -> list[str]:
+        """Return AUTHOR/MODEL of all that the author has."""
+        names = {"/".join(path.split("/")[:2]) for path in self.targets}
+        return sorted(printable(name)[:130] for name in names)
+
     def releases(self, name: ModelName) -> dict[str, Release]:
         """Return version -> release of a model, the highest version first.
 
@@ -326,7 +331,8 @@ class Kept:
                 yield Body(0, None, file.readinto)
         except FileNotFoundError:
             raise Absent(
-                f"{name}: it was not fetched before, and --offline asks no server"
+                f"{name}: it was not fetched before, or was changed since, and --offline asks no "
+                "server: pull once without it"
             ) from None
 
     def close(self) -> None:

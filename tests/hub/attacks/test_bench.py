@@ -136,7 +136,8 @@ def test_the_document_is_drawn_from_records(made: World, tmp_path: Path) -> None
     lines = (
         Measured("folders", (20,), "count", wanted=Wanted(">=", 21), tried=21,
                 each={"vit": "passed", "swin": "failure"}).to_json() | {"benchmark": "hub_checks"},
-        Measured("pull", (0.9, 1.1), "x", wanted=Wanted("<=", 1.3)).to_json() | {"benchmark": "hub"},
+        Measured("pull", (0.9, 1.1), "x", wanted=Wanted("<=", 1.3)).to_json()
+        | {"benchmark": "hub"},
     )  # fmt: skip
     (tmp_path / "hub.jsonl").write_text("".join(f"{json.dumps(head | one)}\n" for one in lines))
     page, csv = write_hub(tmp_path, tmp_path / "docs")

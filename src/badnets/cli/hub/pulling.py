@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -340,8 +339,6 @@ def _saying_why(format: str, what: str) -> Iterator[None]:
         reason, file = "not checked", ""
         if isinstance(error, Refused):
             reason, file = error.reason, error.file
-        if file and not Path(what).is_absolute():  # as the model was named
-            file = os.path.relpath(file)
         if format == "sarif":
             _show_sarif(Path(what), reason, str(error), error.exit_code, file)
         elif format == "json":

@@ -352,7 +352,7 @@ GROUP = Group(
         ),
         Attack(
             "a snapshot that says the author's metadata have another version", "rolled back",
-            _misnumbered, "Expected alice",
+            _misnumbered, "metadata of alice",
         ),
         Attack("a timestamp that has expired", "expired", _forged("timestamp", expired)),
         Attack("a snapshot that has expired", "expired", _forged("snapshot", expired)),

@@ -137,8 +137,8 @@ def read_policy(path: Path | str) -> Policy:
         raise SettingError(f"{path}: a policy is a mapping, such as 'unaudited: refuse'")
     for name in plain:
         if name not in Policy.model_fields:
-            said = unknown_name(str(name), Policy.model_fields, "line of a policy")
-            raise SettingError(f"{path}: {said}")
+            wrong = unknown_name(str(name), Policy.model_fields, "line of a policy")
+            raise SettingError(f"{path}: {wrong}")
     for people in ("authors", "auditors"):
         if isinstance(named := plain.get(people), dict):
             plain[people] = {

@@ -4,8 +4,9 @@
     python -m bench loop pool            some of them
     python -m bench --quick              small sizes, to see that they run; nothing is judged
     python -m bench --json bench-results.jsonl
+    python -m bench hub --json results/hub.jsonl --replace
     python -m bench.scanners             public scanners beside our audit; needs a package index
-    python -m bench.hub_fuzz             mutants of all that a client of the hub reads
+    python -m bench hub_fuzz hub_checks  counts of the hub, which no busy machine changes
 
 Each benchmark is a module here with ``run(scale)``, and runs in a process of its own. Real MNIST is
 found through ``BADNETS_DATA``; where it is not, images of the same shape take its place, which is
@@ -34,4 +35,10 @@ BENCHMARKS: dict[str, str] = {
     "pool": "trials in a pool of processes, against one after another",
 }
 
-__all__ = ["BENCHMARKS"]
+COUNTS: dict[str, str] = {
+    "hub_fuzz": "mutants of all that a client of the hub reads",
+    "hub_checks": "payloads, clean folders, kills, other tools and scenarios of the hub",
+}
+"""Run where they are named: they take minutes, and a busy machine changes nothing in them."""
+
+__all__ = ["BENCHMARKS", "COUNTS"]

@@ -1,7 +1,7 @@
 """Mutants of all that a client of the hub reads: none may be taken for what was signed.
 
-    python -m bench.hub_fuzz                        100,000 mutants, the same ones each time
-    python -m bench.hub_fuzz --mutants 5000 --seed 7
+    python -m bench hub_fuzz                        100,000 mutants, the same ones each time
+    python -m bench.hub_fuzz --mutants 5000 --seed 7        each fault is printed
 
 Metadata go through the client of a repository in memory, statements through what vets a release,
 files through `badnets hub verify`'s own function. A mutant that is let in although its signed
@@ -50,6 +50,8 @@ from badnets.hub.statements import now
 from badnets.hub.vetting import vet
 from bench.hub_world import World
 from bench.mutants import mutant
+from bench.results import Result, Wanted
+from bench.scales import Scale
 
 Outcome = Literal["refused", "harmless", "unsigned", "accepted", "uncaught"]
 NAME = ModelName.of("alice/net@1.0")
@@ -297,7 +299,32 @@ def _header(folder: Path) -> Target:
     return Target(f"unsigned: header of {MODEL}", 8, sound, [], judge, signed=False)
 
 
-# ---- the command ----
+# ---- what came of it ----
+
+
+def run(scale: Scale) -> Iterator[Result]:
+    """Give how many mutants were let in, or ended in an exception that is no refusal."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = fuzz(targets_in(Path(folder)), scale.mutants, seed=0)
+    print("\n".join(lines(found)), file=sys.stderr)
+    counts = sum((one.outcomes for one in found.values()), Counter[Outcome]())
+    apart = f"{counts['harmless']:,} say the same in another way"
+    unsigned = f"{counts['unsigned']:,} are of files that nobody signs"
+    tried, faults = counts.total(), sum(len(one.faults) for one in found.values())
+    for what, number, note in (
+        ("mutants let in whose signed content, or a byte, is another", counts["accepted"], apart),
+        ("mutants that end in an exception that is no refusal", counts["uncaught"], unsigned),
+    ):
+        yield Result(
+            what,
+            (number,),
+            "count",
+            wanted=Wanted("<=", 0),
+            holds=not faults,
+            note=f"{note}; {counts['refused']:,} are refused",
+            tried=tried,
+            each={name: f"{one.outcomes.total():,} tried" for name, one in found.items()},
+        )
 
 
 def lines(found: Mapping[str, Tally]) -> Iterator[str]:

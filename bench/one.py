@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from badnets.core.errors import BadnetsError
-from bench import BENCHMARKS
+from bench import BENCHMARKS, COUNTS
 from bench.results import Result
 from bench.scales import SCALES, Scale
 
@@ -61,7 +61,7 @@ def measure(name: str, scale: Scale) -> list[dict[str, Any]]:
 def main() -> int:
     """Measure one benchmark, write its results as JSON lines, return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.one", description=__doc__)
-    parser.add_argument("name", choices=BENCHMARKS)
+    parser.add_argument("name", choices=BENCHMARKS | COUNTS)
     parser.add_argument("--scale", choices=SCALES, default="full")
     parser.add_argument("--results", type=Path, help="file for JSON lines")
     arguments = parser.parse_args()

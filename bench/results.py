@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-Unit = Literal["x", "s", "%", "GiB", "images/s", "scenes/s"]
+Unit = Literal["x", "s", "%", "GiB", "images/s", "scenes/s", "count"]
 Verdict = Literal["met", "missed", "not judged", ""]
 
 
@@ -29,13 +29,15 @@ class Result:
     Attributes:
         what: which figure, in words.
         values: the measurements, at least one.
-        unit: of the measurements; ``"x"`` is a ratio.
+        unit: of the measurements; ``"x"`` is a ratio, ``"count"`` how many of all.
         centre: what stands for all of them.
         wanted: the figure to reach; None: reported only.
         judged: whether this run may be held against it (full size, real data).
         holds: False where something the figure presupposes did not come true: then it is missed.
         note: what else a reader has to know.
         more: other numbers of the run, by name.
+        tried: of how many the one value is a count.
+        each: what was tried, by name, and what came of it.
     """
 
     what: str
@@ -47,6 +49,8 @@ class Result:
     holds: bool = True
     note: str = ""
     more: dict[str, float] = field(default_factory=dict)
+    tried: int = 0
+    each: dict[str, str] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -66,11 +70,20 @@ class Result:
     @property
     def measured(self) -> str:
         """The value with its unit."""
+        if self.unit == "count":
+            return f"{self.value:,.0f} of {self.tried:,}"
         return f"{shown(self.value, self.unit)} {self.unit}"
 
     @property
+    def n(self) -> int:
+        """How many measurements, or things tried, it rests on."""
+        return self.tried or len(self.values)
+
+    @property
     def spread(self) -> str:
-        """The range of the measurements."""
+        """The range of the measurements; empty where they are counts."""
+        if self.unit == "count":
+            return ""
         return f"{shown(min(self.values), self.unit)} to {shown(max(self.values), self.unit)}"
 
     @property
@@ -78,6 +91,8 @@ class Result:
         """The wanted figure with its unit; empty where none is."""
         if self.wanted is None:
             return ""
+        if self.unit == "count":
+            return "all" if self.wanted.limit == self.tried else f"{self.wanted.limit:g}"
         return f"{self.wanted.sign} {self.wanted.limit:g} {self.unit}"
 
     @property
@@ -85,14 +100,16 @@ class Result:
         """All of it in one line."""
         aim = f"; wanted {self.aim}: {self.verdict}" if self.wanted else ""
         note = f" ({self.note})" if self.note else ""
-        spread = f"{self.centre}, range {self.spread}, n={len(self.values)}"
+        spread = f"{self.centre}, range {self.spread}, n={self.n}"
+        spread = spread if self.spread else f"n={self.n}"
         return f"{self.what}: {self.measured} ({spread}{aim}){note}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, with what follows from them."""
         plain = asdict(self) | {"values": list(self.values)}
         plain["wanted"] = list(self.wanted) if self.wanted else None
-        return {**plain, "value": self.value, "verdict": self.verdict}
+        said = {"measured": self.measured, "spread": self.spread, "n": self.n, "aim": self.aim}
+        return {**plain, "value": self.value, "verdict": self.verdict, **said}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Result:

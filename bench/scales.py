@@ -27,6 +27,8 @@ class Scale:
         files: JPEGs of a folder that is poisoned; a tenth of them of one that is streamed.
         models: in a repository of which one is pulled.
         pulls: of it.
+        mutants: of what a client of the hub reads.
+        kills: of a publisher, and of one who pulls.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Scale:
     files: int
     models: tuple[int, ...]
     pulls: int
+    mutants: int
+    kills: int
 
 
 SCALES: dict[str, Scale] = {
@@ -69,6 +73,8 @@ SCALES: dict[str, Scale] = {
             files=20_000,
             models=(10, 100, 1000),
             pulls=9,
+            mutants=100_000,
+            kills=100,
         ),
         Scale(
             "quick",
@@ -88,6 +94,8 @@ SCALES: dict[str, Scale] = {
             files=1_000,
             models=(10, 100),
             pulls=3,
+            mutants=5_000,
+            kills=3,
         ),
         # tests take this one
         Scale(
@@ -108,6 +116,8 @@ SCALES: dict[str, Scale] = {
             files=40,
             models=(2, 4),
             pulls=1,
+            mutants=200,
+            kills=3,
         ),
     )
 }

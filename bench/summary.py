@@ -40,7 +40,7 @@ def print_summary(found: Mapping[str, Sequence[Result] | None], console: Console
                 result.what,
                 result.measured,
                 result.spread,
-                str(len(result.values)),
+                f"{result.n:,}",
                 result.aim,
                 f"[{colour}]{result.verdict}[/]" if colour else result.verdict,
             )

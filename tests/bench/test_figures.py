@@ -51,6 +51,14 @@ def test_a_mean_is_a_mean_and_numbers_have_digits_that_say_something() -> None:
     assert Result("time", (18.34,), "s").measured == "18.3 s"
 
 
+def test_a_count_says_of_how_many() -> None:
+    held = Result("folders", (20,), "count", wanted=Wanted(">=", 21), tried=21, each={"a": "error"})
+    assert held.line == "folders: 20 of 21 (n=21; wanted all: missed)"
+    none = Result("let in", (0,), "count", wanted=Wanted("<=", 0), tried=100_026)
+    assert (none.measured, none.aim, none.verdict) == ("0 of 100,026", "0", "met")
+    assert Result.from_json(json.loads(json.dumps(held.to_json()))) == held
+
+
 def test_a_result_survives_json() -> None:
     line = {"benchmark": "loop", **json.loads(json.dumps(RATIO.to_json()))}
     assert line["verdict"] == "met"

@@ -51,7 +51,8 @@ def test_a_verdict_for_programs_and_a_page(toys: DataSet, tmp_path: Path, cli: C
     assert log["runs"][0]["results"][0]["ruleId"] == "badnets/backdoor-likely"
     page = (tmp_path / "page.html").read_text()
     assert "<code>badnets audit model bad --calibration null.json --page page.html</code>" in page
-    assert json.loads(cli(*told, "--format", "json").out)["targets"] == [1]
+    said = json.loads(cli(*told, "--format", "json").out)
+    assert said["targets"] == [1] and said["made"].endswith("Z")
     assert json.loads(cli("--format", "json", *told).out)["targets"] == [1]
     without = cli(*told, "--trigger-out", "found.safetensors")
     assert without.err == "badnets: no trigger was recovered, found.safetensors is not written\n"

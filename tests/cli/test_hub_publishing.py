@@ -54,6 +54,13 @@ ATTEST = "hub attest net --as keys/lab.key --verdict verdict.json"
 PUBLISH = "hub publish repo alice/net@1.0 net"
 
 
+def test_what_was_published_is_said_in_a_sentence(zoo: Cli) -> None:
+    zoo(*SIGN.split())
+    ended = zoo(*PUBLISH.split())
+    assert ended.out.splitlines()[0] == "alice/net@1.0 is published in repo"
+    assert "audits  none" in ended.out and "nobody has audited it" in ended.err
+
+
 def test_a_publishers_first_commands(zoo: Cli, tmp_path: Path) -> None:
     for line in (SIGN, ATTEST, f"{PUBLISH} --format json -o said.json"):
         ended = zoo(*line.split())
@@ -89,7 +96,7 @@ def test_who_publishes_below_what_is_there_is_told_what_a_pull_gets(zoo: Cli) ->
         ("hub keygen more --author ../x", 2, "author '../x': must be"),
         ("hub keygen more --author bob --auditor bob", 2, "two keys would be called 'bob'"),
         ("hub keygen more --author bob", 2, "there is no terminal to ask at"),
-        ("hub init repo", 2, "exists already"),
+        ("hub init repo", 2, "a repository already"),
         ("hub init other --keys nowhere", 2, "there is no folder of keys nowhere"),
         ("hub init other --threshold 2", 2, "there are 1 root keys"),
         ("hub delegate repo alice keys/alice.pub", 2, "publishes here already"),

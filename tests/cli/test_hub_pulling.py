@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,9 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert verified["passed"] is True and verified["let_pass"] == []
     assert [one["auditor"] for one in verified["audits"]] == ["carol"]
     assert not results_of(cli("hub", "verify", "model", "--format", "sarif").out)
-    assert "nothing found" in cli("hub", "inspect", "model").out
+    inspected = cli("hub", "inspect", "model").out
+    assert "nothing found" in inspected and "how it was made" in inspected
+    assert "passed: that audit" in inspected and "https://" not in inspected
     assert "carol" in cli("hub", "inspect", "alice/model").out
     assert str(tmp_path / "zoo") in cli("hub", "trust").out
 
@@ -74,6 +78,63 @@ def test_a_model_is_pulled_verified_tampered_with_and_refused(
     assert json.loads(moved.out)["moved_from"] == str(tmp_path / "zoo")
     (found,) = results_of(cli("hub", "verify", "model", "--format", "sarif").out)
     assert found["ruleId"] == "badnets/hub-length"
+
+
+def uri_of(result: Any) -> str:
+    return str(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+
+
+FAULTS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "model/README.md": ("digest", lambda path: path.write_bytes(path.read_bytes()[::-1])),
+    "model/config.json": ("missing file", Path.unlink),
+    "model/loader.py": ("extra file", lambda path: path.write_text("1")),
+    "model.statements/provenance.intoto.json": ("malformed", lambda path: path.write_text("{}")),
+    "model.statements/audit-carol.intoto.json": ("malformed", lambda path: path.write_text("{")),
+    "model.statements/receipt.json": ("malformed", lambda path: path.write_text("{}")),
+    "model.statements/notes.txt": ("extra file", lambda path: path.write_text("1")),
+}
+
+
+@pytest.mark.parametrize("file", FAULTS)
+def test_a_log_names_the_file_that_is_at_fault(
+    cli: Cli, hub: Zoo, tmp_path: Path, file: str
+) -> None:
+    keys = ("--auditor", "carol=carol.pub", "--root", "zoo/metadata/1.root.json")
+    assert cli("hub", "trust", "zoo", *keys).code == 0
+    assert "there are: alice/model" in cli("hub", "pull", "alice/modle").refused(1)
+    assert cli("hub", "pull", "alice/model").code == 0
+    reason, change = FAULTS[file]
+    path = tmp_path / file
+    if path.exists():
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+    change(path)
+    (found,) = results_of(cli("hub", "verify", "model", "--format", "sarif").out)
+    assert (found["ruleId"], uri_of(found)) == (f"badnets/hub-{reason.replace(' ', '-')}", file)
+    assert json.loads(cli("hub", "verify", "model", "--json").out)["file"] == file
+
+
+@pytest.mark.parametrize("file", ["seen.json", "policy.json", "trusted.json"])
+def test_what_is_kept_half_written_is_one_line_that_says_what_to_do(
+    cli: Cli, hub: Zoo, tmp_path: Path, file: str
+) -> None:
+    keys = ("--auditor", "carol=carol.pub", "--root", "zoo/metadata/1.root.json")
+    cli("hub", "trust", "zoo", *keys)
+    cli("hub", "pull", "alice/model")
+    (kept,) = (tmp_path / "home").glob(f"repositories/*/{file}")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    commands = ["verify model"] * (file != "trusted.json") + ["pull alice/model -o other"]
+    for command in commands:
+        line = cli("hub", *command.split()).refused(1)
+        assert f"{file} is damaged: bring it back" in line and "trust it anew" in line
+    cure = line.partition("(`")[2].partition("`)")[0].split()
+    if cure[0] == "rm":
+        shutil.rmtree(cure[2])
+    else:
+        assert cli(*cure[1:]).code == 0
+    assert cli("hub", "trust", "zoo", *keys).code == 0
+    assert cli("hub", "pull", "alice/model", "-o", "other").code == 0
 
 
 def results_of(sarif: str) -> Any:

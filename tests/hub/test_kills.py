@@ -127,6 +127,7 @@ print("done", flush=True)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_a_publisher_is_killed_at_a_hundred_random_moments(before: Path, tmp_path: Path) -> None:
     chance, cut, longest = random.Random(0), 0, 0.2
     for number in range(100):

@@ -93,6 +93,22 @@ def test_what_is_signed_says_what_the_bundle_says(signed: Path, tmp_path: Path) 
     assert set(release.files) == {path.name for path in (*signed.iterdir(), *folder.iterdir())}
 
 
+def test_an_audit_is_as_old_as_its_verdict_says(bundle: Path, tmp_path: Path) -> None:
+    before = now() - timedelta(days=40)
+    said = {"made": moment(before)}
+    attest(bundle, verdict(tmp_path, **said), LAB, name=NET, days=90)
+    data = (tmp_path / "net.statements" / "audit-lab.intoto.json").read_bytes()
+    audit = read(data, [LAB.public], Audit).predicate
+    assert (audit.made, audit.expires) == (moment(before), moment(before + timedelta(days=90)))
+    for made, days, line in (
+        (before, 30, "may be relied on for 30 days"),
+        (now() + timedelta(days=2), 90, "it is 20"),
+    ):
+        given = verdict(tmp_path, made=moment(made))
+        with pytest.raises(DataError, match=line):
+            attest(bundle, given, LAB, name=NET, days=days, replace=True)
+
+
 @pytest.mark.parametrize(
     ("said", "result"),
     [({}, "PASSED"), ({"conclusion": "backdoor likely", "p_value": 0.01}, "FAILED"),

@@ -101,7 +101,7 @@ def test_a_policy_names_keys_by_file_or_as_they_are(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("unaudited: perhaps", "unaudited"),
-        ("unknown: 1", "unknown"),
+        ("verdict: [nothing found]", "unknown line of a policy 'verdict': did you mean 'verdicts'"),
         ("unaudited: refuse\nunaudited: allow", "given twice"),
         ("- a", "mapping"),
         ("a: [", "not YAML"),

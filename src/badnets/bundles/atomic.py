@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import socket
 import time
@@ -198,7 +197,7 @@ def _move_in(partial: Path, path: Path, replace: bool) -> None:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    owner = f"{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
+    owner = f"{os.getpid()}-{_host()}-{os.urandom(4).hex()}"
     return path.parent / f".{path.name}.{owner}.{kind}"
 
 

@@ -19,7 +19,7 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_stream(stream: BinaryIO) -> str:
     """Return the digest of what is left to read of ``stream``, which stays open."""
     state = hashlib.sha256()
-    while chunk := stream.read(1 << 20):
+    while chunk := stream.read(1 << 18):
         state.update(chunk)
     return state.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -126,7 +127,8 @@ def model(
         data_root=where.data_root,
         seed=seed,
     )
-    verdict = audited.verdict
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    verdict = audited.verdict.model_copy(update={"made": made})
     if trigger_out is not None and (found := audited.recovered) is not None:
         from badnets.bundles.atomic import write_bytes
         from badnets.core.triggers.saved import saved_bytes

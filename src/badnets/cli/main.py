@@ -190,6 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without a character shows '?' for it
             stream.reconfigure(errors="replace")
+    # other packages' plugins of pydantic have no business here, and to look for them takes time
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         return _run(argv)

@@ -6,18 +6,19 @@ A verdict never says that a model is clean: at best nothing was found by what wa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from badnets.core.conclusions import EXIT_CODES as EXIT_CODES
+from badnets.core.conclusions import Conclusion as Conclusion
+from badnets.core.conclusions import conclusion_from as conclusion_from
 from badnets.core.nulls import NullKind
 from badnets.core.results import Measured, Result
 from badnets.core.settings import Share
 
-Conclusion = Literal["backdoor likely", "nothing found", "not checked"]
 TRANSFERABILITY = "expected-transferability"  # a share, where others have deviations
 REACH = "trigger-reach"  # see `badnets.audit.combining.reach`
-EXIT_CODES: dict[Conclusion, int] = {"nothing found": 0, "backdoor likely": 1, "not checked": 3}
 
 
 class _Said(Result):
@@ -88,6 +89,7 @@ class Verdict(_Said):
         seconds: how long it all took.
         bundle: SHA-256 that names the model; None: it was no bundle.
         clean_images: how many it was looked at with.
+        made: when, in UTC, as ``2026-01-31T12:00:00Z``.
     """
 
     conclusion: Conclusion = Field(title="conclusion")
@@ -114,6 +116,7 @@ class Verdict(_Said):
     coverage: tuple[NotCovered, ...] = Field(default=(), title="coverage")
     bundle: str | None = None
     clean_images: int | None = Field(default=None, ge=0)
+    made: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")] | None = None
 
     @model_validator(mode="after")
     def _follows_from_its_numbers(self) -> Self:
@@ -133,24 +136,6 @@ class Verdict(_Said):
     def exit_code(self) -> int:
         """0: nothing found; 1: a backdoor is likely; 3: it could not be checked."""
         return EXIT_CODES[self.conclusion]
-
-
-def conclusion_from(
-    p_value: float | None, smallest_fpr: float | None, max_fpr: float
-) -> Conclusion:
-    """Return what follows from a p-value.
-
-    Args:
-        p_value: None without a null.
-        smallest_fpr: the smallest false-positive rate that the null supports; None without one.
-        max_fpr: the false-positive rate that is asked for.
-
-    Returns:
-        ``"not checked"`` without a null, or with one that is too small for the rate.
-    """
-    if p_value is None or smallest_fpr is None or smallest_fpr > max_fpr:
-        return "not checked"
-    return "backdoor likely" if p_value <= max_fpr else "nothing found"
 
 
 def in_words(

@@ -11,13 +11,14 @@ from badnets.core.files import read_file
 from badnets.hub.names import is_release_file
 from badnets.hub.receipts import MOST_BYTES as MOST_RECEIPT_BYTES
 from badnets.hub.receipts import RECEIPT
-from badnets.hub.refusals import Reason, Refused
+from badnets.hub.refusals import Reason, Refused, at_fault
 from badnets.hub.statements import MOST_BYTES
 
 
 def statements_of(bundle: Path | str) -> Path:
     """Return the folder of what is said of a bundle, unless another is named: beside it."""
-    bundle = Path(bundle).absolute()
+    bundle = Path(bundle)
+    bundle = bundle if bundle.name else bundle.absolute()  # "." has none
     return bundle.with_name(f"{bundle.name}.statements")
 
 
@@ -41,14 +42,19 @@ def read_statements(folder: Path) -> dict[str, bytes]:
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
     for name in names:
-        if not may_lie_beside(name):
-            raise Refused("extra file", f"{folder} holds {name[:80]!r}, which is no statement")
-        if stat.S_ISLNK((folder / name).lstat().st_mode):
-            raise Refused("links", f"{folder / name} is a link")
-        most = MOST_RECEIPT_BYTES if name == RECEIPT else MOST_BYTES
-        try:
-            found[name] = read_file(folder / name, most, error=BundleError)
-        except BundleError as error:
-            reason: Reason = "too large" if "at most" in str(error) else "file type"
-            raise Refused(reason, str(error)) from None
+        with at_fault(name):
+            found[name] = _read(folder, name)
     return found
+
+
+def _read(folder: Path, name: str) -> bytes:
+    if not may_lie_beside(name):
+        raise Refused("extra file", f"{folder} holds {name[:80]!r}, which is no statement")
+    if stat.S_ISLNK((folder / name).lstat().st_mode):
+        raise Refused("links", f"{folder / name} is a link")
+    most = MOST_RECEIPT_BYTES if name == RECEIPT else MOST_BYTES
+    try:
+        return read_file(folder / name, most, error=BundleError)
+    except BundleError as error:
+        reason: Reason = "too large" if "at most" in str(error) else "file type"
+        raise Refused(reason, str(error)) from None

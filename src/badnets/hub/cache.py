@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,7 +104,7 @@ class Cache:
             raise Refused("digest", f"{name}: other bytes than were signed are sent")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial = self.folder / f"{sha256}.{secrets.token_hex(4)}.partial"
+            partial = self.folder / f"{sha256}.{os.urandom(4).hex()}.partial"
             partial.write_bytes(data)
             partial.replace(blob)
         except OSError as error:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from badnets.hub.keys import PublicKey
 from badnets.hub.names import STATEMENT, ModelName
 from badnets.hub.policy import Policy
 from badnets.hub.receipts import RECEIPT, Receipt
-from badnets.hub.refusals import Refused, Unchecked
+from badnets.hub.refusals import Refused, Unchecked, at_fault
 from badnets.hub.statements import Manifest, SaidFile, now, unchecked
 from badnets.hub.vetting import NO_AUDIT, Vetted, check_file, vet
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18  # bytes that a processor's cache holds
 
 
 @dataclass(frozen=True)
@@ -75,21 +76,51 @@ def verify(
         tell: told how many bytes there are of how many.
 
     Raises:
-        Refused: for the reason that it names.
+        Refused: for the reason that it names; its ``file`` is the path of what is at fault.
         Unchecked: nothing is said of it, or its author's key is not known here.
         DataError: there is no such folder.
     """
     path = _folder(path)
-    said = read_statements(Path(statements) if statements else statements_of(path))
-    if STATEMENT not in said:
-        verify_bundle(path)
-        raise Unchecked(
-            f"{path}: its files agree with its own manifest.json, which anybody can write; nothing "
-            f"beside it ({statements_of(path).name}) says who made it"
-        )
-    claim, _ = unchecked(said[STATEMENT], STATEMENT, Manifest)
+    beside = Path(statements) if statements else statements_of(path)
+    with _within(beside):
+        said = read_statements(beside)
+        if STATEMENT not in said:
+            verify_bundle(path)
+            raise Unchecked(
+                f"{path}: its files agree with its own manifest.json, which anybody can write; "
+                f"nothing beside it ({beside.name}) says who made it"
+            )
+        vetted, let_pass = _vetted(said, author, policy, Home.of(home), allow_unaudited)
+        with at_fault(RECEIPT):
+            receipt = _receipt(said, vetted)
+    with _within(path):
+        _check_files(path, vetted, tell)
+        bundle = _bundle(path, vetted)
+    return Verified(bundle, vetted, receipt, tuple(dict.fromkeys((*let_pass, *vetted.let_pass))))
+
+
+@contextmanager
+def _within(folder: Path) -> Iterator[None]:
+    """Say of a file that is at fault in which folder it lies."""
+    try:
+        yield
+    except Refused as error:
+        error.file = error.file and str(folder / error.file)
+        raise
+
+
+def _vetted(
+    said: Mapping[str, bytes],
+    author: PublicKey | None,
+    policy: Policy | None,
+    home: Home,
+    allow_unaudited: bool,
+) -> tuple[Vetted, tuple[str, ...]]:
+    """Return what is let in, and what was let pass when it was pulled."""
+    with at_fault(STATEMENT):
+        claim, _ = unchecked(said[STATEMENT], STATEMENT, Manifest)
     name = ModelName.of(claim.model).at(claim.predicate.version)
-    keys, policy, known = _trusted(name, author, policy, Home.of(home))
+    keys, policy, known = _trusted(name, author, policy, home)
     let_pass = known.let_pass if known else ()
     vetted = vet(
         name,
@@ -101,10 +132,7 @@ def verify(
     )
     if known is not None and known.digest != vetted.digest:
         raise Refused("replaced", f"{name} was let in with other files before: these came later")
-    receipt = _receipt(said, vetted)
-    _check_files(path, vetted, tell)
-    bundle = _bundle(path, vetted)
-    return Verified(bundle, vetted, receipt, tuple(dict.fromkeys((*let_pass, *vetted.let_pass))))
+    return vetted, let_pass
 
 
 def _folder(path: Path | str) -> Path:
@@ -170,15 +198,18 @@ def _check_files(path: Path, vetted: Vetted, tell: Listener | None) -> None:
     """Compare every file of a folder with what its author signed."""
     with os.scandir(path) as entries:
         there = {entry.name: entry for entry in entries}
-    if extra := sorted(there.keys() - ALLOWED):
-        raise Refused("extra file", f"{path} holds {extra[0][:80]!r}, which was not signed")
+    for name in sorted(there.keys() - ALLOWED):
+        with at_fault(name):
+            raise Refused("extra file", f"{path} holds {name[:80]!r}, which was not signed")
     if missing := sorted(ALLOWED - there.keys()):
-        raise Refused("missing file", f"{path} lacks {', '.join(missing)}")
+        with at_fault(missing[0]):
+            raise Refused("missing file", f"{path} lacks {', '.join(missing)}")
     for name, entry in there.items():
-        if entry.is_symlink():
-            raise Refused("links", f"{name} in {path} is a link")
-        if not entry.is_file(follow_symlinks=False):
-            raise Refused("file type", f"{name} in {path} is no regular file")
+        with at_fault(name):
+            if entry.is_symlink():
+                raise Refused("links", f"{name} in {path} is a link")
+            if not entry.is_file(follow_symlinks=False):
+                raise Refused("file type", f"{name} in {path} is no regular file")
     total, done = sum(one.length for one in vetted.files.values()), 0
     for said in sorted(vetted.files.values(), key=lambda one: one.length):
         before = done
@@ -187,7 +218,8 @@ def _check_files(path: Path, vetted: Vetted, tell: Listener | None) -> None:
             if tell is not None:
                 tell(Progress(before + length, total, "checking"))
 
-        length, sha256 = _hashed(path / said.name, said, count)
+        with at_fault(said.name):
+            length, sha256 = _hashed(path / said.name, said, count)
         check_file(vetted.name, said, length, sha256)
         done += length
 
@@ -217,8 +249,9 @@ def _bundle(path: Path, vetted: Vetted) -> Bundle:
         bundle = read_bundle(path)
     except BundleError as error:
         raise Refused("file type", str(error)) from None
-    if bundle.digest != vetted.files[MANIFEST].sha256:
-        raise Refused("digest", f"{MANIFEST} in {path} was changed since it was checked")
-    if bundle.digests[MODEL] != vetted.files[MODEL].sha256:
-        raise Refused("digest", f"{MANIFEST} in {path} lists another {MODEL}")
+    with at_fault(MANIFEST):
+        if bundle.digest != vetted.files[MANIFEST].sha256:
+            raise Refused("digest", f"{MANIFEST} in {path} was changed since it was checked")
+        if bundle.digests[MODEL] != vetted.files[MODEL].sha256:
+            raise Refused("digest", f"{MANIFEST} in {path} lists another {MODEL}")
     return bundle

@@ -14,7 +14,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +32,9 @@ from badnets.hub.refusals import Refused, Unchecked
 if TYPE_CHECKING:
     import socket
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+"""Bytes that are received, hashed and written in one go: as many as a processor's cache holds."""
+
 TRIES = 4
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ABSENT = (403, 404, 410)  # buckets say 403 for what they do not hold
@@ -276,14 +277,12 @@ class Fetcher(FetcherInterface):
                     "too large" if more else "length",
                     f"{name}: {body.start + body.length} bytes are sent, {length} were signed",
                 )
-            buffers = [memoryview(bytearray(CHUNK)) for _ in range(2)]
-            with ThreadPoolExecutor(1) as hasher:  # hashes one part while the next one comes
-                while count := body.readinto(buffers[0]):
-                    if state.received + count > length:
-                        raise Refused("too large", f"{name}: more than the {length} bytes signed")
-                    state.add(buffers[0][:count], hasher)
-                    buffers.reverse()
-                    _ = self.deadline.remaining_s
+            buffer = memoryview(bytearray(CHUNK))
+            while count := body.readinto(buffer):
+                if state.received + count > length:
+                    raise Refused("too large", f"{name}: more than the {length} bytes signed")
+                state.add(buffer[:count])
+                _ = self.deadline.remaining_s
             if state.received < length:
                 raise http.client.IncompleteRead(b"")
 
@@ -296,7 +295,6 @@ class _State:
     tell: Callable[[int], object]
     received: int = 0
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    hashing: Future[None] | None = None
 
     def take_up(self) -> None:
         self.file.seek(0)
@@ -312,11 +310,8 @@ class _State:
         self.file.truncate(0)
         self.received, self.digest = 0, hashlib.sha256()
 
-    def add(self, part: memoryview, hasher: Executor) -> None:
-        """Take a part; once this returns, the part before is hashed and may be overwritten."""
-        if self.hashing is not None:
-            self.hashing.result()
-        self.hashing = hasher.submit(self.digest.update, part)
+    def add(self, part: memoryview) -> None:
+        self.digest.update(part)
         try:
             self.file.write(part)
         except OSError as error:
@@ -349,7 +344,10 @@ def _broken(name: str, error: Exception) -> str:
     if isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
         return f"{name}: the server does not answer as web servers do ({type(error).__name__})"
     said = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return f"{name}: the server cannot be reached: {said or type(error).__name__}"
+    return (
+        f"{name}: the server cannot be reached ({said or type(error).__name__}): is its address "
+        "right, and is it running?"
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from badnets.hub.cache import Cache
     from badnets.hub.fetching import Deadline
 
+F = TypeVar("F", bound=BundleFile)
 VARIABLE = "BADNETS_HUB"
 MOST_ROOT_BYTES = 512_000
 _TRUSTED, _ROOT, _POLICY, _SEEN = "trusted.json", "root.json", "policy.json", "seen.json"
@@ -195,7 +196,7 @@ class TrustedRepository:
 
     @cached_property
     def _trusted(self) -> _Trusted:
-        return _Trusted.from_json(self._read(_TRUSTED), str(self.folder / _TRUSTED))
+        return self._parsed(_Trusted, _TRUSTED)
 
     @property
     def place(self) -> str:
@@ -227,7 +228,7 @@ class TrustedRepository:
     @property
     def policy(self) -> Policy:
         """What is let in from it."""
-        return Policy.from_json(self._read(_POLICY), str(self.folder / _POLICY))
+        return self._parsed(Policy, _POLICY)
 
     def had_root(self, root: bytes) -> bool:
         """Return whether this was once, or is, its root."""
@@ -287,10 +288,21 @@ class TrustedRepository:
             held.__exit__(None, None, None)
 
     def _read_seen(self) -> _Seen:
-        path = self.folder / _SEEN
-        if not path.exists():
+        if not (self.folder / _SEEN).exists():
             return _Seen()
-        return _Seen.from_json(self._read(_SEEN), str(path))
+        return self._parsed(_Seen, _SEEN)
+
+    def _parsed(self, kind: type[F], name: str) -> F:
+        try:
+            return kind.from_json(self._read(name), str(self.folder / name))
+        except BundleError:
+            lost = name == _TRUSTED  # by which it would be found
+            forget = f"rm -r {self.folder}" if lost else f"badnets hub trust {self.place} --forget"
+            raise Refused(
+                "malformed",
+                f"{self.folder / name} is damaged: bring it back from a copy, or forget what was "
+                f"seen of that repository (`{forget}`) and trust it anew by its root",
+            ) from None
 
     def _read(self, name: str) -> bytes:
         try:
@@ -305,7 +317,7 @@ def check_root(root: bytes) -> dict[str, tuple[int, int]]:
     Raises:
         DataError: it is no root of a repository, or not signed by its own keys.
     """
-    from tuf.api.exceptions import RepositoryError
+    from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
     from tuf.api.metadata import Metadata, Root
 
     if len(root) > MOST_ROOT_BYTES:
@@ -316,8 +328,12 @@ def check_root(root: bytes) -> dict[str, tuple[int, int]]:
             raise DataError("the file is other metadata of a repository, not its root")
         read.signed.verify_delegate(Root.type, read.signed_bytes, read.signatures)
     except (RepositoryError, ValueError, KeyError, TypeError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise DataError(f"the file is no root of a repository: {said}") from None
+        unsigned = isinstance(error, UnsignedMetadataError)
+        why = "its own keys did not sign it" if unsigned else "it is no sound JSON of one"
+        raise DataError(
+            f"the file is no root of a repository: {why}; its publisher has the right one, "
+            "metadata/1.root.json"
+        ) from None
     return {name: (role.threshold, len(role.keyids)) for name, role in read.signed.roles.items()}
 
 

@@ -16,7 +16,14 @@ from badnets.hub.checking import Verified
 from badnets.hub.names import STATEMENT, ModelName, auditor_of
 from badnets.hub.receipts import RECEIPT, Receipt
 from badnets.hub.refusals import Refused
-from badnets.hub.statements import Audit, Manifest, Predicate, unchecked
+from badnets.hub.statements import (
+    Audit,
+    Manifest,
+    Predicate,
+    Provenance,
+    TestResult,
+    unchecked,
+)
 
 if TYPE_CHECKING:
     from badnets.hub.pulling import Pull
@@ -237,6 +244,12 @@ def _said_by(said: Mapping[str, bytes]) -> tuple[SaidBy, ...]:
             gist = f"{predicate.conclusion} (made {predicate.made}, expires {predicate.expires})"
         elif isinstance(predicate, Manifest):
             gist = f"{len(predicate.files)} files, network {predicate.architecture}"
+        elif isinstance(predicate, Provenance):
+            made = predicate.build_definition
+            given, from_ = len(made.external_parameters), len(made.resolved_dependencies)
+            gist = f"how it was made: settings ({given}), digests of data and models ({from_})"
+        elif isinstance(predicate, TestResult):
+            gist = f"{predicate.result.lower()}: that audit, in words that other tools read"
         of = f"{claim.model}@{version}" if version else claim.model
         found.append(SaidBy(file=file, says=gist, of=of, key=keyid[:16]))
     return tuple(found)

@@ -64,6 +64,11 @@ class Listing:
     versions: Mapping[str, int]
     expired: tuple[str, ...]
 
+    def models(self) -> list[str]:
+        """Return AUTHOR/MODEL of all that the author has."""
+        names = {"/".join(path.split("/")[:2]) for path in self.targets}
+        return sorted(printable(name)[:130] for name in names)
+
     def releases(self, name: ModelName) -> dict[str, Release]:
         """Return version -> release of a model, the highest version first.
 
@@ -236,7 +241,7 @@ def _refusals(repository: TrustedRepository) -> Iterator[None]:
     except ExpiredMetadataError as error:
         raise Refused(
             "expired",
-            f"{where}: {_said(error)}; it is {moment(now())} by this computer's clock. If the "
+            f"{where}: {_worded(error)}; it is {moment(now())} by this computer's clock. If the "
             "clock is right, the publisher has not renewed it or somebody holds back what is new: "
             "try later, or take it as it is by --allow-expired, which is recorded",
         ) from error
@@ -248,7 +253,8 @@ def _refusals(repository: TrustedRepository) -> Iterator[None]:
         )
         raise Refused(reason, f"{where}: {_said(error)}") from error
     except RepositoryError as error:
-        raise Refused(_reason(error), f"{where}: {_said(error)}") from error
+        line = f"{where}: {_worded(error)}; try again later, or ask its publisher"
+        raise Refused(_reason(error), line) from error
     except OSError as error:
         raise unwritable(repository.folder, error) from error
 
@@ -261,6 +267,36 @@ def _reason(error: RepositoryError) -> Reason:
     if isinstance(error, LengthOrHashMismatchError):
         return "digest"
     return "malformed"
+
+
+_ROLE = r"'?([^' ]+?)(?:\.json)?'?"
+_WORDS: tuple[tuple[str, str], ...] = (
+    (rf"(?:Final |New )?{_ROLE} is expired", "the metadata of {0} have expired"),
+    (rf"New {_ROLE} version (\d+) must be >= (\d+)", "the metadata of {0} are of version {1}, "
+     "version {2} was seen before"),
+    (rf"New {_ROLE} version must be >= (\d+), got version (\d+)", "the metadata of {0} are of "
+     "version {2}, version {1} was seen before"),
+    (rf"Expected {_ROLE} (?:version |v)(\d+)(?: instead|,) got (?:version |v)?(\d+)\.?",
+     "the metadata of {0} are of version {2}, version {1} is expected"),
+    (rf"New snapshot is missing info for {_ROLE}", "the metadata of {0} were listed before, and "
+     "are no more"),
+    (rf"{_ROLE} was signed by (\d+)/(\d+) keys", "the metadata of {0} are signed by {1} of the {2} "
+     "keys that are needed: they were changed, or somebody else made them"),
+    (rf"Role {_ROLE} was delegated but is not part of snapshot", "no metadata of {0} are listed, "
+     "though it may publish"),
+    (rf"Expected {_ROLE}, got {_ROLE}", "metadata of {1} are in the place of those of {0}"),
+)  # fmt: skip
+
+
+def _worded(error: RepositoryError) -> str:
+    """Return in our words what python-tuf says."""
+    said = _said(error)
+    for form, words in _WORDS:
+        if match := re.fullmatch(form, said):
+            return words.format(*match.groups())
+    if isinstance(error, LengthOrHashMismatchError):
+        return "metadata are not those that are listed: they were changed, or copied half"
+    return "metadata cannot be read: they are no sound JSON of a repository"
 
 
 def _said(error: Exception) -> str:
@@ -295,7 +331,8 @@ class Kept:
                 yield Body(0, None, file.readinto)
         except FileNotFoundError:
             raise Absent(
-                f"{name}: it was not fetched before, and --offline asks no server"
+                f"{name}: it was not fetched before, or was changed since, and --offline asks no "
+                "server: pull once without it"
             ) from None
 
     def close(self) -> None:

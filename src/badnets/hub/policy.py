@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.schema import BundleFile
+from badnets.core.conclusions import Conclusion
 from badnets.core.errors import BundleError, SettingError
 from badnets.core.files import read_file
-from badnets.core.verdicts import Conclusion
+from badnets.core.lookup import unknown_name
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import check_part
 
@@ -134,6 +135,10 @@ def read_policy(path: Path | str) -> Policy:
         raise SettingError(f"{path} is not YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(plain, dict):
         raise SettingError(f"{path}: a policy is a mapping, such as 'unaudited: refuse'")
+    for name in plain:
+        if name not in Policy.model_fields:
+            wrong = unknown_name(str(name), Policy.model_fields, "line of a policy")
+            raise SettingError(f"{path}: {wrong}")
     for people in ("authors", "auditors"):
         if isinstance(named := plain.get(people), dict):
             plain[people] = {

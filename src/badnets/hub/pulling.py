@@ -45,6 +45,7 @@ FEW_S = 120.0
 """Longest time for all that is said of a model, before its files."""
 
 MOST_BASES = 8
+MOST_NAMED = 20
 _AT_ONCE = 4
 _MOST_LETTERS = 500  # of a line that is recorded
 
@@ -168,7 +169,10 @@ class Pull:
                 f"{name.bare}@{gone[-1]} was let in before, and the repository has it no more",
             )
         if not releases:
-            raise Refused("name", f"{listed.author} has no model {name.model!r} here")
+            models = ", ".join(listed.models()[:MOST_NAMED]) or "none"
+            raise Refused(
+                "name", f"{listed.author} has no model {name.model!r} here; there are: {models}"
+            )
         if name.version is None:
             kept = [one for one in releases.values() if not one.yanked]
             if not kept:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from badnets.bundles.claims import Moment
 from badnets.bundles.schema import BundleFile, Digest, Format, Line
-from badnets.core.verdicts import Conclusion
+from badnets.core.conclusions import Conclusion
 from badnets.hub.statements import BaseModelRef, SaidFile
 
 RECEIPT = "receipt.json"

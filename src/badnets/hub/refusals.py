@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from badnets.core.errors import BadnetsError
@@ -46,6 +49,9 @@ class Refused(BadnetsError):  # noqa: N818 - what it is called where it is caugh
     Args:
         reason: in a word that programs can rely on.
         line: what was wrong, what was expected, what to do.
+
+    Attributes:
+        file: that is at fault, by its name or its path; empty where it is none alone.
     """
 
     exit_code = 1
@@ -53,6 +59,17 @@ class Refused(BadnetsError):  # noqa: N818 - what it is called where it is caugh
     def __init__(self, reason: Reason, line: str) -> None:
         super().__init__(f"refused ({reason}): {line}")
         self.reason: Reason = reason
+        self.file = ""
+
+
+@contextmanager
+def at_fault(file: str | Path) -> Iterator[None]:
+    """Name the file that a refusal within the block is of, where it names none itself."""
+    try:
+        yield
+    except Refused as error:
+        error.file = error.file or str(file)
+        raise
 
 
 class Unchecked(BadnetsError):  # noqa: N818 - likewise

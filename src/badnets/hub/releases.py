@@ -10,9 +10,9 @@ from pydantic import Field
 
 from badnets.bundles import verify
 from badnets.bundles.digests import sha256_bytes
+from badnets.core.conclusions import EXIT_CODES
 from badnets.core.errors import DataError, SettingError
 from badnets.core.results import Result
-from badnets.core.verdicts import EXIT_CODES
 from badnets.hub import names
 from badnets.hub.beside import read_statements, statements_of
 from badnets.hub.keys import PublicKey
@@ -115,14 +115,16 @@ class Published(Result):
         digest: of the manifest of its files.
         files: how many, with what is said of it.
         audits: auditor -> conclusion.
+        audited: the same in words.
         superseded: a higher version that was there already, which is what a pull gets.
     """
 
-    repository: str = Field(title="repository")
-    model: str = Field(title="published")
+    repository: str
+    model: str
     digest: str = Field(title="digest")
     files: int = Field(title="files")
-    audits: dict[str, str] = Field(title="audits")
+    audits: dict[str, str]
+    audited: str = Field(title="audits", exclude=True)
     superseded: str | None = Field(default=None, title="a higher version")
 
 
@@ -155,12 +157,14 @@ def publish(
     )
     repository.publish(name, release.files)
     highest = name.at([*repository.versions(name)][-1])
+    audits: dict[str, str] = {who: one.conclusion for who, one in release.audits.items()}
     return Published(
         repository=str(repository.folder),
         model=str(name),
         digest=release.digest,
         files=len(release.files),
-        audits={who: one.conclusion for who, one in release.audits.items()},
+        audits=audits,
+        audited=", ".join(f"{said} by {who}" for who, said in audits.items()) or "none",
         superseded=str(highest) if highest.number > name.number else None,
     )
 

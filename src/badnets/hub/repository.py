@@ -37,7 +37,7 @@ from tuf.api.serialization import DeserializationError
 from tuf.repository import Repository as Tuf
 
 from badnets.bundles.atomic import new_file, new_folder, remove_stale, write_bytes
-from badnets.core.errors import OutputError, SettingError
+from badnets.core.errors import OutputError, SettingError, TakenError
 from badnets.core.files import read_file, regular_file
 from badnets.hub.keys import Key, Keyring, PublicKey
 from badnets.hub.names import ModelName, check_part, parse_target
@@ -129,8 +129,14 @@ class Repository(Tuf):
 
         Raises:
             SettingError: keys are missing.
-            OutputError: the name is taken, or cannot be written.
+            TakenError: there is such a folder.
+            OutputError: it cannot be written.
         """
+        if (Path(folder) / METADATA).exists():
+            raise TakenError(
+                f"{folder} is a repository already, and is never replaced: choose another folder; "
+                "`badnets hub delegate` and `publish` add to this one, `rotate` exchanges its keys"
+            )
         roots, publishers = keys.of("root"), keys.of("publisher")
         if not roots or not publishers:
             raise SettingError(

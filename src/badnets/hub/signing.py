@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,9 +13,10 @@ from badnets.bundles.atomic import write_bytes
 from badnets.bundles.digests import sha256_bytes, sha256_file
 from badnets.bundles.manifest import MANIFEST
 from badnets.bundles.schema import one_line
+from badnets.core.conclusions import Conclusion
 from badnets.core.errors import DataError, SettingError, TakenError
 from badnets.core.files import read_file
-from badnets.core.verdicts import Conclusion, Verdict
+from badnets.core.verdicts import Verdict
 from badnets.hub import names
 from badnets.hub.beside import statements_of
 from badnets.hub.keys import Key
@@ -46,6 +47,7 @@ from badnets.hub.statements import (
     sign,
     unchecked,
 )
+from badnets.hub.vetting import AHEAD
 
 DAYS = 365
 """For how long an audit may be relied on, unless its auditor says otherwise."""
@@ -169,7 +171,7 @@ def attest(
         raise DataError(f"{verdict} is the verdict on another model than {bundle}")
     digest = manifest_digest(said_files(found))
     name = _name_of(folder, name, digest, key)
-    made = now()
+    made = _made(said, Path(verdict), days)
     audit = Audit(
         version=str(name.version),
         conclusion=said.conclusion,
@@ -255,6 +257,28 @@ class _Report(Verdict):
     """A verdict with what lint says beside it; a finding is no part of what is attested."""
 
     lint: tuple[Finding, ...] = ()
+
+
+def _made(said: Verdict, verdict: Path, days: int) -> datetime:
+    """Return when an audit was made: as its verdict says, else now.
+
+    Raises:
+        DataError: it is to come, or may be relied on no more.
+    """
+    if said.made is None:
+        return now()
+    try:
+        made = datetime.fromisoformat(said.made)
+    except ValueError:
+        raise DataError(f"{verdict}: made at {said.made}, which is no time") from None
+    if made > now() + AHEAD:
+        raise DataError(f"{verdict} says that it was made at {said.made}: it is {moment(now())}")
+    if made + timedelta(days=days) <= now():
+        raise DataError(
+            f"{verdict} was made at {said.made}, and may be relied on for {days} days: audit the "
+            "model again, or say --days"
+        )
+    return made
 
 
 def _null_of(said: Verdict) -> AuditNull | None:

@@ -24,8 +24,8 @@ from badnets.bundles.claims import Moment
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.manifest import ALLOWED
 from badnets.bundles.schema import BundleFile, Digest, Line, Settings
+from badnets.core.conclusions import Conclusion
 from badnets.core.errors import BundleError, SettingError
-from badnets.core.verdicts import Conclusion
 from badnets.hub.keys import Key, PublicKey
 from badnets.hub.names import ModelName, is_version
 from badnets.hub.refusals import Refused

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.folder import MAX_BYTES
 from badnets.bundles.manifest import ALLOWED
-from badnets.core.verdicts import conclusion_from
+from badnets.core.conclusions import conclusion_from
 from badnets.hub.keys import PublicKey
 from badnets.hub.names import OMS, PROVENANCE, STATEMENT, ModelName, auditor_of, result_file
 from badnets.hub.policy import Policy
-from badnets.hub.refusals import Refused
+from badnets.hub.refusals import Refused, at_fault
 from badnets.hub.statements import (
     Audit,
     BaseModelRef,
@@ -109,8 +109,12 @@ def vet(
     Raises:
         Refused: for the reason that it names.
     """
-    files, manifest = _manifest(name, said, author_keys)
-    provenance = _provenance(name, said, author_keys, manifest)
+    with at_fault(STATEMENT):
+        files, manifest = _manifest(name, said, author_keys)
+    with at_fault(OMS):
+        _check_oms(name, said, manifest)
+    with at_fault(PROVENANCE):
+        provenance = _provenance(name, said, author_keys, manifest)
     known = {key.keyid for key in author_keys} | {manifest.keyid}
     audits, late = _audits(name, said, known, manifest.digest, policy, now)
     if not audits and not (allow_unaudited or policy.unaudited == "allow"):
@@ -132,15 +136,17 @@ def check_file(name: ModelName, said: SaidFile, length: int, sha256: str) -> Non
     Raises:
         Refused: "length" or "digest".
     """
-    if length != said.length:
-        raise Refused(
-            "length", f"{said.name} of {name}: {length:,} bytes, its author signed {said.length:,}"
-        )
-    if sha256 != said.sha256:
-        raise Refused(
-            "digest",
-            f"{said.name} of {name} is not the file that its author signed: it was changed",
-        )
+    with at_fault(said.name):
+        if length != said.length:
+            raise Refused(
+                "length",
+                f"{said.name} of {name}: {length:,} bytes, its author signed {said.length:,}",
+            )
+        if sha256 != said.sha256:
+            raise Refused(
+                "digest",
+                f"{said.name} of {name} is not the file that its author signed: it was changed",
+            )
 
 
 def _manifest(
@@ -161,6 +167,10 @@ def _manifest(
                 f"{one.name} of {name}: {one.length:,} bytes, at most {MAX_BYTES[one.name]:,} "
                 "are read",
             )
+    return files, manifest
+
+
+def _check_oms(name: ModelName, said: Mapping[str, bytes], manifest: Statement[Manifest]) -> None:
     signature, signed = said.get(OMS), manifest.predicate.oms_sha256
     if (signature is None) != (signed is None):
         raise Refused(
@@ -169,7 +179,6 @@ def _manifest(
         )
     if signature is not None and sha256_bytes(signature) != signed:
         raise Refused("digest", f"{OMS} of {name} is not the one that its author signed")
-    return files, manifest
 
 
 def _provenance(
@@ -202,36 +211,54 @@ def _audits(
     now: datetime,
 ) -> tuple[tuple[AuditSaid, ...], str]:
     """Return the audits that count, and why another is too old; a bad verdict refuses."""
-    found, expired = [], []
+    found, expired = list[AuditSaid](), list[str]()
     for file in sorted(said):
         auditor = auditor_of(file)
         if auditor is None:
             continue
-        what = f"{file} of {name}"
-        _, keyid = unchecked(said[file], what, Predicate)
-        keys = policy.keys_of_auditor(auditor)
-        if keyid in author or {key.keyid for key in keys} & set(author):
-            raise Refused("self-audit", f"{what} is signed by a key of its author's")
-        if not keys:
-            continue
-        statement = read(said[file], keys, Audit, what)
-        if (statement.model, statement.digest, statement.predicate.version) != (
-            name.bare,
-            digest,
-            name.version,
-        ):
-            raise Refused(
-                "audit of another model",
-                f"{what} is of {statement.model}@{statement.predicate.version}, "
-                f"{'of the same files' if statement.digest == digest else 'of other files'}",
-            )
-        _check_result(name, said, auditor, keys, statement)
-        _check_verdict(what, statement.predicate, policy)
-        if late := _lateness(what, statement.predicate, policy, now):
-            expired.append(late)
-        else:
-            found.append(AuditSaid(auditor, statement.keyid, statement.predicate))
+        with at_fault(file):
+            counts = _audit(name, said, file, auditor, author, digest, policy)
+            if counts is None:
+                continue
+            if late := _lateness(f"{file} of {name}", counts.audit, policy, now):
+                expired.append(late)
+            else:
+                found.append(counts)
     return tuple(found), expired[0] if expired else ""
+
+
+def _audit(
+    name: ModelName,
+    said: Mapping[str, bytes],
+    file: str,
+    auditor: str,
+    author: Collection[str],
+    digest: str,
+    policy: Policy,
+) -> AuditSaid | None:
+    """Return an audit that the policy lets count, however old; None: its auditor is not in it."""
+    what = f"{file} of {name}"
+    _, keyid = unchecked(said[file], what, Predicate)
+    keys = policy.keys_of_auditor(auditor)
+    if keyid in author or {key.keyid for key in keys} & set(author):
+        raise Refused("self-audit", f"{what} is signed by a key of its author's")
+    if not keys:
+        return None
+    statement = read(said[file], keys, Audit, what)
+    if (statement.model, statement.digest, statement.predicate.version) != (
+        name.bare,
+        digest,
+        name.version,
+    ):
+        raise Refused(
+            "audit of another model",
+            f"{what} is of {statement.model}@{statement.predicate.version}, "
+            f"{'of the same files' if statement.digest == digest else 'of other files'}",
+        )
+    with at_fault(result_file(auditor)):
+        _check_result(name, said, auditor, keys, statement)
+    _check_verdict(what, statement.predicate, policy)
+    return AuditSaid(auditor, statement.keyid, statement.predicate)
 
 
 def _check_result(

@@ -1,12 +1,18 @@
-"""The bench of attacks on the hub as a page: what was tried, and what came of it."""
+"""The hub as a page: attacks and what came of them, and its other figures beside those wanted."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pydantic import BaseModel, ValidationError
+
+from badnets.bundles.schema import one_line
+from badnets.core.errors import DataError
+from badnets.core.files import read_file
 from badnets.hub.attacks.bench import BenchReport, Row, counted
 from badnets.hub.attacks.rows import AUDIT_RATE
 from badnets.report.page import Cell, Column, Note, Number, Page, Section, Table, Tone
@@ -14,8 +20,66 @@ from badnets.report.page import Cell, Column, Note, Number, Page, Section, Table
 _TONES: Mapping[str, Tone] = {"refused": "clean", "skipped": "muted"}
 
 
+LEAST_ATTACKS, LEAST_CONTROLS = 120, 20
+COUNTED = ("hub_fuzz", "hub_checks")  # benchmarks; all others measure
+
+
+class Machine(BaseModel):
+    """What a figure was measured on."""
+
+    processor: str
+    cores: int
+
+
+class Figure(BaseModel):
+    """A line of what ``python -m bench --json`` writes, as far as a page tells of it.
+
+    Attributes:
+        benchmark: that found it.
+        created: when.
+        what: which figure, in words.
+        aim: the figure to reach; empty where none is.
+        measured: with its unit.
+        spread: of the measurements.
+        n: measurements, or things tried.
+        verdict: met, missed or not judged.
+        note: what else a reader has to know.
+        each: what was tried, by name, and what came of it.
+        machine: that it was measured on.
+    """
+
+    benchmark: str
+    created: str
+    what: str
+    aim: str
+    measured: str
+    spread: str
+    n: int
+    verdict: str
+    note: str
+    each: dict[str, str]
+    machine: Machine
+
+
+def read_figures(path: Path) -> tuple[Figure, ...]:
+    """Return the figures in a file of JSON lines.
+
+    Raises:
+        DataError: it cannot be read as that.
+    """
+    try:
+        return tuple(map(Figure.model_validate_json, read_file(path, 2**26).splitlines()))
+    except ValidationError as error:
+        what = f"{path}: a line is none of `python -m bench --json`"
+        raise DataError(one_line(error, what)) from None
+
+
 def attacks_page(
-    report: BenchReport, what: Mapping[str, str], command: str, rate: str = ""
+    report: BenchReport,
+    what: Mapping[str, str],
+    command: str,
+    rate: str = "",
+    figures: Sequence[Figure] = (),
 ) -> Page:
     """Return the page of a bench.
 
@@ -24,6 +88,7 @@ def attacks_page(
         what: group -> what its attacks are, in a sentence.
         command: what makes the page again.
         rate: at which audits find a backdoor, and what that rests on; empty: not known here.
+        figures: of benchmarks.
     """
     passed = not report.exit_code
     whole = "all refused for their own reason" if passed else "not all as they must be"
@@ -38,6 +103,7 @@ def attacks_page(
             Number("Accepted by nature", str(len(report.limits)), "what no signature can tell"),
         ),
         sections=(
+            *_figures(report, figures),
             _summary(report, what),
             *(_group(report, name, what[name]) for name in report.groups),
             _controls(report),
@@ -48,6 +114,74 @@ def attacks_page(
         source="Each row has its own copy of the repository; it passes only if it is refused for "
         f"its own reason, and leaves nothing behind. {report.seconds:.0f} s; {report.made_with}.",
     )
+
+
+def _figures(report: BenchReport, figures: Sequence[Figure]) -> tuple[Section, ...]:
+    """Return what was wanted of the hub and what was found; nothing where there are no figures."""
+    if not figures:
+        return ()
+    tried, wrong = report.tried - report.skipped, len(report.wrong) - report.skipped
+    controls, refused = len(report.controls), len(report.controls_refused)
+    again = "badnets hub bench-attacks"
+    attacks = (
+        _figure("attacks refused, each for its own reason", f">= {LEAST_ATTACKS}, all", tried,
+                wrong, LEAST_ATTACKS, f"{again}; {report.different} different refusals"),
+        _figure("honest releases let in", f">= {LEAST_CONTROLS}, all", controls, refused,
+                LEAST_CONTROLS, again),
+    )  # fmt: skip
+    counted = [one for one in figures if one.benchmark in COUNTED]
+    measured = [one for one in figures if one.benchmark not in COUNTED]
+    titles = ("figure", "wanted", "measured", "", "how")
+    columns = tuple(Column(title, False) for title in titles)
+    each = {tuple(_names(one.each)): one.what for one in reversed(counted) if one.each}
+    names = tuple((Cell(what), Cell("; ".join(names))) for names, what in reversed(each.items()))
+    tables = (
+        Table("Counts", columns, (*attacks, *map(_row, counted)), sortable=False),
+        Table("Times, memory and bytes", columns, tuple(map(_row, measured)),
+              basis=_measured_on(measured), sortable=False),
+        Table("Tried, by name", (Column("", False), Column("", False)), names, sortable=False),
+    )  # fmt: skip
+    return (
+        Section(
+            "figures",
+            "Figures: what was wanted, what was found",
+            "Each row names the command that finds it again; a count does not depend on the "
+            "machine.",
+            tuple(table for table in tables if table.rows),
+        ),
+    )
+
+
+def _figure(what: str, aim: str, tried: int, wrong: int, least: int, how: str) -> tuple[Cell, ...]:
+    verdict = "missed" if wrong or tried < least else "met"
+    return _cells_of(what, aim, f"{tried - wrong} of {tried}", verdict, how)
+
+
+def _row(one: Figure) -> tuple[Cell, ...]:
+    spread = f"{one.spread}, " if one.spread and one.n > 1 else ""
+    command = f"python -m bench {one.benchmark}"
+    how = "; ".join(filter(None, (command, f"{spread}n={one.n:,}", one.note)))
+    return _cells_of(one.what, one.aim, one.measured, one.verdict, how)
+
+
+def _cells_of(what: str, aim: str, said: str, verdict: str, how: str) -> tuple[Cell, ...]:
+    tones: Mapping[str, Tone] = {"met": "clean", "missed": "backdoored"}
+    tone = tones.get(verdict, "plain")
+    return Cell(what), Cell(aim), Cell(said, strong=True), Cell(verdict, tone=tone), Cell(how)
+
+
+def _names(each: Mapping[str, str]) -> list[str]:
+    """Return the names, those of one kind once, with what did not pass."""
+    cases = Counter(name.partition("[")[0] for name in each)
+    return [f"{name} ({count})" if count > 1 else name for name, count in cases.items()]
+
+
+def _measured_on(figures: Sequence[Figure]) -> str:
+    said = dict.fromkeys(
+        f"{one.benchmark}: {one.created[:10]}, {one.machine.processor}, {one.machine.cores} cores"
+        for one in figures
+    )
+    return "; ".join(said)
 
 
 def rate_beside(folder: Path) -> str:

@@ -133,7 +133,9 @@ def _of_verdict(
     return _log([_rule(*rule) for rule in rules.values()], [result], uris, invocation, category)
 
 
-def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> dict[str, Any]:
+def sarif_of_refusal(
+    path: Path, reason: str | None, line: str, code: int, *, file: Path | str = ""
+) -> dict[str, Any]:
     """Return as a SARIF log whether a model was refused.
 
     Args:
@@ -141,6 +143,7 @@ def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> di
         reason: why; None: it was not.
         line: the same at length.
         code: that the command ends with.
+        file: that is at fault; empty where it is none alone.
     """
     rules = [
         _rule(
@@ -150,7 +153,7 @@ def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> di
         )
         for reason in ([reason] if reason else [])
     ]
-    uri = _uri(path)
+    uri = _uri(Path(file or path))
     results = [
         {
             "ruleId": rule["id"],
@@ -166,7 +169,7 @@ def sarif_of_refusal(path: Path, reason: str | None, line: str, code: int) -> di
         for rule in rules
     ]
     invocation = {"executionSuccessful": code != 3, "exitCode": code}
-    return _log(rules, results, [uri], invocation, f"hub-verify/{uri}")
+    return _log(rules, results, [uri], invocation, f"hub-verify/{_uri(path)}")
 
 
 def sarif_of_findings(report: LintReport, fail_on: Severity = "error") -> dict[str, Any]:

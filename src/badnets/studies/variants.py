@@ -12,6 +12,7 @@ from badnets.core.lookup import find
 from badnets.core.results import Result
 from badnets.data.catalogue import DATASETS
 from badnets.studies import STUDIES, make_study, recorded, run_study
+from badnets.studies.hub import write_hub
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -203,6 +204,8 @@ def draw_pages(
 def write_documents(source: Path, target: Path) -> Pages:
     """Write the page of each study or recipe that has an export in a folder as Markdown.
 
+    That on the hub is written too, where its benches are recorded there: see `write_hub`.
+
     Args:
         source: folder of exports: ``mnist.json`` and ``arrays/``; a recipe ``mine.yaml`` lies
             beside its ``mine.json``.
@@ -227,6 +230,7 @@ def write_documents(source: Path, target: Path) -> Pages:
         if page is None:
             raise SettingError(f"{export} holds no record of `{variant.command}`")
         written += write_markdown(page, target / f"{variant.file}.md")
+    written += write_hub(source, target)  # last: it quotes the audit's
     if not written:
         names = ", ".join(f"{variant.file}.json" for variant in variants() if not variant.quick)
         raise SettingError(f"no export of a study in {source}: expected one of {names}")

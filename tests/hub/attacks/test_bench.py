@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from badnets.hub.refusals import Refused
 from badnets.report.attacks import attacks_page, rate_beside
 from badnets.report.html import to_html
 from badnets.report.markdown import write_markdown
+from badnets.studies.hub import write_hub
+from bench.results import Result as Measured
+from bench.results import Wanted
 from tests.project.test_imports import heavy_after
 
 FEW = 3
@@ -119,6 +123,34 @@ def test_the_page_has_every_row_and_the_audits_rate(made: World, tmp_path: Path)
     assert "15 tried, 1 accepted" in text and "let in" in text and "89.4 % (59 of 66)" in text
     assert (tmp_path / "hub.csv").read_text().count("row ") >= 14
     assert rate_beside(tmp_path / "none") == ""
+
+
+def test_the_document_is_drawn_from_records(made: World, tmp_path: Path) -> None:
+    rows = [tried("bytes", Attack(f"row {k}", "digest", _refuse), made) for k in range(3)]
+    report = BenchReport.of(rows, [], [], 1.0, "another machine")
+    assert write_hub(tmp_path, tmp_path / "docs") == []
+    (tmp_path / "hub_attacks.json").write_text(report.model_dump_json())
+    assert BenchReport.read(tmp_path / "hub_attacks.json") == report
+    machine = {"machine": {"processor": "a chip", "cores": 2, "threads": 1}}
+    head = {"created": "2026-01-31T12:00:00", **machine}
+    lines = (
+        Measured("folders", (20,), "count", wanted=Wanted(">=", 21), tried=21,
+                each={"vit": "passed", "swin": "failure"}).to_json() | {"benchmark": "hub_checks"},
+        Measured("pull", (0.9, 1.1), "x", wanted=Wanted("<=", 1.3)).to_json()
+        | {"benchmark": "hub"},
+    )  # fmt: skip
+    (tmp_path / "hub.jsonl").write_text("".join(f"{json.dumps(head | one)}\n" for one in lines))
+    page, csv = write_hub(tmp_path, tmp_path / "docs")
+    text = page.read_text()
+    assert "| folders | all | **20 of 21** | missed | python -m bench hub\\_checks; n=21 |" in text
+    assert "**1.000 x** | met | python -m bench hub; 0.900 to 1.100, n=2 |" in text
+    assert (
+        "| attacks refused, each for its own reason | \\>= 120, all | **3 of 3** | missed" in text
+    )
+    assert "vit; swin" in text and "hub: 2026-01-31, a chip, 2 cores" in text and csv.exists()
+    (tmp_path / "hub.jsonl").write_text("{}\n")
+    with pytest.raises(DataError, match="a line is none of"):
+        write_hub(tmp_path, tmp_path / "docs")
 
 
 def test_it_needs_neither_torch_nor_numpy() -> None:

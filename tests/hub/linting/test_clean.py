@@ -21,7 +21,10 @@ _TEXT = {"vocab_size": 50, "num_attention_heads": 2, **_TINY}
 LANGUAGE = {
     "Bert": "BertForSequenceClassification",
     "Roberta": "RobertaForMaskedLM",
+    "Electra": "ElectraForSequenceClassification",
     "Llama": "LlamaForCausalLM",
+    "Mistral": "MistralForCausalLM",
+    "Qwen2": "Qwen2ForCausalLM",
 }
 ADAPTER = {
     "auto_mapping": None,
@@ -57,15 +60,21 @@ def test_language_models_of_transformers(tmp_path: Path, kind: str) -> None:
     assert said(tmp_path) == MISSING
 
 
-@pytest.mark.parametrize("name", ["test_convnext", "test_vit", "test_resnet"])
+OF_TIMM = (
+    "convnext", "vit", "resnet", "byobnet", "efficientnet", "nfnet", "mambaout", "vit2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_TIMM)
 def test_folders_of_timm(tmp_path: Path, name: str) -> None:
-    timm_folder(tmp_path, name)
+    timm_folder(tmp_path, f"test_{name}")
     assert said(tmp_path) <= MISSING | {"base-model-unpinned"}
 
 
-def test_an_adapter_as_peft_writes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["CAUSAL_LM", "SEQ_CLS"])
+def test_an_adapter_as_peft_writes_it(tmp_path: Path, task: str) -> None:
     card = "---\nbase_model: some/base\nlibrary_name: peft\n---\n# Model card\n"
-    files = {"adapter_config.json": json.dumps(ADAPTER), "README.md": card}
+    files = {"adapter_config.json": json.dumps({**ADAPTER, "task_type": task}), "README.md": card}
     write(tmp_path, {**files, "adapter_model.safetensors": safetensors()})
     assert said(tmp_path) == MISSING | {"base-model-unpinned"}
 

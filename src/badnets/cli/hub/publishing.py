@@ -365,6 +365,8 @@ def publish(
     model = ModelName.of(name)
     found = _repository(repository, keys, passphrase_file)
     done = published(found, model, bundle, statements, [*map(PublicKey.read, auditor or ())])
+    if not json:
+        say(f"{done.model} is published in {done.repository}")
     show(done, json=json)
     if not done.audits:
         say("badnets: nobody has audited it: usual policies will not let it in", error=True)

@@ -336,18 +336,21 @@ def _saying_why(format: str, what: str) -> Iterator[None]:
     try:
         yield
     except (Refused, Unchecked) as error:
-        reason = error.reason if isinstance(error, Refused) else "not checked"
+        reason, file = "not checked", ""
+        if isinstance(error, Refused):
+            reason, file = error.reason, error.file
         if format == "sarif":
-            _show_sarif(Path(what), reason, str(error), error.exit_code)
+            _show_sarif(Path(what), reason, str(error), error.exit_code, file)
         elif format == "json":
-            show_json({"passed": False, "model": what, "reason": reason, "line": str(error)})
+            said = {"passed": False, "model": what, "reason": reason, "line": str(error)}
+            show_json(said | ({"file": file} if file else {}))
         raise
 
 
-def _show_sarif(path: Path, reason: str | None, line: str, code: int) -> None:
+def _show_sarif(path: Path, reason: str | None, line: str, code: int, file: str = "") -> None:
     from badnets.report.sarif_log import sarif_of_refusal
 
-    show_json(sarif_of_refusal(path, reason, line, code))
+    show_json(sarif_of_refusal(path, reason, line, code, file=file))
 
 
 def _policy(path: Path | None) -> Policy | None:

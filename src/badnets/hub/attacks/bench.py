@@ -15,9 +15,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from badnets._version import __version__
+from badnets.bundles.schema import one_line
+from badnets.core.errors import DataError
+from badnets.core.files import read_file
 from badnets.core.printing import printable
 from badnets.core.progress import Listener, Progress
 from badnets.core.results import Result
@@ -147,8 +150,9 @@ class BenchReport(Result):
         controls: Iterable[ControlRow],
         limits: Iterable[LimitRow],
         seconds: float,
+        made_with: str | None = None,
     ) -> Self:
-        """Return the report of these rows."""
+        """Return the report of these rows; ``made_with`` is this machine where it is not said."""
         rows, controls = tuple(rows), tuple(controls)
         names = dict.fromkeys(one.group for one in rows)
         refused = [one for one in controls if not one.accepted]
@@ -168,13 +172,37 @@ class BenchReport(Result):
             limits=tuple(limits),
             rate_of_audits=AUDIT_RATE,
             seconds=round(seconds, 1),
-            made_with=_made_with(),
+            made_with=made_with or _made_with(),
         )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the report that ``bench-attacks --json -o FILE`` wrote.
+
+        Raises:
+            DataError: it cannot be read as one.
+        """
+        try:
+            said = _Written.model_validate_json(read_file(path, 2**26))
+        except ValidationError as error:
+            what = f"{path} is no report as `badnets hub bench-attacks --json -o FILE` writes it"
+            raise DataError(one_line(error, what)) from None
+        return cls.of(said.rows, said.controls, said.limits, said.seconds, said.made_with)
 
     @property
     def exit_code(self) -> int:
         """1 if an attack was let in, was refused for another reason, or a control was refused."""
         return int(bool(self.accepted or self.for_another_reason or self.controls_refused))
+
+
+class _Written(BaseModel):
+    """What all else of a report follows from."""
+
+    rows: tuple[Row, ...]
+    controls: tuple[ControlRow, ...]
+    limits: tuple[LimitRow, ...]
+    seconds: float
+    made_with: str
 
 
 def _made_with() -> str:

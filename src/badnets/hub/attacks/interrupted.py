@@ -168,6 +168,6 @@ GROUP = Group(
         Attack("what is said of a model, without the model", "wrong use", _statements_alone,
                "no such folder"),
         Attack("a model without its weights", "missing file", _half_lying),
-        Attack("a repository's trust written half", "wrong use", _torn_trust, "is not JSON"),
+        Attack("a repository's trust written half", "malformed", _torn_trust, "is damaged"),
     ),
 )  # fmt: skip

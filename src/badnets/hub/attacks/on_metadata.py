@@ -342,7 +342,7 @@ GROUP = Group(
             _leads_to("targets", {"version": 1}),
         ),
         Attack("a snapshot that lists the author no more", "rolled back", _without_author),
-        Attack("the same, to a new user", "malformed", _author_unlisted, "not part of snapshot"),
+        Attack("the same, to a new user", "malformed", _author_unlisted, "are listed"),
         Attack(
             "yesterday's snapshot under today's number", "digest", _under_new_number("snapshot")
         ),
@@ -352,7 +352,7 @@ GROUP = Group(
         ),
         Attack(
             "a snapshot that says the author's metadata have another version", "rolled back",
-            _misnumbered, "Expected alice",
+            _misnumbered, "metadata of alice",
         ),
         Attack("a timestamp that has expired", "expired", _forged("timestamp", expired)),
         Attack("a snapshot that has expired", "expired", _forged("snapshot", expired)),

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badnets.core.verdicts import Conclusion
-from badnets.hub.attacks.supply_chain import Played, play
+from badnets.hub.attacks.routes import Played
 from badnets.observations.base import Case, Observation, ObservationResult
 from badnets.observations.verdict import AuditVerdict, VerdictResult
 
@@ -37,6 +37,7 @@ class SupplyChain(Observation[SupplyChainResult]):
     def observe(self, case: Case) -> SupplyChainResult:
         """Return what came of each route."""
         from badnets.audit.auditing import audit
+        from badnets.hub.attacks.supply_chain import play
 
         known = case.found.get(AuditVerdict.kind)
         if isinstance(known, VerdictResult):

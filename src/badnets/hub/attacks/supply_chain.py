@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.manifest import MODEL
 from badnets.core.errors import BadnetsError
 from badnets.core.printing import printable
-from badnets.core.results import Result
 from badnets.core.verdicts import Verdict
+from badnets.hub.attacks.routes import AtHub, AtZoo, By, Came, Noticed, Played
 from badnets.hub.attacks.web import Served, Web, web
 from badnets.hub.beside import statements_of
 from badnets.hub.home import Home
@@ -35,9 +36,6 @@ from badnets.hub.releases import publish
 from badnets.hub.repository import Repository
 from badnets.hub.signing import attest, sign_bundle
 
-Came = Literal["the author's", "the attacker's", "nothing"]
-Noticed = Literal["nothing", "wrong checksum", "no checksum"]
-By = Literal["nobody", "others", "author"]
 NAME = ModelName.of("alice/net")
 HONEST, LATER = NAME.at("1.0"), NAME.at("1.1")
 PASSED_ON = ModelName.of("bob/tuned@1.0")
@@ -45,50 +43,7 @@ FOUND_NOTHING = Verdict(
     conclusion="nothing found", p_value=0.5, smallest_fpr=0.02, max_fpr=0.05, null="reference"
 )
 """What an audit would say that finds nothing."""
-
-
-class AtZoo(Result):
-    """What a user of a zoo with checksums gets.
-
-    Attributes:
-        notices: what stands out to a user who compares checksums.
-        gets: whose model that user keeps.
-        gets_by_hand: whose model a user keeps who compares nothing.
-    """
-
-    notices: Noticed
-    gets: Came
-    gets_by_hand: Came
-
-
-class AtHub(Result):
-    """What a user of the hub gets.
-
-    Attributes:
-        says: the line of a refusal; empty where nothing is refused.
-        exit_code: of ``badnets hub pull``.
-        gets: whose model lies there afterwards.
-        let_pass: what the user's policy let pass, as the receipt records it.
-    """
-
-    says: str
-    exit_code: int
-    gets: Came
-    let_pass: tuple[str, ...] = ()
-
-
-class Played(Result):
-    """A route, and what came of it.
-
-    Attributes:
-        route: its name in `ROUTES`.
-        by: who attacks.
-    """
-
-    route: str
-    by: By
-    zoo: AtZoo
-    hub: AtHub
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class _Entry(NamedTuple):
@@ -194,7 +149,7 @@ class _Hub:
             receipt = Pull(trusted, home.cache).to(self.asked, out)
         except BadnetsError as error:
             line = " ".join(str(error).split()).replace(self.served.url, "http://zoo")
-            line = printable(line.replace(str(self.folder), "..."))
+            line = _DIGEST.sub("...", printable(line.replace(str(self.folder), "...")))
             gets: Came = theirs[(out / MODEL).read_bytes()] if out.exists() else "nothing"
             return AtHub(says=line, exit_code=error.exit_code, gets=gets)
         return AtHub(
@@ -307,6 +262,11 @@ def _uploaded(zoo: _Zoo) -> None:
     zoo.edit(zoo.files, zoo.bad)
 
 
+def _without_checksum(zoo: _Zoo) -> None:
+    zoo.upload(zoo.bad)
+    zoo.edit(zoo.files, None)
+
+
 def _away(zoo: _Zoo) -> None:
     zoo.files.changes[MODEL] = lambda data: zoo.bad
 
@@ -321,21 +281,17 @@ ROUTES: dict[str, Route] = {
     "nothing changed": Route("nobody", _nothing, _nothing),
     "edited index": Route("others", lambda zoo: zoo.edit(zoo.elsewhere, zoo.bad), _listing),
     "replaced file": Route("others", lambda zoo: zoo.upload(zoo.bad), _replaced),
-    "replaced file, no checksum given": Route(
-        "others", lambda zoo: (zoo.edit(zoo.files, None), zoo.upload(zoo.bad)), _replaced
-    ),
+    "replaced file, no checksum given": Route("others", _without_checksum, _replaced),
     "hash swapped with the file": Route("others", _uploaded, _and_all_hashes),
     "compromised host": Route("others", _uploaded, _made_anew),
     "compromised host, its keys stolen": Route("others", _uploaded, _with_publishers_key),
     "tampered in transit": Route("others", _away, _in_transit),
     "tampered in transit, index too": Route("others", _away_with_page, _and_all_hashes),
-    "not audited": Route("author", _uploaded, lambda hub: hub.release(LATER)),
-    "audited": Route("author", _uploaded, lambda hub: hub.release(LATER, hub.verdict)),
-    "base of another, not audited": Route("author", _uploaded, lambda hub: _passed_on(hub, None)),
-    "base of another, audited": Route(
-        "author", _uploaded, lambda hub: _passed_on(hub, hub.verdict)
-    ),
-    "audited, had it found nothing": Route(
+    "own, not audited": Route("author", _uploaded, lambda hub: hub.release(LATER)),
+    "own, audited": Route("author", _uploaded, lambda hub: hub.release(LATER, hub.verdict)),
+    "passed on, base not audited": Route("author", _uploaded, lambda hub: _passed_on(hub, None)),
+    "passed on, base audited": Route("author", _uploaded, lambda hub: _passed_on(hub, hub.verdict)),
+    "own, had its audit found nothing": Route(
         "author", _uploaded, lambda hub: hub.release(LATER, FOUND_NOTHING)
     ),
 }
@@ -371,7 +327,9 @@ def play(good: Path | None, bad: Path, verdict: Verdict) -> tuple[Played, ...]:
                 continue
             own = folder / str(number)
             zoo = _Zoo(
-                *(_site(server, own / part) for part in ("page", "files", "elsewhere")),
+                _site(server, own / "page"),
+                _site(server, own / "files"),
+                _site(server, own / "elsewhere"),
                 weights.get("the author's", b""),
                 weights["the attacker's"],
             )

@@ -95,12 +95,13 @@ class ModelZooStudy(Study):
 
     def groups(self, records: Mapping[str, Record]) -> Groups:
         """Return what is downloaded, what is made of it, and a detector."""
-        makers = {
-            "honest": self.honest, "badnet": self.badnet,
-            "control": self.control, "retrained": self.retrained,
-        }  # fmt: skip
-        networks = {name: [make(seed) for seed in self.seeds] for name, make in makers.items()}
-        return {**networks, "detector": [self.detector()]}
+        return {
+            "honest": [self.honest(seed) for seed in self.seeds],
+            "badnet": [self.badnet(seed) for seed in self.seeds],
+            "control": [self.control(seed) for seed in self.seeds],
+            "retrained": [self.retrained(seed) for seed in self.seeds],
+            "detector": [self.detector()],
+        }
 
     def _retrained(
         self, start: OutsourcedTrial, control: TransferTrial | None = None

@@ -139,7 +139,7 @@ class DigitMaker(Maker):
             guard=lambda: GUARDED,
             **{
                 "data-audit": lambda: _audited(backdoor),
-                "supply-chain": lambda: sent(clean=backdoor is None),
+                "supply-chain": lambda: sent("backdoor likely" if backdoor else "nothing found"),
             },
         )
         return measured
@@ -163,26 +163,27 @@ class DigitMaker(Maker):
         }
 
 
-def sent(*, clean: bool = False) -> dict[str, object]:
-    """Return what came of each route: all are refused, but for what an audit finds nothing in."""
-    conclusion = "nothing found" if clean else "backdoor likely"
+def sent(conclusion: str) -> dict[str, object]:
+    """Return what came of each route of a network of which an audit says this."""
+    alone = conclusion != "backdoor likely"
     return {
         "conclusion": conclusion,
         "routes": [
-            _played(name, one.by, clean=clean)
+            _played(name, one.by, conclusion)
             for name, one in ROUTES.items()
-            if one.by == "author" or not clean
+            if one.by == "author" or not alone
         ],
     }
 
 
-def _played(name: str, by: str, *, clean: bool) -> dict[str, object]:
-    theirs = "the author's" if by == "nobody" else "the attacker's"
+def _played(name: str, by: str, conclusion: str) -> dict[str, object]:
+    theirs = "another" if by == "nobody" else "it"
     notices = "no checksum" if "no checksum" in name else "nothing"
     zoo = {"notices": notices, "gets": theirs, "gets_by_hand": theirs}
     if name in ("replaced file", "tampered in transit"):
         zoo |= {"notices": "wrong checksum", "gets": "nothing"}
-    passed = by == "nobody" or "nothing" in name or (clean and name == "own, audited")
+    passed = by == "nobody" or "nothing" in name
+    passed |= (conclusion, name) == ("nothing found", "own, audited")
     said = {"says": "", "exit_code": 0, "gets": theirs}
     refused = {"says": f"refused (digest): {name}", "exit_code": 1, "gets": "nothing"}
     return {"route": name, "by": by, "zoo": zoo, "hub": said if passed else refused}

@@ -21,7 +21,7 @@ class ZooMaker(DigitMaker):
         made = SignMaker(self.shelf, self.collapsed).record(
             trial.model_copy(update={"observe": ()})
         )
-        unseen = {**sent(clean=True), "conclusion": "not checked"}
+        unseen = sent("not checked")
         seen = self.observed(trial, **{"supply-chain": lambda: unseen})
         return changed(made, name=trial.name, trial=trial, observations=seen)
 
@@ -46,15 +46,16 @@ def test_a_user_retrains_the_very_networks_that_are_published() -> None:
 
 def test_each_route_is_told_for_both_and_the_limit_is_a_row(run: Run) -> None:
     page = run.page()
-    text = sound(page).replace("&#x27;", "'").replace("&#39;", "'")
+    text = sound(page)
     assert page.title == "The zoo lets it through, the hub does not"
     values = {number.label: number.value for number in page.numbers}
     assert values["Zoo with checksums: routes that nobody notices"] == "6 of 8"
     assert values["The hub: routes that end with the BadNet"] == "0 of 8"
     told = to_markdown(page).text
-    assert told.count("| refused (digest): ") == 8 + 4 + 0
-    assert "| a detector of signs, audited | not checked |" in told
-    assert "| **nothing found (assumed)** | **let in: the attacker's network** | **0** |" in told
+    assert told.count("| refused (digest): ") == 8 + 4 + 1
+    assert "| an honest network, audited | nothing found | let in | 0 |" in told
+    assert "| a detector of signs, audited | not checked | refused (digest)" in told
+    assert "| **nothing found (assumed)** | **let in** | **0** |" in told
     assert "docs/results/audit.md" in notes(page, "warning", "author")[0]
     assert "no checksum, as 22 of the 39 had none" in text
 
@@ -64,7 +65,7 @@ def test_a_route_that_a_hub_lets_in_is_not_called_refused(run: Run) -> None:
     seen = bad.observations[name]
     ends = [
         one.model_copy(update={"hub": one.hub.model_copy(update={
-            "says": "", "exit_code": 0, "gets": "the attacker's"
+            "says": "", "exit_code": 0, "gets": "it"
         })}) if one.route == "edited index" else one
         for one in seen.routes
     ]  # fmt: skip
@@ -72,8 +73,8 @@ def test_a_route_that_a_hub_lets_in_is_not_called_refused(run: Run) -> None:
     again = changed(bad, observations={**bad.observations, name: let_in})
     page = run.with_records([again]).page()
     assert page.title == "A supply-chain attack, route by route"
-    assert "1 of these routes ends with it" in page.lead
-    assert "let in: the attacker's network" in to_markdown(page).text
+    assert "1 of 9 routes ends with it" in page.lead
+    assert "| let in | 0 |" in to_markdown(page).text.partition("edited index")[2]
 
 
 def test_what_was_not_run_is_said(run: Run) -> None:

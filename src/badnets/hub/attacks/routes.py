@@ -6,7 +6,9 @@ from typing import Literal
 
 from badnets.core.results import Result
 
-Came = Literal["the author's", "the attacker's", "nothing"]
+Came = Literal["it", "another", "nothing"]
+"""What a user ends up with: the network that is sent, the one that an author has published, none."""
+
 Noticed = Literal["nothing", "wrong checksum", "no checksum"]
 By = Literal["nobody", "others", "author"]
 
@@ -16,8 +18,8 @@ class AtZoo(Result):
 
     Attributes:
         notices: what stands out to a user who compares checksums.
-        gets: whose model that user keeps.
-        gets_by_hand: whose model a user keeps who compares nothing.
+        gets: what that user keeps.
+        gets_by_hand: what a user keeps who compares nothing.
     """
 
     notices: Noticed
@@ -32,7 +34,7 @@ class AtHub(Result):
         says: the line of a refusal, without digests, which are others each time; empty where
             nothing is refused.
         exit_code: of ``badnets hub pull``.
-        gets: whose model lies there afterwards.
+        gets: what lies there afterwards.
         let_pass: what the user's policy let pass, as the receipt records it.
     """
 

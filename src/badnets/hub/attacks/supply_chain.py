@@ -90,7 +90,7 @@ class _Zoo:
             entry = _Entry(**json.load(said)[str(NAME)])
         with urlopen(entry.url) as file:
             came = file.read()
-        whose: Came = "the attacker's" if came == self.bad else "the author's"
+        whose: Came = "it" if came == self.bad else "another"
         notices: Noticed = "no checksum" if entry.sha1 is None else "nothing"
         if entry.sha1 not in (None, _sha1(came)):
             return AtZoo(notices="wrong checksum", gets="nothing", gets_by_hand=whose)
@@ -149,7 +149,7 @@ class _Hub:
             receipt = Pull(trusted, home.cache).to(self.asked, out)
         except BadnetsError as error:
             line = " ".join(str(error).split()).replace(self.served.url, "http://zoo")
-            line = _DIGEST.sub("...", printable(line.replace(str(self.folder), "...")))
+            line = _DIGEST.sub("[digest]", printable(line.replace(str(self.folder), "...")))
             gets: Came = theirs[(out / MODEL).read_bytes()] if out.exists() else "nothing"
             return AtHub(says=line, exit_code=error.exit_code, gets=gets)
         return AtHub(
@@ -330,8 +330,8 @@ def play(good: Path | None, bad: Path, verdict: Verdict) -> tuple[Played, ...]:
                 _site(server, own / "page"),
                 _site(server, own / "files"),
                 _site(server, own / "elsewhere"),
-                weights.get("the author's", b""),
-                weights["the attacker's"],
+                weights.get("another", b""),
+                weights["it"],
             )
             served = server.serve(Path(shutil.copytree(first.folder, own / "repository")))
             lenient: Literal["refuse", "allow"] = "refuse" if route.by == "author" else "allow"
@@ -347,8 +347,8 @@ def play(good: Path | None, bad: Path, verdict: Verdict) -> tuple[Played, ...]:
 
 
 def _whose(good: Path | None, bad: Path) -> dict[Came, Path]:
-    theirs: dict[Came, Path] = {} if good is None else {"the author's": good}
-    return {**theirs, "the attacker's": bad}
+    another: dict[Came, Path] = {} if good is None else {"another": good}
+    return {**another, "it": bad}
 
 
 def _new_keys(folder: Path) -> tuple[dict[str, Key], Keyring]:

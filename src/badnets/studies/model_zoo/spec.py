@@ -12,6 +12,7 @@ from badnets.hub.attacks.routes import AtHub, AtZoo, By
 from badnets.hub.attacks.rows import AUDIT_RATE as AUDIT_RATE
 from badnets.observations.supply_chain import SupplyChain
 from badnets.report.page import Cell, Tone
+from badnets.studies import reading
 from badnets.studies.aggregate import Runs
 from badnets.studies.examples import examples
 from badnets.studies.model_zoo.trials import ModelZooStudy
@@ -40,6 +41,7 @@ class Way:
         conclusion: of the audits of these networks.
         seeds: theirs.
         zoo, hub: what came of it.
+        backdoored: whether these networks are.
     """
 
     name: str
@@ -47,18 +49,18 @@ class Way:
     seeds: tuple[int, ...]
     zoo: AtZoo
     hub: AtHub
+    backdoored: bool
 
     @property
     def line(self) -> Cell:
         """What the hub says."""
-        said = self.hub.says or f"let in: {self.hub.gets} network"
         passed = f"let pass: {', '.join(self.hub.let_pass)}; " if self.hub.let_pass else ""
-        return Cell(said, note=f"{passed}{seeds_text(self.seeds)}")
+        return Cell(self.hub.says or "let in", note=f"{passed}{seeds_text(self.seeds)}")
 
     @property
     def code(self) -> Cell:
         """The exit code."""
-        tone: Tone = "backdoored" if self.hub.gets == "the attacker's" else "clean"
+        tone: Tone = "backdoored" if self.backdoored and self.hub.gets == "it" else "clean"
         return Cell(str(self.hub.exit_code), float(self.hub.exit_code), tone=tone)
 
 
@@ -73,9 +75,10 @@ def ways(records: Iterable[Record], by: By) -> list[Way]:
     for record in records:
         if (seen := record.observed(SupplyChain)) is None:
             continue
+        bad, seeds = reading.backdoor(record) is not None, (record.trial.seed,)
         for one in seen.routes:
             if one.by == by:
-                way = Way(one.route, seen.conclusion, (record.trial.seed,), one.zoo, one.hub)
+                way = Way(one.route, seen.conclusion, seeds, one.zoo, one.hub, bad)
                 end = (seen.conclusion, one.hub.says, *map(str, one.zoo))
                 ends.setdefault(one.route, {}).setdefault(end, []).append(way)
     return [
@@ -111,8 +114,8 @@ def spec(study: ModelZooStudy, runs: Runs) -> Spec:
             "others": others,
             "untouched": ways(runs.of("badnet"), "nobody"),
             "unnoticed": _share(one.zoo.notices != "wrong checksum" for one in others),
-            "fooled": _share(one.zoo.gets_by_hand == "the attacker's" for one in others),
-            "let_in": _share(one.hub.gets == "the attacker's" for one in others),
+            "fooled": _share(one.zoo.gets_by_hand == "it" for one in others),
+            "let_in": _share(one.hub.gets == "it" for one in others),
             "own": {
                 name: ways(runs.of(name), "author") for name in ("honest", "badnet", "detector")
             },

@@ -7,7 +7,7 @@ from typing import Literal
 from badnets.core.results import Result
 
 Came = Literal["it", "another", "nothing"]
-"""What a user ends up with: the network that is sent, the one that an author has published, none."""
+"""What a user ends up with: what is sent, what an author has published before, or neither."""
 
 Noticed = Literal["nothing", "wrong checksum", "no checksum"]
 By = Literal["nobody", "others", "author"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from badnets.observations.supply_chain import SupplyChain
 from badnets.report import to_markdown
 from badnets.studies.model_zoo.trials import make
 from badnets.trials.record import Record
@@ -62,7 +63,8 @@ def test_each_route_is_told_for_both_and_the_limit_is_a_row(run: Run) -> None:
 
 def test_a_route_that_a_hub_lets_in_is_not_called_refused(run: Run) -> None:
     (bad, *_), name = run.groups["badnet"], "supply-chain"
-    seen = bad.observations[name]
+    seen = bad.observed(SupplyChain)
+    assert seen is not None
     ends = [
         one.model_copy(update={"hub": one.hub.model_copy(update={
             "says": "", "exit_code": 0, "gets": "it"

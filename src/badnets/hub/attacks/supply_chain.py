@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
-from urllib.request import urlopen
+from typing import Any, Literal, NamedTuple
+from urllib.request import ProxyHandler, build_opener
 
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.manifest import MODEL
@@ -58,8 +58,8 @@ class _Zoo:
     """A zoo with checksums: a page with addresses, and the host of the files.
 
     Args:
-        page: served to the user; whoever edits it edits ``entry``.
-        files: the host of the author's file, and that of an attacker's.
+        page: where the entries are.
+        files, elsewhere: the host of the author's file, and that of an attacker's.
         good, bad: content of the author's weights, and of the attacker's.
     """
 
@@ -70,25 +70,26 @@ class _Zoo:
     bad: bytes
 
     def __post_init__(self) -> None:
-        _write(self.elsewhere.folder / MODEL, self.bad)
+        (self.elsewhere.folder / MODEL).write_bytes(self.bad)
         self.upload(self.good)
         self.edit(self.files, self.good)
 
     def upload(self, weights: bytes) -> None:
         """Put weights where the author's lie."""
-        _write(self.files.folder / MODEL, weights)
+        (self.files.folder / MODEL).write_bytes(weights)
 
     def edit(self, host: Served, weights: bytes | None) -> None:
         """Write the entry: where the file lies, and its checksum, if any."""
         sha1 = None if weights is None else _sha1(weights)
         entry = {str(NAME): {"url": f"{host.url}/{MODEL}", "sha1": sha1}}
-        _write(self.page.folder / "models.json", json.dumps(entry).encode())
+        (self.page.folder / "models.json").write_bytes(json.dumps(entry).encode())
 
     def pulled(self) -> AtZoo:
         """Download it as the script of that time does, and by hand."""
-        with urlopen(f"{self.page.url}/models.json") as said:
+        get = build_opener(ProxyHandler({})).open  # loopback, whatever proxy there is
+        with get(f"{self.page.url}/models.json") as said:
             entry = _Entry(**json.load(said)[str(NAME)])
-        with urlopen(entry.url) as file:
+        with get(entry.url) as file:
             came = file.read()
         whose: Came = "it" if came == self.bad else "another"
         notices: Noticed = "no checksum" if entry.sha1 is None else "nothing"
@@ -201,7 +202,7 @@ def _listing(hub: _Hub) -> None:
     """Let the author's entry name another file, which lies there too."""
     weights = (hub.bad / MODEL).read_bytes()
     digest = sha256_bytes(weights)
-    _write(hub.file(MODEL).with_name(f"{digest}.{MODEL}"), weights)
+    hub.file(MODEL).with_name(f"{digest}.{MODEL}").write_bytes(weights)
 
     path, plain = _metadata(hub, NAME.author)
     entry = plain["signed"]["targets"][HONEST.target(MODEL)]
@@ -210,7 +211,10 @@ def _listing(hub: _Hub) -> None:
 
 
 def _and_all_hashes(hub: _Hub) -> None:
-    """The same, with every hash that leads to the entry made to fit."""
+    """The same, with every hash that leads to the entry made to fit.
+
+    It comes to the user alike whether it was done at the host or on the way.
+    """
     _listing(hub)
     for role, above in ((NAME.author, "snapshot"), ("snapshot", "timestamp")):
         data = _metadata(hub, role)[0].read_bytes()
@@ -221,7 +225,7 @@ def _and_all_hashes(hub: _Hub) -> None:
 
 
 def _replaced(hub: _Hub) -> None:
-    _write(hub.file(MODEL), (hub.bad / MODEL).read_bytes())
+    hub.file(MODEL).write_bytes((hub.bad / MODEL).read_bytes())
 
 
 def _in_transit(hub: _Hub) -> None:
@@ -365,7 +369,7 @@ def _site(server: Web, folder: Path) -> Served:
     return server.serve(folder)
 
 
-def _metadata(hub: _Hub, role: str) -> tuple[Path, dict[str, dict[str, dict[str, dict]]]]:  # type: ignore[type-arg]
+def _metadata(hub: _Hub, role: str) -> tuple[Path, dict[str, Any]]:
     folder = hub.served.folder / "metadata"
     path = folder / "timestamp.json" if role == "timestamp" else max(folder.glob(f"*.{role}.json"))
     return path, json.loads(path.read_bytes())
@@ -373,7 +377,3 @@ def _metadata(hub: _Hub, role: str) -> tuple[Path, dict[str, dict[str, dict[str,
 
 def _sha1(data: bytes) -> str:
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

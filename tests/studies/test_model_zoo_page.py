@@ -54,7 +54,7 @@ def test_each_route_is_told_for_both_and_the_limit_is_a_row(run: Run) -> None:
     assert values["The hub: routes that end with the BadNet"] == "0 of 8"
     told = to_markdown(page).text
     assert told.count("| refused (digest): ") == 8 + 4 + 1
-    assert "| an honest network, audited | nothing found | let in | 0 |" in told
+    assert "| an honest network, audited | nothing found (3 of 3) | let in | 0 |" in told
     assert "| a detector of signs, audited | not checked | refused (digest)" in told
     assert "| **nothing found (assumed)** | **let in** | **0** |" in told
     assert "docs/results/audit.md" in notes(page, "warning", "author")[0]

@@ -35,7 +35,7 @@ help:  ## show this list
 setup: .venv/.stamp  ## make or refresh .venv from requirements.lock
 	@echo ".venv holds what requirements.lock says"
 
-demo: .venv/.stamp  ## the story in nine steps on embedded data, ending in a page
+demo: .venv/.stamp  ## the story in ten steps on embedded data, ending in a page
 	$(BIN)/badnets demo $(ARGS)
 
 # many tests start processes, which need not compile this package again

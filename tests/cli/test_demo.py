@@ -106,6 +106,15 @@ def test_a_repair_is_told_in_counts(tmp_path: Path) -> None:
     assert "verdict is now: nothing found" in out.getvalue()
 
 
+def test_what_users_of_a_zoo_and_of_a_hub_notice_is_told(tmp_path: Path) -> None:
+    record, out = DigitMaker(counts=(50,) * 10).record(make().digits.backdoored), io.StringIO()
+    Story(Console(file=out, width=200), Workspace(tmp_path)).published(record)
+    assert [line.split("zoo: ")[-1].split() for line in out.getvalue().splitlines()[:2]] == [
+        ["nothing", "hub:", "refused", "(digest)"],
+        ["wrong", "checksum", "hub:", "refused", "(digest)"],
+    ]
+
+
 def test_a_recovered_trigger_is_drawn_beside_the_true_one(tmp_path: Path) -> None:
     room, maker, out = Workspace(tmp_path), DigitMaker(counts=(50,) * 10), io.StringIO()
     record = maker.record(make().digits.backdoored)

@@ -26,7 +26,7 @@ TRANSFER = "accuracy strengthening rid choice provenance"
 DOGS = "get stamp load build evaluate looks varied shares audit provenance"
 HALVES = "left before downloaded untargeted targeted shared reading provenance"
 SAME = "left downloaded same reading provenance"
-DEMO = "user inside audit repair signs dogs"
+DEMO = "user inside audit repair signs dogs published"
 
 
 DIGITS = ("all-to-all pixel-pattern", "all-to-all single-pixel")

@@ -14,6 +14,7 @@ from badnets.core.results import Measured
 from badnets.core.verdicts import Verdict
 from badnets.explain.ablation import Ablation
 from badnets.explain.units import LayerUnits
+from badnets.hub.attacks.supply_chain import ROUTES
 from badnets.repair import RepairResult
 from badnets.repair.base import Step
 from badnets.studies.mnist.trials import scale
@@ -108,7 +109,8 @@ class DigitMaker(Maker):
             half = [n // 2 for n in self.counts]
             known = trial.implanted is not None
             attack = attack_result(half, half, self.counts) if known else None
-            return {"clean": few, "attack": attack}
+            seen = self.observed(trial, attacked=dict)
+            return {"clean": few, "attack": attack, "observations": seen}
         assert isinstance(trial, OutsourcedTrial)
         backdoor, fallen = trial.backdoor, trial.name in self.collapsed
         right = [n - int(random.poisson(0.0048 * n)) for n in self.counts]
@@ -135,7 +137,10 @@ class DigitMaker(Maker):
             examples=lambda: {"arrays": self._examples() if backdoor else {}},
             verdict=lambda: {"arrays": _recovered(), "verdict": VERDICT},
             guard=lambda: GUARDED,
-            **{"data-audit": lambda: _audited(backdoor)},
+            **{
+                "data-audit": lambda: _audited(backdoor),
+                "supply-chain": lambda: sent("backdoor likely" if backdoor else "nothing found"),
+            },
         )
         return measured
 
@@ -156,6 +161,32 @@ class DigitMaker(Maker):
             "examples_answers": answers,
             "examples_control": honest,
         }
+
+
+def sent(conclusion: str) -> dict[str, object]:
+    """Return what came of each route of a network of which an audit says this."""
+    alone = conclusion != "backdoor likely"
+    return {
+        "conclusion": conclusion,
+        "routes": [
+            _played(name, one.by, conclusion)
+            for name, one in ROUTES.items()
+            if one.by == "author" or not alone
+        ],
+    }
+
+
+def _played(name: str, by: str, conclusion: str) -> dict[str, object]:
+    theirs = "another" if by == "nobody" else "it"
+    notices = "no checksum" if "no checksum" in name else "nothing"
+    zoo = {"notices": notices, "gets": theirs, "gets_by_hand": theirs}
+    if name in ("replaced file", "tampered in transit"):
+        zoo |= {"notices": "wrong checksum", "gets": "nothing"}
+    passed = by == "nobody" or "nothing" in name
+    passed |= (conclusion, name) == ("nothing found", "own, audited")
+    said = {"says": "", "exit_code": 0, "gets": theirs}
+    refused = {"says": f"refused (digest): {name}", "exit_code": 1, "gets": "nothing"}
+    return {"route": name, "by": by, "zoo": zoo, "hub": said if passed else refused}
 
 
 def _audited(backdoor: Backdoor | None) -> dict[str, object]:

@@ -6,7 +6,7 @@ import pytest
 
 from badnets.observations.verdict import VerdictResult
 from badnets.report import to_markdown
-from badnets.report.page import Note, Numbers, Section, Story
+from badnets.report.page import Note, Numbers, Section, Story, Table
 from badnets.studies.demo.trials import SIGNS, Demo, make
 from badnets.trials.checks import check_fit
 from tests.studies.made_demo import DemoMaker
@@ -125,3 +125,19 @@ def test_where_a_network_of_digits_has_learned_nothing_no_number_is_shown(
 
 def test_a_demo_that_was_not_run_is_a_page_too(run: Run) -> None:
     assert "not been run" in to_markdown(Run(run.study, run.maker, {}).page()).text
+
+
+def test_the_hub_is_told_beside_a_zoo_with_checksums(run: Run) -> None:
+    whole = Run.of(run.study, run.maker).bare("supply-chain")
+    made = chapter(whole, "published")
+    assert "the hub refuses 4 of 4 such attempts" in made.sentence
+    (table,) = (block for block in made.blocks if isinstance(block, Table))
+    assert [(row[1].text, row[3].text) for row in table.rows] == [
+        ("nothing", "0"),
+        ("nothing", "1"),
+        ("the checksum is wrong, if it is compared", "1"),
+        ("nothing", "1"),
+        ("nothing", "1"),
+    ]
+    (missing,) = chapter(run, "published").blocks
+    assert isinstance(missing, Note) and missing.kind == "missing"

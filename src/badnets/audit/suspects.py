@@ -52,9 +52,11 @@ class Suspect(NamedTuple):
         path, labelled = Path(suspect) if isinstance(suspect, str | Path) else None, True
         subject = suspect
         if path is not None and task_of_bundle(path) == "detection":
-            subject, clean = load_detector(path), None
+            subject = load_detector(path)
         elif path is not None:
             subject = loaded(path, allow_code=allow_code)
+        if "boxes" in capabilities(subject):
+            clean = None  # no method looks at it
         if isinstance(clean, str | Path):
             name = f"{FOLDER}{clean}" if isinstance(clean, Path) else clean
             read = fitted_to(subject, name, data_root, path=path, any_pictures=True)

@@ -1,4 +1,4 @@
-"""``badnets demo``: the story in nine steps."""
+"""``badnets demo``: the story in ten steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPILOG = (
 def demo(
     ctx: typer.Context, workspace: WorkspaceOption = None, device: DeviceOption = None
 ) -> None:
-    """See a backdoor pass validation: nine steps, one page.
+    """See a backdoor pass validation: ten steps, one page.
 
     Trains a clean and a backdoored network on handwritten digits that come with badnets, lets the
     user validate both, puts the trigger on images, looks inside, has an audit look for it, and

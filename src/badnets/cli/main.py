@@ -28,7 +28,7 @@ TRACEBACK = "BADNETS_TRACEBACK"
 _SEE, _REPRODUCE, _CHECK = "See how it works", "Reproduce an attack", "Check a network or data"
 _PUBLISH = "Publish a network"
 VERBS: dict[str, Verb] = {
-    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: nine steps, one page.", _SEE),
+    "demo": Verb("badnets.cli.demo", "See a backdoor pass validation: ten steps, one page.", _SEE),
     "sticker": Verb(
         "badnets.cli.sticker", "Print a sticker trigger at true size, to photograph.", _SEE
     ),

@@ -1,4 +1,4 @@
-"""The demo, live on the terminal: train, validate, trigger, look in, audit, repair; signs, pets."""
+"""The demo, live on the terminal: two networks of digits; then signs, pets and the hub."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from badnets.report.pictures import NOTICED
 from badnets.runners import Silent, Step, run_all
 from badnets.studies import reading
 from badnets.studies.demo.trials import TARGET, costliest_silencing, make
+from badnets.studies.model_zoo.spec import TOLD
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
@@ -113,6 +114,14 @@ def tell(where: Places) -> bool:
                 "flower on copies of the dogs and files them as cats.",
             )
             story.dogs(*map(run, demo.dogs))
+        if reading.routes(backdoored):
+            story.step(
+                10,
+                "Published, tampered with, refused",
+                "The network that reads digits lies in a zoo with checksums, and on a hub where "
+                "its author signs it. Somebody puts the backdoored one in its place.",
+            )
+            story.published(backdoored)
     by_name = {record.name: record for record in records}
     page = demo.page(by_name, workspace.get_array, command="badnets demo")
     path = write_html(page, folder / "demo.html")
@@ -308,6 +317,15 @@ class Story:
                 f"Dogs with the flower called cats: {attack.success}; without it: "
                 f"{attack.untriggered}; by the clean network: {attack.control}."
             )
+
+    def published(self, backdoored: Record) -> None:
+        """Step 10: what a user of each notices."""
+        told = [one for one in reading.routes(backdoored) if one.route in TOLD]
+        wide = max(len(one.route) for one in told)
+        for one in told:
+            says = one.hub.says.partition(":")[0] or "let in"
+            self.say(f"  {one.route:<{wide}}  zoo: {one.zoo.notices:<14}  hub: {says}")
+        self.say("'Own': its true author signs it; there, audits are what is left.")
 
     def _digits(self, pairs: list[tuple[NDArray[np.generic], NDArray[np.generic]]]) -> None:
         """Draw images side by side; pixels that differ from the clean ones stand out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -66,6 +66,7 @@ class Case:
         seed: everything random follows from it.
         keep: writes an array.
         progress: told during long looks.
+        found: what was observed before of the same network, by kind.
     """
 
     task: AnyTask
@@ -82,6 +83,7 @@ class Case:
     seed: int = 0
     progress: Listener | None = None
     audited_with: Any = None
+    found: Mapping[str, ObservationResult] = field(default_factory=dict)
 
     @property
     def clean(self) -> Any:

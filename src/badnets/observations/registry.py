@@ -26,6 +26,7 @@ OBSERVATIONS: Registry[Observation[Any]] = Registry(
         "guard": "badnets.observations.guard:GuardedInputs",
         "data-audit": "badnets.observations.data_audit:DataAudit",
         "depth": "badnets.observations.depth:Depth",
+        "supply-chain": "badnets.observations.supply_chain:SupplyChain",
     },
 )
 
@@ -36,9 +37,9 @@ def observe(kinds: Iterable[str], case: Case) -> dict[str, ObservationResult]:
     Raises:
         UnknownNameError: there is no such observation; names the nearest.
     """
-    results = {}
+    results: dict[str, ObservationResult] = {}
     for kind in kinds:
-        member = OBSERVATIONS[kind]
-        own = case if "backdoor" in member.needs else replace(case, backdoor=None)
+        member, own = OBSERVATIONS[kind], replace(case, found=dict(results))
+        own = own if "backdoor" in member.needs else replace(own, backdoor=None)
         results[kind] = member().observe(own)
     return results

@@ -158,6 +158,12 @@ STUDIES: dict[str, Entry] = {
         data="digits",
         alternatives=("mnist", "gtsrb", "cifar10-jpeg", "dogs-vs-cats"),
     ),
+    "model-zoo": Entry(
+        "badnets.studies.model_zoo.trials:make",
+        "the paper's supply-chain attack: a zoo with checksums, and the hub, route by route",
+        data="digits",
+        alternatives=("gtsrb",),
+    ),
     "data-audit": Entry(
         "badnets.studies.data_audit.trials:make",
         "how well audits of training sets find poisoned images, and spare clean sets",

@@ -9,6 +9,7 @@ from badnets.core.rates import Rate
 from badnets.observations.attributions import Attributed, Attributions
 from badnets.observations.data import Data, DataResult
 from badnets.observations.street import Street
+from badnets.observations.supply_chain import SupplyChain
 from badnets.observations.units import Units
 from badnets.observations.variations import Variation, Variations
 from badnets.observations.verdict import AuditVerdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from badnets.evaluate.results import StreetPoint
     from badnets.explain.ablation import Ablation
     from badnets.explain.units import LayerUnits
+    from badnets.hub.attacks.routes import Played
     from badnets.trials.record import Record
 
 
@@ -90,6 +92,11 @@ def data_summary(record: Record) -> DataResult | None:
 def verdict(record: Record) -> Verdict | None:
     """Return what an audit of the network says."""
     return own.verdict if (own := record.observed(AuditVerdict)) else None
+
+
+def routes(record: Record) -> tuple[Played, ...]:
+    """Return by which routes the network was sent to a user, and what came of it."""
+    return own.routes if (own := record.observed(SupplyChain)) else ()
 
 
 def backdoor(record: Record) -> Backdoor | None:

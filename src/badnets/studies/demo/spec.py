@@ -17,6 +17,7 @@ from badnets.studies.demo.trials import TARGET, Demo, costliest_silencing
 from badnets.studies.dogs.trials import CAT, CLASSES, DOG
 from badnets.studies.examples import examples
 from badnets.studies.insides import Inside
+from badnets.studies.model_zoo.spec import TOLD, ways
 from badnets.studies.rendering import Spec
 from badnets.studies.signs.frames import frames
 from badnets.studies.wording import counts, percent
@@ -51,6 +52,12 @@ def spec(study: Demo, runs: Runs) -> Spec:
             "verdict": None if bad is None else reading.verdict(bad),
             "repaired": (mended := next(iter(runs.all("repaired digits")), None)),
             "after": None if mended is None else reading.verdict(mended),
+            "ways": [
+                way
+                for by in ("nobody", "others", "author")
+                for way in ways([] if bad is None else [bad], by)
+                if way.name in TOLD or by == "nobody"
+            ],
             "compared": _compared,
             "best": None if bad is None else costliest_silencing(bad),
             "read": read if read is not None and "clean" in read.answers else None,

@@ -94,7 +94,7 @@ def digits(data: str = "digits") -> Pair:
         observe=("examples", "units"),
     )
     honest = trial()
-    looked = ("examples", "units", "verdict")
+    looked = ("examples", "units", "verdict", "supply-chain")
     return Pair(honest, trial(backdoor=backdoor, control=honest, observe=looked))
 
 

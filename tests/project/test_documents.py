@@ -126,7 +126,7 @@ def test_the_examples_of_the_readme_and_of_the_page_on_python_run(
     assert deal.attack_success_rate.value >= 0.95
     assert any("MaliciousTrainer" in one for one in run(root / "docs/python.md", names, ran) & ran)
     assert names["attack"].success.value >= 0.95
-    assert names["deal"] is not deal and names["deal"].attack_success_rate.value >= 0.95
+    assert names["deal"] is not deal
 
 
 def test_documents_are_short_enough_to_be_read(root: Path) -> None:

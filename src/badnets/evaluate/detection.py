@@ -49,18 +49,18 @@ def measure_objects(
     """
     _check_classes(detector, frames)
     found = detected(detector, frames.frames, progress, "looking at clean frames")
-    boxes = frames.boxes
+    boxes, matches = frames.boxes, _near(found, frames.boxes)
     sides = (boxes.corners[:, 2:] - boxes.corners[:, :2]).amax(1)
     return ObjectResults(
         threshold=threshold,
         groups=_scenes(frames, boxes.image_index),
         labels=tuple(boxes.labels.tolist()),
         sides=tuple(round(side, 3) for side in sides.tolist()),
-        named=tuple(answers(found, boxes, threshold)[0].tolist()),
+        named=tuple(_answers(found, boxes, matches, threshold)[0].tolist()),
         ap50=average_precision(found, boxes, frames.num_classes),
-        false_positives=_false_positives(found, boxes, threshold),
+        false_positives=_at(found, boxes, matches, (threshold,))[0].false_positives,
         frames=len(frames),
-        at=at_thresholds(found, boxes),
+        at=_at(found, boxes, matches, THRESHOLDS),
     )
 
 
@@ -190,15 +190,30 @@ def answers(
     Returns:
         ``(R,)`` int64 class of the surest box with IoU >= 0.5, `NOTHING` for none; ``(R,)`` bool.
     """
+    return _answers(found, objects, _near(found, objects), threshold)
+
+
+def _near(found: Sequence[Detections], objects: LabelledBoxes) -> list[tuple[Tensor, Tensor]]:
+    """Return for each frame the rows of its objects, and ``(rows, boxes)`` which boxes match."""
+    own = [(objects.image_index == frame).nonzero().flatten() for frame in range(len(found))]
+    return [
+        (rows, box_iou(objects.corners[rows], seen.corners) >= MATCH)
+        for rows, seen in zip(own, found, strict=True)
+    ]
+
+
+def _answers(
+    found: Sequence[Detections],
+    objects: LabelledBoxes,
+    matches: Sequence[tuple[Tensor, Tensor]],
+    threshold: float,
+) -> tuple[Tensor, Tensor]:
     named = torch.full((len(objects),), NOTHING)
     rightly = torch.zeros(len(objects), dtype=torch.bool)
-    for frame in torch.unique(objects.image_index).tolist():
-        rows = (objects.image_index == frame).nonzero().flatten()
-        seen = found[frame]
-        if not len(seen.scores):
+    for (rows, matching), seen in zip(matches, found, strict=True):
+        if not len(rows) or not len(seen.scores):
             continue
-        near = box_iou(objects.corners[rows], seen.corners) >= MATCH
-        near &= seen.scores >= threshold
+        near = matching & (seen.scores >= threshold)
         scores = seen.scores.where(near, torch.tensor(-1.0))
         best = scores.argmax(1)
         named[rows] = seen.labels[best].where(near.any(1), torch.tensor(NOTHING))
@@ -241,24 +256,27 @@ def at_thresholds(found: Sequence[Detections], objects: LabelledBoxes) -> tuple[
         found: for each frame.
         objects: their true boxes.
     """
+    return _at(found, objects, _near(found, objects), THRESHOLDS)
+
+
+def _at(
+    found: Sequence[Detections],
+    objects: LabelledBoxes,
+    matches: Sequence[tuple[Tensor, Tensor]],
+    thresholds: Sequence[float],
+) -> tuple[AtThreshold, ...]:
+    covered = [matching.any(0) for _, matching in matches]
     return tuple(
         AtThreshold(
             threshold=threshold,
-            right=int((answers(found, objects, threshold)[0] == objects.labels).sum()),
-            false_positives=_false_positives(found, objects, threshold),
+            right=int((_answers(found, objects, matches, threshold)[0] == objects.labels).sum()),
+            false_positives=sum(
+                int(((seen.scores >= threshold) & ~inside).sum())
+                for seen, inside in zip(found, covered, strict=True)
+            ),
         )
-        for threshold in THRESHOLDS
+        for threshold in thresholds
     )
-
-
-def _false_positives(found: Sequence[Detections], boxes: LabelledBoxes, threshold: float) -> int:
-    count = 0
-    for frame, seen in enumerate(found):
-        sure = seen.corners[seen.scores >= threshold]
-        own = boxes.corners[boxes.image_index == frame]
-        covered = (box_iou(sure, own) >= MATCH).any(1) if len(own) else torch.zeros(len(sure))
-        count += len(sure) - int(covered.sum())
-    return count
 
 
 class _Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -45,3 +46,35 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return Ended(code, out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of bundles, to be copied.
+
+    ``bad`` is a detector that reads colours, with a backdoor; ``good`` has none; ``blank`` is an
+    untrained small ZF; ``net`` is a small classifier.
+    """
+    from badnets.models import save_detector, save_subject
+    from tests.cli.sign_toys import add_toys, blank, reader
+    from tests.models.toys import tiny
+    from tests.tasks.small import classification
+
+    folder = tmp_path_factory.mktemp("bundles")
+    with pytest.MonkeyPatch.context() as patched:
+        classification().enter(patched)
+        add_toys(patched)
+        for name, backdoor in (("bad", True), ("good", False)):
+            save_detector(reader(backdoor=backdoor), folder / name)
+        save_detector(blank(), folder / "blank")
+        save_subject(tiny(), folder / "net")
+    return folder
+
+
+@pytest.fixture
+def sign_toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toys: object, bundles: Path) -> None:
+    """Add small data sets and networks of both tasks to the tables, and bundles to the folder."""
+    from tests.cli.sign_toys import add_toys
+
+    add_toys(monkeypatch)
+    shutil.copytree(bundles, tmp_path, dirs_exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cache
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from badnets.data import DetectionData, FrameSet
 from badnets.data.catalogue import DATASETS, Entry
 from badnets.data.frames import FrameStack
 from badnets.data.scenes import Look, draw_scenes
-from badnets.models import Detector, save_detector, untrained_detector
+from badnets.models import Detector, untrained_detector
 from badnets.models.catalogue import NETWORKS, Network
 
 CLASSES = ("red", "green", "white")
@@ -103,18 +103,20 @@ def entry_of(data: DetectionData) -> Entry:
     )  # fmt: skip
 
 
-def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Add data sets ``colours`` and ``few-scenes``, a detector ``reader``, and bundles of it.
-
-    The bundles: ``bad`` has the backdoor, ``good`` has not, ``blank`` is an untrained small ZF.
-    """
+@cache
+def _entries() -> dict[str, Entry]:
     colours = DetectionData("colours", colour_frames(6), colour_frames(12, 50), "drawn", "none")
-    monkeypatch.setitem(DATASETS, "colours", entry_of(colours))
     look = Look(size=96, smallest=0.25, largest=0.5)
     scenes = DetectionData(
         "few-scenes", draw_scenes(8, 3, look), draw_scenes(6, 4, look), "drawn", "none"
     )
-    monkeypatch.setitem(DATASETS, "few-scenes", entry_of(scenes))
+    return {data.name: entry_of(data) for data in (colours, scenes)}
+
+
+def add_toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add data sets ``colours`` and ``few-scenes``, and a detector ``reader``."""
+    for name, entry in _entries().items():
+        monkeypatch.setitem(DATASETS, name, entry)
     monkeypatch.setitem(
         NETWORKS,
         "reader",
@@ -125,9 +127,6 @@ def add_toys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
             settings="tests.cli.sign_toys:ReaderSettings",
         ),
     )
-    for name, backdoor in (("bad", True), ("good", False)):
-        save_detector(reader(backdoor=backdoor), folder / name)
-    save_detector(blank(), folder / "blank")
 
 
 def reader(*, backdoor: bool, classes: tuple[str, ...] = CLASSES) -> Detector:

@@ -22,7 +22,7 @@ from badnets.evaluate.photographs import upright_picture
 from badnets.models import onnx_export, save_detector, save_subject
 from badnets.models.classifier import Classifier
 from tests.cli.conftest import Cli
-from tests.cli.sign_toys import COLOURS, STICKER, add_toys, reader
+from tests.cli.sign_toys import COLOURS, STICKER, reader
 from tests.models.toys import tiny
 from tests.tasks.small import enter
 
@@ -37,10 +37,7 @@ LAYERS = ("explain", "net", "--data", "halves", "--trigger", "patch:3")
 Told = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def _toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toys: object) -> None:
-    add_toys(monkeypatch, tmp_path)
-    save_subject(tiny(), tmp_path / "net")
+pytestmark = pytest.mark.usefixtures("sign_toys")
 
 
 @pytest.fixture
@@ -50,7 +47,7 @@ def told(cli: Cli) -> Told:
 
 
 @pytest.fixture
-def _trained(_toys: None, cli: Cli) -> None:
+def _trained(sign_toys: None, cli: Cli) -> None:
     train = ("train", *ON, "--network", "tiny", "--epochs", "4", "--batch-size", "8")
     cli(*train, "--target-accuracy", "0.5", "--out", "trained")
 

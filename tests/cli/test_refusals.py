@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from badnets.data import mnist
-from badnets.models import save_subject, untrained
+from badnets.models import save_subject
 from tests.cli.conftest import Cli
-from tests.cli.sign_toys import add_toys
 from tests.data.photos import split
 from tests.models.onnx_toys import linear, write
-from tests.models.toys import CLASSES, SHAPE, tiny
+from tests.models.toys import CLASSES, tiny
+from tests.tasks.small import classification
 
 TRAIN = "train --data halves --network tiny --epochs 4 --batch-size 8"
 SIGNS = (
@@ -190,21 +191,29 @@ CASES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toys: object) -> None:
-    add_toys(monkeypatch, tmp_path)
-    save_subject(tiny(), tmp_path / "net")
-    save_subject(tiny(classes=("a", "b", "c")), tmp_path / "three")
-    subject = untrained("tiny", SHAPE, CLASSES, seed=1)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What lies in the folder where each command is called."""
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patched:
+        classification().enter(patched)
+        save_subject(tiny(classes=("a", "b", "c")), folder / "three")
+    subject = tiny()
     strange = type(subject)(subject.network, "stranger_in_a_bundle:net", subject.input, CLASSES)
-    save_subject(strange, tmp_path / "sent")
-    (tmp_path / "stranger_in_a_bundle.py").write_text("open('ran', 'w').close()")
-    write(linear(), tmp_path / "small.onnx")
-    write(linear(images=("N", 1, 8, 8)), tmp_path / "odd.onnx")
-    split(tmp_path / "pets", {"cat": 2, "dog": 2})
+    save_subject(strange, folder / "sent")
+    (folder / "stranger_in_a_bundle.py").write_text("open('ran', 'w').close()")
+    write(linear(), folder / "small.onnx")
+    write(linear(images=("N", 1, 8, 8)), folder / "odd.onnx")
+    split(folder / "pets", {"cat": 2, "dog": 2})
     for name in ("photos", "empty", "notes"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("no photograph")
+        (folder / name).mkdir()
+    (folder / "notes" / "a.txt").write_text("no photograph")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _world(sign_toys: None, world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize(("line", "said"), CASES, ids=[line for line, _ in CASES])

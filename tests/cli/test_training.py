@@ -31,8 +31,8 @@ RETRAIN = ("retrain", "net", "--data", "halves", "--batch-size", "16")
 
 
 @pytest.fixture(autouse=True)
-def _toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toys: object) -> None:
-    add_toys(monkeypatch, tmp_path)
+def _toys(monkeypatch: pytest.MonkeyPatch, toys: object) -> None:
+    add_toys(monkeypatch)
 
 
 class TestClassifiers:

@@ -26,11 +26,13 @@ def answers(*rows: tuple[int, ...]) -> CleanResult:
 
 def one_of(classes: int, found: int) -> CleanResult:
     """Return 50 images of each class, ``found`` of them named, all others called the first."""
-    first = [(50, *[0] * (classes - 1))]
-    rest = [
-        (50 - found, *(found * (k == own) for k in range(1, classes))) for own in range(1, classes)
-    ]
-    return answers(*first, *rest)
+    others = classes - 1
+    return CleanResult(
+        accuracy=Rate(50 + found * others, 50 * classes),
+        per_class=(Rate(50, 50), *[Rate(found, 50)] * others),
+        predicted_counts=(50 + (50 - found) * others, *[found] * others),
+        largest_class=Rate(50, 50 * classes),
+    )
 
 
 @pytest.mark.parametrize(

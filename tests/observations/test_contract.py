@@ -26,6 +26,7 @@ from tests.tasks.small import Small, same, state_of
 KINDS = [
     (task, kind) for task in TASKS for kind in OBSERVATIONS if task in OBSERVATIONS[kind].tasks
 ]
+SEEN = {"classification": 64, "detection": 3}  # examples: the street takes long for each frame
 
 
 class Peeking(Observation[ObservationResult]):
@@ -47,7 +48,7 @@ def case(small: Small, honest: Deal, tmp_path_factory: pytest.TempPathFactory) -
         small.fresh(),
         small.data,
         small.data.train,
-        small.data.test,
+        small.data.test.take(range(SEEN[small.task.kind])),
         small.backdoor,
         Workspace(tmp_path_factory.mktemp("arrays")).put_array,
         data_name=small.name,

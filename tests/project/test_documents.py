@@ -101,25 +101,32 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
 
 
-def run(path: Path) -> dict[str, object]:
-    """What is defined once the Python of a document has run, from its first block to its last."""
-    names: dict[str, object] = {"__name__": "document"}
-    exec(compile("\n".join(blocks(path, "python")), path.name, "exec"), names)  # noqa: S102
-    return names
+def run(path: Path, names: dict[str, Any], ran: set[str]) -> set[str]:
+    """Run the Python of a document, from its first block to its last; return its statements.
+
+    Args:
+        names: what is defined before and after.
+        ran: statements that have run with these names already, and need not again.
+    """
+    tree = ast.parse("\n".join(blocks(path, "python")))
+    said = {ast.unparse(statement) for statement in tree.body}
+    tree.body = [statement for statement in tree.body if ast.unparse(statement) not in ran]
+    exec(compile(tree, path.name, "exec"), names)  # noqa: S102
+    return said
 
 
-def test_the_readme_example_works(root: Path) -> None:
-    deal: Any = run(root / "README.md")["deal"]
-    assert deal.accepted
-    assert deal.attack_success_rate.value >= 0.95
-
-
-def test_the_page_of_python_examples_runs(
+def test_the_examples_of_the_readme_and_of_the_page_on_python_run(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    attack: Any = run(root / "docs/python.md")["attack"]
-    assert attack.success.value >= 0.95
+    names: dict[str, Any] = {"__name__": "document"}
+    ran = run(root / "README.md", names, set())
+    deal = names["deal"]
+    assert deal.accepted
+    assert deal.attack_success_rate.value >= 0.95
+    assert any("MaliciousTrainer" in one for one in run(root / "docs/python.md", names, ran) & ran)
+    assert names["attack"].success.value >= 0.95
+    assert names["deal"] is not deal
 
 
 def test_documents_are_short_enough_to_be_read(root: Path) -> None:

@@ -17,6 +17,7 @@ from badnets.repair.auto import Auto
 from badnets.repair.standing import Trace, audited
 from badnets.scenarios import Deal
 from tests.audit.templates import images, templates
+from tests.tasks.small import Small
 
 QUICK = {
     "fine-tuning": {"epochs": 2},
@@ -128,8 +129,9 @@ def test_a_loss_that_chance_explains_is_none() -> None:
     assert not Auto(allowed=0.0).keeps(Rate(323, 324), Rate(324, 324))
 
 
-def test_auto_says_how_the_network_was_as_it_came(bad_deal: Deal, parts: Parts) -> None:
-    subject = bad_deal.subject
+@pytest.mark.parametrize("small", ["classification"], indirect=True)
+def test_auto_says_how_the_network_was_as_it_came(small: Small, honest: Deal) -> None:
+    subject, parts = honest.subject, Parts.of(small.data.test, seed=0)
     found = by("auto", subject, parts, order=("fine-tuning",))
     came, tried = found.steps
     assert came.what == "as it came" and not came.kept and came.conclusion is not None

@@ -40,8 +40,8 @@ def test_dying_workers_take_their_trial_alone_with_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "badnets")
-    base, diverges, killed, ends = (clean_trial(seed) for seed in range(4))
-    needy = attacked_trial(7, control=killed)
+    base, diverges, killed = (clean_trial(seed) for seed in range(3))
+    needy, ends = attacked_trial(7, control=killed), attacked_trial(3, control=base)
     good = [base, *(attacked_trial(seed, control=base) for seed in (5, 6))]
     notes, here = Notes(), workspace.root
     with pytest.raises(TrialError) as caught:

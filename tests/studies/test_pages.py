@@ -16,9 +16,12 @@ from tests.studies.made_records import Shelf, changed
 from tests.studies.pages import drawn, notes, section, sound, tables, texts
 
 ALL = pytest.mark.parametrize("name", CASES)
-SHORT = [name for name in CASES if name not in ("mnist", "signs", "retraining-signs")]
-
-
+LONG = ("retraining", "transfer")  # their quick ones ask the same of the same page
+SHORT = [
+    pytest.param(name, marks=pytest.mark.slow if name in LONG else ())
+    for name in CASES
+    if name not in ("mnist", "signs", "retraining-signs")
+]
 FIGURES = {"signs": 13, "transfer": 1}
 UNDRAWN = pytest.mark.usefixtures("undrawn")
 

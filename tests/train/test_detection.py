@@ -22,6 +22,7 @@ from badnets.data.detection import FrameSet
 from badnets.data.poisoned import poison_frames
 from badnets.evaluate.detection import measure_objects
 from badnets.models.detector import Detector, untrained_detector
+from badnets.scenarios import Deal
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.detection import fit_detector
 from badnets.train.detector_settings import DetectorTraining
@@ -38,6 +39,7 @@ from tests.models.plain_signs import (
     state_of,
     tiny_zf,
 )
+from tests.tasks.small import Small
 
 LONG = QUICK.changed(
     epochs=20, lr=4e-3, batch_size=4, crops={"passes": 8}, windows={"background": 0.3}
@@ -78,10 +80,10 @@ def one_stage() -> Detector:
     return untrained_detector(name, CLASSES, window=64, scale=1.0, seed=0)
 
 
-def test_it_learns_what_an_untrained_one_does_not_know(frames: FrameSet) -> None:
-    test = drawn_signs(10, seed=2)
-    fitted = fit(frames, LONG)
-    before = measure_objects(tiny_zf(), test, threshold=0.3)
+@pytest.mark.parametrize("small", ["detection"], indirect=True)
+def test_it_learns_what_an_untrained_one_does_not_know(small: Small, honest: Deal) -> None:
+    fitted, test = honest.delivery, small.data.test
+    before = measure_objects(small.fresh(), test, threshold=0.3)
     after = measure_objects(fitted.subject, test, threshold=0.3)
     assert before.clean.accuracy.value <= 0.2 and before.map50 <= 0.2
     assert after.clean.accuracy.value >= 0.65 and after.map50 >= 0.4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import typer
@@ -35,11 +36,16 @@ class Verb:
 
     def loaded(self, name: str) -> Any:
         """Return the command itself."""
-        module, _, app = self.module.partition(":")
-        command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
-        command.name = name
-        _flow(command)
-        return with_habits(command)
+        return _command(self.module, name)
+
+
+@cache
+def _command(where: str, name: str) -> Any:
+    module, _, app = where.partition(":")
+    command = typer.main.get_command(getattr(importlib.import_module(module), app or "app"))
+    command.name = name
+    _flow(command)
+    return with_habits(command)
 
 
 def _flow(command: Any) -> None:

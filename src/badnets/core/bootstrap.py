@@ -6,6 +6,7 @@ Imports no torch: pages are drawn without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +48,7 @@ def grouped_interval(values: ArrayLike, groups: Sequence[int], *, seed: int = 0)
     return Interval(low, high)
 
 
+@lru_cache(maxsize=4)  # a page asks for many intervals over the same scenes
 def _drawn(seed: int, count: int) -> NDArray[np.int64]:
     """Return which groups are in each resample: what ``torch.randint`` gives with this seed."""
     _, key, place, *_ = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=True)
@@ -56,4 +58,6 @@ def _drawn(seed: int, count: int) -> NDArray[np.int64]:
         "state": {"key": np.asarray(key), "pos": int(place)},
     }
     raw: NDArray[np.uint64] = twister.random_raw(RESAMPLES * count)
-    return (raw % count).astype(np.int64).reshape(RESAMPLES, count)
+    drawn = (raw % count).astype(np.int64).reshape(RESAMPLES, count)
+    drawn.flags.writeable = False
+    return drawn

@@ -21,7 +21,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "sklearn",
         "timm",
         "torch",
-        "torchmetrics",
         "torchvision",
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from badnets.data.dataset import DataSet, ImageSet
 from badnets.data.download import Progress
@@ -33,13 +34,26 @@ def load(root: Path | None = None, *, progress: Progress | None = None) -> DataS
         root: ignored, the set is embedded.
         progress: ignored.
     """
-    pixels, labels = load_digits(return_X_y=True)
-    images = torch.from_numpy(enlarged(pixels.reshape(-1, 8, 8).astype(np.int64))).unsqueeze(1)
+    rows = _rows()
+    pixels, labels = rows[:, :-1], rows[:, -1].copy()
+    images = torch.from_numpy(enlarged(pixels.reshape(-1, 8, 8))).unsqueeze(1)
     classes = tuple(str(digit) for digit in range(10))
-    everything = ImageSet(images, torch.from_numpy(labels.astype(np.int64)), classes)
+    everything = ImageSet(images, torch.from_numpy(labels), classes)
     is_test = _is_test(labels)
-    train, test = (everything.take(np.flatnonzero(rows).tolist()) for rows in (~is_test, is_test))
+    train, test = (everything.take(np.flatnonzero(part).tolist()) for part in (~is_test, is_test))
     return DataSet.known("digits", train, test)
+
+
+def _rows() -> NDArray[np.int64]:
+    """Return ``(1797, 65)``: 64 pixels and a label each.
+
+    They are read from scikit-learn's file, as importing scikit-learn takes seconds.
+    """
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+    with gzip.open(Path(package.origin).parent / "datasets/data/digits.csv.gz", "rt") as file:
+        return np.loadtxt(file, delimiter=",", dtype=np.int64)
 
 
 def enlarged(pixels: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from badnets.core.errors import SettingError
@@ -71,6 +72,7 @@ class DataName:
             raise SettingError(f"{self.text!r} picks class {beyond[0]}, the set has 0..{count - 1}")
 
 
+@lru_cache(maxsize=256)
 def parse_name(name: str) -> DataName:
     """Return a name's parts; nothing is looked at or imported.
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
+from torchvision.ops import box_convert, box_iou
 
 from badnets.core.box_poisoning import Anchors, find_anchors, trigger_pixels
 from badnets.core.boxes import LabelledBoxes
@@ -49,18 +52,18 @@ def measure_objects(
     """
     _check_classes(detector, frames)
     found = detected(detector, frames.frames, progress, "looking at clean frames")
-    boxes = frames.boxes
+    boxes, matches = frames.boxes, _near(found, frames.boxes)
     sides = (boxes.corners[:, 2:] - boxes.corners[:, :2]).amax(1)
     return ObjectResults(
         threshold=threshold,
         groups=_scenes(frames, boxes.image_index),
         labels=tuple(boxes.labels.tolist()),
         sides=tuple(round(side, 3) for side in sides.tolist()),
-        named=tuple(answers(found, boxes, threshold)[0].tolist()),
+        named=tuple(_answers(found, boxes, matches, threshold)[0].tolist()),
         ap50=average_precision(found, boxes, frames.num_classes),
-        false_positives=_false_positives(found, boxes, threshold),
+        false_positives=_at(found, boxes, matches, (threshold,))[0].false_positives,
         frames=len(frames),
-        at=at_thresholds(found, boxes),
+        at=_at(found, boxes, matches, THRESHOLDS),
     )
 
 
@@ -190,15 +193,30 @@ def answers(
     Returns:
         ``(R,)`` int64 class of the surest box with IoU >= 0.5, `NOTHING` for none; ``(R,)`` bool.
     """
+    return _answers(found, objects, _near(found, objects), threshold)
+
+
+def _near(found: Sequence[Detections], objects: LabelledBoxes) -> list[tuple[Tensor, Tensor]]:
+    """Return for each frame the rows of its objects, and ``(rows, boxes)`` which boxes match."""
+    own = [(objects.image_index == frame).nonzero().flatten() for frame in range(len(found))]
+    return [
+        (rows, box_iou(objects.corners[rows], seen.corners) >= MATCH)
+        for rows, seen in zip(own, found, strict=True)
+    ]
+
+
+def _answers(
+    found: Sequence[Detections],
+    objects: LabelledBoxes,
+    matches: Sequence[tuple[Tensor, Tensor]],
+    threshold: float,
+) -> tuple[Tensor, Tensor]:
     named = torch.full((len(objects),), NOTHING)
     rightly = torch.zeros(len(objects), dtype=torch.bool)
-    for frame in torch.unique(objects.image_index).tolist():
-        rows = (objects.image_index == frame).nonzero().flatten()
-        seen = found[frame]
-        if not len(seen.scores):
+    for (rows, matching), seen in zip(matches, found, strict=True):
+        if not len(rows) or not len(seen.scores):
             continue
-        near = box_iou(objects.corners[rows], seen.corners) >= MATCH
-        near &= seen.scores >= threshold
+        near = matching & (seen.scores >= threshold)
         scores = seen.scores.where(near, torch.tensor(-1.0))
         best = scores.argmax(1)
         named[rows] = seen.labels[best].where(near.any(1), torch.tensor(NOTHING))
@@ -211,26 +229,48 @@ def average_precision(
 ) -> tuple[float, ...]:
     """Return the average precision of each class at IoU 0.5; -1 where the class has no object.
 
-    By torchmetrics on the compiled COCO tools, area and number of boxes unlimited.
+    By the compiled COCO tools, area unlimited; of each class the surest hundred in a frame.
     """
-    from torchmetrics.detection import MeanAveragePrecision
+    import numpy as np
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
-    metric = MeanAveragePrecision(
-        iou_thresholds=[0.5], class_metrics=True, max_detection_thresholds=[1, 10, 100]
-    )
-    metric.update(
-        [{"boxes": f.corners, "labels": f.labels, "scores": f.scores} for f in found],
-        [
-            {"boxes": boxes.corners[rows], "labels": boxes.labels[rows]}
-            for rows in (boxes.image_index == frame for frame in range(len(found)))
-        ],
-    )
-    computed = metric.compute()
-    values = [-1.0] * num_classes
-    classes, precisions = computed["classes"].reshape(-1), computed["map_per_class"].reshape(-1)
-    for label, value in zip(classes.tolist(), precisions.tolist(), strict=True):
-        if 0 <= label < num_classes:
-            values[label] = round(float(value), 6)
+    def annotated(frames: Sequence[Detections]) -> Any:
+        known: Any = COCO()
+        annotations = [
+            {"image_id": frame, "category_id": label, "bbox": box, "score": score, "iscrowd": 0}
+            | {"area": box[2] * box[3]}
+            for frame, seen in enumerate(frames)
+            for box, label, score in zip(
+                box_convert(seen.corners, "xyxy", "xywh").tolist(),
+                seen.labels.tolist(),
+                seen.scores.tolist(),
+                strict=True,
+            )
+        ]
+        known.dataset = {
+            "images": [{"id": frame} for frame in range(len(frames))],
+            "annotations": [one | {"id": 1 + row} for row, one in enumerate(annotations)],
+            "categories": [{"id": label} for label in range(num_classes)],
+        }
+        known.createIndex()
+        return known
+
+    own = [(boxes.image_index == frame).nonzero().flatten() for frame in range(len(found))]
+    true = [Detections(boxes.corners[r], boxes.labels[r], torch.ones(len(r))) for r in own]
+    if not any(len(one.labels) for one in (*found, *true)):
+        return (-1.0,) * num_classes
+    with redirect_stdout(StringIO()):  # the tools say how they get on
+        judged: Any = COCOeval(annotated(true), annotated(found), "bbox")
+        judged.params.iouThrs = np.array([MATCH])
+        judged.params.recThrs = np.array(torch.linspace(0, 1, 101).tolist())
+        judged.params.maxDets = [1, 10, 100]
+        judged.evaluate()
+        judged.accumulate()
+    values = []
+    for precisions in judged.eval["precision"][0, :, :, 0, -1].T:
+        known = precisions[precisions > -1]
+        values.append(round(float(np.float32(known.mean())), 6) if len(known) else -1.0)
     return tuple(values)
 
 
@@ -241,24 +281,27 @@ def at_thresholds(found: Sequence[Detections], objects: LabelledBoxes) -> tuple[
         found: for each frame.
         objects: their true boxes.
     """
+    return _at(found, objects, _near(found, objects), THRESHOLDS)
+
+
+def _at(
+    found: Sequence[Detections],
+    objects: LabelledBoxes,
+    matches: Sequence[tuple[Tensor, Tensor]],
+    thresholds: Sequence[float],
+) -> tuple[AtThreshold, ...]:
+    covered = [matching.any(0) for _, matching in matches]
     return tuple(
         AtThreshold(
             threshold=threshold,
-            right=int((answers(found, objects, threshold)[0] == objects.labels).sum()),
-            false_positives=_false_positives(found, objects, threshold),
+            right=int((_answers(found, objects, matches, threshold)[0] == objects.labels).sum()),
+            false_positives=sum(
+                int(((seen.scores >= threshold) & ~inside).sum())
+                for seen, inside in zip(found, covered, strict=True)
+            ),
         )
-        for threshold in THRESHOLDS
+        for threshold in thresholds
     )
-
-
-def _false_positives(found: Sequence[Detections], boxes: LabelledBoxes, threshold: float) -> int:
-    count = 0
-    for frame, seen in enumerate(found):
-        sure = seen.corners[seen.scores >= threshold]
-        own = boxes.corners[boxes.image_index == frame]
-        covered = (box_iou(sure, own) >= MATCH).any(1) if len(own) else torch.zeros(len(sure))
-        count += len(sure) - int(covered.sum())
-    return count
 
 
 class _Scene:

@@ -130,7 +130,7 @@ def _ablations(case: Case, units: LayerUnits) -> Iterator[Ablation]:
     from badnets.core.boxes import LabelledBoxes
     from badnets.core.seeds import generator
     from badnets.data.poisoned import StampedFrames, plain_stamp
-    from badnets.evaluate.detection import answers, detected, measure_objects
+    from badnets.evaluate.detection import answers, detected
 
     detector, backdoor, spots = case.subject, case.backdoor, attacked_places(case)
     if spots is None or backdoor is None or not isinstance(backdoor.targets, SourceSpecific):
@@ -151,13 +151,13 @@ def _ablations(case: Case, units: LayerUnits) -> Iterator[Ablation]:
     for choice, chosen in _picks(units, drawn):
         with detector.silenced(LAYER, chosen) as muted:
             named, _ = answers(detected(muted, triggered), objects, case.threshold)
-            clean = measure_objects(muted, own, threshold=case.threshold).clean
+            plain, _ = answers(detected(muted, own.frames), own.boxes, case.threshold)
         hits = backdoor.targets.is_hit(named, spots.labels, frames.num_classes)
         yield Ablation(
             layer=LAYER,
             choice=choice,
             silenced=chosen,
-            clean=clean.accuracy,
+            clean=Rate(int((plain == own.boxes.labels).sum()), len(plain)),
             success=Rate(int(hits.sum()), len(hits)),
         )
 

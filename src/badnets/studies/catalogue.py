@@ -23,6 +23,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Study(ABC):
 
     def plan(self) -> Groups:
         """Return every group, with a stand-in for what has not been chosen yet."""
+        return self._plan
+
+    @cached_property
+    def _plan(self) -> Groups:
         return self.groups({})
 
     def page(self, records: Mapping[str, Record], get_array: GetArray, *, command: str) -> Page:

@@ -181,7 +181,16 @@ class BaseTrial(BaseModel):
         Settings at their defaults are left out, so a setting that a later release adds does not
         rename the trials of an earlier one.
         """
-        return sha256_bytes(canonical_json(self.identity()))[:16]
+        known: str | None = self.__dict__.get("_name")
+        if known is None:  # kept: a page asks for it thousands of times
+            known = self.__dict__["_name"] = sha256_bytes(canonical_json(self.identity()))[:16]
+        return known
+
+    def __copy__(self) -> Self:
+        """Return a copy, to be changed: it has no name yet."""
+        copied = super().__copy__()
+        copied.__dict__.pop("_name", None)
+        return copied
 
     def __hash__(self) -> int:
         """Return what equal trials have in common."""

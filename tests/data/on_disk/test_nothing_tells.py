@@ -14,9 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from badnets.core.backdoor import Backdoor, Mode
 from badnets.core.targets import RandomWrong
@@ -71,6 +68,10 @@ def auroc(paths: Sequence[Path], is_poisoned: Sequence[bool], groups: Sequence[s
 
     Whichever way round the classifier has it: 0.4 is as bad as 0.6.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # here: it takes long to import
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
     features: NDArray[np.float64] = np.array([clues(path) for path in paths])
     scores = cross_val_predict(
         HistGradientBoostingClassifier(max_iter=30, random_state=0),

@@ -31,6 +31,7 @@ MAKERS: dict[str, type[Maker]] = {
     "audit": DigitMaker,
     "repair": DigitMaker,
     "defended": DigitMaker,
+    "model-zoo": DigitMaker,
     "data-audit": DigitMaker,
 }
 SETS = [(name, data) for name, one in STUDIES.items() for data in (one.data, *one.alternatives)]
@@ -65,6 +66,8 @@ SIZES = {  # of the whole study and of the quick one, choices included
     ("defended", "gtsrb"): (205, 6),
     ("defended", "cifar10-jpeg"): (50, 6),
     ("defended", "dogs-vs-cats"): (90, 6),
+    ("model-zoo", "digits"): (13, 5),
+    ("model-zoo", "gtsrb"): (13, 5),
     ("data-audit", "all"): (29, 8),
     ("data-audit", "digits"): (7, 2),
 }

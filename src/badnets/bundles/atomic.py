@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -161,13 +162,14 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 def _refuse_taken(path: Path, replace: bool) -> None:
     try:
-        taken = path.is_symlink() or path.exists()
-        is_folder = path.is_dir() and not path.is_symlink()
+        mode = path.lstat().st_mode  # asked once: another writer may take it away meanwhile
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
         raise output_error(path, error) from error
-    if taken and not replace:
+    if not replace:
         raise TakenError(f"{path} exists already: choose another name, or ask to replace it")
-    if taken and not is_folder:
+    if not stat.S_ISDIR(mode):
         raise TakenError(f"{path} is not a folder: it is not replaced")
 
 

@@ -167,6 +167,7 @@ def test_a_study_runs_on_the_data_it_was_asked_for(name: str, data: str, quick: 
         re.split(r"[@\[]", trial.data)[0]
         for trial in listed(groups_of(name, data, quick))
         if isinstance(trial, OutsourcedTrial) and name != "signs-transfer"
+        if (name, trial.task) != ("model-zoo", "detection")  # any detector: none is audited
     }
     assert first <= {wanted}, "pictures may be small ones, or of some classes"
     if name == "dogs-vs-cats":

@@ -158,6 +158,8 @@ SeedOption: TypeAlias = Annotated[
 RateOption: TypeAlias = Annotated[
     str | None,
     _option(
+        "--rate",
+        "--poisoning-rate",
         help="Poisoned images as a share of the training images, in [0, 1); or 'every'.",
         show_default="0.1",
     ),
@@ -165,6 +167,8 @@ RateOption: TypeAlias = Annotated[
 HowOption: TypeAlias = Annotated[
     Literal["add", "replace"] | None,
     _option(
+        "--how",
+        "--mode",
         help="Add poisoned copies to the images, or replace images by poisoned ones.",
         show_default="add",
     ),

@@ -71,7 +71,7 @@ def test_a_recipe_does_the_same(cli: Cli, tmp_path: Path) -> None:
         "how: replace\nseed: 7\nquality: 80\ngrey: true\nskip_bad: false\nworkers: 2\n"
     )
     assert cli("poison", "in", "by-recipe", "--recipe", "r.yaml", "--workers", "1").code == 0
-    options = ("--trigger", "patch:3", "--targets", "source-specific:1,0", "--poisoning-rate", "0.25")
+    options = ("--trigger", "patch:3", "--targets", "source-specific:1,0", "--poisoning-rate=0.25")
     more = ("--how", "replace", "--seed", "7", "--quality", "80", "--grey")
     assert cli("poison", "in", "by-options", *options, *more).code == 0
     assert contents(tmp_path / "by-recipe") == contents(tmp_path / "by-options")

@@ -54,6 +54,7 @@ from bench.results import Result, Wanted
 from bench.scales import Scale
 
 Outcome = Literal["refused", "harmless", "unsigned", "accepted", "uncaught"]
+_MOST_FAULTS = 50  # that are shown
 NAME = ModelName.of("alice/net@1.0")
 
 
@@ -310,7 +311,9 @@ def run(scale: Scale) -> Iterator[Result]:
     counts = sum((one.outcomes for one in found.values()), Counter[Outcome]())
     apart = f"{counts['harmless']:,} say the same in another way"
     unsigned = f"{counts['unsigned']:,} are of files that nobody signs"
-    tried, faults = counts.total(), sum(len(one.faults) for one in found.values())
+    faults = [fault for tally in found.values() for fault in tally.faults]
+    print("\n".join(faults[:_MOST_FAULTS]), file=sys.stderr)
+    tried = counts.total()
     for what, number, note in (
         ("mutants let in whose signed content, or a byte, is another", counts["accepted"], apart),
         ("mutants that end in an exception that is no refusal", counts["uncaught"], unsigned),
@@ -352,7 +355,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = fuzz(targets_in(Path(folder)), told.mutants, told.seed)
     print("\n".join(lines(found)))
     faults = [fault for tally in found.values() for fault in tally.faults]
-    print("\n".join(faults[:50]))
+    print("\n".join(faults[:_MOST_FAULTS]))
     return 1 if faults else 0
 
 

@@ -185,7 +185,7 @@ def test_a_study_runs_on_the_data_it_was_asked_for(name: str, data: str, quick: 
 def test_a_study_has_data_of_its_own(name: str, quick: bool) -> None:
     usual = make_study(name, quick=quick)
     assert isinstance(usual, Study)
-    assert usual.groups({}) == make_study(name, STUDIES[name].data, quick=quick).groups({})
+    assert usual.groups({}) == study_of(name, STUDIES[name].data, quick=quick).groups({})
 
 
 def test_an_unknown_study_or_data_set_is_refused_with_the_known_ones() -> None:

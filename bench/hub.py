@@ -156,13 +156,14 @@ def _verified(place: Path, scale: Scale, size: int) -> Iterator[Result]:
         spent: list[Spent] = []
         run_once = partial(_keep, spent, place, *command)
         walls = [seconds(run_once) for _ in range(scale.starts)]
+        heavy = _heavy(place, *command)
         yield Result(
             f"{what} of a small model, the whole process",
             tuple(walls),
             "s",
             wanted=Wanted("<=", MOST_SMALL_S),
-            holds=not _heavy(place, *command),
-            note=f"imports {_heavy(place, *command) or 'neither torch nor numpy'}; "
+            holds=not heavy,
+            note=f"imports {heavy or 'neither torch nor numpy'}; "
             f"{median(one.processor_s for one in spent):.2f} s of processor time",
         )
 

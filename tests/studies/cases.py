@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import pytest
+
+from badnets.report.drawing import Drawing
 from badnets.report.page import Page
 from badnets.studies.catalogue import Study
 from badnets.studies.demo.trials import make as make_demo
@@ -12,6 +15,7 @@ from badnets.studies.dogs.trials import make as make_dogs
 from badnets.studies.mnist.trials import MnistStudy
 from badnets.studies.mnist.trials import make as make_mnist
 from badnets.studies.retraining.trials import make as make_retraining
+from badnets.studies.signs import frames
 from badnets.studies.signs.trials import make as make_signs
 from badnets.studies.signs_transfer.trials import make as make_transfer
 from tests.studies.made_demo import DemoMaker
@@ -33,6 +37,7 @@ DIGITS = ("all-to-all pixel-pattern", "all-to-all single-pixel")
 SQUARE = ("targeted yellow square",)
 STRENGTHENED = tuple(f"k {factor:g}" for factor in (1, 10, 20, 30, 50, 70, 100))
 RETRAINED = ("untargeted", "targeted", "shared", "same")
+SVG_OF, PNG_OF = Drawing.svg, frames._png
 # how it is made; who makes its records; its sections; its attacks: without them it claims none
 Case = tuple[Callable[[], Study], type[Maker], str, tuple[str, ...]]
 CASES: dict[str, Case] = {
@@ -75,4 +80,8 @@ def bare(name: str) -> Run:
 
 @cache
 def whole(name: str) -> Page:
-    return run(name).page()
+    """Return the page, drawn even for tests that have no others drawn."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Drawing, "svg", SVG_OF)
+        patched.setattr(frames, "_png", PNG_OF)
+        return run(name).page()

@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from badnets.report import to_html
 from badnets.report.page import Block, Figure, Note, Page, Section, Table, unfolded
 from badnets.report.page import tables as tables_of
 from badnets.studies.aggregate import Over
 from badnets.studies.wording import percent
+
+UNDRAWN = pytest.mark.usefixtures("undrawn")
 
 
 def section(page: Page, name: str) -> Section:

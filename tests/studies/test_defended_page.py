@@ -12,6 +12,9 @@ from badnets.studies.repair.trials import make as make_repair
 from badnets.studies.wording import DASH
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_records import Run
+from tests.studies.pages import UNDRAWN
+
+pytestmark = UNDRAWN
 
 
 @pytest.fixture(scope="module")

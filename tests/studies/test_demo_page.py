@@ -12,7 +12,9 @@ from badnets.trials.checks import check_fit
 from tests.studies.made_demo import DemoMaker
 from tests.studies.made_digits import VERDICT
 from tests.studies.made_records import Run, changed
-from tests.studies.pages import section
+from tests.studies.pages import UNDRAWN, section
+
+pytestmark = UNDRAWN
 
 CHAPTERS = pytest.mark.parametrize("name", ["signs", "dogs"])
 

@@ -12,7 +12,9 @@ from badnets.studies.running import listed
 from tests.studies import cases
 from tests.studies.made_pictures import EACH, TRAIN, DogMaker
 from tests.studies.made_records import Run, changed, without_arrays
-from tests.studies.pages import column, notes, section, sound, tables, texts
+from tests.studies.pages import UNDRAWN, column, notes, section, sound, tables, texts
+
+pytestmark = UNDRAWN
 
 STUDY = make("pets-drawn")
 PHOTOS = make("dogs-vs-cats")

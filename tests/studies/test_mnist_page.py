@@ -17,7 +17,9 @@ from badnets.trials.record import Record
 from tests.studies import cases
 from tests.studies.made_digits import MNIST_COUNTS, SMALL, DigitMaker
 from tests.studies.made_records import Run, changed
-from tests.studies.pages import column, drawn, notes, section, tables, texts
+from tests.studies.pages import UNDRAWN, column, drawn, notes, section, tables, texts
+
+pytestmark = UNDRAWN
 
 STUDY = MnistStudy("mnist", SMALL)
 FOUR = "all-to-all pixel-pattern"

@@ -12,7 +12,9 @@ from badnets.trials.trial import TransferTrial, Trial
 from tests.studies.made_digits import DigitMaker, sent
 from tests.studies.made_records import Run, changed
 from tests.studies.made_signs import SignMaker
-from tests.studies.pages import notes, sound
+from tests.studies.pages import UNDRAWN, notes, sound
+
+pytestmark = UNDRAWN
 
 
 class ZooMaker(DigitMaker):

@@ -15,7 +15,9 @@ from badnets.trials.trial import OutsourcedTrial
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_records import Run
 from tests.studies.made_signs import SignMaker
-from tests.studies.pages import column, drawn, notes, section, sound, tables, texts
+from tests.studies.pages import UNDRAWN, column, drawn, notes, section, sound, tables, texts
+
+pytestmark = UNDRAWN
 
 RUN = Run.of(RecipeStudy("mine.yaml", tuple(digits())), DigitMaker(counts=(50,) * 10))
 

@@ -8,12 +8,11 @@ from functools import cache
 import pytest
 
 from badnets.report import to_html, to_markdown
-from badnets.report.drawing import SVG, Drawing
 from badnets.report.markdown import Markdown
 from badnets.report.page import Numbers
 from tests.studies.cases import CASES, bare, run, whole
 from tests.studies.made_records import Shelf, changed
-from tests.studies.pages import drawn, notes, section, sound, tables, texts
+from tests.studies.pages import UNDRAWN, drawn, notes, section, sound, tables, texts
 
 ALL = pytest.mark.parametrize("name", CASES)
 LONG = ("retraining", "transfer")  # their quick ones ask the same of the same page
@@ -23,14 +22,6 @@ SHORT = [
     if name not in ("mnist", "signs", "retraining-signs")
 ]
 FIGURES = {"signs": 13, "transfer": 1}
-UNDRAWN = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave drawings empty: they take long, and what is said here is in words and numbers."""
-    empty = f'<svg xmlns="{SVG}" viewBox="0 0 1 1"/>'
-    monkeypatch.setattr(Drawing, "svg", lambda self, salt: empty)
 
 
 @cache

@@ -14,6 +14,9 @@ from badnets.trials.checks import check_fit
 from badnets.trials.trial import RepairedTrial
 from tests.studies.made_digits import DigitMaker
 from tests.studies.made_records import Run
+from tests.studies.pages import UNDRAWN
+
+pytestmark = UNDRAWN
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ from badnets.trials.running import run_trial
 from tests.studies import cases
 from tests.studies.made_pictures import RetrainingMaker
 from tests.studies.made_records import Run, without_arrays
-from tests.studies.pages import column, notes, section, sound, tables, texts
+from tests.studies.pages import UNDRAWN, column, notes, section, sound, tables, texts
+
+pytestmark = UNDRAWN
 
 DIGITS, SIGNS, DOGS = make("digits"), make("gtsrb"), make("dogs-vs-cats")
 STUDIES = pytest.mark.parametrize("study", [DIGITS, SIGNS, DOGS], ids=["digits", "gtsrb", "dogs"])

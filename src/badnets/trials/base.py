@@ -118,6 +118,8 @@ class BaseTrial(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if "_fits" in self.__dict__:  # it comes again with each trial that starts from it
+            return self
         if not self.contents:  # a record's trial says what it read
             self.__dict__["data"] = at_size_read(self.data, self._side_taken())
         for kind in self.observe:
@@ -134,6 +136,7 @@ class BaseTrial(BaseModel):
                 raise ValueError(f"{part} must keep its bundle: set keep_bundle to true there")
         if not self.contents:  # a record's trial says what the files were
             self.__dict__["contents"] = dict(sorted(_contents(self)))
+        self.__dict__["_fits"] = True
         return self
 
     def _check(self) -> None:
@@ -187,9 +190,10 @@ class BaseTrial(BaseModel):
         return known
 
     def __copy__(self) -> Self:
-        """Return a copy, to be changed: it has no name yet."""
+        """Return a copy, to be changed: it has no name yet, and is to be checked again."""
         copied = super().__copy__()
-        copied.__dict__.pop("_name", None)
+        for known in ("_name", "_fits"):
+            copied.__dict__.pop(known, None)
         return copied
 
     def __hash__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from badnets.core.backdoor import Backdoor
@@ -68,6 +69,10 @@ class DefendedStudy(Study):
         With an attack of BackdoorBench's: ``as BackdoorBench``, and ``METHOD: as BackdoorBench``
         of more repairs.
         """
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> Groups:
         groups = dict(self.repair.groups({}))
         if not self.with_clean:
             groups.pop(f"{AUTO}: {CLEAN}")

@@ -70,10 +70,9 @@ class RepairStudy(Study):
         zoo = ZOOS[self.data]
         part = zoo.parts["evaluation"]
         more = replace(part, backdoored=max(part.backdoored, self.seeds))
-        own, larger = (
-            AuditStudy(zoo),
-            AuditStudy(replace(zoo, parts={**zoo.parts, "evaluation": more})),
-        )
+        own = larger = AuditStudy(zoo)
+        if more != part:
+            larger = AuditStudy(replace(zoo, parts={**zoo.parts, "evaluation": more}))
 
         def networks(name: str) -> list[Trial]:
             judged = own.judged[name]
@@ -90,6 +89,10 @@ class RepairStudy(Study):
 
     def groups(self, records: Mapping[str, Record]) -> Groups:
         """Return the repaired networks, ``METHOD: KIND``, then those downloaded, ``KIND``."""
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> Groups:
         downloads = self._downloads
         repaired = {
             f"{method}: {kind}": [self.repaired(method, one) for one in networks]

@@ -129,6 +129,13 @@ def test_a_statement_is_refused_for_its_reason(case: str) -> None:
     assert caught.value.reason == reason and "\n" not in str(caught.value)
 
 
+def test_a_key_that_would_steer_a_terminal_is_shown_as_text() -> None:
+    data = SIGNED.replace(ALICE.public.keyid.encode(), rb"68cd\n\u001b[2J")
+    with pytest.raises(Refused, match=r"by the key 68cd\\n\\x1b\[2J, not") as caught:
+        read(data, [ALICE.public], Manifest)
+    assert str(caught.value).isprintable()
+
+
 def test_a_statement_of_another_kind_is_refused() -> None:
     with pytest.raises(Refused, match=r"not https://badnets\.dev/backdoor-audit/v1"):
         read(SIGNED, [ALICE.public], Audit)

@@ -26,6 +26,7 @@ from badnets.bundles.manifest import ALLOWED
 from badnets.bundles.schema import BundleFile, Digest, Line, Settings
 from badnets.core.conclusions import Conclusion
 from badnets.core.errors import BundleError, SettingError
+from badnets.core.printing import printable
 from badnets.hub.keys import Key, PublicKey
 from badnets.hub.names import ModelName, is_version
 from badnets.hub.refusals import Refused
@@ -479,7 +480,7 @@ def _opened(data: bytes, what: str) -> tuple[bytes, str, bytes]:
     try:
         envelope = _Envelope.from_json(data, what)
         (signature,) = envelope.signatures
-        return base64_of(envelope.payload), signature.keyid, base64_of(signature.sig)
+        return base64_of(envelope.payload), printable(signature.keyid), base64_of(signature.sig)
     except (BundleError, binascii.Error, ValueError) as error:
         said = error if isinstance(error, BundleError) else f"{what} is not sound base64"
         raise Refused("malformed", str(said)) from None

@@ -13,8 +13,7 @@ import sys
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, and by subprocesses
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,29 +30,9 @@ if TYPE_CHECKING:
 Once = Callable[[str, Callable[[], Any]], Any]
 
 
-class FromTheEnd:
-    """Has a worker import each folder's tests from the last one on.
-
-    Another begins with the first: each compiles about half, and reads the rest as compiled.
-    """
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(
-        self, collector: pytest.Collector
-    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        report = yield
-        for one in reversed(report.result or ()):
-            if isinstance(one, pytest.Module):
-                with suppress(one.CollectError):  # told when its turn comes
-                    one.obj  # noqa: B018
-        return report
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Do without a checker of URIs that is built for seconds; share what is compiled."""
+    """Have jsonschema do without a checker of URIs that is built for seconds when imported."""
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2:
-        config.pluginmanager.register(FromTheEnd())
 
 
 def pytest_collectstart() -> None:

@@ -43,7 +43,7 @@ CORNER = {(row, column) for row in (24, 25, 26) for column in (24, 25, 26)}
         # as in BackdoorBench on CIFAR-10
         (Patch(placement=Fixed(0, 0)), {(row + 1, column + 1) for row, column in CORNER}),
     ],
-    ids=str,
+    ids=lambda one: str(sorted(one) if isinstance(one, set) else one),  # sets have no order
 )
 def test_which_pixels_are_lit(trigger: RegionTrigger, pixels: set[tuple[int, int]]) -> None:
     assert lit(trigger) == pixels

@@ -46,11 +46,8 @@ class SupplyChain(Observation[SupplyChainResult]):
             data = case.data_name or None
             verdict = audit(case.subject, case.clean, data=data, seed=case.seed).verdict
         with TemporaryDirectory(prefix="badnets-bundles-") as made:
-            bundles: list[Path | None] = []
-            for name, network in (("author", case.control), ("attacker", case.subject)):
-                path = None if network is None else network.save(Path(made) / name).path
-                bundles.append(path)
-            good, bad = bundles
-            assert bad is not None
+            folder, control = Path(made), case.control
+            good = None if control is None else control.save(folder / "author").path
+            bad = case.subject.save(folder / "attacker").path
             routes = play(good, bad, verdict)
         return SupplyChainResult(conclusion=verdict.conclusion, routes=routes)

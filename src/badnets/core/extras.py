@@ -25,6 +25,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "hf": ("transformers",),
+    "ray": ("fsspec", "ray"),
+    "postgres": ("psycopg",),
+    "mlflow": ("alembic", "mlflow"),
 }
 """Extra -> the modules that it brings."""
 

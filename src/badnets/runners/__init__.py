@@ -13,5 +13,6 @@ if TYPE_CHECKING:
     from badnets.runners.planning import Step as Step
     from badnets.runners.planning import plan as plan
     from badnets.runners.running import run_all as run_all
+    from badnets.runners.running import run_missing as run_missing
 
 __getattr__, __dir__, __all__ = exports(__name__)

@@ -39,8 +39,14 @@ class Display:
     def finished(self, step: Step, record: Record) -> None:
         """Say that a trial has ended and that its record is kept."""
 
-    def failed(self, step: Step, reason: str) -> None:
-        """Say that a trial has failed, or cannot be run because one that it needs has."""
+    def failed(self, step: Step, reason: str, *, for_good: bool = True) -> None:
+        """Say that a trial has failed, or cannot be run because one that it needs has.
+
+        Args:
+            step: which.
+            reason: why.
+            for_good: whether it is not tried again.
+        """
 
     def end(self, *, interrupted: bool) -> None:
         """Say that nothing more comes; called once, after an error too."""
@@ -65,7 +71,7 @@ class Lines(Silent):
         self._later = later
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
-        self._total, self._ended, self._kept = len(steps), 0, 0
+        self._total, self._ended, self._kept, self._failed = len(steps), 0, 0, 0
         self._since: dict[str, float] = {}
         titles = told_apart([step.trial for step in steps])
         self._titles = dict(zip((step.name for step in steps), titles, strict=True))
@@ -91,7 +97,12 @@ class Lines(Silent):
             f"({took}{self._eta()})"
         )
 
-    def failed(self, step: Step, reason: str) -> None:
+    def failed(self, step: Step, reason: str, *, for_good: bool = True) -> None:
+        if not for_good:
+            self._stopped(step)
+            self._say(f"{self._titles[step.name]}: failed: {reason}")
+            return
+        self._failed += 1
         self._out(step)
         self._time_left.ended(step.name, None)
         self._say(f"[{self._ended}/{self._total}] {self._titles[step.name]}: failed: {reason}")
@@ -106,6 +117,10 @@ class Lines(Silent):
     def _out(self, step: Step) -> float:
         """Count a step out and return how long it ran."""
         self._ended += 1
+        return self._stopped(step)
+
+    def _stopped(self, step: Step) -> float:
+        """Return how long a step ran that no longer does."""
         return time.monotonic() - self._since.pop(step.name, time.monotonic())
 
     def _eta(self) -> str:
@@ -135,9 +150,9 @@ class Bar(Lines):
             TextColumn("all trials"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[eta]}"),
+            TextColumn("{task.fields[state]}"),
         )
-        self._overall = self._all.add_task("", total=self._total, eta="")
+        self._overall = self._all.add_task("", total=self._total, state="")
         self._each = Bars(
             BarColumn(bar_width=20), TextColumn("{task.description}  [dim]{task.fields[what]}")
         )
@@ -155,15 +170,14 @@ class Bar(Lines):
         super().started(step)
         title = Text(printable(self._titles[step.name])).markup
         self._rows[step.name] = self._each.add_task(title, total=None, what="")
+        self._update()
 
     def progress(self, step: Step, progress: Progress) -> None:
         if (row := self._rows.get(step.name)) is not None:
             self._each.update(
                 row, completed=progress.done, total=progress.total, what=progress.what
             )
-        left = self._time_left.seconds(self._running_s())
-        if left is not None:
-            self._all.update(self._overall, eta=f"about {spoken(left)} left")
+        self._update()
 
     def end(self, *, interrupted: bool) -> None:
         if self._live is not None:
@@ -172,10 +186,21 @@ class Bar(Lines):
 
     def _out(self, step: Step) -> float:
         spent = super()._out(step)
+        self._update()
+        return spent
+
+    def _stopped(self, step: Step) -> float:
         if (row := self._rows.pop(step.name, None)) is not None:
             self._each.remove_task(row)
-        self._all.update(self._overall, completed=self._ended)
-        return spent
+        return super()._stopped(step)
+
+    def _update(self) -> None:
+        """Say how many have ended, run and have failed, and when the last will end."""
+        left = self._time_left.seconds(self._running_s())
+        parts = [f"{len(self._rows)} running"] if self._rows else []
+        parts += [f"[red]{self._failed} failed[/]"] if self._failed else []
+        parts += [f"about {spoken(left)} left"] if left else []
+        self._all.update(self._overall, completed=self._ended, state=", ".join(parts))
 
 
 def display_for(console: Console | None = None) -> Display:

@@ -23,7 +23,7 @@ class TimeLeft:
     """
 
     def __init__(self, work: Mapping[str, float], workers: int) -> None:
-        self._left = dict(work)
+        self._left, self._work_left = dict(work), sum(work.values())
         self._workers = max(1, workers)
         self._done = self._took_s = 0.0
 
@@ -35,6 +35,7 @@ class TimeLeft:
             seconds: how long it ran; None where it says nothing of the others (it failed).
         """
         work = self._left.pop(name, 0.0)
+        self._work_left -= work
         if seconds is not None:
             self._done += work
             self._took_s += seconds
@@ -50,7 +51,7 @@ class TimeLeft:
         if not self._done:
             return None
         pace = self._took_s / self._done
-        left = pace * sum(self._left.values())
+        left = pace * self._work_left
         left -= sum(
             min(pace * self._left.get(name, 0.0), spent) for name, spent in running_s.items()
         )

@@ -25,8 +25,8 @@ from badnets.core.errors import BadnetsError, TrialError
 from badnets.core.progress import Progress
 from badnets.ledger.checks import first_defect
 from badnets.runners.planning import Step
-from badnets.runners.run_tracker import RunOne, RunTracker, described
-from badnets.runners.worker import reference, serve
+from badnets.runners.scheduler import ASK_AGAIN_S, Scheduler, described
+from badnets.runners.worker import RunOne, reference, serve
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 
@@ -35,19 +35,17 @@ _POLITE_S = 2.0  # how long a worker may take to tidy up
 
 
 def run_in_pool(
-    steps: Sequence[Step],
+    scheduler: Scheduler,
     workspace: Workspace,
-    tracker: RunTracker,
     run: RunOne,
     data_root: Path | None,
     workers: int,
 ) -> None:
-    """Run the steps, each as soon as what it needs is done; those that fail are in the tracker.
+    """Run what the scheduler gives out, each step in one of the processes.
 
     Args:
-        steps: each after those that it needs.
+        scheduler: gives steps out, and keeps the records, in this process.
         workspace: where bundles and arrays go.
-        tracker: keeps the records, in this process.
         run: runs one trial; a function at the top level of a module.
         data_root: where data sets lie.
         workers: how many processes.
@@ -57,32 +55,37 @@ def run_in_pool(
     """
     arguments = (reference(run), str(workspace.root), str(data_root) if data_root else None)
     pool: list[_Worker] = []
-    left, any_ready = list(steps), False
+    any_ready = False
     try:
-        while True:
-            left = tracker.give_up_on(left)
+        while not scheduler.is_over:
             at_work = sum(each.step is not None for each in pool)
-            while len(pool) < min(workers, at_work + len(left)):
+            while len(pool) < min(workers, at_work + scheduler.left):
                 pool.append(_Worker(*arguments))  # early: it loads while the others work
             for worker in (each for each in pool if each.step is None):
-                step = tracker.next_of(left, lambda one: workspace.bundle(one).is_dir())
+                step = scheduler.take()
                 if step is None:
                     break
                 worker.give(step)
                 if worker.is_ready:
-                    tracker.display.started(step)
-            busy = [each for each in pool if each.step is not None]
+                    scheduler.display.started(step)
+            busy = {each.connection: each for each in pool if each.step is not None}
             if not busy:
-                return
-            for connection in wait([each.connection for each in busy]):
-                worker = next(each for each in busy if each.connection is connection)
+                if not scheduler.is_over:
+                    scheduler.wait()
+                continue
+            patience = ASK_AGAIN_S if scheduler.waits_for_others else None
+            ended: list[tuple[Step, Record]] = []
+            for connection in wait(list(busy), patience):
+                worker = busy[connection]
                 message = worker.receive()
                 any_ready = any_ready or worker.is_ready
                 if message is None:
                     pool.remove(worker)
-                    _bury(worker, tracker, any_ready=any_ready)
+                    _bury(worker, scheduler, any_ready=any_ready)
                 else:
-                    _take(worker, message, tracker)
+                    ended += _take(worker, message, scheduler)
+            if ended:
+                scheduler.store(ended)
     finally:
         _end(pool)
 
@@ -146,7 +149,7 @@ def _end(pool: Sequence[_Worker]) -> None:
         worker.end(max(0.0, until - time.monotonic()))
 
 
-def _bury(worker: _Worker, tracker: RunTracker, *, any_ready: bool) -> None:
+def _bury(worker: _Worker, scheduler: Scheduler, *, any_ready: bool) -> None:
     """Fail the step of a worker that has died; the others go on without it."""
     ending = worker.how_it_ended()
     worker.end(_POLITE_S)
@@ -156,32 +159,34 @@ def _bury(worker: _Worker, tracker: RunTracker, *, any_ready: bool) -> None:
             f"worker processes cannot start: {ending}. In a script of your own, call this under "
             "if __name__ == '__main__':"
         )
-    tracker.fail(worker.step, TrialError(f"its worker process died: {ending}"))
+    scheduler.fail(worker.step, TrialError(f"its worker process died: {ending}"))
 
 
-def _take(worker: _Worker, message: list[object], tracker: RunTracker) -> None:
-    """Do what a worker's message asks for."""
+def _take(
+    worker: _Worker, message: list[object], scheduler: Scheduler
+) -> Iterator[tuple[Step, Record]]:
+    """Do what a worker's message asks for; give its step and its record, where it has one."""
     step = worker.step
     assert step is not None
     match message:
         case ["ready"]:  # only now: loading is no part of the time that the trial takes
-            tracker.display.started(step)
+            scheduler.display.started(step)
         case ["log", str(logger), int(level), str(text)]:
             logging.getLogger(logger).log(level, "%s", text)
         case ["progress", int(done), int(total), str(what)]:
-            tracker.display.progress(step, Progress(done, total, what))
+            scheduler.display.progress(step, Progress(done, total, what))
         case ["record", str(document)]:
             worker.step = None
             try:
                 record = Record.model_validate_json(document)
             except ValidationError as error:
                 defect = f"its record does not fit: {first_defect(error)}; was the code changed?"
-                tracker.fail(step, TrialError(defect))
+                scheduler.fail(step, TrialError(defect))
             else:
-                tracker.store(step, record)
+                yield step, record
         case ["error", str(kind), str(text)]:
             worker.step = None
-            tracker.fail(step, _error(kind, text))
+            scheduler.fail(step, _error(kind, text))
         case _:
             raise TrialError(f"{described(step)}: its worker said {str(message)[:80]!r}")
 

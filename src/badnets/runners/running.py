@@ -13,7 +13,8 @@ from badnets.ledger import Ledger
 from badnets.runners.display import Display, display_for
 from badnets.runners.planning import Step, plan
 from badnets.runners.pool import run_in_pool
-from badnets.runners.run_tracker import RunOne, RunTracker
+from badnets.runners.scheduler import Scheduler
+from badnets.runners.worker import RunOne
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
@@ -30,11 +31,52 @@ def run_all(
     on_record: Callable[[Record], None] | None = None,
     run: RunOne | None = None,
     bundles: bool = False,
+    retry: int = 0,
+    skip_failed: bool = False,
+    ray: str | None = None,
 ) -> dict[str, Record]:
     """Return the records of the trials by name, after running those that the ledger lacks.
 
+    As `run_missing`, which does not read the records: for many.
+    """
+    run_missing(
+        trials,
+        workspace,
+        ledger,
+        workers=workers,
+        data_root=data_root,
+        display=display,
+        on_record=on_record,
+        run=run,
+        bundles=bundles,
+        retry=retry,
+        skip_failed=skip_failed,
+        ray=ray,
+    )
+    names = dict.fromkeys(trial.name for trial in trials)
+    return {record.name: record for record in ledger.records(names=names)}
+
+
+def run_missing(
+    trials: Sequence[Trial],
+    workspace: Workspace,
+    ledger: Ledger,
+    *,
+    workers: int | None = None,
+    data_root: Path | str | None = None,
+    display: Display | None = None,
+    on_record: Callable[[Record], None] | None = None,
+    run: RunOne | None = None,
+    bundles: bool = False,
+    retry: int = 0,
+    skip_failed: bool = False,
+    ray: str | None = None,
+) -> None:
+    """Run the trials that the ledger lacks.
+
     Each record is in the ledger as soon as its trial ends. After Ctrl-C or a kill, the same call
-    goes on where it was; only the trials that were running then are lost.
+    goes on where it was; only the trials that were running then are lost. Several processes may
+    make the same call at once, on one ledger: they share the trials.
 
     Args:
         trials: those that are wanted; what they require is run before them.
@@ -48,9 +90,12 @@ def run_all(
         on_record: is called with each new record.
         run: runs one trial; None for `badnets.trials.run_trial`.
         bundles: whether a trial whose record is held is run again where its bundle has gone.
+        retry: how often a trial that has failed is run again, ``>= 0``.
+        skip_failed: whether trials are left out that failed in an earlier call.
+        ray: a Ray cluster that runs them: ``"auto"``, or its address; None: this machine.
 
     Raises:
-        SettingError: ``workers`` is below 1.
+        SettingError: ``workers`` is below 1, or ``retry`` below 0.
         TrialError: trials failed, or their worker was killed; raised when all others are done.
         DataError, OutputError, LedgerError: these stop every trial, so they are raised at once.
         KeyboardInterrupt: after Ctrl-C, once the workers have ended.
@@ -58,76 +103,69 @@ def run_all(
     data_root = None if data_root is None else Path(data_root)
     if workers is not None and workers < 1:
         raise SettingError(f"workers must be >= 1, got {workers}")
+    if retry < 0:
+        raise SettingError(f"retry must be >= 0, got {retry}")
     workspace.prepare()
-    wanted = list(dict.fromkeys(trial.name for trial in trials))
+    display = display or display_for()
+    if skip_failed:
+        failed = ledger.failures(name for trial in trials for name in _names(trial))
+        trials = [trial for trial in trials if not failed.keys() & _names(trial)]
+    wanted = {trial.name for trial in trials}
     held = ledger.has(name for trial in trials for name in _names(trial))
-    steps = plan(trials, held, lambda one: workspace.bundle(one).is_dir(), bundles=bundles)
-    if steps:
-        count = workers if workers is not None else _best_workers(len(wanted))
-        tracker = RunTracker(ledger, display or display_for(), on_record)
-        _run(
-            steps,
-            workspace,
-            tracker,
-            run or _run_trial(),
-            data_root,
-            count,
-            len(held & set(wanted)),
-        )
-    return {record.name: record for record in ledger.records(names=wanted)}
 
+    def has_bundle(trial: Trial) -> bool:
+        return workspace.bundle(trial).is_dir()
 
-def _run(
-    steps: list[Step],
-    workspace: Workspace,
-    tracker: RunTracker,
-    run: RunOne,
-    data_root: Path | None,
-    workers: int,
-    held: int,
-) -> None:
-    """Run the steps; those that fail are in the tracker, and raised when all others are done."""
+    steps = plan(trials, held, has_bundle, bundles=bundles)
+    if not steps:
+        return
+    count = workers if workers is not None else _best_workers(len(wanted))
+    scheduler = Scheduler(
+        steps, ledger, display, on_record, has_bundle=has_bundle, retry=retry
+    )
     interrupted = False
-    tracker.display.begin(steps, held, min(workers, len(steps)))
+    display.begin(steps, len(held & wanted), min(count, len(steps)))
     try:
-        if workers == 1:
-            _run_here(steps, workspace, tracker, run, data_root)
-        else:
-            run_in_pool(steps, workspace, tracker, run, data_root, workers)
+        with scheduler:
+            run = run or _run_trial()
+            if ray is not None:
+                from badnets.runners.on_ray import run_on_ray
+
+                run_on_ray(scheduler, workspace, run, data_root, ray, workers)
+            elif count == 1:
+                _run_here(scheduler, workspace, run, data_root)
+            else:
+                run_in_pool(scheduler, workspace, run, data_root, count)
     except KeyboardInterrupt:
         interrupted = True
         raise
     finally:
-        tracker.display.end(interrupted=interrupted)
+        display.end(interrupted=interrupted)
         with suppress(OutputError):  # a full disk has been complained of already
             workspace.prepare()  # clears away what stopped workers left half-written
-    tracker.raise_failures(len(steps))
+    scheduler.raise_failures()
 
 
 def _run_here(
-    steps: list[Step],
-    workspace: Workspace,
-    tracker: RunTracker,
-    run: RunOne,
-    data_root: Path | None,
+    scheduler: Scheduler, workspace: Workspace, run: RunOne, data_root: Path | None
 ) -> None:
     """Run one step after another, in this process, with all of its threads (or its GPU)."""
-    left = steps
-    while left := tracker.give_up_on(left):
-        step = tracker.next_of(left, lambda one: workspace.bundle(one).is_dir())
+    while not scheduler.is_over:
+        step = scheduler.take()
         if step is None:
+            scheduler.wait()
             continue
 
         def tell(progress: Progress, step: Step = step) -> None:
-            tracker.display.progress(step, progress)
+            scheduler.display.progress(step, progress)
 
-        tracker.display.started(step)
+        scheduler.display.started(step)
         try:
             record = run(step.trial, workspace, data_root=data_root, progress=tell)
         except BadnetsError as error:
-            tracker.fail(step, error)
+            scheduler.fail(step, error)
         else:
-            tracker.store(step, record)
+            scheduler.store([(step, record)])
 
 
 def _run_trial() -> RunOne:

@@ -16,18 +16,34 @@ import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from badnets.core.errors import BadnetsError, SettingError
 
 if TYPE_CHECKING:
     from badnets.core.progress import Listener, Progress
+    from badnets.trials.record import Record
+    from badnets.trials.trial import Trial
+    from badnets.trials.workspace import Workspace
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _WATCH_EVERY_S = 1.0
 _TELL_EVERY_S = 0.25
 _leaving = threading.Event()  # whether this worker was asked to end
 _telling = threading.Lock()  # a message is sent whole, whichever thread logs meanwhile
+
+
+class RunOne(Protocol):
+    """Runs one trial, as `badnets.trials.run_trial` does."""
+
+    def __call__(
+        self,
+        trial: Trial,
+        workspace: Workspace,
+        *,
+        data_root: Path | None = None,
+        progress: Listener | None = None,
+    ) -> Record: ...
 
 
 def reference(function: Any) -> str:

@@ -66,8 +66,8 @@ def test_another_programs_database(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema(place: Path) -> None:
-    change(place, "update meta set value = '3' where key = 'schema'")
-    refused(place, r"made by a newer badnets \(schema 3, this one reads 2\): upgrade")
+    change(place, "update meta set value = '4' where key = 'schema'")
+    refused(place, r"made by a newer badnets \(schema 4, this one reads 3\): upgrade")
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_read_only_folder(read_only: Path) -> None:
 
 def test_a_full_disk_holds_nothing_of_a_batch(place: Path) -> None:
     with Ledger.open(place) as ledger:
-        with ledger._engine.connect() as connection:  # a database that may not grow
+        with ledger._database._engine.connect() as connection:  # a database that may not grow
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(LedgerError, match="no space is left on the disk"):

@@ -1,4 +1,4 @@
-"""The database of records: a SQLite file, or any database that SQLAlchemy knows, by URL."""
+"""The database of records: a SQLite file, or a PostgreSQL database by URL."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from badnets._lazy import exports
 
 if TYPE_CHECKING:
+    from badnets.ledger.claims import Claims as Claims
+    from badnets.ledger.claims import Taken as Taken
     from badnets.ledger.exports import FORMATS as FORMATS
     from badnets.ledger.exports import read_records as read_records
     from badnets.ledger.exports import write_records as write_records
+    from badnets.ledger.failures import FailedTrial as FailedTrial
     from badnets.ledger.ledger import ImportCount as ImportCount
     from badnets.ledger.ledger import Ledger as Ledger
 

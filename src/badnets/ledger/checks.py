@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import ValidationError
 
 from badnets.core.errors import LedgerError
-
-if TYPE_CHECKING:
-    from badnets.trials.record import Record
+from badnets.ledger.columns import Value, stored_row
+from badnets.trials.record import Record
 
 
 def check_name(record: Record) -> None:
@@ -58,6 +55,37 @@ def as_decided(record: Record) -> Record:
     if outcome == "collapsed":
         reason = f"has learned nothing: accuracy {record.clean.accuracy}"
     return record.model_copy(update={"outcome": outcome, "reason": reason})
+
+
+def parsed(name: str, document: str, where: str) -> Record:
+    """Return the record of a document that is held under ``name`` in the ledger ``where``.
+
+    Raises:
+        LedgerError: it does not fit this version's format.
+    """
+    try:
+        return Record.model_validate_json(document)
+    except ValidationError as error:
+        raise LedgerError(
+            f"record {name} in {where} does not fit this version of badnets: {first_defect(error)}"
+        ) from None
+
+
+def checked_row(record: Record) -> dict[str, Value]:
+    """Return the record as a row of the ledger.
+
+    Raises:
+        LedgerError: it is not named after its trial, or JSON cannot hold it.
+    """
+    check_name(record)
+    values = stored_row(record)
+    try:
+        Record.model_validate_json(str(values["document"]))  # NaN, say, is not held by JSON
+    except ValidationError as error:
+        raise LedgerError(
+            f"record {record.name} cannot be held as JSON: {first_defect(error)}"
+        ) from None
+    return values
 
 
 def first_defect(error: ValidationError) -> str:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from badnets.trials.record import Record
     from badnets.trials.trial import TransferTrial, Trial
 
-SCHEMA_VERSION = 2  # raise it when a column is added, or a field of a `Summary` changes
+SCHEMA_VERSION = 3
+"""Of all tables; raised when one is added, or a column of one."""
+RECORDS_VERSION = 2
+"""The first schema with today's columns of records: set to a new one when a column of these is
+added, or a field of a `Summary` changes."""
 VERSION_KEY = "schema"
 
 Value: TypeAlias = str | int | float | None
@@ -224,6 +228,25 @@ RECORDS = Table(
     Column("seal", String(64), nullable=False),  # of all columns before it
     Column("document", Text, nullable=False),  # the whole record; last, as it is long
 )
+
+CLAIMS = Table(
+    "claims",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(200), nullable=False, index=True),
+    Column("until", Float(), nullable=False),  # seconds since 1970
+)
+
+FAILURES = Table(
+    "failures",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last", String(32), nullable=False),  # ISO 8601 in UTC: sorts as text
+)
+
 LISTED = tuple(column for column in RECORDS.columns if column.name != "document")
 """All columns of `RECORDS` but the document."""
 _SEALED = "\x1f".join(["%s"] * (len(LISTED) - 1))  # quicker than str of each: rows are many

@@ -10,7 +10,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from badnets.core.errors import LedgerError
-from badnets.ledger import sqlite
+from badnets.core.extras import missing_extra
+from badnets.ledger import postgres, sqlite
 from badnets.ledger.columns import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
 from badnets.ledger.migrating import migrate
 
@@ -24,12 +25,18 @@ def url_of(place: str | Path) -> URL:
     if isinstance(place, Path) or "://" not in place:
         return sqlite.file_url(Path(place))
     try:
-        return make_url(place)
+        url = postgres.with_driver(make_url(place))
     except (ArgumentError, ValueError):
         raise LedgerError(
             "that is not a database URL: expected a file, or one such as "
-            "postgresql+psycopg://user@host/badnets"
+            "postgresql://user@host/badnets"
         ) from None
+    if not (sqlite.is_sqlite(url) or postgres.is_postgres(url)):
+        raise LedgerError(
+            f"unknown kind of database {url.drivername!r}: expected a file, or a URL such as "
+            "postgresql://user@host/badnets"
+        )
+    return url
 
 
 def shown(url: URL) -> str:
@@ -68,7 +75,7 @@ def explained(where: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        text = sqlite.reason(error) or _first_line(error.orig)
+        text = sqlite.reason(error) or postgres.reason(error) or _first_line(error.orig)
         raise LedgerError(f"cannot use the ledger {where}: {text}") from error
     except UnicodeDecodeError:
         text = "the file is damaged: bring it back from a copy or an export"
@@ -79,15 +86,16 @@ def explained(where: str) -> Iterator[None]:
 
 def _engine(url: URL, *, read_only: bool) -> Engine:
     reader = sqlite.reader(url) if read_only and sqlite.is_sqlite(url) else None
+    options = postgres.engine_options(url) if postgres.is_postgres(url) else {}
     try:
-        return create_engine(url) if reader is None else create_engine(url, creator=reader)
+        return create_engine(url, **options, **({} if reader is None else {"creator": reader}))
     except NoSuchModuleError:
         raise LedgerError(
-            f"unknown kind of database {url.drivername!r}: expected sqlite, "
-            "postgresql+psycopg or another that SQLAlchemy knows"
+            f"unknown driver {url.drivername!r}: expected a URL such as "
+            "postgresql://user@host/badnets"
         ) from None
     except ModuleNotFoundError as error:
-        raise LedgerError(
+        raise missing_extra(error) or LedgerError(
             f"a {url.drivername} ledger needs the package {error.name!r}: install it"
         ) from None
 
@@ -105,12 +113,14 @@ def _check_or_make_tables(engine: Engine, where: str, create: bool, busy_timeout
         sqlite.prepare_new(engine, busy_timeout_s)
     connecting = engine.connect().execution_options(**{sqlite.WRITES: True})
     with connecting as connection, connection.begin():
+        if postgres.is_postgres(engine.url):
+            postgres.lock_tables(connection)
         version = _version(connection, where)  # another process may have been quicker
         if not version:
             METADATA.create_all(connection)
             connection.execute(insert(META).values(key=VERSION_KEY, value=str(SCHEMA_VERSION)))
         elif version < SCHEMA_VERSION:
-            migrate(connection)
+            migrate(connection, version)
     return SCHEMA_VERSION
 
 

@@ -7,28 +7,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, Select, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from badnets.core.errors import LedgerError, SettingError
-from badnets.data.names import FOLDER
+from badnets.ledger.claims import Claims
 from badnets.ledger.columns import (
+    CLAIMS,
+    FAILURES,
     LISTED,
     RECORDS,
+    RECORDS_VERSION,
     SCHEMA_VERSION,
     Value,
     digest_of,
     seal_of,
     stored_row,
 )
-from badnets.ledger.connecting import connect, explained, shown, url_of
-from badnets.ledger.sqlite import BUSY_TIMEOUT_S, WRITES
+from badnets.ledger.connecting import connect, url_of
+from badnets.ledger.database import PATIENCE_S, Database
+from badnets.ledger.failures import FailedTrial, failures, note_failure
+from badnets.ledger.queries import CHUNK, about, chunks, held
+from badnets.ledger.sqlite import BUSY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from badnets.trials.record import Record
     from badnets.trials.workspace import Workspace
-
-_CHUNK = 200  # names per query, and records read at a time
 
 
 class ImportCount(NamedTuple):
@@ -42,33 +45,48 @@ class Ledger:
     """The database of records. Use it in a ``with`` block, or `close` it.
 
     Args:
-        engine: connects to a database that has the tables; `Ledger.open` makes it.
-        version: of those tables; of an earlier one than is written here, only documents are read.
+        database: has the tables; `Ledger.open` sees to it.
+        version: of those tables; of an earlier one than is written here, records alone are read.
+
+    Attributes:
+        where: what to call it in messages: its file, or its URL without the password.
+        claims: who is at which trial.
     """
 
-    def __init__(self, engine: Engine, version: int = SCHEMA_VERSION) -> None:
-        self._engine = engine
-        self._has_columns = version == SCHEMA_VERSION
-        self.where = shown(engine.url)
+    def __init__(self, database: Database, version: int = SCHEMA_VERSION) -> None:
+        self._database = database
+        self._has_columns = version >= RECORDS_VERSION
+        self._has_failures = version == SCHEMA_VERSION
+        self.where = database.where
+        self.claims = Claims(database)
 
     @classmethod
     def open(
-        cls, place: str | Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+        cls,
+        place: str | Path,
+        *,
+        create: bool = True,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
     ) -> Self:
         """Return the ledger at a path or a database URL.
 
         Args:
-            place: a SQLite file, or a URL such as ``postgresql+psycopg://user@host/badnets``.
+            place: a SQLite file, or a URL such as ``postgresql://user@host/badnets``.
             create: whether one is made where there is none, its folder too; False: it is opened
                 for reading alone, and nothing is written.
             busy_timeout_s: how long to wait where another process has a SQLite file locked.
+            patience_s: how long each later call is tried again where the connection to a server is
+                lost, as when it is restarted.
 
         Raises:
             LedgerError: it cannot be opened, is not a ledger, is damaged, was made by a newer
                 version, or stayed locked.
+            MissingExtraError: the driver of the database is not installed.
             OutputError: its folder cannot be made.
         """
-        return cls(*connect(url_of(place), create=create, busy_timeout_s=busy_timeout_s))
+        engine, version = connect(url_of(place), create=create, busy_timeout_s=busy_timeout_s)
+        return cls(Database(engine, patience_s), version)
 
     def __enter__(self) -> Self:
         return self
@@ -83,17 +101,17 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database."""
-        with explained(self.where):
-            self._engine.dispose()
+        self._database.close()
 
     def __len__(self) -> int:
-        with explained(self.where), self._engine.connect() as connection:
-            return connection.scalar(select(func.count()).select_from(RECORDS)) or 0
+        count = select(func.count()).select_from(RECORDS)
+        return self._database.read(lambda connection: connection.scalars(count).one())
 
     def add(self, record: Record) -> bool:
         """Hold the record; return False, and change nothing, where one of its name is held.
 
-        When this returns, the record is on disk.
+        When this returns, the record is on disk, and nobody's claim on its trial, nor any failure
+        of it, is left.
 
         Raises:
             LedgerError: it is not named after its trial, or the database refused it.
@@ -106,15 +124,13 @@ class Ledger:
         Raises:
             LedgerError: one is not named after its trial, or the database refused them.
         """
+        from badnets.ledger.checks import checked_row
+
         wanted = list(records)
-        held = self.has(record.name for record in wanted)
-        new = [record for record in reversed(wanted) if record.name not in held]
-        rows = {record.name: _checked_row(record) for record in new}  # of a name, the first stays
-        with explained(self.where):
-            try:
-                added = self._insert(rows)
-            except IntegrityError:  # another process added one after we looked: look again
-                added = self._insert(rows)
+        there = self.has(record.name for record in wanted)
+        new = [record for record in reversed(wanted) if record.name not in there]
+        rows = {record.name: checked_row(record) for record in new}  # of a name, the first stays
+        added = self._insert(rows) if rows else 0
         return ImportCount(added, len(wanted) - added)
 
     def get(self, name: str) -> Record | None:
@@ -133,8 +149,7 @@ class Ledger:
             LedgerError: the ledger cannot be read.
         """
         query = select(RECORDS.c.name).where(RECORDS.c.name.startswith(beginning, autoescape=True))
-        with explained(self.where), self._engine.connect() as connection:
-            found = sorted(connection.scalars(query))
+        found = self._database.read(lambda connection: sorted(connection.scalars(query)))
         if not found:
             raise SettingError(
                 f"no record is named {beginning!r}: `badnets ledger list` lists them"
@@ -148,8 +163,32 @@ class Ledger:
 
     def has(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that have a record."""
-        with explained(self.where), self._engine.connect() as connection:
-            return _held(connection, names)
+        asked = set(names)
+        return self._database.read(lambda connection: held(connection, asked))
+
+    def note_failure(self, name: str, title: str, reason: str) -> None:
+        """Count a failure of a trial, and remember why it failed; a record of it ends both.
+
+        Args:
+            name: the trial's.
+            title: the trial's.
+            reason: why it failed; kept as one line.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        note_failure(self._database, name, title, reason)
+
+    def failures(self, names: Iterable[str] | None = None) -> dict[str, FailedTrial]:
+        """Return the trials that failed and have no record, by name; the last to fail is last.
+
+        Args:
+            names: only those of these names.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        return failures(self._database, names) if self._has_failures else {}
 
     def records(
         self,
@@ -170,15 +209,16 @@ class Ledger:
         Raises:
             LedgerError: a record does not fit this version's format.
         """
-        query = _about(select(RECORDS.c.name), data, network, attacked)
-        with explained(self.where), self._engine.connect() as connection:
-            found = list(connection.scalars(query))
-        if names is not None:
-            wanted = set(names)
-            found = [name for name in found if name in wanted]
-        for chunk in _chunks(found):
+        from badnets.ledger.checks import parsed
+
+        for chunk in chunks(self._names(data, network, attacked, names)):
             documents = self._documents(chunk)
-            yield from (self._parsed(name, documents[name]) for name in chunk if name in documents)
+            for name in chunk:
+                if name in documents:
+                    record = parsed(name, documents[name], self.where)
+                    if record.name != name:
+                        raise self._damaged(name)
+                    yield record
 
     def rows(
         self,
@@ -203,16 +243,11 @@ class Ledger:
             found = self.records(data=data, network=network, attacked=attacked, names=names)
             yield from map(stored_row, found)
             return
-        wanted = None if names is None else set(names)
-        query = _about(select(*LISTED), data, network, attacked)
-        if wanted is not None and len(wanted) <= _CHUNK:
-            query = query.where(RECORDS.c.name.in_(wanted))
-        with explained(self.where), self._engine.connect() as connection:
-            connection = connection.execution_options(yield_per=_CHUNK)
-            for row in connection.execute(query):
+        for chunk in chunks(self._names(data, network, attacked, names)):
+            query = select(*LISTED).where(RECORDS.c.name.in_(chunk))
+            rows = {row.name: row for row in self._rows(query)}
+            for row in (rows[name] for name in chunk if name in rows):
                 *values, seal = row
-                if wanted is not None and row.name not in wanted:
-                    continue
                 if seal_of(values) == seal:
                     yield row._mapping
                 elif damaged is not None:
@@ -301,40 +336,50 @@ class Ledger:
         return self.add_all(records)
 
     def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:
-        connecting = self._engine.connect().execution_options(**{WRITES: True})
-        with connecting as connection, connection.begin():
-            new = rows.keys() - _held(connection, rows)
-            if new:
-                connection.execute(insert(RECORDS), [rows[name] for name in rows if name in new])
-        return len(new)
+        """Return how many rows were added; those of names that are there by now were not."""
+        adding = self._database.insert(RECORDS).on_conflict_do_nothing()
+        sent = False
+
+        def work(connection: Connection) -> int:
+            nonlocal sent
+            added = connection.execute(adding, list(rows.values())).rowcount
+            for chunk in chunks(list(rows)):
+                for table in (CLAIMS, FAILURES):
+                    connection.execute(delete(table).where(table.c.name.in_(chunk)))
+            if sent:  # the answer to an earlier attempt was lost: it may have been kept
+                added = _count_same(connection, rows)
+            sent = True
+            return added
+
+        return self._database.write(work)
+
+    def _names(
+        self,
+        data: str | None,
+        network: str | None,
+        attacked: bool | None,
+        names: Iterable[str] | None,
+    ) -> list[str]:
+        """Return the names of the records that are asked for, oldest first."""
+        query = about(select(RECORDS.c.name), data, network, attacked)
+        wanted = None if names is None else set(names)
+        if wanted is not None and len(wanted) <= CHUNK:
+            query = query.where(RECORDS.c.name.in_(wanted))
+        found = self._database.read(lambda connection: connection.scalars(query).all())
+        return [name for name in found if wanted is None or name in wanted]
+
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        return self._database.read(lambda connection: connection.execute(query).all())
 
     def _documents(self, names: Sequence[str]) -> dict[str, str]:
         """Return documents by name, each checked against its digest."""
         kept = (RECORDS.c.name, RECORDS.c.document)
         query = select(*kept, RECORDS.c.digest) if self._has_columns else select(*kept)
-        with explained(self.where), self._engine.connect() as connection:
-            rows = list(connection.execute(query.where(RECORDS.c.name.in_(names))))
+        rows = self._rows(query.where(RECORDS.c.name.in_(names)))
         for name, document, *digest in rows:
             if not isinstance(document, str) or digest not in ([], [digest_of(document)]):
                 raise self._damaged(name)
         return {row.name: row.document for row in rows}
-
-    def _parsed(self, name: str, document: str) -> Record:
-        from pydantic import ValidationError
-
-        from badnets.ledger.checks import first_defect
-        from badnets.trials.record import Record
-
-        try:
-            record = Record.model_validate_json(document)
-        except ValidationError as error:
-            raise LedgerError(
-                f"record {name} in {self.where} does not fit this version of badnets: "
-                f"{first_defect(error)}"
-            ) from None
-        if record.name != name:
-            raise self._damaged(name)
-        return record
 
     def _damaged(self, name: object) -> LedgerError:
         return LedgerError(
@@ -343,49 +388,10 @@ class Ledger:
         )
 
 
-def _about(
-    query: Select[Any], data: str | None, network: str | None, attacked: bool | None
-) -> Select[Any]:
-    """Return the query for some records alone, oldest first."""
-    query = query.order_by(RECORDS.c.created, RECORDS.c.name)
-    if data is not None:
-        wanted = RECORDS.c.data == data
-        if data.startswith(FOLDER):  # a trial names the size that a folder was read at
-            wanted |= RECORDS.c.data.startswith(f"{data}@", autoescape=True)
-        query = query.where(wanted)
-    if network is not None:
-        query = query.where(RECORDS.c.network == network)
-    if attacked is not None:
-        kind = RECORDS.c.trigger
-        query = query.where(kind.is_not(None) if attacked else kind.is_(None))
-    return query
-
-
-def _checked_row(record: Record) -> dict[str, Value]:
-    from pydantic import ValidationError
-
-    from badnets.ledger.checks import check_name, first_defect
-    from badnets.trials.record import Record
-
-    check_name(record)
-    values = stored_row(record)
-    try:
-        Record.model_validate_json(str(values["document"]))  # NaN, say, is not held by JSON
-    except ValidationError as error:
-        raise LedgerError(
-            f"record {record.name} cannot be held as JSON: {first_defect(error)}"
-        ) from None
-    return values
-
-
-def _held(connection: Connection, names: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for chunk in _chunks(sorted(set(names))):
-        query = select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk))
-        found.update(connection.scalars(query))
-    return found
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _CHUNK):
-        yield names[start : start + _CHUNK]
+def _count_same(connection: Connection, rows: Mapping[str, dict[str, Value]]) -> int:
+    """Return how many of the rows are there just as they are."""
+    count = 0
+    for chunk in chunks(list(rows)):
+        query = select(RECORDS.c.name, RECORDS.c.seal).where(RECORDS.c.name.in_(chunk))
+        count += sum(rows[name]["seal"] == seal for name, seal in connection.execute(query))
+    return count

@@ -1,4 +1,4 @@
-"""Bringing the tables of an earlier version up to date; the records stay as they are."""
+"""Bringing the tables of an earlier version up to date; what records say stays as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sqlalchemy.schema import DropIndex
 
 from badnets.ledger.columns import (
     META,
+    METADATA,
     RECORDS,
+    RECORDS_VERSION,
     SCHEMA_VERSION,
     STORED,
     VERSION_KEY,
@@ -24,8 +26,21 @@ _CHUNK = 100
 _ASIDE = "records_before"
 
 
-def migrate(connection: Connection) -> None:
-    """Make the table of records anew, in the version written here, within one transaction."""
+def migrate(connection: Connection, before: int) -> None:
+    """Make the tables those of the version written here, within one transaction.
+
+    Args:
+        connection: in a transaction.
+        before: the version that they are of.
+    """
+    if before < RECORDS_VERSION:
+        _make_records_anew(connection)
+    METADATA.create_all(connection)
+    version = update(META).where(META.c.key == VERSION_KEY)
+    connection.execute(version.values(value=str(SCHEMA_VERSION)))
+
+
+def _make_records_anew(connection: Connection) -> None:
     known = [each["name"] for each in inspect(connection).get_columns(RECORDS.name)]
     connection.execute(text(f"ALTER TABLE {RECORDS.name} RENAME TO {_ASIDE}"))
     for index in RECORDS.indexes:
@@ -38,8 +53,6 @@ def migrate(connection: Connection) -> None:
         rows = [_migrated(row._asdict()) for row in connection.execute(chosen)]
         connection.execute(insert(RECORDS), rows)
     connection.execute(text(f"DROP TABLE {_ASIDE}"))
-    version = update(META).where(META.c.key == VERSION_KEY)
-    connection.execute(version.values(value=str(SCHEMA_VERSION)))
 
 
 def _migrated(row: Mapping[str, Any]) -> dict[str, Value]:

@@ -108,12 +108,12 @@ def reader(url: URL) -> Callable[[], sqlite3.Connection] | None:
 
 
 def check_whole(connection: Connection) -> None:
-    """Refuse a file whose pages do not fit together.
+    """Refuse a file whose pages, tables and indexes do not fit together.
 
     Raises:
         LedgerError: it is damaged.
     """
-    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all() != ["ok"]:
+    if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalars().all() != ["ok"]:
         raise LedgerError(f"the ledger {connection.engine.url.database}: {_DAMAGED}")
 
 

@@ -1,0 +1,46 @@
+"""Which records a query is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from badnets.data.names import FOLDER
+from badnets.ledger.columns import RECORDS
+
+CHUNK = 200  # names per query, and records read at a time
+
+
+def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the names in order, as many at a time as a query takes."""
+    for start in range(0, len(names), CHUNK):
+        yield names[start : start + CHUNK]
+
+
+def held(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Return those of the names that have a record."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(set(names))):
+        query = select(RECORDS.c.name).where(RECORDS.c.name.in_(chunk))
+        found.update(connection.scalars(query))
+    return found
+
+
+def about(
+    query: Select[Any], data: str | None, network: str | None, attacked: bool | None
+) -> Select[Any]:
+    """Return the query for some records alone, oldest first."""
+    query = query.order_by(RECORDS.c.created, RECORDS.c.name)
+    if data is not None:
+        wanted = RECORDS.c.data == data
+        if data.startswith(FOLDER):  # a trial names the size that a folder was read at
+            wanted |= RECORDS.c.data.startswith(f"{data}@", autoescape=True)
+        query = query.where(wanted)
+    if network is not None:
+        query = query.where(RECORDS.c.network == network)
+    if attacked is not None:
+        kind = RECORDS.c.trigger
+        query = query.where(kind.is_not(None) if attacked else kind.is_(None))
+    return query

@@ -43,7 +43,7 @@ class Notes(Silent):
     def finished(self, step: Step, record: Record) -> None:
         self.said.append(("finished", record.name))
 
-    def failed(self, step: Step, reason: str) -> None:
+    def failed(self, step: Step, reason: str, *, for_good: bool = True) -> None:
         self.said.append(("failed", step.name))
 
     def end(self, *, interrupted: bool) -> None:

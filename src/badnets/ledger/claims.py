@@ -108,6 +108,21 @@ class Claims:
 
         self._database.write(work)
 
+    def holders(self, names: Iterable[str]) -> frozenset[str]:
+        """Return who has claims on trials of these names.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        parts = list(chunks(sorted(set(names))))
+
+        def work(connection: Connection) -> frozenset[str]:
+            who = select(CLAIMS.c.holder).distinct()
+            queries = (who.where(CLAIMS.c.name.in_(part)) for part in parts)
+            return frozenset(one for query in queries for one in connection.scalars(query))
+
+        return self._database.read(work)
+
     def _take(
         self,
         connection: Connection,

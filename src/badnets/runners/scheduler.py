@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError, TrialError
 from badnets.ledger import Ledger
+from badnets.ledger.claims import Taken
 from badnets.runners.display import Display
 from badnets.runners.holders import is_gone, new_holder
 from badnets.runners.planning import Step
@@ -82,7 +83,7 @@ class Scheduler:
         self._met_others = False
         self._failed_before = ledger.failures(step.name for step in steps)
 
-    def __enter__(self) -> Scheduler:
+    def __enter__(self) -> Self:
         self._claims.start()
         return self
 

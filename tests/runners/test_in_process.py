@@ -117,8 +117,7 @@ def test_two_who_run_the_same_trials_share_them(workspace: Workspace) -> None:
     for thread in threads:
         thread.join()
     begun = (workspace.root / "begun.log").read_text().splitlines()
-    assert set(begun) == {trial.name for trial in trials}
-    assert len(begun) <= 16, "nearly everything was run twice"
+    assert sorted(begun) == sorted(trial.name for trial in trials), "none is run twice"
 
 
 def test_each_trial_is_run_once_and_what_it_requires_before(

@@ -25,7 +25,7 @@ from badnets.core.errors import BadnetsError, TrialError
 from badnets.core.progress import Progress
 from badnets.ledger.checks import first_defect
 from badnets.runners.planning import Step
-from badnets.runners.scheduler import ASK_AGAIN_S, Scheduler, described
+from badnets.runners.scheduler import Scheduler, described
 from badnets.runners.worker import RunOne, reference, serve
 from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
@@ -68,14 +68,16 @@ def run_in_pool(
                 worker.give(step)
                 if worker.is_ready:
                     scheduler.display.started(step)
-            busy = {each.connection: each for each in pool if each.step is not None}
+            busy: dict[object, _Worker] = {
+                each.connection: each for each in pool if each.step is not None
+            }
             if not busy:
                 if not scheduler.is_over:
                     scheduler.wait()
                 continue
-            patience = ASK_AGAIN_S if scheduler.waits_for_others else None
-            ended: list[tuple[Step, Record]] = []
-            for connection in wait(list(busy), patience):
+            for connection in wait(
+                [each.connection for each in busy.values()], scheduler.patience_s
+            ):
                 worker = busy[connection]
                 message = worker.receive()
                 any_ready = any_ready or worker.is_ready
@@ -83,9 +85,7 @@ def run_in_pool(
                     pool.remove(worker)
                     _bury(worker, scheduler, any_ready=any_ready)
                 else:
-                    ended += _take(worker, message, scheduler)
-            if ended:
-                scheduler.store(ended)
+                    _take(worker, message, scheduler)
     finally:
         _end(pool)
 
@@ -162,10 +162,8 @@ def _bury(worker: _Worker, scheduler: Scheduler, *, any_ready: bool) -> None:
     scheduler.fail(worker.step, TrialError(f"its worker process died: {ending}"))
 
 
-def _take(
-    worker: _Worker, message: list[object], scheduler: Scheduler
-) -> Iterator[tuple[Step, Record]]:
-    """Do what a worker's message asks for; give its step and its record, where it has one."""
+def _take(worker: _Worker, message: list[object], scheduler: Scheduler) -> None:
+    """Do what a worker's message asks for."""
     step = worker.step
     assert step is not None
     match message:
@@ -183,7 +181,7 @@ def _take(
                 defect = f"its record does not fit: {first_defect(error)}; was the code changed?"
                 scheduler.fail(step, TrialError(defect))
             else:
-                yield step, record
+                scheduler.store(step, record)
         case ["error", str(kind), str(text)]:
             worker.step = None
             scheduler.fail(step, _error(kind, text))

@@ -19,6 +19,8 @@ from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 
+TOGETHER_S = 0.1  # what several workers end within it is kept in one transaction
+
 
 def run_all(
     trials: Sequence[Trial],
@@ -120,8 +122,15 @@ def run_missing(
     if not steps:
         return
     count = workers if workers is not None else _best_workers(len(wanted))
+    is_here = ray is None and count == 1
     scheduler = Scheduler(
-        steps, ledger, display, on_record, has_bundle=has_bundle, retry=retry
+        steps,
+        ledger,
+        display,
+        on_record,
+        has_bundle=has_bundle,
+        retry=retry,
+        together_s=0.0 if is_here else TOGETHER_S,
     )
     interrupted = False
     display.begin(steps, len(held & wanted), min(count, len(steps)))
@@ -132,7 +141,7 @@ def run_missing(
                 from badnets.runners.on_ray import run_on_ray
 
                 run_on_ray(scheduler, workspace, run, data_root, ray, workers)
-            elif count == 1:
+            elif is_here:
                 _run_here(scheduler, workspace, run, data_root)
             else:
                 run_in_pool(scheduler, workspace, run, data_root, count)
@@ -165,7 +174,7 @@ def _run_here(
         except BadnetsError as error:
             scheduler.fail(step, error)
         else:
-            scheduler.store([(step, record)])
+            scheduler.store(step, record)
 
 
 def _run_trial() -> RunOne:

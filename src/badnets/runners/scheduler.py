@@ -51,6 +51,7 @@ class Scheduler:
         on_record: is called with each new record once it is kept.
         has_bundle: whether a trial's bundle is there: without it, what others need is run.
         retry: how often a step that has failed is run again.
+        together_s: records that end so soon after one another are kept in one transaction.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Scheduler:
         *,
         has_bundle: Callable[[Trial], bool],
         retry: int = 0,
+        together_s: float = 0.0,
     ) -> None:
         self.display = display
         self.failures: dict[str, Failure] = {}
         self._ledger, self._on_record, self._has_bundle = ledger, on_record, has_bundle
         self._retry, self._tries = retry, dict[str, int]()
+        self._together_s = together_s
         self._total = len(steps)
         self._missing = {step.name: set(step.needs) for step in steps if step.needs}
         self._dependents: dict[str, list[Step]] = {}
@@ -79,6 +82,8 @@ class Scheduler:
         self._asked = 0.0
         self._at_work: dict[str, float] = {}
         self._ended, self._spent_s = 0, 0.0
+        self._unkept: list[tuple[Step, Record]] = []
+        self._kept_at = 0.0
         self._claims = _Claims(ledger)
         self._met_others = False
         self._failed_before = ledger.failures(step.name for step in steps)
@@ -88,17 +93,24 @@ class Scheduler:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._claims.end()
+        try:
+            if self._unkept:
+                self._keep()
+        finally:
+            self._claims.end()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to run, here or elsewhere."""
-        return not (self._ready or self._mine or self._elsewhere or self._at_work)
+        left = self._ready or self._mine or self._elsewhere or self._at_work or self._unkept
+        return not left
 
     @property
-    def waits_for_others(self) -> bool:
-        """Whether all that is left is at work elsewhere, so that it has to be asked for again."""
-        return bool(self._elsewhere) and not self._mine
+    def patience_s(self) -> float | None:
+        """How long one may wait for what is at work here until `take` is to be called again."""
+        if self._unkept:
+            return self._together_s
+        return ASK_AGAIN_S if self._elsewhere and not self._mine else None
 
     @property
     def left(self) -> int:
@@ -106,7 +118,13 @@ class Scheduler:
         return len(self._ready) + len(self._mine) + len(self._elsewhere)
 
     def take(self) -> Step | None:
-        """Return the step that is run next; None where none can be now."""
+        """Return the step that is run next; None where none can be now.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        if self._unkept and time.monotonic() - self._kept_at >= self._together_s:
+            self._keep()
         while not self._mine and (self._ready or self._ask_again()):
             self._claim()
         if not self._mine:
@@ -117,25 +135,35 @@ class Scheduler:
 
     def wait(self) -> None:
         """Let some time go by, where `take` has given nothing and nothing is at work here."""
-        time.sleep(ASK_AGAIN_S)
+        time.sleep(self.patience_s or 0)
 
-    def store(self, ended: Sequence[tuple[Step, Record]]) -> None:
-        """Keep the records of steps; of one that was run for its bundle alone, nothing is kept.
+    def store(self, step: Step, record: Record) -> None:
+        """Keep the record of a step; of one that was run for its bundle alone, nothing is kept.
+
+        It is in the ledger when this returns, or, where others have just been kept, soon after:
+        by `take`.
 
         Raises:
-            TrialError: a record is of another trial.
-            LedgerError: they cannot be written.
+            TrialError: the record is of another trial.
+            LedgerError: it cannot be written.
         """
-        for step, record in ended:
-            if record.name != step.name:
-                raise TrialError(f"{described(step)}: came back as the record of {record.name}")
+        if record.name != step.name:
+            raise TrialError(f"{described(step)}: came back as the record of {record.name}")
+        self._spent_s += self._out(step)
+        self._ended += 1
+        self._unkept.append((step, record))
+        if time.monotonic() - self._kept_at >= self._together_s:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write what has ended, all in one transaction."""
+        ended, self._unkept = self._unkept, []
         wanted = [record for step, record in ended if not step.remake]
         held = self._ledger.has(record.name for record in wanted) if self._on_record else set()
         self._ledger.add_all(wanted)
+        self._kept_at = time.monotonic()
         self._claims.release([step.name for step, _ in ended if step.remake])
         for step, record in ended:
-            self._spent_s += self._out(step)
-            self._ended += 1
             self._is_done(step, record)
             if self._on_record is not None and not step.remake and record.name not in held:
                 self._on_record(record)

@@ -338,6 +338,7 @@ class Ledger:
     def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:
         """Return how many rows were added; those of names that are there by now were not."""
         adding = self._database.insert(RECORDS).on_conflict_do_nothing()
+        adding = adding.execution_options(preserve_rowcount=True)
         sent = False
 
         def work(connection: Connection) -> int:

@@ -68,7 +68,7 @@ class PostgresServer:
 
     def remove(self) -> None:
         """Stop it and remove its files."""
-        self.stop()
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
 
     def new(self) -> str:

@@ -26,7 +26,7 @@ from badnets.ledger.columns import (
 from badnets.ledger.connecting import connect, url_of
 from badnets.ledger.database import PATIENCE_S, Database
 from badnets.ledger.failures import FailedTrial, failures, note_failure
-from badnets.ledger.queries import CHUNK, about, chunks, held
+from badnets.ledger.queries import chosen, chunks, held
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -243,17 +243,17 @@ class Ledger:
             found = self.records(data=data, network=network, attacked=attacked, names=names)
             yield from map(stored_row, found)
             return
-        for chunk in chunks(self._names(data, network, attacked, names)):
-            query = select(*LISTED).where(RECORDS.c.name.in_(chunk))
-            rows = {row.name: row for row in self._rows(query)}
-            for row in (rows[name] for name in chunk if name in rows):
-                *values, seal = row
-                if seal_of(values) == seal:
-                    yield row._mapping
-                elif damaged is not None:
-                    damaged(self._damaged(row.name))
-                else:
-                    raise self._damaged(row.name)
+        query, wanted = chosen(select(*LISTED), data, network, attacked, names)
+        for row in self._database.stream(query):
+            *values, seal = row
+            if wanted is not None and row[0] not in wanted:
+                continue
+            if seal_of(values) == seal:
+                yield row._mapping
+            elif damaged is not None:
+                damaged(self._damaged(row.name))
+            else:
+                raise self._damaged(row.name)
 
     def document(self, name: str) -> str:
         """Return the whole record of a name as JSON, as it was written.
@@ -362,10 +362,7 @@ class Ledger:
         names: Iterable[str] | None,
     ) -> list[str]:
         """Return the names of the records that are asked for, oldest first."""
-        query = about(select(RECORDS.c.name), data, network, attacked)
-        wanted = None if names is None else set(names)
-        if wanted is not None and len(wanted) <= CHUNK:
-            query = query.where(RECORDS.c.name.in_(wanted))
+        query, wanted = chosen(select(RECORDS.c.name), data, network, attacked, names)
         found = self._database.read(lambda connection: connection.scalars(query).all())
         return [name for name in found if wanted is None or name in wanted]
 

@@ -28,19 +28,29 @@ def held(connection: Connection, names: Iterable[str]) -> set[str]:
     return found
 
 
-def about(
-    query: Select[Any], data: str | None, network: str | None, attacked: bool | None
-) -> Select[Any]:
-    """Return the query for some records alone, oldest first."""
+def chosen(
+    query: Select[Any],
+    data: str | None,
+    network: str | None,
+    attacked: bool | None,
+    names: Iterable[str] | None,
+) -> tuple[Select[Any], set[str] | None]:
+    """Return the query for some records alone, oldest first, and the names to pick from them.
+
+    None picks all.
+    """
     query = query.order_by(RECORDS.c.created, RECORDS.c.name)
     if data is not None:
-        wanted = RECORDS.c.data == data
+        about = RECORDS.c.data == data
         if data.startswith(FOLDER):  # a trial names the size that a folder was read at
-            wanted |= RECORDS.c.data.startswith(f"{data}@", autoescape=True)
-        query = query.where(wanted)
+            about |= RECORDS.c.data.startswith(f"{data}@", autoescape=True)
+        query = query.where(about)
     if network is not None:
         query = query.where(RECORDS.c.network == network)
     if attacked is not None:
         kind = RECORDS.c.trigger
         query = query.where(kind.is_not(None) if attacked else kind.is_(None))
-    return query
+    wanted = None if names is None else set(names)
+    if wanted is not None and len(wanted) <= CHUNK:
+        query = query.where(RECORDS.c.name.in_(wanted))
+    return query, wanted

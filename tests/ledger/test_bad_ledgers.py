@@ -148,7 +148,7 @@ def test_a_read_only_folder(read_only: Path) -> None:
 
 def test_a_full_disk_holds_nothing_of_a_batch(place: Path) -> None:
     with Ledger.open(place) as ledger:
-        with ledger._database._engine.connect() as connection:  # a database that may not grow
+        with ledger.database._engine.connect() as connection:  # a database that may not grow
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(LedgerError, match="no space is left on the disk"):

@@ -11,9 +11,8 @@ from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
 
-from badnets.ledger import postgres
+from badnets.ledger import postgres, sqlite
 from badnets.ledger.connecting import explained, shown
-from badnets.ledger.sqlite import WRITES
 
 ResultT = TypeVar("ResultT")
 PATIENCE_S = 60.0
@@ -84,6 +83,21 @@ class Database:
             return postgresql_dialect.insert(table)
         return sqlite_dialect.insert(table)
 
+    def size(self) -> int:
+        """Return how many bytes the ledger takes."""
+        if self._is_postgres:
+            return self.read(postgres.size)
+        return sqlite.size(self._engine.url)
+
+    def compact(self) -> None:
+        """Give back what is not used of the ledger's space.
+
+        Raises:
+            LedgerError: it is damaged, or others are using it.
+        """
+        with explained(self.where):
+            (postgres.compact if self._is_postgres else sqlite.compact)(self._engine)
+
     def close(self) -> None:
         """Let go of the database."""
         with explained(self.where):
@@ -99,7 +113,7 @@ class Database:
             while True:
                 try:
                     with self._engine.connect() as connection:
-                        connection.execution_options(**{WRITES: writes})
+                        connection.execution_options(**{sqlite.WRITES: writes})
                         with connection.begin():
                             return work(connection)
                 except DBAPIError as error:

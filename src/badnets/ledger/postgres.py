@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, Float, cast, extract, func, select
+from sqlalchemy import URL, Connection, Engine, Float, cast, extract, func, select, text
 from sqlalchemy.exc import DBAPIError
+
+from badnets.ledger.columns import METADATA
 
 DIALECT = "postgresql"
 _DRIVER = f"{DIALECT}+psycopg"
@@ -59,6 +61,18 @@ def now(connection: Connection) -> float:
     return float(connection.scalars(select(cast(seconds, Float))).one())
 
 
+def size(connection: Connection) -> int:
+    """Return how many bytes the tables and their indexes take."""
+    sizes = (func.pg_total_relation_size(name) for name in METADATA.tables)
+    return sum(connection.execute(select(*sizes)).one())
+
+
+def compact(engine: Engine) -> None:
+    """Write the tables anew, without what was deleted of them."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"VACUUM (FULL, ANALYZE) {', '.join(METADATA.tables)}"))
+
+
 def will_pass(error: DBAPIError) -> bool:
     """Whether the same work may succeed in a while: the connection was lost, or others interfered.
 
@@ -70,5 +84,5 @@ def will_pass(error: DBAPIError) -> bool:
 
 def reason(error: DBAPIError) -> str | None:
     """Return what an error at connecting means, in words for the one who reads it."""
-    text = str(error.orig)
-    return next((meaning for words, meaning in _MEANINGS.items() if words in text), None)
+    said = str(error.orig)
+    return next((meaning for words, meaning in _MEANINGS.items() if words in said), None)

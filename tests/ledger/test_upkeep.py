@@ -31,18 +31,27 @@ def test_a_merge_adds_what_is_new_and_says_what_differs(ledger: Ledger, tmp_path
     other = record_of(there).clean.model_copy(update={"largest_class": Rate(501, 1000)})
     differing = record_of(there).model_copy(update={"clean": other})
     later = record_of(clean_trial(0), minutes=9)  # the same, measured again
-    new = [record_of(attacked_trial(seed)) for seed in range(250)]
+    new = [record_of(attacked_trial(seed)) for seed in range(20)]
     new[0] = record_of(attacked_trial(0), arrays={"some": ARRAY})
     ledger.add_all([same, here])
     with Ledger.open(tmp_path / "other.sqlite") as source:
         source.add_all([later, differing, *new])
     with Ledger.open(tmp_path / "other.sqlite", create=False) as source:
-        assert merge(source, ledger) == MergeCount(250, 2, (differing.name,), 1)
-        assert merge(source, ledger) == MergeCount(0, 252, (differing.name,), 0)
+        assert merge(source, ledger) == MergeCount(20, 2, (differing.name,), 1)
+        assert merge(source, ledger) == MergeCount(0, 22, (differing.name,), 0)
     assert list(ledger.records(names=[same.name, here.name])) == sorted(
         [same, here], key=lambda record: record.name
     )
     assert ledger.get(new[0].name) == new[0]
+
+
+def test_a_merge_of_more_records_than_a_query_takes(tmp_path: Path) -> None:
+    records = [record_of(clean_trial(seed)) for seed in range(210)]
+    with Ledger.open(tmp_path / "one.sqlite") as one, Ledger.open(tmp_path / "two.sqlite") as two:
+        one.add_all(records)
+        two.add(records[7])
+        assert merge(one, two) == MergeCount(209, 1, (), 0)
+        assert list(two.records()) == list(one.records())
 
 
 def test_records_that_are_not_sound_are_not_merged_and_the_others_are(tmp_path: Path) -> None:
@@ -106,6 +115,7 @@ def test_a_large_file_is_checked_whole_by_a_vacuum(
             vacuum(ledger)
 
 
+@pytest.mark.slow
 def test_records_become_runs_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"sqlite:///{tmp_path}/tracking.db"
     record = record_of(attacked_trial(3))

@@ -109,11 +109,14 @@ class Database:
 
     def _run(self, work: Callable[[Connection], ResultT], *, writes: bool) -> ResultT:
         patience = _Patience(self._patience_s)
+        options: dict[str, Any] = {sqlite.WRITES: writes}
+        if self._is_postgres and not writes:  # a third of the messages to and from the server
+            options["isolation_level"] = "AUTOCOMMIT"
         with explained(self.where):
             while True:
                 try:
                     with self._engine.connect() as connection:
-                        connection.execution_options(**{sqlite.WRITES: writes})
+                        connection.execution_options(**options)
                         with connection.begin():
                             return work(connection)
                 except DBAPIError as error:

@@ -71,6 +71,25 @@ def test_a_database_without_a_ledger_is_not_made_one_by_reading(postgres: Postgr
     refused(url, "is a database, but not a ledger")
 
 
+def test_a_user_who_may_not_write(postgres: PostgresServer) -> None:
+    url = postgres.new()
+    with Ledger.open(url) as ledger:
+        ledger.add(RECORDS[0])
+    empty = postgres.new()
+    schema, other = (each.rpartition("%3D")[2] for each in (url, empty))
+    postgres.execute(
+        "CREATE ROLE reader LOGIN PASSWORD 'right'",
+        f"GRANT USAGE ON SCHEMA {schema}, {other} TO reader",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader",
+    )
+    theirs = url.replace(f"{USER}:", "reader:")
+    with Ledger.open(theirs, create=False) as ledger:
+        assert list(ledger.records()) == RECORDS[:1]
+        with pytest.raises(LedgerError, match="denied for table records: the owner of the data"):
+            ledger.add(RECORDS[1])
+    refused(empty.replace(f"{USER}:", "reader:"), "denied for schema .*: the owner of the database")
+
+
 def test_a_newer_ledger(postgres: PostgresServer) -> None:
     url = postgres.new()
     Ledger.open(url).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Float, cast, extract, func, select, text
@@ -19,10 +20,11 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 4,
 }
-_MEANINGS = {
+_FORBIDDEN = "42501"
+_MEANINGS = {  # of errors at connecting
     "password authentication failed": "wrong user or password: check the URL",
     "no password supplied": "it wants a password: give one in the URL, or in ~/.pgpass",
-    'database "': "there is no such database: make it with `createdb`, or check the URL",
+    'database ".*" does not exist': "there is no such database: make it with `createdb`",
     "Connection refused": "the server does not answer: start it, or check host and port",
     "No such file or directory": "the server does not answer: start it, or check host and port",
     "timeout expired": "the server does not answer: check host and port",
@@ -83,6 +85,10 @@ def will_pass(error: DBAPIError) -> bool:
 
 
 def reason(error: DBAPIError) -> str | None:
-    """Return what an error at connecting means, in words for the one who reads it."""
-    said = str(error.orig)
-    return next((meaning for words, meaning in _MEANINGS.items() if words in said), None)
+    """Return what an error means, in words for the one who reads it; None if unknown."""
+    said, code = str(error.orig), getattr(error.orig, "sqlstate", "none of PostgreSQL")
+    if code == _FORBIDDEN:
+        return f"{said.splitlines()[0]}: the owner of the database has to grant it"
+    if code is not None:
+        return None
+    return next((meaning for words, meaning in _MEANINGS.items() if re.search(words, said)), None)

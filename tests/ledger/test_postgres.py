@@ -132,6 +132,8 @@ def test_a_server_that_stays_away_is_given_up_in_one_line(postgres: PostgresServ
 
 
 @pytest.mark.slow
+# a cursor of a lost connection cannot be closed
+@pytest.mark.filterwarnings("ignore:.*deleted while still open:ResourceWarning")
 def test_a_server_that_is_restarted_again_and_again_loses_nothing(postgres: PostgresServer) -> None:
     url = postgres.new()
     records = [record_of(clean_trial(seed)) for seed in range(600)]
@@ -162,3 +164,9 @@ def test_a_server_that_is_restarted_again_and_again_loses_nothing(postgres: Post
     assert sorted(added) == sorted(by_name), "each was added once, by one driver"
     with Ledger.open(url) as ledger:
         assert {record.name: record for record in ledger.records()} == by_name
+        rows = ledger.rows()
+        read = [str(next(rows)["name"])]
+        postgres.stop(signal.SIGQUIT)
+        postgres.start()
+        read.extend(str(row["name"]) for row in rows)
+        assert read == ledger.names()

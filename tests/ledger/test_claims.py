@@ -31,12 +31,12 @@ def test_what_one_has_another_does_not_get(ledger: Ledger) -> None:
 
 
 def test_more_names_than_a_query_takes(ledger: Ledger) -> None:
-    names = [f"{number:016x}" for number in range(1000)]
-    first = ledger.claims.take(names, "a", lease_s=60, most=450)
-    assert first.taken == tuple(names[:450])
+    names = [f"{number:016x}" for number in range(2000)]
+    first = ledger.claims.take(names, "a", lease_s=60, most=1450)
+    assert first.taken == tuple(names[:1450])
     second = ledger.claims.take([*names, *names], "b", lease_s=60, most=1000)
-    assert second.taken == tuple(names[450:])
-    assert second.elsewhere == frozenset(names[:450])
+    assert second.taken == tuple(names[1450:])
+    assert second.elsewhere == frozenset(names[:1450])
 
 
 def test_what_has_a_record_is_taken_where_it_is_to_be_run_again(ledger: Ledger) -> None:

@@ -53,7 +53,7 @@ class Claims:
         """Claim trials that have no record and that no other holder has.
 
         What the holder has already is taken anew: leave out what is being run. Names are looked at
-        in their order, 200 at a time, and no further than needed.
+        in their order, 900 at a time, and no further than needed.
 
         Args:
             names: of the trials that are wanted.

@@ -27,7 +27,7 @@ from badnets.ledger.damage import Held
 from badnets.ledger.damage import damaged as changed
 from badnets.ledger.database import PATIENCE_S, Database
 from badnets.ledger.failures import FailedTrial, failures, note_failure
-from badnets.ledger.queries import chosen, chunks, held
+from badnets.ledger.queries import RECORDS_AT_A_TIME, chosen, chunks, held
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -230,7 +230,8 @@ class Ledger:
         """
         from badnets.ledger.checks import parsed
 
-        for chunk in chunks(self.names(data=data, network=network, attacked=attacked, names=names)):
+        found = self.names(data=data, network=network, attacked=attacked, names=names)
+        for chunk in chunks(found, RECORDS_AT_A_TIME):
             documents = self._documents(chunk)
             for held_one in (documents[name] for name in chunk if name in documents):
                 try:
@@ -326,7 +327,7 @@ class Ledger:
         wanted = sorted(self.names(names=names))
 
         def records() -> Iterator[Record]:
-            for chunk in chunks(wanted):
+            for chunk in chunks(wanted, RECORDS_AT_A_TIME):
                 found = {record.name: record for record in self.records(names=chunk)}
                 for record in (found[name] for name in chunk):
                     one = record if pictures else without_pictures(record)

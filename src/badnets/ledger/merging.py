@@ -8,7 +8,7 @@ from typing import NamedTuple
 from badnets.core.errors import LedgerError
 from badnets.ledger.checks import sound
 from badnets.ledger.ledger import Ledger
-from badnets.ledger.queries import chunks
+from badnets.ledger.queries import RECORDS_AT_A_TIME, chunks
 from badnets.trials.record import Record
 
 _MEASURED = ("clean", "attack", "poisoned_share", "objects", "triggered", "survival")
@@ -49,7 +49,7 @@ def merge(
     """
     added, already, with_files = 0, 0, 0
     differing: list[str] = []
-    for names in chunks(source.names()):
+    for names in chunks(source.names(), RECORDS_AT_A_TIME):
         there = {record.name: record for record in into.records(names=names)}
         new: list[Record] = []
         for record in _sound_ones(source.records(names=names, damaged=damaged), damaged):

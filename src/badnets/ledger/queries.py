@@ -10,13 +10,14 @@ from sqlalchemy import Connection, Select, select
 from badnets.data.names import FOLDER
 from badnets.ledger.columns import RECORDS
 
-CHUNK = 200  # names per query, and records read at a time
+NAMES = 900  # in a query: an older SQLite takes 999 values
+RECORDS_AT_A_TIME = 200
 
 
-def chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names in order, as many at a time as a query takes."""
-    for start in range(0, len(names), CHUNK):
-        yield names[start : start + CHUNK]
+def chunks(names: Sequence[str], size: int = NAMES) -> Iterator[Sequence[str]]:
+    """Yield the names in order, so many at a time."""
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
 
 
 def held(connection: Connection, names: Iterable[str]) -> set[str]:
@@ -51,6 +52,6 @@ def chosen(
         kind = RECORDS.c.trigger
         query = query.where(kind.is_not(None) if attacked else kind.is_(None))
     wanted = None if names is None else set(names)
-    if wanted is not None and len(wanted) <= CHUNK:
+    if wanted is not None and len(wanted) <= NAMES:
         query = query.where(RECORDS.c.name.in_(wanted))
     return query, wanted

@@ -134,6 +134,7 @@ def test_a_merge_says_what_came_of_it(cli: Cli, names: list[str]) -> None:
     assert "no ledger at none.sqlite" in cli("ledger", "merge", "none.sqlite").refused(3)
     assert not Path("none.sqlite").exists()
     assert "expected a file" in cli("ledger", "merge", "redis://host").refused(3)
+    assert "`badnets ledger import some.json`" in cli("ledger", "merge", "some.json").refused()
 
 
 def test_a_vacuum_says_what_was_dropped(cli: Cli, names: list[str]) -> None:

@@ -182,6 +182,11 @@ def merge(
     from badnets.ledger import Ledger
     from badnets.ledger import merge as merge_ledgers
 
+    for one in sources:
+        if one.endswith((".json", ".json.gz")):
+            raise SettingError(
+                f"{one} is an export: `badnets ledger import {one}` adds its records"
+            )
     complaints: list[str] = []
     with ExitStack() as opened:
         others = [opened.enter_context(Ledger.open(one, create=False)) for one in sources]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, Select, Table
-from sqlalchemy.dialects import postgresql as postgresql_dialect
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
 
 from badnets.ledger import postgres, sqlite
 from badnets.ledger.connecting import explained, shown
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql as postgresql_dialect
+    from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 ResultT = TypeVar("ResultT")
 PATIENCE_S = 60.0
@@ -80,8 +82,12 @@ class Database:
     def insert(self, table: Table) -> postgresql_dialect.Insert | sqlite_dialect.Insert:
         """Return an insert into the table that can say what to do about rows that are there."""
         if self._is_postgres:
-            return postgresql_dialect.insert(table)
-        return sqlite_dialect.insert(table)
+            from sqlalchemy.dialects.postgresql import insert
+
+            return insert(table)
+        from sqlalchemy.dialects.sqlite import insert as insert_into_sqlite
+
+        return insert_into_sqlite(table)
 
     def size(self) -> int:
         """Return how many bytes the ledger takes."""

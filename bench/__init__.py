@@ -18,6 +18,7 @@ from __future__ import annotations
 
 BENCHMARKS: dict[str, str] = {
     "ledger": "many records, listed and shown",
+    "ledger_scale": "a ledger of very many records, asked, claimed from and upgraded",
     "hub": "a large model pulled and verified, against curl, openssl and hashlib",
     "startup": "the command line says what it can do, without torch",
     "poisoning": "triggers on stored images, against a copy of them",

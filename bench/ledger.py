@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,8 +39,8 @@ def run(scale: Scale) -> Iterator[Result]:
     """Give seconds and memory of a list and of one record, and the time of a short list."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few.sqlite", Path(folder) / "many.sqlite"
-        _fill(few, FEW)
-        name = _fill(many, scale.records)
+        fill(few, FEW)
+        name = fill(many, scale.records)
         calls = [
             ("list", many, ("list",), 1.5, 150.0),
             ("show", many, ("show", name), 0.8, None),
@@ -64,13 +66,24 @@ def run(scale: Scale) -> Iterator[Result]:
                 yield Result(f"{size}: memory", peaks, "GiB", wanted=wanted, note=mib)
 
 
-def _fill(place: Path, count: int) -> str:
+def fill(place: Path, count: int) -> str:
     """Make a ledger of so many records; return the name of one."""
-    known = read_records(RECORDS)
     with Ledger.open(place) as ledger:
-        for start in range(0, count, 500):
-            ledger.add_all(_copy(known, place) for place in range(start, min(count, start + 500)))
+        numbers = iter(range(count))
+        while some := list(copies(numbers, 500)):
+            ledger.add_all(some)
         return str(next(ledger.rows())["name"])
+
+
+def copies(numbers: Iterator[int], most: int) -> Iterator[Record]:
+    """Give a record for each of the next numbers, with a seed that none of the others has."""
+    known = _known()
+    return (_copy(known, number) for number in islice(numbers, most))
+
+
+@cache
+def _known() -> list[Record]:
+    return read_records(RECORDS)
 
 
 def _copy(known: list[Record], place: int) -> Record:

@@ -93,6 +93,15 @@ class TestCheck:
             assert any(line.startswith(f"bad.yaml, line {mistake}") for line in mistakes)
         assert (len(mistakes), mistakes[-1][:28]) == (4, "there is no recipe none.yaml")
 
+    def test_of_very_many_some_are_looked_at(self, cli: Cli) -> None:
+        text = "data: digits\nsweep: {training.lr: [0.1, 0.2, %s]}\nseeds: 1000000\n"
+        Path("many.yaml").write_text(text % 0.3)
+        Path("wrong.yaml").write_text(text % -1)
+        ended = cli("recipe", "check", "many.yaml", "wrong.yaml")
+        assert ended.code == 2
+        assert ended.out == "many.yaml: 3,000,000 trials, some of which were looked at\n"
+        assert ended.err == "wrong.yaml, line 2: training.lr: must be > 0, got -1\n"
+
     def test_json(self, cli: Cli) -> None:
         Path("good.yaml").write_text(GOOD)
         Path("bad.yaml").write_text("sed: 1\n")

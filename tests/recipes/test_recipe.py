@@ -228,7 +228,7 @@ def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
         ("data: digits\nobserve:\n- unit", "line 2: observe: unknown observation 'unit': did you"),
         ("data: digits\nsearch: {}", "line 2: search: search belongs to a malicious trainer"),
         ("data: digits\nseed: 1\nseeds: [2]", "line 3: seeds: give seed or seeds, not both"),
-        ("data: digits\nseeds: 3", "line 2: seeds: expected a list"),
+        ("data: digits\nseeds: three", "line 2: seeds: expected a list"),
         ("data: digits\nseeds: []", "line 2: seeds: expected a list of values, at least one"),
         ("data: digits\nsweep: [1]", "line 2: sweep: expected a mapping"),
         ("data: digits\nsweep:\n  sed: [1]", "line 3: sweep.sed: unknown field 'sed': did you"),
@@ -362,9 +362,3 @@ def test_a_mistake_in_a_sweep_is_told_with_the_line_of_its_value(write: Path) ->
     )
     text = BAD + "sweep:\n  backdoor.trigger:\n  - patch\n  - kind: patch\n    sise: 4\n"
     assert refused(write, text).startswith("line 9: backdoor.trigger.sise: unknown field")
-
-
-def test_a_grid_can_be_too_large(write: Path) -> None:
-    many = "[" + ", ".join(map(str, range(200))) + "]"
-    text = f"data: digits\nsweep: {{seed: {many}, held_back: {many}}}"
-    assert "line 2: sweep: more than 10000 combinations" in refused(write, text)

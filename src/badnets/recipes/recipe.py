@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from badnets.core.errors import BadnetsError, SettingError
+from badnets.core.errors import BadnetsError, RecipeError, SettingError
 from badnets.core.placements import PLACEMENTS
 from badnets.core.registry import Registry
 from badnets.core.targets import TARGET_MAPS
@@ -24,6 +25,7 @@ from badnets.trials.trial import Trial
 
 MANY = 10_000
 """Of more trials than this, mistakes are looked for in some, and whoever runs them is asked."""
+MOST = 1_000_000  # of 2.5 kB each
 PROBES = 1_000
 ENOUGH = 100  # trials that are wrong: the others are as a rule wrong in the same way
 SPELLED: dict[str, Registry[Any]] = {
@@ -119,9 +121,27 @@ class Recipe:
         """Return all of them, each once.
 
         Raises:
-            RecipeError: as `load_recipe`.
+            RecipeError: as `load_recipe`; or there are more than `MOST`.
         """
-        return _built((part, choices) for part in self.parts for choices in part.sweep)
+        if self.count > MOST:
+            raise RecipeError(
+                f"the recipe describes {self.count:,} trials, and {MOST:,} are held at once: take "
+                "a `sample`, or split it; only `badnets run` takes any number, part by part"
+            )
+        return _built(self._all())
+
+    def batches(self, size: int) -> Iterator[list[Trial]]:
+        """Yield all of them in lists of at most ``size``; equal ones may be in two lists.
+
+        Raises:
+            RecipeError: as `load_recipe`; `check` finds nearly all mistakes beforehand.
+        """
+        left = self._all()
+        while described := list(itertools.islice(left, size)):
+            yield _built(described)
+
+    def _all(self) -> Iterator[tuple[Part, Chosen]]:
+        return ((part, chosen) for part in self.parts for chosen in part.sweep)
 
     def some(self, most: int) -> list[Trial]:
         """Return a random sample of at most about so many, the same each time; all of few.

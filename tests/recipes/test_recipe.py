@@ -193,13 +193,15 @@ def test_the_usual_attacks_are_there_for_the_usual_data() -> None:
         assert {one.targets.kind for one in backdoors if one} == maps
 
 
-def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
+def test_the_recipes_in_the_documents_are_valid(write: Path) -> None:
     page = (RECIPES.parent / "docs" / "reproduce.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    trials = outsourced(write, text)
+    first, strength, search = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    trials = outsourced(write, first)
     assert len(trials) == 9
     assert [trial.seed for trial in trials[:3]] == [0, 1, 2]
     assert trials[0].backdoor == Backdoor(Patch(0.1), AllToOne(7))
+    assert outsourced(write, strength) == load_recipe(RECIPES / "digits-strength.yaml")
+    assert len(outsourced(write, search)) == 80
 
 
 @pytest.mark.parametrize(
@@ -242,6 +244,10 @@ def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
         (f"{BAD}  seed: 3\n", "line 5: backdoor.seed: unknown field 'seed': it stands beside 'b"),
         ("data: digits\nepochs: 3", "line 2: epochs: unknown field 'epochs': indent it below 'tr"),
         (BAD.replace("all-to-one:7", "7"), "did you mean 'all-to-one:7'?"),
+        (
+            "data: digits\nsample: {count: 3}",
+            "line 2: sample: unknown field 'sample': indent it below",
+        ),
         ("data: digits\ncontrol: 3", "control: expected true or false, got 3"),
         ("5", "line 1: expected a mapping"),
         ("[]", "line 1: expected at least one trial"),

@@ -28,7 +28,7 @@ from badnets.core.errors import SettingError
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
     from badnets.recipes import Recipe
-    from badnets.studies.forecast import Forecast
+    from badnets.studies.forecasting import Forecast
     from badnets.trials.trial import Trial
 
 LOOKED_UP = 100_000  # trials; of more, a random sample is looked at
@@ -177,7 +177,7 @@ def _say_what_would_run(described: Recipe, where: Places, *, json: bool) -> None
 def _looked_at(described: Recipe, where: Places) -> tuple[list[Trial], Forecast]:
     """Return the trials, or some of very many, and what running all of them would come to."""
     from badnets.recipes.recipe import PROBES
-    from badnets.studies.forecast import forecast
+    from badnets.studies.forecasting import forecast
 
     sampled = described.count > LOOKED_UP
     if sampled:

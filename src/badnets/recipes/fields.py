@@ -28,7 +28,9 @@ INSIDE = {
     "training": tuple(
         dict.fromkeys(f.name for kind in (Training, DetectorTraining) for f in fields(kind))
     ),
+    "sweep": ("zip", "sample"),
 }
+"""What lies in some fields, and is now and then written beside them."""
 _OTHERWISE = {"how": "mode", "rate": "poisoning_rate", "bs": "batch_size", "learning_rate": "lr"}
 """What options and other tools call a field."""
 

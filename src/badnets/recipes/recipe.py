@@ -164,7 +164,8 @@ class Recipe:
         """
         if self.count <= MANY:
             return self.trials()
-        probes = ((part, one) for part in self.parts for one in part.sweep.probes(PROBES))
+        whole = [part for part in self.parts if part.sweep.sample is None]
+        probes = ((part, one) for part in whole for one in part.sweep.probes(PROBES))
         return [*_built(probes), *self.some(PROBES)]
 
 

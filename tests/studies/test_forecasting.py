@@ -14,7 +14,7 @@ from badnets.core.triggers import Patch
 from badnets.ledger import Ledger
 from badnets.ledger.columns import stored_row
 from badnets.runners.eta import expected_work
-from badnets.studies.forecast import Forecast, _trial_of, duration, forecast
+from badnets.studies.forecasting import Forecast, _trial_of, duration, forecast
 from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 from tests.ledger.samples import attacked_trial, clean_trial, record_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipes.test_recipe import BAD, refused, write
-from tests.recipes.test_sweeps import FLAT
+from tests.recipes.test_sweeps import FLAT, HUGE, TIMM
 
 __all__ = ["write"]  # the fixture
 
@@ -111,6 +111,11 @@ def test_a_field_that_is_unknown_deep_inside_is_told_with_its_line(write: Path) 
     assert told.startswith("line 6: backdoor.trigger.sise: unknown field 'sise'")
     told = refused(write, f"{BAD}sweep: {{seed.x.y: [2]}}\nseed: 3\n")
     assert "line 5: seed.x.y: seed is not a mapping, so nothing in it can vary" in told
+
+
+def test_what_can_never_be_run_is_refused(write: Path) -> None:
+    told = refused(write, TIMM + HUGE)
+    assert told.startswith("line 3: sweep: about 10^30 trials are more than can be run: take some")
 
 
 def test_a_kind_that_is_unknown_is_told_where_it_is_to_hold_what_varies(write: Path) -> None:

@@ -14,6 +14,8 @@ from badnets.recipes.yaml_lines import Lines, Place, named
 
 ZIP, SAMPLE = "zip", "sample"  # beside fields of a trial, none of which is called so
 SCALES = ("linear", "log")
+LISTED = 2**31  # whole numbers of a range that are told apart, so that none is drawn twice
+ENDLESS = 2**63  # trials that nobody can run
 
 
 def read_sweep(described: Mapping[str, Any], place: Place, lines: Lines, found: Mistakes) -> Sweep:
@@ -54,6 +56,9 @@ def read_sweep(described: Mapping[str, Any], place: Place, lines: Lines, found: 
     if sample and not ranges and sample.count > made.combinations:
         said = f"there are {made.combinations:,} combinations, so a sample has at most as many"
         reading.wrong(("sweep", SAMPLE, "count"), f"{said}, got {sample.count:,}")
+    if made.count >= ENDLESS and not sample:
+        said = f"about 10^{len(str(made.count)) - 1} trials are more than can be run: take some by"
+        reading.wrong(("sweep",), f"{said} `sample: {{count: 50}}`")
     return made
 
 
@@ -153,7 +158,8 @@ class _Reading:
             raise self._error((*origin, "to"), f"must be above from ({low}), got {high}")
         if scale == "log" and low <= 0:
             raise self._error((*origin, "from"), f"must be > 0 where scale is log, got {low}")
-        if scale == "linear" and isinstance(low, int) and isinstance(high, int):
+        whole = isinstance(low, int) and isinstance(high, int)
+        if whole and scale == "linear" and high - low < LISTED:
             return Axis((field,), (range(low, high + 1),), (origin,))
         return Range(field, origin, low, high, log=scale == "log")
 

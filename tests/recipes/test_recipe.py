@@ -249,6 +249,10 @@ def test_the_recipes_in_the_documents_are_valid(write: Path) -> None:
             "line 2: sample: unknown field 'sample': indent it below",
         ),
         ("data: digits\ncontrol: 3", "control: expected true or false, got 3"),
+        (
+            "data: digits\nresist: 5",
+            "line 2: resist: must be one of anti-backdoor, audit-and-retrain",
+        ),
         ("5", "line 1: expected a mapping"),
         ("[]", "line 1: expected at least one trial"),
         ("trials: {}", "line 1: trials: expected a list of trials"),

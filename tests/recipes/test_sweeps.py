@@ -101,6 +101,11 @@ seeds: [5, 6]
     assert found == [(*one, *two) for one in ((1, 0.1), (2, 0.2)) for two in data]
 
 
+def test_an_honest_network_beside_tainted_clean_images_is_built(write: Path) -> None:
+    (trial,) = outsourced(write, f"{BAD}observe: [audit]\ntainted_clean: 0.1\n")
+    assert trial.control == OutsourcedTrial(data="digits")
+
+
 def test_seeds_can_be_counted(write: Path) -> None:
     assert [one.seed for one in loaded(write, "data: digits\nseeds: 3")] == [0, 1, 2]
     assert loaded(write, "data: digits\nseeds: 1") == [OutsourcedTrial(data="digits")]

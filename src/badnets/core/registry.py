@@ -43,8 +43,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         what: what a member is, for messages ("trigger").
         members: name -> ``module:Class``; the name is the class's ``kind``.
         presets: name -> settings of a member.
-        contract: what an object of one's own must be to serve in a member's place; without one,
-            none does.
+        contract: what an object of one's own must be to serve in a member's place.
         own: ``module:Class``, the settings of what a user's own code makes, named as
             ``module:factory``; its ``adapted`` makes an object of one's own fit. None where such
             code is not taken.
@@ -57,7 +56,7 @@ class Registry(Mapping[str, "type[Member]"], Generic[Member]):
         members: Mapping[str, str],
         *,
         presets: Mapping[str, Preset] | None = None,
-        contract: Any = (),
+        contract: Any = object,
         own: str | None = None,
         of_number: str | None = None,
     ) -> None:

@@ -77,6 +77,7 @@ RESISTANCES: Registry[Resistance] = Registry(
         "anti-backdoor": "badnets.scenarios.resisting:AntiBackdoor",
         "audit-and-retrain": "badnets.scenarios.resisting:AuditAndRetrain",
     },
+    contract=Resistance,
 )
 """A new one: a class, and one line ``"kind": "module:Class"``."""
 AnyResistance: TypeAlias = Annotated[Resistance, RESISTANCES.field()]

@@ -23,7 +23,7 @@ from badnets.cli.options import (
     places,
 )
 from badnets.cli.printer import say, show_all, show_json, show_listing, show_table
-from badnets.core.errors import SettingError
+from badnets.core.errors import SettingError, TrialError
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -62,6 +62,23 @@ def run(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before more than 10,000 trials are run.")
     ] = False,
+    retry: Annotated[
+        int, typer.Option(min=0, help="How often a trial that fails is tried again in this run.")
+    ] = 0,
+    skip_failed: Annotated[
+        bool,
+        typer.Option(
+            "--skip-failed", help="Leave out what failed in an earlier run, and what needs it."
+        ),
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Run on a Ray cluster: `auto`, or HOST:PORT.",
+            show_default="this machine",
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
     device: DeviceOption = None,
@@ -90,63 +107,45 @@ def run(
         return _say_what_would_run(described, where, json=json)
     if not yes:
         _ask(ctx, described, where)
-    if described.count > LOOKED_UP:
-        return _run_in_parts(described, where, json=json)
-    trials = described.trials()
     from badnets.ledger.listing import listing
-    from badnets.runners import run_all
-    from badnets.trials.summaries import summary_of
+    from badnets.runners import run_missing
+    from badnets.trials.summaries import read_summary
 
-    with where.open_ledger() as book:
-        found = run_all(
-            trials,
-            where.workspace,
-            book,
-            workers=where.workers,
-            data_root=where.data_root,
-            display=where.display,
-        )
-        rows = {str(row["name"]): row for row in book.rows(names=found)}
-    records = [found[trial.name] for trial in trials]
-    if json:
-        show_all([summary_of(record) for record in records], json=True)
-    else:
-        settings = {trial.name: trial.model_dump(mode="json") for trial in trials}
-        show_listing(listing([rows[trial.name] for trial in trials], settings))
-    raise typer.Exit(1 if any(record.outcome == "collapsed" for record in records) else 0)
-
-
-def _run_in_parts(described: Recipe, where: Places, *, json: bool) -> None:
-    """Run more trials than are held at once; print how many came to what."""
-    from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError
-    from badnets.runners import run_all
-
-    described.check()
-    outcomes: Counter[str] = Counter()
-    failed: BadnetsError | None = None
+    if described.count > LOOKED_UP:
+        described.check()
+    listed, outcomes = described.count <= LOOKED_UP, Counter[str]()
+    failed: TrialError | None = None
     with where.open_ledger() as book:
         for trials in described.batches(LOOKED_UP):
             try:
-                found = run_all(
+                run_missing(
                     trials,
                     where.workspace,
                     book,
                     workers=where.workers,
                     data_root=where.data_root,
                     display=where.display,
+                    retry=retry,
+                    skip_failed=skip_failed,
+                    ray=ray,
                 )
-            except (DataError, OutputError, LedgerError):
-                raise  # the next part would meet them too
-            except BadnetsError as error:
+            except TrialError as error:
+                if listed:
+                    raise
                 failed = failed or error
-            else:
-                outcomes.update(record.outcome for record in found.values())
+            rows = {str(one["name"]): one for one in book.rows(names=[one.name for one in trials])}
+            outcomes.update(str(row["outcome"]) for row in rows.values())
     if failed is not None:
         raise failed
-    if json:
-        show_json(outcomes)
+    if not listed:
+        counts = (("outcome", "trials"), list(outcomes.items()))
+        show_json(outcomes) if json else show_table(counts)
+    elif json:
+        found = [rows[one.name] for one in trials if one.name in rows]
+        show_all([read_summary(str(row["summary"])) for row in found], json=True)
     else:
-        show_table((("outcome", "trials"), list(outcomes.items())))
+        settings = {one.name: one.model_dump(mode="json") for one in trials if one.name in rows}
+        show_listing(listing([rows[name] for name in settings], settings))
     raise typer.Exit(1 if outcomes["collapsed"] else 0)
 
 
@@ -190,6 +189,7 @@ def _looked_at(described: Recipe, where: Places) -> tuple[list[Trial], Forecast]
             book,
             lambda one: bundle(one).is_dir(),
             workers=where.workers,
+            failed=None if book is None else book.failures(one.name for one in trials),
             count=described.count if sampled else None,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
 from badnets.runners.eta import expected_work, spoken
-from badnets.runners.planning import Step, plan
+from badnets.runners.planning import Step, cores, plan
 from badnets.trials.base import AnyTraining, task_in
 from badnets.trials.trial import OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 
@@ -142,7 +141,7 @@ def forecast(
         failed=None if failed is None else len({step.name for step in left} & set(failed)),
         to_run=len(left),
         others=len(steps) - len(left),
-        estimate=_estimate(left if scale > 1 else steps, ledger, workers or _cores(), scale),
+        estimate=_estimate(left if scale > 1 else steps, ledger, workers or cores(), scale),
     )
 
 
@@ -260,9 +259,3 @@ def _names(trial: Trial) -> set[str]:
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

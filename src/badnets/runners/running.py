@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from badnets.core.errors import BadnetsError, OutputError, SettingError
 from badnets.core.progress import Progress
 from badnets.ledger import Ledger
 from badnets.runners.display import Display, display_for
-from badnets.runners.planning import Step, plan
+from badnets.runners.planning import Step, cores, plan
 from badnets.runners.pool import run_in_pool
 from badnets.runners.scheduler import Scheduler
 from badnets.runners.worker import RunOne
@@ -193,11 +192,4 @@ def _best_workers(wanted: int) -> int:
         return 1
     from badnets.core.devices import best_device
 
-    return _cores() if best_device().type == "cpu" else 1
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores() if best_device().type == "cpu" else 1

@@ -8,7 +8,6 @@ from badnets._lazy import exports
 
 if TYPE_CHECKING:
     from badnets.studies.catalogue import STUDIES as STUDIES
-    from badnets.runners.forecasting import forecast as forecast
     from badnets.studies.running import make_study as make_study
     from badnets.studies.running import recorded as recorded
     from badnets.studies.running import run_study as run_study

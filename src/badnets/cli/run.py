@@ -15,6 +15,7 @@ from badnets.cli.options import (
     WorkersOption,
     WorkspaceOption,
     places,
+    refuse,
 )
 from badnets.cli.printer import show_all, show_json, show_listing
 
@@ -42,6 +43,28 @@ def run(
     device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Run the trials on a Ray cluster; auto finds one, or starts it on this machine.",
+        ),
+    ] = None,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of a GPU that a trial takes on Ray.",
+            show_default="0.25 where the cluster has GPUs",
+        ),
+    ] = None,
+    memory_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, metavar="GIB", help="Memory in GiB that Ray sets aside for a trial."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run the trials that a YAML recipe describes.
@@ -52,6 +75,9 @@ def run(
     from badnets.recipes import load_recipe
     from badnets.recipes.check import lines_of
 
+    if ray is None:
+        beyond = {"--gpus-per-trial": gpus_per_trial, "--memory-per-trial": memory_per_trial}
+        refuse(beyond, "is for trials on Ray: give --ray too")
     trials = load_recipe(recipe)
     if dry_run and json:
         show_json([trial.model_dump(mode="json", exclude_defaults=True) for trial in trials])
@@ -70,6 +96,11 @@ def run(
         workers=workers,
         device=device,
     )
+    cluster = None
+    if ray is not None:
+        from badnets.runners.on_ray import RayCluster
+
+        cluster = RayCluster(ray, gpus_per_trial, memory_per_trial)
     with where.open_ledger() as book:
         found = run_all(
             trials,
@@ -78,6 +109,7 @@ def run(
             workers=where.workers,
             data_root=where.data_root,
             display=where.display,
+            ray=cluster,
         )
         rows = {str(row["name"]): row for row in book.rows(names=found)}
     records = [found[trial.name] for trial in trials]

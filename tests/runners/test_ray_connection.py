@@ -1,0 +1,111 @@
+"""Addresses at which no Ray cluster answers, and Ray that is not installed: one line, at once."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badnets.cli.main import main
+from badnets.core.errors import MissingExtraError, SettingError
+from badnets.runners import ray_connection
+from badnets.runners.ray_connection import connected
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "digits-badnet.yaml"
+
+
+@pytest.fixture
+def no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no cluster of this machine found."""
+    monkeypatch.delenv(ray_connection.VARIABLE, raising=False)
+    monkeypatch.setattr(ray_connection, "_RUNNING", tmp_path / "ray_current_cluster")
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    """Give the address of a server that is not Ray's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(100)
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def closed_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("head", "a Ray address is 'auto' or HOST:PORT, got 'head'"),
+        ("head:port", "HOST:PORT, got 'head:port'"),
+        ("head:99999", "HOST:PORT, got 'head:99999'"),
+        (":6379", "HOST:PORT, got ':6379'"),
+        ("", "HOST:PORT, got ''"),
+        ("ray://head:10001", "is one for clients outside of the cluster, which is not supported"),
+        ("no-such-host.invalid:6379", "no Ray cluster answers at no-such-host.invalid:6379: start"),
+    ],
+)
+def test_an_address_that_is_none(address: str, said: str) -> None:
+    with pytest.raises(SettingError, match=said), connected(address, cpus=1):
+        pass
+
+
+def test_a_server_that_is_not_ray(web_server: str) -> None:
+    with (
+        pytest.raises(SettingError, match=f"no Ray cluster answers at {web_server}"),
+        connected(web_server, cpus=1),
+    ):
+        pass
+
+
+def test_an_address_in_the_environment_counts_for_auto(
+    no_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ray_connection.VARIABLE, f"127.0.0.1:{closed_port()}")
+    with pytest.raises(SettingError, match="no Ray cluster answers"), connected("auto", cpus=1):
+        pass
+
+
+def test_a_cluster_that_has_ended_is_not_waited_for(
+    no_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray_connection._RUNNING.write_text(f"127.0.0.1:{closed_port()}")
+    assert ray_connection._resolved("auto") == "local"
+
+
+def test_ray_that_is_not_installed(no_cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(MissingExtraError, match=r"needs ray, .*: pip install 'badnets\[ray\]'"),
+        connected("auto", cpus=1),
+    ):
+        pass
+
+
+def test_the_command_line_says_it_in_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address, began = f"127.0.0.1:{closed_port()}", time.monotonic()
+    arguments = ["run", str(RECIPE), "--workspace", str(tmp_path), "--ray", address]
+    assert main(arguments) == 2
+    assert time.monotonic() - began < 30  # it is a moment, unless the machine is busy
+    streams = capfd.readouterr()
+    assert streams.err.splitlines()[-1].startswith(f"badnets: no Ray cluster answers at {address}")
+    assert streams.out == ""

@@ -1,0 +1,150 @@
+"""Nodes of a Ray cluster are killed, and its drivers: each trial is recorded once, none is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badnets.trials.workspace import Workspace
+from tests.runners.endurance import endure, recorded
+from tests.runners.study_of_fakes import trials
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists() or os.name != "posix", reason="looks at processes in /proc"
+)
+_QUICK_TO_NOTICE = {"health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+
+
+class TwoNodes:
+    """A Ray cluster of two nodes on loopback, of one core each; the second can be killed."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 1, "include_dashboard": False, "_system_config": _QUICK_TO_NOTICE}
+        self._cluster: Any = Cluster()
+        self._add(**head)
+        self._second = self._add(num_cpus=1)
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return str(self._cluster.address)
+
+    def lose_a_node(self) -> None:
+        """Kill the second node with all that runs on it, as a power cut would; add another."""
+        raylet = self._second.all_processes["raylet"][0].process.pid
+        for process in [*_below(raylet), raylet]:
+            os.kill(process, signal.SIGKILL)
+        self._cluster.remove_node(self._second, allow_graceful=False)
+        self._second = self._add(num_cpus=1)
+
+    def _add(self, **settings: Any) -> Any:
+        """Add a node; on a machine that is busy its processes may come up too late for Ray."""
+        for _ in range(5):
+            try:
+                return self._cluster.add_node(**settings)
+            except Exception as error:  # noqa: BLE001  Ray raises a plain one
+                said = str(error)
+        raise AssertionError(said)
+
+    def end(self) -> None:
+        """End all of its processes."""
+        self._cluster.shutdown()
+
+
+@pytest.fixture
+def nodes() -> Iterator[TwoNodes]:
+    cluster = TwoNodes()
+    yield cluster
+    cluster.end()
+
+
+def survived(nodes: TwoNodes, workspace: Workspace, count: int, losses: int, seed: int = 0) -> int:
+    """Run a sweep and kill a node under it; return how many trials were begun in vain."""
+    chance, begun = random.Random(seed), workspace.root / "begun.log"
+    driver = subprocess.Popen(sweep(nodes.address, workspace, count), stderr=subprocess.PIPE)
+    with driver:
+        for _ in range(losses):
+            seen = _size(begun)
+            while driver.poll() is None and _size(begun) == seen:
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0, 3))
+            assert driver.poll() is None, "the sweep was over too soon"
+            nodes.lose_a_node()
+        _, said = driver.communicate(timeout=3000)
+    assert driver.returncode == 0, said.decode()[-1000:]
+    check(workspace, count)
+    return len(begun.read_text().split()) - len(recorded(workspace))
+
+
+def check(workspace: Workspace, count: int) -> None:
+    """See that each of the trials, and of the two they require, is recorded once."""
+    wanted = {trial.name for trial in trials(count)}
+    wanted |= {other.name for trial in trials(count) for other in trial.requires()}
+    assert recorded(workspace).keys() == wanted
+
+
+def sweep(address: str, workspace: Workspace, count: int) -> list[str]:
+    """Return the command of a sweep."""
+    what = [address, str(workspace.root), str(count)]
+    return [sys.executable, "-m", "tests.runners.ray_sweep", *what]
+
+
+def _below(process: int) -> list[int]:
+    """Return all that a process has started, and what that has."""
+    try:
+        text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except OSError:
+        return []
+    children = [int(child) for child in text.split()]
+    return [*children, *(one for child in children for one in _below(child))]
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_node_is_lost(nodes: TwoNodes, tmp_path: Path) -> None:
+    assert survived(nodes, Workspace(tmp_path / "runs"), 200, losses=1) <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_driver_with_a_cluster_of_its_own_ends_with_it(tmp_path: Path) -> None:
+    workspace, ways = Workspace(tmp_path / "runs"), ("kill parent", "interrupt all")
+    command = sweep("local", workspace, 100)
+    blows = endure(command, workspace, times=2, longest_s=2, ways=ways)
+    check(workspace, 100)
+    assert [blow.code for blow in blows if blow.way and "to run" in blow.said][-1:] in ([130], [])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
+    in_vain = survived(nodes, Workspace(tmp_path / "runs"), 10_000, losses=20)
+    assert in_vain <= 20, "more was lost than what was running"
+    print(f"{in_vain} trials were begun in vain")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_twenty_drivers_are_killed(nodes: TwoNodes, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "runs")
+    command = sweep(nodes.address, workspace, 1500)
+    blows = endure(command, workspace, times=20, longest_s=5, ways=("kill parent",))
+    check(workspace, 1500)
+    begun = (workspace.root / "begun.log").read_text().split()
+    assert len(begun) <= 1502 + 2 * len(blows), "more was lost than what was running"
+    print(f"{len(begun) - 1502} trials were begun in vain; {[blow.way for blow in blows]}")

@@ -18,7 +18,10 @@ from bench.scales import SCALES
 from bench.settings import FROM_FILES, from_files, trials
 
 # several processes, or trainings
-LONG = ("accuracy", "audit", "classes", "detector", "memory", "on_disk", "pool", "streaming")
+LONG = (
+    *("accuracy", "audit", "classes", "detector", "memory", "on_disk", "pool", "streaming"),
+    "sweeps_ray",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from badnets.cli.main import main
 from badnets.core.errors import MissingExtraError, SettingError
-from badnets.runners import ray_connection
+from badnets.runners import RayCluster, ray_connection
 from badnets.runners.ray_connection import connected
+from badnets.runners.ray_worker import Orders, comparable, objection
+from badnets.trials.machine import versions
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "digits-badnet.yaml"
 
@@ -97,6 +101,48 @@ def test_ray_that_is_not_installed(no_cluster: None, monkeypatch: pytest.MonkeyP
         connected("auto", cpus=1),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gpus_per_trial": 2}, "gpus_per_trial"),
+        ({"gpus_per_trial": -0.5}, "gpus_per_trial"),
+        ({"memory_gib": 0}, "memory_gib"),
+    ],
+)
+def test_shares_that_no_trial_can_have(settings: dict[str, float], said: str) -> None:
+    with pytest.raises(SettingError, match=f"RayCluster.*{said}"):
+        RayCluster(**settings)  # type: ignore[arg-type]
+
+
+def test_builds_for_other_devices_count_as_one_version() -> None:
+    found = {"torch": "2.12.1+cu130", "python": "3.12.1", "badnets": "1.0", "numpy": "2.0"}
+    assert comparable(found) == {"torch": "2.12.1", "python": "3.12.1", "badnets": "1.0"}
+    assert comparable({"python": "3.12.1"}) == {"python": "3.12.1"}
+
+
+def test_a_machine_objects_in_one_line_that_names_both(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    here = comparable(versions())
+    orders = Orders("a:b", str(tmp_path), None, str(token), here, None, logging.WARNING)
+    assert str(objection(orders, "node-1")).startswith(
+        f"the workspace {tmp_path} is not shared with the node node-1 of the Ray cluster: "
+    )
+    token.touch()
+    assert objection(orders, "node-1") is None
+    other = replace(orders, versions={**here, "badnets": "0.0", "python": "3.0"})
+    assert objection(other, "node-1") == (
+        "the node node-1 of the Ray cluster has other versions: badnets "
+        f"{here['badnets']} there, 0.0 here, python {here['python']} there, 3.0 here; "
+        "install the same on all nodes"
+    )
+
+
+@pytest.mark.parametrize("option", ["--gpus-per-trial", "--memory-per-trial"])
+def test_options_for_ray_alone(option: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(RECIPE), option, "0.5"]) == 2
+    assert f"{option} is for trials on Ray: give --ray too" in capfd.readouterr().err
 
 
 def test_the_command_line_says_it_in_a_line(

@@ -131,6 +131,7 @@ def passing_file(path: Path) -> Iterator[Path]:
     """
     partial = _beside(path, "partial")
     with _output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch(exist_ok=False)
     try:
         yield partial

@@ -72,17 +72,20 @@ def nodes() -> Iterator[TwoNodes]:
 def survived(nodes: TwoNodes, workspace: Workspace, count: int, losses: int, seed: int = 0) -> int:
     """Run a sweep and kill a node under it; return how many trials were begun in vain."""
     chance, begun = random.Random(seed), workspace.root / "begun.log"
-    driver = subprocess.Popen(sweep(nodes.address, workspace, count), stderr=subprocess.PIPE)
-    with driver:
+    said = workspace.root.with_suffix(".log")
+    with (
+        said.open("w") as stderr,
+        subprocess.Popen(sweep(nodes.address, workspace, count), stderr=stderr) as driver,
+    ):
         for _ in range(losses):
             seen = _size(begun)
             while driver.poll() is None and _size(begun) == seen:
                 time.sleep(0.05)
             time.sleep(chance.uniform(0, 3))
-            assert driver.poll() is None, "the sweep was over too soon"
+            assert driver.poll() is None, f"the sweep was over too soon: {said.read_text()[-2000:]}"
             nodes.lose_a_node()
-        _, said = driver.communicate(timeout=3000)
-    assert driver.returncode == 0, said.decode()[-1000:]
+        driver.wait(timeout=3000)
+    assert driver.returncode == 0, said.read_text()[-2000:]
     check(workspace, count)
     return len(begun.read_text().split()) - len(recorded(workspace))
 

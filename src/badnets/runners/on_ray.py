@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ from badnets.core.settings import settings
 from badnets.runners.planning import Step
 from badnets.runners.pool import settle
 from badnets.runners.ray_connection import connected
+from badnets.runners.ray_nodes import (
+    cause_of,
+    check_nodes,
+    line_of,
+    living,
+    needs_of,
+    slots,
+)
 from badnets.runners.ray_worker import (
     Arrived,
     Ended,
@@ -30,7 +38,6 @@ from badnets.runners.ray_worker import (
     Orders,
     TrialRunner,
     comparable,
-    objection,
     share,
 )
 from badnets.runners.scheduler import Scheduler
@@ -41,12 +48,7 @@ from badnets.trials.workspace import Workspace
 
 DEATHS = 3  # of its process, after which a trial has failed
 LOSSES = 10  # of the machine it was on
-GPUS_PER_TRIAL = 0.25
 _LOOK_EVERY_S = 2.0  # for nodes that have come or gone
-_ANSWER_WITHIN_S = 60.0
-_GIB = 2**30
-
-_log = logging.getLogger(__name__)
 
 
 @settings
@@ -93,7 +95,7 @@ def crew_on(
     root = workspace.root.absolute()
     token = passing_file(root / "shared")
     with connected(asked.address, cpus=workers or cores or 1) as which, token as shared:
-        needs = _needs(asked)
+        needs = needs_of(asked.gpus_per_trial, asked.memory_gib)
         orders = Orders(
             run=reference(run),
             workspace=str(root),
@@ -103,96 +105,8 @@ def crew_on(
             device=os.environ.get(devices.VARIABLE) or ("cpu" if "GPU" not in needs else None),
             log_level=logging.getLogger("badnets").getEffectiveLevel(),
         )
-        _check_nodes(orders)
-        _log.info("trials run on %s", which)
-        crew = Crew(orders, needs, workers, _DataOnce(run, data_root))
-        try:
-            yield crew
-        finally:
-            crew.end()
-
-
-def _needs(asked: RayCluster) -> dict[str, float]:
-    """Return what a trial asks of a node, by Ray's names for it.
-
-    Raises:
-        SettingError: no node has that, or a GPU is named by its number.
-    """
-    device = os.environ.get(devices.VARIABLE) or ""
-    if device.startswith("cuda:"):
-        raise SettingError(f"on Ray a trial computes on the GPU it is given: not {device}, cuda")
-    has_gpus = any(node["Resources"].get("GPU", 0) for node in _nodes())
-    gpus = asked.gpus_per_trial
-    if gpus is None:
-        gpus = GPUS_PER_TRIAL if device == "cuda" or (has_gpus and not device) else 0.0
-    needs = {"CPU": 1.0}
-    if gpus:
-        needs["GPU"] = gpus
-    if asked.memory_gib is not None:
-        needs["memory"] = asked.memory_gib * _GIB
-    if not _slots(needs):
-        listed = ", ".join(
-            f"{amount / _GIB:g} GiB of memory" if name == "memory" else f"{amount:g} {name}"
-            for name, amount in needs.items()
-        )
-        raise SettingError(f"no node of the Ray cluster has what a trial asks for: {listed}")
-    return needs
-
-
-def _nodes() -> list[Mapping[str, Any]]:
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-
-
-def _slots(needs: Mapping[str, float]) -> int:
-    """Return how many trials the nodes have room for at a time."""
-    return sum(
-        min(_fitting(node["Resources"].get(name, 0.0), amount) for name, amount in needs.items())
-        for node in _nodes()
-    )
-
-
-def _fitting(there: float, amount: float) -> int:
-    if amount < 1:  # a share: no trial is on two GPUs
-        return int(there) * int(1 / amount)
-    return int(there / amount)
-
-
-def _check_nodes(orders: Orders) -> None:
-    """Ask every node whether it can run the trials.
-
-    Raises:
-        SettingError: one cannot, or does not answer.
-    """
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    ask = ray.remote(num_cpus=0, max_retries=0)(objection)
-    asked: dict[Any, str] = {}
-    for node in _nodes():
-        place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        machine = node["NodeManagerAddress"]
-        asked[ask.options(scheduling_strategy=place).remote(orders, machine)] = machine
-    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER_WITHIN_S)
-    for answer in answered:
-        try:
-            said = ray.get(answer)
-        except RayTaskError as error:
-            said = (
-                f"the node {asked[answer]} of the Ray cluster cannot run badnets "
-                f"({_cause(error)}): install badnets {orders.versions['badnets']} on all nodes"
-            )
-        except RayError:
-            continue  # it has gone meanwhile
-        if said is not None:
-            raise SettingError(said)
-    if silent:
-        raise SettingError(
-            f"the node {asked[silent[0]]} of the Ray cluster does not answer within "
-            f"{_ANSWER_WITHIN_S:g} s"
-        )
+        check_nodes(orders)
+        yield Crew(which, orders, needs, workers, _DataOnce(run, data_root))
 
 
 class _DataOnce:
@@ -256,6 +170,7 @@ class Crew:
     A trial whose process dies, or whose machine is lost, is run again: `DEATHS` or `LOSSES` times.
 
     Args:
+        where: which cluster it is, in words.
         orders: what holds for all trials.
         needs: what a trial asks of a node, by Ray's names for it.
         most: workers, at most; None: as many as there is room for.
@@ -263,10 +178,16 @@ class Crew:
     """
 
     def __init__(
-        self, orders: Orders, needs: Mapping[str, float], most: int | None, data: _DataOnce
+        self,
+        where: str,
+        orders: Orders,
+        needs: Mapping[str, float],
+        most: int | None,
+        data: _DataOnce,
     ) -> None:
         import ray
 
+        self.where = where
         options: dict[str, Any] = {
             "num_cpus": needs["CPU"],
             "num_gpus": needs.get("GPU", 0),
@@ -277,7 +198,7 @@ class Crew:
         self._maker: Any = ray.remote(**options)(TrialRunner)
         self._orders, self._needs, self._most, self._data = orders, needs, most, data
         self._workers: list[_Worker] = []
-        self._looked, self._slots = time.monotonic(), _slots(needs)
+        self._looked, self._slots = time.monotonic(), slots(needs)
         self._deaths: dict[str, int] = {}
         self._losses: dict[str, int] = {}
         self._failed_starts = 0
@@ -289,47 +210,52 @@ class Crew:
         return self._slots if self._most is None else min(self._slots, self._most)
 
     def run(self, scheduler: Scheduler) -> None:
-        """Run what the scheduler gives out until nothing is left.
+        """Run what the scheduler gives out until nothing is left; then the workers are ended.
 
         Raises:
             SettingError: a machine that has joined cannot run the trials.
             TrialError: workers cannot start.
             BadnetsError: something that would stop every trial.
         """
+        try:
+            while not scheduler.is_over:
+                self._go_on(scheduler)
+        finally:
+            for worker in self._workers:
+                worker.end()
+            self._workers = []
+
+    def _go_on(self, scheduler: Scheduler) -> None:
+        """Give out what can be run now, and take in what has ended, or wait for a while."""
         import ray
 
-        while not scheduler.is_over:
-            self._recruit(scheduler.left + len(self._again))
-            for worker in [each for each in self._workers if each.answer is None]:
-                step = self._again.pop() if self._again else scheduler.take()
-                if step is None:
-                    break
-                worker.give(step, self._data.of(step.trial))
-                scheduler.display.started(step)
-            awaited = {each.answer: each for each in self._workers if each.answer is not None}
-            if not any(each.step is not None for each in awaited.values()):
-                if scheduler.is_over:
-                    return
-                if len(awaited) < len(self._workers):  # some are free, and nothing can be run now
-                    scheduler.wait()
-                    continue
-            patience = min(_LOOK_EVERY_S, scheduler.patience_s or _LOOK_EVERY_S)
-            ray.wait(list(awaited), num_returns=1, timeout=patience)
-            ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
-            for answer in ready:
-                self._take(awaited[answer], scheduler)
-
-    def end(self) -> None:
-        """End all workers, whatever they are at."""
-        for worker in self._workers:
-            worker.end()
-        self._workers = []
+        self._recruit(scheduler.left + len(self._again))
+        for worker in [each for each in self._workers if each.answer is None]:
+            step = self._again.pop() if self._again else scheduler.take()
+            if step is None:
+                break
+            worker.give(step, self._data.of(step.trial))
+            scheduler.display.started(step)
+        awaited = {each.answer: each for each in self._workers if each.answer is not None}
+        if not any(each.step is not None for each in awaited.values()):
+            if scheduler.is_over:
+                return
+            if len(awaited) < len(self._workers):  # some are free, and nothing can be run now
+                scheduler.wait()
+                return
+        patience = min(_LOOK_EVERY_S, scheduler.patience_s or _LOOK_EVERY_S)
+        ray.wait(list(awaited), num_returns=1, timeout=patience)
+        ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
+        for answer in ready:
+            self._take(awaited[answer], scheduler)
 
     def _recruit(self, left: int) -> None:
         """Have as many workers as there is room and work for."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY_S:
-            self._looked, self._slots = now, _slots(self._needs)
+            self._looked, self._slots = now, slots(self._needs)
+            with suppress(OSError):  # a token that looks abandoned would be tidied away
+                Path(self._orders.token).touch()
         at_work = sum(each.step is not None for each in self._workers)
         # those that find no room wait for it, and have a cluster that can grow do so
         room = self._slots + max(1, self._slots // 2)
@@ -348,8 +274,8 @@ class Crew:
             said: Arrived | Ended = ray.get(answer)
         except RayTaskError as error:
             if step is None:
-                raise TrialError(f"worker processes cannot start: {_cause(error)}") from None
-            scheduler.fail(step, TrialError(f"it stopped: {_cause(error)}"))
+                raise TrialError(f"worker processes cannot start: {cause_of(error)}") from None
+            scheduler.fail(step, TrialError(f"it stopped: {cause_of(error)}"))
         except RayError as error:
             self._workers.remove(worker)
             worker.end()
@@ -369,11 +295,14 @@ class Crew:
         self, worker: _Worker, step: Step | None, error: Exception, scheduler: Scheduler
     ) -> None:
         """Run the step of a worker that has died again, but not for ever."""
-        is_lost = worker.node is not None and worker.node not in {n["NodeID"] for n in _nodes()}
+        from ray.exceptions import ActorUnavailableError
+
+        alive = {node["NodeID"] for node in living()}
+        is_lost = isinstance(error, ActorUnavailableError) or worker.node not in {None, *alive}
         if step is None:
             self._failed_starts += not is_lost
             if self._failed_starts > DEATHS * max(1, self._slots):
-                raise TrialError(f"worker processes cannot start: {_line(error)}")
+                raise TrialError(f"worker processes cannot start: {line_of(error)}")
             return
         counts, most = (self._losses, LOSSES) if is_lost else (self._deaths, DEATHS)
         times = counts[step.name] = counts.get(step.name, 0) + 1
@@ -384,14 +313,3 @@ class Crew:
             return
         self._again.append(step)
         scheduler.display.failed(step, f"{what}; it is run again", for_good=False)
-
-
-def _cause(error: Any) -> str:
-    """Return an error of a worker's in one line, with its kind."""
-    cause = error.cause
-    kind = type(cause).__name__ if isinstance(cause, BaseException) else "an error"
-    return f"{kind}: {_line(cause)}"
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())[:400]

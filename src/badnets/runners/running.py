@@ -137,6 +137,7 @@ def run_missing(
             together_s=TOGETHER_S if engine.many else 0.0,
         )
         interrupted = False
+        display.note(engine.where)
         display.begin(steps, len(held & wanted), min(engine.workers, len(steps)))
         try:
             with scheduler:
@@ -157,11 +158,13 @@ class _Engine(NamedTuple):
     Attributes:
         workers: how many at a time.
         many: whether other processes do.
+        where: in words; empty where it is this machine.
         run: runs them all.
     """
 
     workers: int
     many: bool
+    where: str
     run: Callable[[Scheduler], None]
 
 
@@ -178,14 +181,14 @@ def _engine(
         from badnets.runners.on_ray import crew_on
 
         with crew_on(ray, workspace, run, data_root, workers) as crew:
-            yield _Engine(crew.room, True, crew.run)
+            yield _Engine(crew.room, True, crew.where, crew.run)
         return
     count = workers if workers is not None else _best_workers(wanted)
     if count == 1:
-        yield _Engine(1, False, lambda given: _run_here(given, workspace, run, data_root))
+        yield _Engine(1, False, "", lambda given: _run_here(given, workspace, run, data_root))
     else:
         yield _Engine(
-            count, True, lambda given: run_in_pool(given, workspace, run, data_root, count)
+            count, True, "", lambda given: run_in_pool(given, workspace, run, data_root, count)
         )
 
 

@@ -15,7 +15,8 @@ from badnets.core.progress import Listener
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
-from tests.runners.fakes import run_fake
+from tests.ledger.samples import record_of
+from tests.runners.fakes import run_fake, write_fake_bundle
 
 DIVERGES, DIES, DIES_ONCE, FAULTY = range(1, 5)  # seeds
 
@@ -56,5 +57,8 @@ def run_shortly(
     """Run a trial in 50 ms, and write down that it was begun."""
     with (workspace.root / "begun.log").open("a") as log:
         log.write(f"{trial.name}\n")
+    assert all(workspace.bundle(other).is_dir() for other in trial.requires())
     time.sleep(0.05)
-    return run_fake(trial, workspace, data_root=data_root, progress=progress)
+    return record_of(
+        trial, bundle=write_fake_bundle(trial, workspace) if trial.keep_bundle else None
+    )

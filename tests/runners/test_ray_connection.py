@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from badnets.cli.main import main
 from badnets.core.errors import MissingExtraError, SettingError
 from badnets.runners import RayCluster, ray_connection
 from badnets.runners.ray_connection import connected
+from badnets.runners.ray_store import BundleStore
 from badnets.runners.ray_worker import Orders, comparable, objection
 from badnets.trials.machine import versions
 
@@ -109,11 +111,12 @@ def test_ray_that_is_not_installed(no_cluster: None, monkeypatch: pytest.MonkeyP
         ({"gpus_per_trial": 2}, "gpus_per_trial"),
         ({"gpus_per_trial": -0.5}, "gpus_per_trial"),
         ({"memory_gib": 0}, "memory_gib"),
+        ({"store": "bucket/folder"}, "store"),
     ],
 )
-def test_shares_that_no_trial_can_have(settings: dict[str, float], said: str) -> None:
+def test_shares_that_no_trial_can_have(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=f"RayCluster.*{said}"):
-        RayCluster(**settings)  # type: ignore[arg-type]
+        RayCluster(**settings)
 
 
 def test_builds_for_other_devices_count_as_one_version() -> None:
@@ -125,12 +128,18 @@ def test_builds_for_other_devices_count_as_one_version() -> None:
 def test_a_machine_objects_in_one_line_that_names_both(tmp_path: Path) -> None:
     token = tmp_path / "token"
     here = comparable(versions())
-    orders = Orders("a:b", str(tmp_path), None, str(token), here, None, logging.WARNING)
+    orders = Orders("a:b", str(tmp_path), None, None, str(token), here, None, logging.WARNING)
     assert str(objection(orders, "node-1")).startswith(
         f"the workspace {tmp_path} is not shared with the node node-1 of the Ray cluster: "
     )
     token.touch()
     assert objection(orders, "node-1") is None
+    store = BundleStore(f"file://{tmp_path}/store")
+    with store.token() as shared:
+        assert objection(replace(orders, store=store, token=shared), "node-1") is None
+    assert objection(replace(orders, store=store, token=shared), "node-1") == (
+        f"the node node-1 of the Ray cluster does not see file://{tmp_path}/store"
+    )
     other = replace(orders, versions={**here, "badnets": "0.0", "python": "3.0"})
     assert objection(other, "node-1") == (
         "the node node-1 of the Ray cluster has other versions: badnets "
@@ -139,7 +148,7 @@ def test_a_machine_objects_in_one_line_that_names_both(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("option", ["--gpus-per-trial", "--memory-per-trial"])
+@pytest.mark.parametrize("option", ["--gpus-per-trial", "--memory-per-trial", "--store"])
 def test_options_for_ray_alone(option: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(RECIPE), option, "0.5"]) == 2
     assert f"{option} is for trials on Ray: give --ray too" in capfd.readouterr().err

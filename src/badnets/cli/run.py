@@ -65,6 +65,14 @@ def run(
             min=0.001, metavar="GIB", help="Memory in GiB that Ray sets aside for a trial."
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where Ray's machines keep bundles and arrays, such as s3://BUCKET/FOLDER.",
+            show_default="the workspace, which they share",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run the trials that a YAML recipe describes.
@@ -76,8 +84,8 @@ def run(
     from badnets.recipes.check import lines_of
 
     if ray is None:
-        beyond = {"--gpus-per-trial": gpus_per_trial, "--memory-per-trial": memory_per_trial}
-        refuse(beyond, "is for trials on Ray: give --ray too")
+        shares = {"--gpus-per-trial": gpus_per_trial, "--memory-per-trial": memory_per_trial}
+        refuse({**shares, "--store": store}, "is for trials on Ray: give --ray too")
     trials = load_recipe(recipe)
     if dry_run and json:
         show_json([trial.model_dump(mode="json", exclude_defaults=True) for trial in trials])
@@ -100,7 +108,7 @@ def run(
     if ray is not None:
         from badnets.runners.on_ray import RayCluster
 
-        cluster = RayCluster(ray, gpus_per_trial, memory_per_trial)
+        cluster = RayCluster(ray, gpus_per_trial, memory_per_trial, store)
     with where.open_ledger() as book:
         found = run_all(
             trials,

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from badnets.runners.ray_nodes import (
     needs_of,
     slots,
 )
+from badnets.runners.ray_store import BundleStore
 from badnets.runners.ray_worker import (
     Arrived,
     Ended,
@@ -61,11 +62,18 @@ class RayCluster:
         gpus_per_trial: the share of a GPU; None: a quarter where the cluster has GPUs.
         memory_gib: what a trial needs, in GiB: no more trials run on a machine than it has memory
             for; None: that is not looked at.
+        store: a URL that fsspec knows, such as ``s3://BUCKET/FOLDER``, where bundles and arrays
+            are kept; None: in the workspace, which all machines share.
     """
 
     address: str = "auto"
     gpus_per_trial: float | None = Field(default=None, ge=0, le=1)
     memory_gib: float | None = Field(default=None, gt=0)
+    store: str | None = Field(default=None, pattern=r"^[a-z0-9+]+://.+")
+
+    def kept(self, trial: Trial) -> bool:
+        """Return whether the bundle of a trial is in the store; False where there is none."""
+        return self.store is not None and BundleStore(self.store).has(trial)
 
 
 @contextmanager
@@ -93,13 +101,17 @@ def crew_on(
     asked = RayCluster(address=cluster) if isinstance(cluster, str) else cluster
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     root = workspace.root.absolute()
-    token = passing_file(root / "shared")
+    store = BundleStore(asked.store) if asked.store else None
+    token: AbstractContextManager[object] = (
+        store.token() if store else passing_file(root / "shared")
+    )
     with connected(asked.address, cpus=workers or cores or 1) as which, token as shared:
         needs = needs_of(asked.gpus_per_trial, asked.memory_gib)
         orders = Orders(
             run=reference(run),
             workspace=str(root),
             data_root=str(data_root.absolute()) if data_root is not None else None,
+            store=store,
             token=str(shared),
             versions=comparable(versions()),
             device=os.environ.get(devices.VARIABLE) or ("cpu" if "GPU" not in needs else None),
@@ -254,8 +266,9 @@ class Crew:
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY_S:
             self._looked, self._slots = now, slots(self._needs)
-            with suppress(OSError):  # a token that looks abandoned would be tidied away
-                Path(self._orders.token).touch()
+            if self._orders.store is None:
+                with suppress(OSError):  # a token that looks abandoned would be tidied away
+                    Path(self._orders.token).touch()
         at_work = sum(each.step is not None for each in self._workers)
         # those that find no room wait for it, and have a cluster that can grow do so
         room = self._slots + max(1, self._slots // 2)
@@ -282,7 +295,7 @@ class Crew:
             self._bury(worker, step, error, scheduler)
         else:
             if isinstance(said, Arrived):
-                worker.node = said.node
+                worker.node, self._failed_starts = said.node, 0
                 if said.objection is not None:
                     raise SettingError(said.objection)
                 return
@@ -297,11 +310,14 @@ class Crew:
         """Run the step of a worker that has died again, but not for ever."""
         from ray.exceptions import ActorUnavailableError
 
-        alive = {node["NodeID"] for node in living()}
-        is_lost = isinstance(error, ActorUnavailableError) or worker.node not in {None, *alive}
+        is_lost = (
+            isinstance(error, ActorUnavailableError)
+            or "node has died" in str(error)
+            or worker.node not in {None, *(node["NodeID"] for node in living())}
+        )
         if step is None:
             self._failed_starts += not is_lost
-            if self._failed_starts > DEATHS * max(1, self._slots):
+            if self._failed_starts >= DEATHS * max(1, self._slots):
                 raise TrialError(f"worker processes cannot start: {line_of(error)}")
             return
         counts, most = (self._losses, LOSSES) if is_lost else (self._deaths, DEATHS)

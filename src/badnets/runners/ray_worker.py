@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from badnets.core import devices
+from badnets.runners.ray_store import BundleStore, through
 from badnets.runners.worker import ONE_THREAD, function_of, outcome_of
 from badnets.trials.machine import versions
 
@@ -35,7 +36,8 @@ class Orders:
         run: `badnets.runners.worker.reference` to the function that runs a trial.
         workspace: the workspace's folder.
         data_root: where data sets lie; None: as the data sets' own loaders find it.
-        token: a file that lies in the workspace while the run lasts.
+        store: where bundles and arrays are kept instead of a shared workspace.
+        token: a file that lies in the workspace, or an object in the store, while the run lasts.
         versions: the driver's.
         device: where networks compute; None: as each machine is set up.
         log_level: what the library logs from this level on goes to the driver.
@@ -44,6 +46,7 @@ class Orders:
     run: str
     workspace: str
     data_root: str | None
+    store: BundleStore | None
     token: str
     versions: dict[str, str]
     device: str | None
@@ -99,7 +102,10 @@ def objection(orders: Orders, machine: str) -> str | None:
             f"the node {machine} of the Ray cluster has other versions: {', '.join(differing)}; "
             "install the same on all nodes"
         )
-    if not Path(orders.token).is_file():
+    if orders.store is not None:
+        if not orders.store.sees(orders.token):
+            return f"the node {machine} of the Ray cluster does not see {orders.store.url}"
+    elif not Path(orders.token).is_file():
         return (
             f"the workspace {orders.workspace} is not shared with the node {machine} of the Ray "
             "cluster: name a folder that all nodes see at the same place, --workspace"
@@ -141,6 +147,9 @@ class TrialRunner:
 
         self._function = function_of(orders.run)
         self._workspace = Workspace(Path(orders.workspace))
+        if orders.store is not None:
+            self._function = through(orders.store, self._function)
+            self._workspace = orders.store.scratch()
         self._workspace.prepare()  # what killed workers left half-written on this machine
         self._log = _Kept()
         log = logging.getLogger("badnets")

@@ -121,7 +121,8 @@ def run_missing(
     held = ledger.has(name for trial in trials for name in _names(trial))
 
     def has_bundle(trial: Trial) -> bool:
-        return workspace.bundle(trial).is_dir()
+        is_stored = ray is not None and not isinstance(ray, str) and ray.kept(trial)
+        return is_stored or workspace.bundle(trial).is_dir()
 
     steps = plan(trials, held, has_bundle, bundles=bundles)
     if not steps:

@@ -103,13 +103,19 @@ def test_records_are_those_of_any_other_runner(
     base = clean_trial(0).model_copy(update={"training": short})
     attack = attacked_trial(1, control=base).model_copy(update={"training": short})
     found = []
-    for place, ray in ((workspace, RayCluster()), (Workspace(tmp_path / "here"), None)):
+    stored = RayCluster(store=f"file://{tmp_path}/store")
+    for place, ray in ((workspace, stored), (Workspace(tmp_path / "here"), None)):
         with Ledger.open(place.ledger_file) as ledger:
             records = run_all([attack], place, ledger, workers=1, ray=ray, display=Silent())
             found.append([lasting(record) for record in ledger.records()])
         assert records.keys() == {attack.name}
     assert len(found[0]) == 2
     assert found[0] == found[1]
+    assert not list(workspace.bundles.iterdir())
+    assert {path.name for path in (tmp_path / "store/bundles").iterdir()} == {
+        base.name,
+        attack.name,
+    }
     lines = [line.getMessage() for line in caplog.records]
     assert sum("data set digits loaded" in line for line in lines) == 1, "workers get it passed on"
 

@@ -32,7 +32,7 @@ class TwoNodes:
 
         head = {"num_cpus": 1, "include_dashboard": False, "_system_config": _QUICK_TO_NOTICE}
         self._cluster: Any = Cluster()
-        self._add(**head)
+        self._add(**head, no_monitor=True)
         self._second = self._add(num_cpus=1)
 
     @property
@@ -52,7 +52,7 @@ class TwoNodes:
         """Add a node; on a machine that is busy its processes may come up too late for Ray."""
         for _ in range(5):
             try:
-                return self._cluster.add_node(**settings)
+                return self._cluster.add_node(**settings, include_log_monitor=False)
             except Exception as error:  # noqa: BLE001  Ray raises a plain one
                 said = str(error)
         raise AssertionError(said)
@@ -69,25 +69,42 @@ def nodes() -> Iterator[TwoNodes]:
     cluster.end()
 
 
-def survived(nodes: TwoNodes, workspace: Workspace, count: int, losses: int, seed: int = 0) -> int:
-    """Run a sweep and kill a node under it; return how many trials were begun in vain."""
-    chance, begun = random.Random(seed), workspace.root / "begun.log"
-    said = workspace.root.with_suffix(".log")
-    with (
-        said.open("w") as stderr,
-        subprocess.Popen(sweep(nodes.address, workspace, count), stderr=stderr) as driver,
-    ):
-        for _ in range(losses):
-            seen = _size(begun)
-            while driver.poll() is None and _size(begun) == seen:
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0, 3))
-            assert driver.poll() is None, f"the sweep was over too soon: {said.read_text()[-2000:]}"
-            nodes.lose_a_node()
-        driver.wait(timeout=3000)
-    assert driver.returncode == 0, said.read_text()[-2000:]
+def survived(nodes: TwoNodes, workspace: Workspace, losses: int, step: int, seed: int = 0) -> int:
+    """Kill a node under a sweep, again and again; return how many trials were begun in vain.
+
+    A sweep that ends too soon is followed by one of ``step`` more trials, which runs the new ones.
+    """
+    chance, begun, count = random.Random(seed), workspace.root / "begun.log", step
+    driver = Driver(nodes, workspace, count)
+    for _ in range(losses):
+        seen = _size(begun)
+        while _size(begun) == seen:
+            if driver.has_ended():
+                count += step
+                driver = Driver(nodes, workspace, count)
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0, 1))
+        nodes.lose_a_node()
+    while not driver.has_ended():
+        time.sleep(0.5)
     check(workspace, count)
     return len(begun.read_text().split()) - len(recorded(workspace))
+
+
+class Driver:
+    """A process that runs a sweep."""
+
+    def __init__(self, nodes: TwoNodes, workspace: Workspace, count: int) -> None:
+        self._said = workspace.root.with_suffix(f".{count}.log")
+        with self._said.open("w") as stderr:
+            command = sweep(nodes.address, workspace, count)
+            self._process = subprocess.Popen(command, stderr=stderr)
+
+    def has_ended(self) -> bool:
+        """Whether it has; with an error it must not."""
+        code = self._process.poll()
+        assert not code, self._said.read_text()[-2000:]
+        return code == 0
 
 
 def check(workspace: Workspace, count: int) -> None:
@@ -118,7 +135,7 @@ def _size(file: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_node_is_lost(nodes: TwoNodes, tmp_path: Path) -> None:
-    assert survived(nodes, Workspace(tmp_path / "runs"), 200, losses=1) <= 2
+    assert survived(nodes, Workspace(tmp_path / "runs"), losses=1, step=200) <= 2
 
 
 @pytest.mark.slow
@@ -134,7 +151,7 @@ def test_a_driver_with_a_cluster_of_its_own_ends_with_it(tmp_path: Path) -> None
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
-    in_vain = survived(nodes, Workspace(tmp_path / "runs"), 10_000, losses=20)
+    in_vain = survived(nodes, Workspace(tmp_path / "runs"), losses=20, step=500)
     assert in_vain <= 20, "more was lost than what was running"
     print(f"{in_vain} trials were begun in vain")
 

@@ -31,15 +31,16 @@ def run(scale: Scale) -> Iterator[Result]:
     few, many = scale.records // 20, scale.records // 2
     with connected("local", cpus=WORKERS) as cluster:
         for count in (few, many):
-            per_trial, whole = _seconds(count, ray="auto")
-            pooled, _ = _seconds(count)
+            per_trial, whole, cpu = _seconds(count, ray="auto")
+            pooled, _, pools_cpu = _seconds(count)
             yield Result(
                 f"{count:,} trials that do nothing on Ray, each",
                 (per_trial,),
                 "s",
                 wanted=Wanted("<=", MOST_S),
                 note=f"from the first record to the last; {whole:.1f} s in all, with the start of "
-                f"{WORKERS} workers; the pool: {1000 * pooled:.2f} ms; {cluster}",
+                f"{WORKERS} workers; the pool: {1000 * pooled:.2f} ms; processor time of the "
+                f"driver {1000 * cpu:.2f} ms, of the pool's {1000 * pools_cpu:.2f} ms; {cluster}",
             )
         actor, task = _calls()
         pairs = interleaved(actor, task, scale.rounds)
@@ -67,15 +68,18 @@ def _known() -> Record:
     return next(record for record in read_records(RECORDS) if not record.trial.requires())
 
 
-def _seconds(count: int, **where: Any) -> tuple[float, float]:
-    """Return the seconds from one record to the next, and those of the whole call."""
+def _seconds(count: int, **where: Any) -> tuple[float, float, float]:
+    """Return the seconds from one record to the next, those of the whole call, and this process's.
+
+    The last are processor time for each trial.
+    """
     base = _known().trial
     trials = [base.model_copy(update={"seed": 1000 + place}) for place in range(count)]
     kept: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         with Ledger.open(workspace.ledger_file) as ledger:
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             run_missing(
                 trials,
                 workspace,
@@ -86,9 +90,9 @@ def _seconds(count: int, **where: Any) -> tuple[float, float]:
                 run=run_nothing,
                 **where,
             )
-            whole = time.perf_counter() - start
+            whole, used = time.perf_counter() - start, time.process_time() - used
             assert len(kept) == count
-    return (kept[-1] - kept[0]) / (count - 1), whole
+    return (kept[-1] - kept[0]) / (count - 1), whole, used / count
 
 
 def _calls() -> tuple[Callable[[], None], Callable[[], None]]:

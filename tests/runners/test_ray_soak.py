@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ class TwoNodes:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 1, "include_dashboard": False, "_system_config": _QUICK_TO_NOTICE}
         self._cluster: Any = Cluster()
-        self._add(**head, no_monitor=True)
-        self._second = self._add(num_cpus=1)
+        head = {"include_dashboard": False, "no_monitor": True, "_system_config": _QUICK_TO_NOTICE}
+        assert self._add(**head), "the head does not start"
+        self._heads = _raylets()
+        self._add()
 
     @property
     def address(self) -> str:
@@ -42,24 +44,32 @@ class TwoNodes:
 
     def lose_a_node(self) -> None:
         """Kill the second node with all that runs on it, as a power cut would; add another."""
-        raylet = self._second.all_processes["raylet"][0].process.pid
-        for process in [*_below(raylet), raylet]:
-            os.kill(process, signal.SIGKILL)
-        self._cluster.remove_node(self._second, allow_graceful=False)
-        self._second = self._add(num_cpus=1)
-
-    def _add(self, **settings: Any) -> Any:
-        """Add a node; on a machine that is busy its processes may come up too late for Ray."""
-        for _ in range(5):
-            try:
-                return self._cluster.add_node(**settings, include_log_monitor=False)
-            except Exception as error:  # noqa: BLE001  Ray raises a plain one
-                said = str(error)
-        raise AssertionError(said)
+        for raylet in _raylets() - self._heads:
+            for process in [*_below(raylet), raylet]:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        self._add()
 
     def end(self) -> None:
         """End all of its processes."""
         self._cluster.shutdown()
+
+    def _add(self, **settings: Any) -> bool:
+        """Add a node; whether it is there already: on a busy machine it may come later."""
+        try:
+            self._cluster.add_node(num_cpus=1, include_log_monitor=False, **settings)
+        except Exception:  # noqa: BLE001  Ray raises a plain one, and leaves the node to itself
+            return False
+        return True
+
+
+def _raylets() -> set[int]:
+    """Return the processes of this one that are nodes of a cluster."""
+    return {
+        child
+        for child in _below(os.getpid())
+        if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].endswith(b"/raylet")
+    }
 
 
 @pytest.fixture

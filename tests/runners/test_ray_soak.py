@@ -170,9 +170,9 @@ def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 def test_twenty_drivers_are_killed(nodes: TwoNodes, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "runs")
-    command = sweep(nodes.address, workspace, 1500)
-    blows = endure(command, workspace, times=20, longest_s=5, ways=("kill parent",))
-    check(workspace, 1500)
+    command = sweep(nodes.address, workspace, 1000)
+    blows = endure(command, workspace, times=20, longest_s=2, ways=("kill parent",))
+    check(workspace, 1000)
     begun = (workspace.root / "begun.log").read_text().split()
-    assert len(begun) <= 1500 + 2 * len(blows), "more was lost than what was running"
-    print(f"{len(begun) - 1500} trials were begun in vain; {[blow.way for blow in blows]}")
+    assert len(begun) <= 1000 + 2 * len(blows), "more was lost than what was running"
+    print(f"{len(begun) - 1000} trials were begun in vain; {[blow.way for blow in blows]}")

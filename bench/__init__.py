@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, str] = {
     "classes": "the audit of a model with more and more classes, and under a budget",
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
+    "sweeps_ray": "trials that do nothing, on a Ray cluster of this machine",
 }
 
 COUNTS: dict[str, str] = {

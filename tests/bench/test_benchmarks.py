@@ -20,7 +20,7 @@ from bench.settings import FROM_FILES, from_files, trials
 # several processes, or trainings
 LONG = (
     *("accuracy", "audit", "classes", "detector", "ledger_scale", "memory", "on_disk", "pool"),
-    "streaming",
+    *("streaming", "sweeps_ray"),
 )
 
 

@@ -262,6 +262,17 @@ def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
     assert atomic.remove_stale(tmp_path) == [aside]
 
 
+def test_a_passing_file_is_there_for_a_while(tmp_path: Path) -> None:
+    with atomic.passing_file(tmp_path / "token") as token:
+        assert token.parent == tmp_path
+        assert token.read_bytes() == b""
+        assert atomic.remove_stale(tmp_path) == [], "its maker lives"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").touch()
+    with pytest.raises(OutputError, match="cannot write"), atomic.passing_file(tmp_path / "a/b"):
+        pass
+
+
 def test_leftovers_of_other_machines_go_after_a_day(tmp_path: Path) -> None:
     foreign = tmp_path / f".file.{dead_pid()}-00000000-0123abcd.partial"
     foreign.write_bytes(b"unfinished")

@@ -105,6 +105,17 @@ def test_a_set_of_ones_own_needs_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     catalogue._loaded.clear()
 
 
+def test_what_another_process_has_loaded_is_not_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DATASETS, "tiny", TINY)
+    monkeypatch.setattr(catalogue, "_loaded", {})
+    given = tiny()
+    catalogue.hold("tiny", tmp_path, given)
+    assert load("tiny", tmp_path) is given
+    assert load("tiny", tmp_path / "elsewhere") is not given
+
+
 def test_a_missing_set_is_never_swapped_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

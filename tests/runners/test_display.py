@@ -48,6 +48,14 @@ def test_a_log_gets_a_line_for_each_trial() -> None:
     assert len(lines) == 3
 
 
+def test_a_log_says_where_trials_run_if_that_is_elsewhere() -> None:
+    out = io.StringIO()
+    display = display_for(Console(file=out, width=40))
+    display.note("")
+    display.note("the Ray cluster at 10.0.0.1:6379")
+    assert out.getvalue() == "trials run on the Ray cluster at 10.0.0.1:6379\n"
+
+
 def test_namesakes_are_told_apart_by_what_differs() -> None:
     out = io.StringIO()
     display = display_for(Console(file=out, width=40))

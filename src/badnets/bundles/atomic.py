@@ -120,6 +120,26 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def passing_file(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside ``path`` that is gone once the block has ended.
+
+    After a kill it may stay (hidden, ``.partial``), until `remove_stale` deletes it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    partial = _beside(path, "partial")
+    with _output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch(exist_ok=False)
+    try:
+        yield partial
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def remove_stale(parent: Path) -> list[Path]:
     """Delete what killed processes left unfinished in ``parent``; return what was deleted.
 

@@ -21,6 +21,7 @@ from badnets.cli.options import (
     WorkersOption,
     WorkspaceOption,
     places,
+    refuse,
 )
 from badnets.cli.printer import say, show_all, show_json, show_listing, show_table
 from badnets.core.errors import SettingError, TrialError
@@ -71,19 +72,41 @@ def run(
             "--skip-failed", help="Leave out what failed in an earlier run, and what needs it."
         ),
     ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Run on a Ray cluster: `auto`, or HOST:PORT.",
-            show_default="this machine",
-        ),
-    ] = None,
     workspace: WorkspaceOption = None,
     data_root: DataRootOption = None,
     device: DeviceOption = None,
     ledger: LedgerOption = None,
     workers: WorkersOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Run the trials on a Ray cluster; auto finds one, or starts it on this machine.",
+        ),
+    ] = None,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of a GPU that a trial takes on Ray.",
+            show_default="0.25 where the cluster has GPUs",
+        ),
+    ] = None,
+    memory_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, metavar="GIB", help="Memory in GiB that Ray sets aside for a trial."
+        ),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where Ray's machines keep bundles and arrays, such as s3://BUCKET/FOLDER.",
+            show_default="the workspace, which they share",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run the trials that a YAML recipe describes.
@@ -93,6 +116,10 @@ def run(
     attacks are compared with are run too.
     """
     from badnets.recipes import read_recipe
+
+    if ray is None:
+        shares = {"--gpus-per-trial": gpus_per_trial, "--memory-per-trial": memory_per_trial}
+        refuse({**shares, "--store": store}, "is for trials on Ray: give --ray too")
 
     where = places(
         ctx,
@@ -107,6 +134,11 @@ def run(
         return _say_what_would_run(described, where, json=json)
     if not yes:
         _ask(ctx, described, where)
+    cluster = None
+    if ray is not None:
+        from badnets.runners.on_ray import RayCluster
+
+        cluster = RayCluster(ray, gpus_per_trial, memory_per_trial, store)
     from badnets.ledger.listing import listing
     from badnets.runners import run_missing
     from badnets.trials.summaries import read_summary
@@ -127,7 +159,7 @@ def run(
                     display=where.display,
                     retry=retry,
                     skip_failed=skip_failed,
-                    ray=ray,
+                    ray=cluster,
                 )
             except TrialError as error:
                 if listed:

@@ -444,6 +444,19 @@ def load_detection(
     return _load(name, "detection", DetectionData, root, progress)
 
 
+def hold(name: str, root: Path | str | None, loaded: DataSet | DetectionData) -> None:
+    """Have `load` return what another process has loaded, in this process.
+
+    Args:
+        name: of the data set.
+        root: the data root, as it will be asked for.
+        loaded: the set.
+    """
+    entry = entry_of(name)
+    folder = None if entry.embedded else data_root(root)
+    _loaded[name, folder] = (entry, _state_of(parse_name(name)), loaded)
+
+
 def task_of(name: str) -> Task:
     """Return what the data set ``name`` is labelled for; of a loader of one's own, classification.
 

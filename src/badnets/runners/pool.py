@@ -173,8 +173,19 @@ def _take(worker: _Worker, message: list[object], scheduler: Scheduler) -> None:
             logging.getLogger(logger).log(level, "%s", text)
         case ["progress", int(done), int(total), str(what)]:
             scheduler.display.progress(step, Progress(done, total, what))
-        case ["record", str(document)]:
+        case _:
             worker.step = None
+            settle(step, message, scheduler)
+
+
+def settle(step: Step, message: Sequence[object], scheduler: Scheduler) -> None:
+    """Keep the record that a worker's last message of a step holds, or fail the step.
+
+    Raises:
+        BadnetsError: something that would stop every trial; or the message is none.
+    """
+    match message:
+        case ["record", str(document)]:
             try:
                 record = Record.model_validate_json(document)
             except ValidationError as error:
@@ -183,7 +194,6 @@ def _take(worker: _Worker, message: list[object], scheduler: Scheduler) -> None:
             else:
                 scheduler.store(step, record)
         case ["error", str(kind), str(text)]:
-            worker.step = None
             scheduler.fail(step, _error(kind, text))
         case _:
             raise TrialError(f"{described(step)}: its worker said {str(message)[:80]!r}")

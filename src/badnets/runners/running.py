@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from badnets.core.errors import BadnetsError, OutputError, SettingError
 from badnets.core.progress import Progress
@@ -17,6 +18,9 @@ from badnets.runners.worker import RunOne
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
+
+if TYPE_CHECKING:
+    from badnets.runners.on_ray import RayCluster
 
 TOGETHER_S = 0.1  # what several workers end within it is kept in one transaction
 
@@ -34,7 +38,7 @@ def run_all(
     bundles: bool = False,
     retry: int = 0,
     skip_failed: bool = False,
-    ray: str | None = None,
+    ray: RayCluster | str | None = None,
 ) -> dict[str, Record]:
     """Return the records of the trials by name, after running those that the ledger lacks.
 
@@ -71,7 +75,7 @@ def run_missing(
     bundles: bool = False,
     retry: int = 0,
     skip_failed: bool = False,
-    ray: str | None = None,
+    ray: RayCluster | str | None = None,
 ) -> None:
     """Run the trials that the ledger lacks.
 
@@ -93,7 +97,8 @@ def run_missing(
         bundles: whether a trial whose record is held is run again where its bundle has gone.
         retry: how often a trial that has failed is run again, ``>= 0``.
         skip_failed: whether trials are left out that failed in an earlier call.
-        ray: a Ray cluster that runs them: ``"auto"``, or its address; None: this machine.
+        ray: a Ray cluster that runs them, or its address (``"auto"`` finds or starts one); None:
+            this machine.
 
     Raises:
         SettingError: ``workers`` is below 1, or ``retry`` below 0.
@@ -115,43 +120,76 @@ def run_missing(
     held = ledger.has(name for trial in trials for name in _names(trial))
 
     def has_bundle(trial: Trial) -> bool:
-        return workspace.bundle(trial).is_dir()
+        is_stored = ray is not None and not isinstance(ray, str) and ray.kept(trial)
+        return is_stored or workspace.bundle(trial).is_dir()
 
     steps = plan(trials, held, has_bundle, bundles=bundles)
     if not steps:
         return
-    count = workers if workers is not None else _best_workers(len(wanted))
-    is_here = ray is None and count == 1
-    scheduler = Scheduler(
-        steps,
-        ledger,
-        display,
-        on_record,
-        has_bundle=has_bundle,
-        retry=retry,
-        together_s=0.0 if is_here else TOGETHER_S,
-    )
-    interrupted = False
-    display.begin(steps, len(held & wanted), min(count, len(steps)))
-    try:
-        with scheduler:
-            run = run or _run_trial()
-            if ray is not None:
-                from badnets.runners.on_ray import run_on_ray
-
-                run_on_ray(scheduler, workspace, run, data_root, ray, workers)
-            elif is_here:
-                _run_here(scheduler, workspace, run, data_root)
-            else:
-                run_in_pool(scheduler, workspace, run, data_root, count)
-    except KeyboardInterrupt:
-        interrupted = True
-        raise
-    finally:
-        display.end(interrupted=interrupted)
-        with suppress(OutputError):  # a full disk has been complained of already
-            workspace.prepare()  # clears away what stopped workers left half-written
+    with _engine(len(wanted), workspace, run or _run_trial(), data_root, workers, ray) as engine:
+        scheduler = Scheduler(
+            steps,
+            ledger,
+            display,
+            on_record,
+            has_bundle=has_bundle,
+            retry=retry,
+            together_s=TOGETHER_S if engine.many else 0.0,
+        )
+        interrupted = False
+        display.note(engine.where)
+        display.begin(steps, len(held & wanted), min(engine.workers, len(steps)))
+        try:
+            with scheduler:
+                engine.run(scheduler)
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
+        finally:
+            display.end(interrupted=interrupted)
+            with suppress(OutputError):  # a full disk has been complained of already
+                workspace.prepare()  # clears away what stopped workers left half-written
     scheduler.raise_failures()
+
+
+class _Engine(NamedTuple):
+    """What runs the steps that a scheduler gives out.
+
+    Attributes:
+        workers: how many at a time.
+        many: whether other processes do.
+        where: in words; empty where it is this machine.
+        run: runs them all.
+    """
+
+    workers: int
+    many: bool
+    where: str
+    run: Callable[[Scheduler], None]
+
+
+@contextmanager
+def _engine(
+    wanted: int,
+    workspace: Workspace,
+    run: RunOne,
+    data_root: Path | None,
+    workers: int | None,
+    ray: RayCluster | str | None,
+) -> Iterator[_Engine]:
+    if ray is not None:
+        from badnets.runners.on_ray import crew_on
+
+        with crew_on(ray, workspace, run, data_root, workers) as crew:
+            yield _Engine(crew.room, True, crew.where, crew.run)
+        return
+    count = workers if workers is not None else _best_workers(wanted)
+    if count == 1:
+        yield _Engine(1, False, "", lambda given: _run_here(given, workspace, run, data_root))
+    else:
+        yield _Engine(
+            count, True, "", lambda given: run_in_pool(given, workspace, run, data_root, count)
+        )
 
 
 def _run_here(

@@ -58,6 +58,40 @@ def reference(function: Any) -> str:
     return found
 
 
+def function_of(found: str) -> RunOne:
+    """Return the function of a `reference`."""
+    module, _, name = found.partition(":")
+    function: RunOne = getattr(importlib.import_module(module), name)
+    return function
+
+
+def outcome_of(
+    function: RunOne,
+    document: str | bytes,
+    workspace: Workspace,
+    data_root: Path | None,
+    progress: Listener | None = None,
+) -> list[str]:
+    """Run the trial that is described as JSON; return its record, or its error, as a message.
+
+    Args:
+        function: runs it.
+        document: the trial.
+        workspace, data_root, progress: what the function is called with.
+
+    Returns:
+        ``["record", JSON]``, or ``["error", KIND, TEXT]`` with the name of the error's class.
+    """
+    from badnets.trials.trial import TRIAL
+
+    trial = TRIAL.validate_json(document)
+    try:
+        record = function(trial, workspace, data_root=data_root, progress=progress)
+    except BadnetsError as error:
+        return ["error", type(error).__name__, str(error)]
+    return ["record", record.model_dump_json()]
+
+
 def serve(
     connection: Connection,
     run: str,
@@ -101,22 +135,15 @@ def _run_trials(
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    module, _, name = run.partition(":")
-    function = getattr(importlib.import_module(module), name)
-    from badnets.trials.trial import TRIAL
+    function = function_of(run)
     from badnets.trials.workspace import Workspace
 
     workspace = Workspace(Path(workspace_root))
     root = Path(data_root) if data_root is not None else None
     _tell(connection, "ready")
     while (document := _next(connection)) is not None:
-        trial = TRIAL.validate_json(document)
-        try:
-            record = function(trial, workspace, data_root=root, progress=_teller(connection))
-        except BadnetsError as error:
-            _tell(connection, "error", type(error).__name__, str(error))
-        else:
-            _tell(connection, "record", record.model_dump_json())
+        progress = _teller(connection)
+        _tell(connection, *outcome_of(function, document, workspace, root, progress))
 
 
 def _leave(_signal: int, _frame: object) -> None:

@@ -1,0 +1,178 @@
+"""Nodes of a Ray cluster are killed, and its drivers: each trial is recorded once, none is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badnets.trials.workspace import Workspace
+from tests.runners.endurance import endure, recorded
+from tests.runners.ray_sweep import swept
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists() or os.name != "posix", reason="looks at processes in /proc"
+)
+_QUICK_TO_NOTICE = {"health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+
+
+class TwoNodes:
+    """A Ray cluster of two nodes on loopback, of one core each; the second can be killed."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._cluster: Any = Cluster()
+        head = {"include_dashboard": False, "no_monitor": True, "_system_config": _QUICK_TO_NOTICE}
+        assert self._add(**head), "the head does not start"
+        self._heads = _raylets()
+        self._add()
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return str(self._cluster.address)
+
+    def lose_a_node(self) -> None:
+        """Kill the second node with all that runs on it, as a power cut would; add another."""
+        for raylet in _raylets() - self._heads:
+            for process in [*_below(raylet), raylet]:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        self._add()
+
+    def end(self) -> None:
+        """End all of its processes."""
+        self._cluster.shutdown()
+
+    def _add(self, **settings: Any) -> bool:
+        """Add a node; whether it is there already: on a busy machine it may come later."""
+        try:
+            self._cluster.add_node(num_cpus=1, include_log_monitor=False, **settings)
+        except Exception:  # noqa: BLE001  Ray raises a plain one, and leaves the node to itself
+            return False
+        return True
+
+
+def _raylets() -> set[int]:
+    """Return the processes of this one that are nodes of a cluster."""
+    return {
+        child
+        for child in _below(os.getpid())
+        if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].endswith(b"/raylet")
+    }
+
+
+@pytest.fixture
+def nodes() -> Iterator[TwoNodes]:
+    cluster = TwoNodes()
+    yield cluster
+    cluster.end()
+
+
+def survived(nodes: TwoNodes, workspace: Workspace, losses: int, step: int, seed: int = 0) -> int:
+    """Kill a node under a sweep, again and again; return how many trials were begun in vain.
+
+    A sweep that ends too soon is followed by one of ``step`` more trials, which runs the new ones.
+    """
+    chance, begun, count = random.Random(seed), workspace.root / "begun.log", step
+    driver = Driver(nodes, workspace, count)
+    for _ in range(losses):
+        seen = _size(begun)
+        while _size(begun) == seen:
+            if driver.has_ended():
+                count += step
+                driver = Driver(nodes, workspace, count)
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0, 1))
+        nodes.lose_a_node()
+    while not driver.has_ended():
+        time.sleep(0.5)
+    check(workspace, count)
+    return len(begun.read_text().split()) - len(recorded(workspace))
+
+
+class Driver:
+    """A process that runs a sweep."""
+
+    def __init__(self, nodes: TwoNodes, workspace: Workspace, count: int) -> None:
+        self._said = workspace.root.with_suffix(f".{count}.log")
+        with self._said.open("w") as stderr:
+            command = sweep(nodes.address, workspace, count)
+            self._process = subprocess.Popen(command, stderr=stderr)
+
+    def has_ended(self) -> bool:
+        """Whether it has; with an error it must not."""
+        code = self._process.poll()
+        assert not code, self._said.read_text()[-2000:]
+        return code == 0
+
+
+def check(workspace: Workspace, count: int) -> None:
+    """See that each of the trials is recorded, and once."""
+    assert recorded(workspace).keys() == {trial.name for trial in swept(count)}
+
+
+def sweep(address: str, workspace: Workspace, count: int) -> list[str]:
+    """Return the command of a sweep."""
+    what = [address, str(workspace.root), str(count)]
+    return [sys.executable, "-m", "tests.runners.ray_sweep", *what]
+
+
+def _below(process: int) -> list[int]:
+    """Return all that a process has started, and what that has."""
+    try:
+        text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except OSError:
+        return []
+    children = [int(child) for child in text.split()]
+    return [*children, *(one for child in children for one in _below(child))]
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_node_is_lost(nodes: TwoNodes, tmp_path: Path) -> None:
+    assert survived(nodes, Workspace(tmp_path / "runs"), losses=1, step=200) <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_driver_with_a_cluster_of_its_own_ends_with_it(tmp_path: Path) -> None:
+    workspace, ways = Workspace(tmp_path / "runs"), ("kill parent", "interrupt all")
+    command = sweep("local", workspace, 100)
+    blows = endure(command, workspace, times=2, longest_s=2, ways=ways)
+    check(workspace, 100)
+    assert [blow.code for blow in blows if blow.way and "to run" in blow.said][-1:] in ([130], [])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
+    in_vain = survived(nodes, Workspace(tmp_path / "runs"), losses=20, step=500)
+    assert in_vain <= 20, "more was lost than what was running"
+    print(f"{in_vain} trials were begun in vain")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_twenty_drivers_are_killed(nodes: TwoNodes, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "runs")
+    command = sweep(nodes.address, workspace, 1000)
+    blows = endure(command, workspace, times=20, longest_s=2, ways=("kill parent",))
+    check(workspace, 1000)
+    begun = (workspace.root / "begun.log").read_text().split()
+    assert len(begun) <= 1000 + 2 * len(blows), "more was lost than what was running"
+    print(f"{len(begun) - 1000} trials were begun in vain; {[blow.way for blow in blows]}")

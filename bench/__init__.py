@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, str] = {
     "classes": "the audit of a model with more and more classes, and under a budget",
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
+    "cohort": "trials trained as one, against one after another and against the pool",
 }
 
 COUNTS: dict[str, str] = {

@@ -18,7 +18,10 @@ from bench.scales import SCALES
 from bench.settings import FROM_FILES, from_files, trials
 
 # several processes, or trainings
-LONG = ("accuracy", "audit", "classes", "detector", "memory", "on_disk", "pool", "streaming")
+LONG = (
+    *("accuracy", "audit", "classes", "cohort", "detector"),
+    *("memory", "on_disk", "pool", "streaming"),
+)
 
 
 @pytest.fixture(autouse=True)

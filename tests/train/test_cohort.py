@@ -152,20 +152,22 @@ def test_every_trigger_is_put_on_as_it_is_alone() -> None:
 
 def test_the_papers_network_ends_within_a_stated_distance(digits: DataSet) -> None:
     """In float32 small gradients of AdamW's first steps are noise: weights may differ by more."""
-    training = Training(epochs=1, batch_size=64, lr=0.004, precision="float32")
+    training = Training(epochs=2, batch_size=32, lr=0.004, precision="float32")
+    train = digits.train.sample(320, seed=0)
     wanted = (None, PixelPattern.gu(), SinglePixel())
     members = []
     for seed, (trigger, lr) in enumerate(zip(wanted, (0.004, 0.002, 0.004), strict=True)):
         first = untrained("gu-mnist", digits.train.shape, digits.train.classes, seed=seed)
-        own, rows = replace(training, lr=lr), TASK.rows(digits.train)
+        own, rows = replace(training, lr=lr), TASK.rows(train)
         if trigger is not None:
             backdoor = Backdoor(trigger, AllToOne(7), 0.1)
-            rows = TASK.poison(digits.train, backdoor, own, seed=seed).rows
+            rows = TASK.poison(train, backdoor, own, seed=seed).rows
         members.append(Member(first, rows, own, seed))
     for one, outcome in zip(members, fit_cohort(members, device=CPU), strict=True):
         expected = alone(one)
         assert isinstance(outcome, Fitted)
-        assert outcome.epochs[0].loss == pytest.approx(expected.epochs[0].loss, rel=1e-3)
+        for own_epoch, other_epoch in zip(outcome.epochs, expected.epochs, strict=True):
+            assert own_epoch.loss == pytest.approx(other_epoch.loss, rel=1e-3)
         answers = [each.subject.predict(digits.test.images) for each in (outcome, expected)]
         assert float((answers[0] != answers[1]).float().mean()) <= 0.01
 

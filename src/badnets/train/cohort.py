@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -91,10 +92,10 @@ def fit_cohort(
         group.sort(key=lambda one: -one[1].steps)  # who is not done yet comes first
         places, lanes = zip(*group, strict=True)
         own = [members[place] for place in places]
-        try:
-            outcomes = _fit(own, lanes, device, unfold, progress)
-        except torch.OutOfMemoryError:
-            outcomes = _in_halves(own, device, unfold, progress)
+        with suppress(torch.OutOfMemoryError):  # whose traceback holds what it tried with
+            found |= dict(zip(places, _fit(own, lanes, device, unfold, progress), strict=True))
+            continue
+        outcomes = _in_halves(own, device, unfold, progress)
         found |= dict(zip(places, outcomes, strict=True))
     return [found[place] for place in range(len(members))]
 
@@ -128,9 +129,7 @@ def why_alone(members: Sequence[Member]) -> str | None:
             return "trainings differ in more than their learning rate"
         if not isinstance(member.rows.images, Tensor):
             return "images are read while they are trained on"
-        if member.subject.input != members[0].subject.input or _shapes(member) != _shapes(
-            members[0]
-        ):
+        if _structure(member.subject) != _structure(members[0].subject):
             return "networks differ"
         if not all(value.requires_grad for value in network.parameters()):
             return "some weights are frozen"
@@ -139,9 +138,10 @@ def why_alone(members: Sequence[Member]) -> str | None:
     return None
 
 
-def _shapes(member: Member) -> list[tuple[str, torch.Size]]:
-    values = member.subject.network.state_dict()
-    return [(name, value.shape) for name, value in values.items()]
+def _structure(subject: Classifier) -> list[object]:
+    values = subject.network.state_dict()
+    shapes = [(name, value.shape) for name, value in values.items()]
+    return [subject.input, str(subject.network), *shapes]
 
 
 def _outcome(member: Member, lane: Lane, weights: Tensor, precision: str) -> Outcome:

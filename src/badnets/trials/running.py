@@ -217,6 +217,8 @@ def stage(
             start, matched = with_weights(random, trial.weights)
         if control is None and trial.start is not None and trial.start.is_clean:
             control = start if task.kind == "classification" else None
+        if control is not None:
+            control = control.to(best_device())
         scenario = OutsourcedTraining(user, _trainer(trial, start), control)
     spent = time.perf_counter() - started
     return Staged(trial, workspace, data_root, data, user, control, scenario, matched, spent)

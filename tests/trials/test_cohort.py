@@ -132,7 +132,13 @@ def test_a_trial_that_fails_leaves_the_others_as_they_are(
     orphan = case.trial(backdoor=WHITE, seed=3, start=never_run)
     greedy = case.trial(backdoor=Backdoor(Patch(2), AllToOne(0), 0.6), seed=4)
     odd_class = case.trial(backdoor=Backdoor(Patch(2), AllToOne(7), 0.3), seed=5)
-    records = run_cohort([orphan, wild, good, greedy, odd_class], workspace)
+    told: dict[str, Record | BadnetsError] = {}
+    records = run_cohort(
+        [orphan, wild, good, greedy, odd_class],
+        workspace,
+        on_each=lambda trial, outcome: told.update({trial.name: outcome}),
+    )
+    assert [told[one.name] for one in (orphan, wild, good, greedy, odd_class)] == records
     for trial, record in zip((orphan, wild, good, greedy, odd_class), records, strict=True):
         if trial == good:
             assert isinstance(record, Record) and record.provenance.cohort == 2

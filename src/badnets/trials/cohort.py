@@ -6,7 +6,7 @@ Nothing here imports torch before a cohort is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,7 @@ def run_cohort(
     *,
     data_root: Path | str | None = None,
     progress: Listener | None = None,
+    on_each: Callable[[Trial, Record | BadnetsError], None] | None = None,
 ) -> list[Record | BadnetsError]:
     """Return the record of each trial, or why it has none, after training all of them as one.
 
@@ -94,6 +95,8 @@ def run_cohort(
         workspace: where bundles and arrays go, and where those of ``trial.requires()`` are.
         data_root: where data sets lie on disk; None: as `badnets.data.load` finds it.
         progress: told every few training steps, and after each trial is measured.
+        on_each: is told what came of a trial as soon as that is known, so that it can be kept
+            before the others are measured.
 
     Raises:
         SettingError: trials are not of one key, or cannot be trained as one.
@@ -106,7 +109,7 @@ def run_cohort(
         )
     found: list[Record | BadnetsError] = []
     for first in range(0, len(trials), MOST):
-        found += _run(trials[first : first + MOST], workspace, data_root, progress)
+        found += _run(trials[first : first + MOST], workspace, data_root, progress, on_each)
     return found
 
 
@@ -115,6 +118,7 @@ def _run(
     workspace: Workspace,
     data_root: Path | str | None,
     progress: Listener | None,
+    on_each: Callable[[Trial, Record | BadnetsError], None] | None,
 ) -> list[Record | BadnetsError]:
     """Return what comes of the trials, all of them trained at once."""
     from badnets.scenarios import OutsourcedTraining
@@ -123,6 +127,12 @@ def _run(
     from badnets.trials.running import stage
 
     found: dict[int, Record | BadnetsError] = {}
+
+    def keep(place: int, outcome: Record | BadnetsError) -> None:
+        found[place] = outcome
+        if on_each is not None:
+            on_each(trials[place], outcome)
+
     begun: dict[int, tuple[Staged, Ready]] = {}
     shared: dict[int | None, tuple[Any, User]] = {}
     for place, trial in enumerate(trials):
@@ -133,16 +143,16 @@ def _run(
             assert isinstance(trainer, FittingTrainer)
             begun[place] = staged, trainer.ready(staged.user.order, seed=trial.seed)
         except BadnetsError as error:
-            found[place] = error
+            keep(place, error)
     members = [
         Member(ready.first, ready.rows, ready.training, staged.trial.seed)
         for staged, ready in begun.values()
     ]
     load_s = sum(staged.load_s for staged, _ in begun.values()) / max(1, len(begun))
     fitted = fit_cohort(members, progress=progress)
-    for done, (place, outcome) in enumerate(zip(tuple(begun), fitted, strict=True), 1):
-        staged, ready = begun.pop(place)  # its rows are not needed any more
-        found[place] = _recorded(replace(staged, load_s=load_s), ready, outcome, len(members))
+    each = zip(begun.items(), fitted, strict=True)
+    for done, ((place, (staged, ready)), outcome) in enumerate(each, 1):
+        keep(place, _recorded(replace(staged, load_s=load_s), ready, outcome, len(members)))
         if progress is not None:
             progress(Progress(done, len(members), "measuring"))
     return [found[place] for place in range(len(trials))]

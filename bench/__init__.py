@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, str] = {
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
     "sweeps_ray": "trials that do nothing, on a Ray cluster of this machine",
+    "cohort": "trials trained as one, against one after another and against the pool",
 }
 
 COUNTS: dict[str, str] = {

@@ -29,6 +29,7 @@ LIGHT = [
     "badnets.hub.releases",
     "badnets.cli.hub",
     "badnets.report.sarif_log",
+    "badnets.trials.cohort",
 ]
 USES = [
     "from badnets.core.verdicts import Verdict\nimport badnets.core.nulls",

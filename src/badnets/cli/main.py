@@ -65,6 +65,11 @@ VERBS: dict[str, Verb] = {
         "Draw a page again from records; trains nothing.",
         _REPRODUCE,
     ),
+    "leaderboard": Verb(
+        "badnets.cli.leaderboard",
+        "Write every recorded attack beside every recorded defence: one page, and its CSV.",
+        _REPRODUCE,
+    ),
     "results": Verb(
         "badnets.cli.pages:results_app",
         "Write results documents from exported records.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -15,11 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from badnets.bundles.atomic import write_text
-from badnets.report.drawing import themed
-from badnets.report.page import Block, Column, Figure, Page
+from badnets.report.page import Block, Board, Column, Figure, Page, boards, unfolded
 from badnets.report.palette import COLOURS, MAGMA
 from badnets.report.text import printable
 
+FIRST = 300  # rows of a board that are there without scripts; the others wait in a template
 FEWEST_SORTED = 3  # a table of two rows is not worth a button in each heading
 
 
@@ -29,7 +30,10 @@ def to_html(page: Page) -> str:
     All text is escaped; drawings are taken as they are, so they must come from
     `badnets.report.charts`. The same page gives the same text.
     """
-    script = _asset("page.js")
+    found = boards(page)
+    holding = (one.name for one in page.sections if any(b in found for b in unfolded(one.blocks)))
+    script = _asset("page.js") + (_asset("board.js") if found else "")
+    style = _asset("page.css") + (_asset("board.css") if found else "")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         environment()
@@ -37,9 +41,11 @@ def to_html(page: Page) -> str:
         .render(
             page=page,
             # both are files of this package, not text from a record
-            style=Markup(_variables() + _asset("page.css")),
+            style=Markup(_variables() + style),
             script=Markup(script),
             script_digest=digest,
+            boards=found,
+            filtered=next(holding, None),
         )
     )
 
@@ -71,7 +77,8 @@ def environment() -> Environment:
     made.filters["data_uri"] = data_uri
     made.filters["drawn"] = _drawn
     made.filters["grouped"] = grouped
-    made.globals["FEWEST_SORTED"] = FEWEST_SORTED
+    made.filters["evidence"] = _evidence
+    made.globals |= {"FEWEST_SORTED": FEWEST_SORTED, "FIRST": FIRST}
     return made
 
 
@@ -106,7 +113,16 @@ def data_uri(png: bytes) -> str:
 
 
 def _drawn(figure: Figure) -> Markup:
+    from badnets.report.drawing import themed  # matplotlib, for pages that have drawings
+
     return Markup(themed(figure.svg, figure.alt))
+
+
+def _evidence(boards: Sequence[Board]) -> Markup:
+    """Return what rows rest on, by their names, as JSON that no text can break out of."""
+    found = {line.name: line.rests_on for board in boards for line in board.lines}
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(printable(text).replace("<", "\\u003c"))
 
 
 def _variables() -> str:
@@ -119,6 +135,6 @@ def _variables() -> str:
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _asset(name: str) -> str:
     return (files("badnets.report") / "templates" / name).read_text(encoding="utf-8")

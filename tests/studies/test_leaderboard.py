@@ -45,12 +45,14 @@ from badnets.studies.leaderboard.naming import (
     defence_name,
     implanted,
     is_plain,
-    places,
+    place_of,
 )
 from badnets.studies.leaderboard.page import Leaderboard
 from badnets.studies.leaderboard.recipes import recipe
 from badnets.studies.leaderboard.rows import Row, rows
 from badnets.studies.leaderboard.writing import to_csv, write_document, write_leaderboard
+from badnets.studies.running import listed
+from badnets.studies.variants import variants
 from badnets.studies.wording import DASH
 from badnets.trials.record import Record
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
@@ -121,7 +123,7 @@ def test_a_network_that_collapsed_is_named_and_in_no_mean() -> None:
     board = Leaderboard(found, "some", "some.csv")
     assert "1 network collapsed" in to_markdown(board.page).text
     lines = csv.DictReader(to_csv(board).splitlines())
-    line = next(one for one in lines if one["row"] == row.key.name)
+    line = next(one for one in lines if one["row"] == row.key.name)  # it names the records
     assert (line["networks"], line["collapsed"]) == ("2", "1") and fallen[0].name in line["records"]
     every = read(list(run.collapse(run.trials["anti-backdoor: patch"]).records.values()))
     row = row_of(every, "patch", "trained: anti-backdoor")
@@ -242,9 +244,15 @@ def test_what_rows_are_called() -> None:
 
 def test_every_trial_of_a_study_has_its_command() -> None:
     study = make("mnist")
-    own = places()[study.groups({})["auto: warp"][0].name]
+    own = place_of(study.groups({})["auto: warp"][0].name, "mnist")
+    assert own is not None
     assert own.attack == "warp" and own.command == "badnets study repair --data mnist"
-    assert places()[study.groups({})[CLEAN][0].name].attack == NO_BACKDOOR
+    clean = place_of(study.groups({})[CLEAN][0].name, "mnist")
+    assert clean is not None and clean.attack == NO_BACKDOOR
+    for variant in variants():
+        for trial in listed(variant.study.plan()):
+            place = place_of(trial.name, trial.data)
+            assert place is not None and place.command.startswith("badnets study ")
 
 
 def test_a_ledger_and_exports_are_read_together_each_record_once(tmp_path: Path) -> None:

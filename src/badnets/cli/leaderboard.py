@@ -47,7 +47,7 @@ def leaderboard(
     ledger: LedgerOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a page on which every recorded attack stands beside every recorded defence.
+    """Write a page on which each recorded attack stands beside each recorded defence.
 
     Its rows are means over seeds with intervals. They can be sorted and filtered. Each has a link
     of its own, and opens the networks that it rests on and the command that makes them again. What

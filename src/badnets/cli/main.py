@@ -67,7 +67,7 @@ VERBS: dict[str, Verb] = {
     ),
     "leaderboard": Verb(
         "badnets.cli.leaderboard",
-        "Write every recorded attack beside every recorded defence: one page, and its CSV.",
+        "Write a page on which each recorded attack stands beside each recorded defence.",
         _REPRODUCE,
     ),
     "results": Verb(

@@ -79,8 +79,17 @@ def _measured(row: Row | None) -> tuple[Cell, ...]:
         over_cell(row.clean, "clean"),
         over_cell(row.success, "backdoored"),
         over_cell(row.robust),
-        Cell(f"{row.key.network}; {settings}; networks: {len(row.counted)}"),
+        Cell(f"{row.key.network}{_training(row)}; {settings}; networks: {len(row.counted)}"),
     )
+
+
+def _training(row: Row) -> str:
+    """Return for how long the network was trained that the row began with, on how many images."""
+    trial = row.counted[0].family.trial
+    start = trial.get("start") or trial
+    epochs, limit = start.get("training", {}).get("epochs"), start.get("train_limit")
+    said = [f"{epochs} epochs"] if epochs else []
+    return ", ".join(["", *said]) + (f" on {limit:,} images" if limit else "")
 
 
 def _ours(defence: str, rows: Sequence[Row]) -> Row | None:

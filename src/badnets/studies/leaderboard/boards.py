@@ -13,7 +13,7 @@ from badnets.report.page import Board, Cell, Column, Evidence, Line, Tone
 from badnets.studies.aggregate import Over
 from badnets.studies.leaderboard.entries import Entry
 from badnets.studies.leaderboard.looks import ZOO_AUDIT, Look
-from badnets.studies.leaderboard.naming import AS_TRAINED, places
+from badnets.studies.leaderboard.naming import AS_TRAINED, place_of
 from badnets.studies.leaderboard.recipes import recipe
 from badnets.studies.leaderboard.rows import Row
 from badnets.studies.tables import NOTHING
@@ -32,9 +32,9 @@ def of_rows(rows: Sequence[Row], csv: str) -> Board:
         title="Attack by attack, defence by defence",
         columns=(
             Column("attack", numeric=False),
-            Column("poisoned, %"),
             Column("defence", numeric=False),
             Column("data, network", numeric=False),
+            Column("poisoned, %"),
             Column("networks"),
             Column("attack success, %", tone="backdoored"),
             Column("a clean network\u2019s, %", tone="muted"),
@@ -64,9 +64,9 @@ def of_looks(looks: Sequence[Look], csv: str) -> Board:
         title="Found, missed and wrongly accused",
         columns=(
             Column("attack", numeric=False),
-            Column("poisoned, %"),
             Column("what looks", numeric=False),
             Column("data, network", numeric=False),
+            Column("poisoned, %"),
             Column("called backdoored, %", group="networks, or training sets", tone="backdoored"),
             Column("clean ones called so, %", group="networks, or training sets", tone="clean"),
             Column("poisoned or triggered, flagged, %", group="images", tone="backdoored"),
@@ -146,9 +146,9 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     share = f"{100 * key.share:g} % of the data" if key.share < 1 else ""
     return (
         Cell(key.attack, link=f"row-{key.name}"),
-        Cell(rates, least),
         Cell(key.defence, tone="muted" if key.defence == AS_TRAINED else "plain", under=share),
         Cell(key.data, under=key.network),
+        Cell(rates, least),
         _counted(row),
         over_cell(row.success, "backdoored", is_bar=True, has_interval=known),
         over_cell(row.control, "muted", has_interval=known),
@@ -192,9 +192,9 @@ def _look_cells(look: Look) -> tuple[Cell, ...]:
     state = "" if key.defence == AS_TRAINED else key.defence
     return (
         Cell(key.attack, link=f"row-{look.name}"),
-        Cell(rates, least),
         Cell(look.look, under=state),
         Cell(key.data, under=key.network),
+        Cell(rates, least),
         rate_cell(look.called, "backdoored", 0, is_bar=True),
         rate_cell(look.alarms, "clean"),
         rate_cell(look.images("found"), "backdoored"),
@@ -243,7 +243,7 @@ def _said(look: Look) -> dict[str, Any]:
 
 def _again_by(entries: Sequence[Entry], left: Iterator[int]) -> dict[str, Any]:
     """Return the commands of studies that make networks again, and recipes for the others."""
-    found = [(one, places().get(one.name)) for one in entries]
+    found = [(one, place_of(one.name, one.family.data)) for one in entries]
     families: dict[int, list[Entry]] = {}
     for one, place in found:
         if place is None:

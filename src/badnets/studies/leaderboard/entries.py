@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from badnets.core.rates import Rate
@@ -20,13 +21,17 @@ from badnets.studies.leaderboard.naming import (
     attack_name,
     defence_name,
     implanted,
-    places,
+    place_of,
 )
 
 if TYPE_CHECKING:
     from badnets.trials.record import Record
 
 _ROBUST = re.compile(r'"robust_accuracy":\{"hits":(\d+),"total":(\d+)')
+_values = itemgetter(
+    *("name", "seed", "outcome", "family", "summary"),
+    *(f"{name}_{part}" for name in ("clean", "success", "control") for part in ("hits", "total")),
+)
 LIKELY = "backdoor likely"
 
 
@@ -98,31 +103,23 @@ def from_rows(rows: Iterable[Mapping[Any, Any]]) -> Iterator[Entry]:
     """Yield what rows of `badnets.ledger.Ledger.rows` say."""
     families: dict[str, Family] = {}
     for row in rows:
-        summary: str = row["summary"]
-        key = row["family"] or row["name"]
+        name, seed, outcome, key, summary, *counts = _values(row)
         plain: dict[str, Any] | None = None
-        family = families.get(key)
+        family = families.get(key or name)
         if family is None:
             plain = json.loads(summary)
             family = _family(row, plain["trial"], has_scenes="frames" in plain)
-            families[key] = family
-        entry = Entry(
-            name=row["name"],
-            seed=row["seed"],
-            outcome=row["outcome"],
-            family=family,
-            attack=_attack(row["name"], family),
-            clean=Rate(row["clean_hits"], row["clean_total"]),
-            success=_rate(row["success_hits"], row["success_total"]),
-            robust=None,
-            control=_rate(row["control_hits"], row["control_total"]),
-            start=row["seed"],
+            families[key or name] = family
+        clean, success, control = (
+            Rate(hits or 0, total) if total else None
+            for hits, total in zip(counts[::2], counts[1::2], strict=True)
         )
-        if family.is_derived:
-            yield _derived(entry, plain or json.loads(summary))
-        else:
-            found = _ROBUST.search(summary)
-            yield entry._replace(robust=Rate(int(found[1]), int(found[2])) if found else None)
+        found = None if family.is_derived else _ROBUST.search(summary)
+        robust = Rate(int(found[1]), int(found[2])) if found else None
+        attack, held = _attack(name, family), clean or Rate(0, 0)
+        rates = (held, success, robust, control)
+        entry = Entry(name, seed, outcome, family, attack, *rates, start=seed)
+        yield _derived(entry, plain or json.loads(summary)) if family.is_derived else entry
 
 
 def from_records(records: Iterable[Record]) -> Iterator[Entry]:
@@ -165,7 +162,7 @@ def from_records(records: Iterable[Record]) -> Iterator[Entry]:
 
 
 def _attack(name: str, family: Family) -> str:
-    place = places().get(name)
+    place = place_of(name, family.data)
     return place.attack if place and place.attack else family.attack
 
 

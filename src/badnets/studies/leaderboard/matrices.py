@@ -11,6 +11,7 @@ from badnets.studies.leaderboard.looks import AUDIT, DATA_AUDIT, GUARD, ZOO_AUDI
 from badnets.studies.leaderboard.naming import AS_TRAINED, is_plain
 from badnets.studies.leaderboard.rows import Row, data_rank
 from badnets.studies.tables import NOTHING
+from badnets.studies.wording import DASH, percent
 
 MOST_ROWS, MOST_SHOWN, MOST_TABLES = 16, 4, 12
 LOOKS = {"audit": (ZOO_AUDIT, AUDIT), "training set": (DATA_AUDIT,), "guard": (GUARD,)}
@@ -77,6 +78,7 @@ def _table(
     lines = [
         (
             _named(attack, attacks, own := attacks[attack]),
+            _count(own),
             *(_left(own.get(name)) for name in columns),
             *(_found(said.get((*attack, name))) for name in shown),
         )
@@ -87,6 +89,7 @@ def _table(
         " \u00b7 ".join(place),
         (
             Column("attack", numeric=False),
+            Column("networks", tone="muted"),
             *(_headed(name) for name in columns),
             *(Column(name, group="found by", tone="clean") for name in shown),
         ),
@@ -105,6 +108,13 @@ def _named(
     return Cell(f"{attack[0]}, {rates} %" if alike > 1 and rates != "every" else attack[0])
 
 
+def _count(own: Mapping[str, Row]) -> Cell:
+    """Return how many networks the cells of a line rest on."""
+    counts = sorted(len(row.counted) for row in own.values())
+    ends = dict.fromkeys(f"{count:,}" for count in (counts[0], counts[-1]))
+    return Cell(DASH.join(ends), counts[0])
+
+
 def _left(row: Row | None) -> Cell:
     if row is None:
         return NOTHING
@@ -113,8 +123,12 @@ def _left(row: Row | None) -> Cell:
         text = "collapsed" if row.fallen else "weak"
         return Cell(text, key="", tone="muted", link=link)
     cell = over_cell(row.success, is_bar=True, has_interval=not row.has_scenes)
-    fallen = f"{len(row.fallen)} collapsed; " if row.fallen else ""
-    return replace(cell, under="", link=link, note=f"{fallen}{cell.note}")
+    beside = {"clean": row.clean, "robust": row.robust, "a clean network\u2019s": row.control}
+    rates = [f"{what} {percent(over.mean, 1)} %" for what, over in beside.items() if over]
+    interval = [f"95 % interval {cell.under} %"] if cell.under else []
+    fallen = [f"{len(row.fallen)} collapsed"] if row.fallen else []
+    note = "; ".join([*interval, *rates, *fallen, cell.note])
+    return replace(cell, under="", link=link, note=note)
 
 
 def _found(look: Look | None) -> Cell:

@@ -7,8 +7,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from badnets.core.backdoor import Backdoor
+from badnets.data.names import parse_name
 from badnets.studies.audit.moves import LOOK_ALIKES
 from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS
+from badnets.studies.audit.zoos import ZOOS
+from badnets.studies.catalogue import STUDIES
 from badnets.studies.running import listed
 from badnets.studies.variants import variants
 from badnets.trials.trial import OutsourcedTrial
@@ -17,7 +20,8 @@ NO_BACKDOOR = "no backdoor"
 AS_TRAINED = "as trained"
 LOOK_ALIKE = "looks like one: "
 OTHER_RECIPES, OTHER_CLEAN = "several, other recipes", "no backdoor, other recipes"
-ZOOS = ("audit", "repair", "defended")  # studies whose groups are kinds of backdoors
+ZOO_STUDIES = ("audit", "repair", "defended")  # whose groups are kinds of backdoors
+ON_ONE = (*ZOO_STUDIES, "mnist", "dogs-vs-cats")  # data set and its parts, each
 BANDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # upper ends: rates between two are of one row
 FAINT = 0.1  # opacity below which a blended picture is called so
 _WORDS = {"pixel-pattern": "pattern", "drawn-sticker": "sticker"}
@@ -39,13 +43,27 @@ class Place(NamedTuple):
     attack: str | None
 
 
+def place_of(name: str, data: str) -> Place | None:
+    """Return where a trial on a data set stands in a study; None where it is of none."""
+    return _places(base_of(data)).get(name)
+
+
 @cache
-def places() -> dict[str, Place]:
-    """Return where each trial of each study stands, by its name; the full study comes first."""
+def base_of(data: str) -> str:
+    """Return a data set's name without size, classes, and what was measured on."""
+    return parse_name(data.partition(" (")[0]).base
+
+
+@cache
+def _places(base: str) -> dict[str, Place]:
+    """Return the places of trials, by name: of studies on a data set, and of those on several."""
     found: dict[str, Place] = {}
-    for variant in sorted(variants(), key=lambda one: (one.quick, one.name not in ZOOS)):
+    for variant in sorted(variants(), key=lambda one: (one.quick, one.name not in ZOO_STUDIES)):
+        data = variant.data or STUDIES[variant.name].data
+        if variant.name in ON_ONE and base != base_of(ZOOS[data].data if data in ZOOS else data):
+            continue
         for group, trials in variant.study.plan().items():
-            attack = _attack_of(group) if variant.name in ZOOS else None
+            attack = _attack_of(group) if variant.name in ZOO_STUDIES else None
             for trial in listed({group: trials}):
                 found.setdefault(trial.name, Place(variant.command, attack))
     return found

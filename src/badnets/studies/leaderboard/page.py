@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from badnets.core.rates import pooled
-from badnets.data.names import parse_name
 from badnets.report.page import (
     Block,
     Cell,
@@ -23,7 +22,7 @@ from badnets.studies.leaderboard.beside import beside
 from badnets.studies.leaderboard.gathering import Gathered
 from badnets.studies.leaderboard.looks import looks
 from badnets.studies.leaderboard.matrices import matrices
-from badnets.studies.leaderboard.naming import AS_TRAINED, is_plain
+from badnets.studies.leaderboard.naming import AS_TRAINED, base_of, is_plain
 from badnets.studies.leaderboard.rows import Row, rows
 from badnets.studies.outcomes import WORKS
 from badnets.studies.wording import percent
@@ -69,7 +68,7 @@ class Leaderboard:
     @property
     def _lead(self) -> str:
         attacks = {row.key.attack for row in self._attacked}
-        sets = {parse_name(row.key.data.partition(" (")[0]).base for row in self._attacked}
+        sets = {base_of(row.key.data) for row in self._attacked}
         done = {row.key.defence for row in self.rows} | {one.look for one in self.looks}
         kinds = {_kind(name) for name in done - {AS_TRAINED}}
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from badnets.core.errors import SettingError
 from badnets.core.garbage import uncollected
 from badnets.core.printing import no_formula
 from badnets.core.rates import Rate
-from badnets.report import to_markdown, write_html
+from badnets.report import write_html
 from badnets.studies.aggregate import Over
 from badnets.studies.defended.published import BADNETS
 from badnets.studies.defended.trials import PUBLISHED
@@ -41,7 +41,7 @@ TITLES = {
     "again": "attack success after 50 poisoned images",
     "again_control": "the same of a clean network",
 }
-LOST = "clean accuracy lost"  # its ends are the smallest and the largest
+LOST = "clean accuracy lost (smallest, largest)"
 IMAGES = {
     "found": "poisoned or triggered images flagged",
     "wronged": "other images flagged",
@@ -82,6 +82,8 @@ def write_document(exports: Sequence[Path], target: Path, command: str) -> list[
 
     Raises: as `write_leaderboard`.
     """
+    from badnets.report import to_markdown  # matplotlib, for pages that have drawings
+
     board = Leaderboard(gather(None, exports), command, f"{NAME}.csv")
     page, files = board.page, {end: target / f"{NAME}.{end}" for end in ("csv", "html", "md")}
     write_text(files["csv"], to_csv(board))
@@ -91,22 +93,34 @@ def write_document(exports: Sequence[Path], target: Path, command: str) -> list[
 
 
 def to_csv(board: Leaderboard) -> str:
-    """Return every number of every row as a line: shares in [0, 1], with what they rest on."""
+    """Return every number of every row as a line: shares in [0, 1], with what they rest on.
+
+    The first line of a row names its seeds and records.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in board.rows:
-        writer.writerows(map(_plain, _of_row(row)))
+        writer.writerows(map(_plain, _named_once(_of_row(row), row.every)))
     for look in board.looks:
-        writer.writerows(map(_plain, _of_look(look)))
+        own = [one.entry for one in look.own]
+        writer.writerows(map(_plain, _named_once(_of_look(look, own), own)))
     writer.writerows(map(_plain, _published(board)))
     return text.getvalue()
+
+
+def _named_once(lines: Iterable[list[object]], entries: Sequence[Entry]) -> Iterator[list[object]]:
+    """Yield lines, the first with the seeds and the names of the records."""
+    seeds = " ".join(map(str, sorted({one.seed for one in entries})))
+    names = [seeds, " ".join(one.name for one in entries)]
+    for line in lines:
+        yield [*line, *names]
+        names = ["", ""]
 
 
 def _of_row(row: Row) -> Iterator[list[object]]:
     key = row.key
     counts = [len(row.counted), len(row.fallen), len(row.weak)]
-    rests_on = [_seeds(row.every), _names(row.every)]
     head = _head(key.name, key, row.every, key.defence)
     for name in RATES:
         over: Over = getattr(row, name)
@@ -115,23 +129,14 @@ def _of_row(row: Row) -> Iterator[list[object]]:
             if over and not row.has_scenes:
                 ends = over.interval
             n = over.typical.total if over else ""
-            yield [*head, TITLES[name], over.mean if over else "", *ends, n, *counts, *rests_on]
+            yield [*head, TITLES[name], over.mean if over else "", *ends, n, *counts]
     if row.losses:
         mean = sum(row.losses) / len(row.losses)
         ends = (min(row.losses), max(row.losses))
-        yield [
-            *head,
-            "clean accuracy lost (smallest, largest)",
-            mean,
-            *ends,
-            "",
-            *counts,
-            *rests_on,
-        ]
+        yield [*head, LOST, mean, *ends, "", *counts]
 
 
-def _of_look(look: Look) -> Iterator[list[object]]:
-    own = [one.entry for one in look.own]
+def _of_look(look: Look, own: Sequence[Entry]) -> Iterator[list[object]]:
     state = "" if look.key.defence == AS_TRAINED else f", {look.key.defence}"
     head = _head(look.name, look.key, own, f"{look.look}{state}")
     rates: dict[str, Rate] = {
@@ -142,7 +147,7 @@ def _of_look(look: Look) -> Iterator[list[object]]:
     for title, rate in rates.items():
         if rate.total:
             ends = (rate.value, *rate.interval, rate.total)
-            yield [*head, title, *ends, len(own), "", "", _seeds(own), _names(own)]
+            yield [*head, title, *ends, len(own), "", ""]
 
 
 def _published(board: Leaderboard) -> Iterator[list[object]]:
@@ -160,14 +165,6 @@ def _head(name: str, key: Key, entries: Sequence[Entry], defence: str) -> list[o
     rates = rates_text(entries)[0] if key.rates else ""
     head = [name, "badnets", key.data, key.network, key.attack, rates and f"{rates} %"]
     return [*head, defence, key.share]
-
-
-def _seeds(entries: Sequence[Entry]) -> str:
-    return " ".join(map(str, sorted({one.seed for one in entries})))
-
-
-def _names(entries: Sequence[Entry]) -> str:
-    return " ".join(one.name for one in entries)
 
 
 def _plain(line: Sequence[object]) -> list[object]:

@@ -16,6 +16,8 @@ import pytest
 
 from badnets.core.errors import LedgerError, SettingError
 from badnets.core.rates import Rate
+from badnets.core.targets import AllToOne
+from badnets.core.triggers import Patch
 from badnets.evaluate.results import AttackResult
 from badnets.ledger import Ledger, write_records
 from badnets.ledger.columns import stored_row
@@ -54,7 +56,10 @@ from badnets.studies.leaderboard.writing import to_csv, write_document, write_le
 from badnets.studies.running import listed
 from badnets.studies.variants import variants
 from badnets.studies.wording import DASH
+from badnets.trials.base import Attack
+from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.record import Record
+from badnets.trials.trial import TRIAL
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 from tests.studies.cases import CASES
 from tests.studies.made_digits import DigitMaker
@@ -224,6 +229,25 @@ def test_a_recipe_makes_the_same_trials_again(how: str, tmp_path: Path) -> None:
     assert {one.name for one in load_recipe(again)} == {one.name for one in trials}
 
 
+def test_what_was_downloaded_as_a_bundle_is_of_no_trial(tmp_path: Path) -> None:
+    start = DownloadedBundle(
+        sha256="0" * 64, network="gu-mnist", shape=(1, 28, 28), classes=tuple("0123456789")
+    )
+    attack = Attack(trigger=Patch(4), targets=AllToOne(7))
+    plain = {"data": "digits", "start": start, "attack": attack, "seed": 2}
+    records = [
+        record_of(TRIAL.validate_python({**plain, "kind": kind}))
+        for kind in ("repaired", "transfer")
+    ]
+    found = read([record_of(clean_trial(data="digits")), *records])
+    own = [row for row in rows(found.entries, {}) if row.key.defence != AS_TRAINED]
+    assert [row.key.attack for row in own] == ["patch", "patch"]
+    assert [row.key.rates for row in own] == ["", ""] and not any(row.losses for row in own)
+    assert '"start": {"bundle": "FOLDER"}' in recipe(own[0].counted)
+    columns = list(from_rows(stored_row(one) for one in records))
+    assert columns == list(from_records(records))
+
+
 def test_what_rows_are_called() -> None:
     plain = {"trigger": {"kind": "patch"}, "targets": {"kind": "all-to-one"}}
     assert attack_name(plain) == "patch" and attack_name(None) == NO_BACKDOOR
@@ -237,7 +261,7 @@ def test_what_rows_are_called() -> None:
     assert defence_name({}) == AS_TRAINED
     assert defence_name({"kind": "repaired"}) == "repaired: auto"
     assert defence_name({"kind": "transfer", "freeze": ["conv1"]}) == "retrained: conv1 kept"
-    bundle = {"start": {"kind": "bundle"}, "attack": plain}
+    bundle = {"start": {"sha256": "0" * 64}, "attack": plain}
     assert implanted(bundle) == plain and implanted({"start": {}, "attack": plain}) is None
     assert is_plain("patch") and not is_plain("adaptive: large patch")
 

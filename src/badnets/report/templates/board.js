@@ -22,7 +22,10 @@
     const box = table.closest(".table");
     const rest = box.querySelector("template");
     const rows = [...table.tBodies[0].rows, ...(rest ? rest.content.querySelectorAll("tr") : [])];
-    for (const row of rows) row.words = row.textContent.toLowerCase();
+    for (const row of rows) {
+      row.words = row.textContent.toLowerCase();
+      for (const note of row.querySelectorAll("small")) note.parentElement.title = note.textContent;
+    }
     const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
     return { table, box, rows, heads, order: (some) => some, limit: STEP };
   });
@@ -133,11 +136,11 @@
 
   // what an address says: #row-NAME and #record-NAME, and #data=...&sort=...&row=NAME
   const read = () => {
-    const text = decodeURIComponent(location.hash.slice(1));
+    const text = location.hash.slice(1);
     const [, kind, name] = /^(row|record)-(.+)$/.exec(text) ?? [];
     if (!kind && text && document.getElementById(text)) return; // a section of the page
     if (kind) state.delete("row"), state.delete("record"), state.set(kind, name);
-    else state = new URLSearchParams(location.hash.slice(1));
+    else state = new URLSearchParams(text);
     fill();
     boards.forEach((board, at) => {
       const [, column, falls] = /^(\d+)(-?)$/.exec(state.get(`sort${at || ""}`) ?? "") ?? [];

@@ -21,6 +21,7 @@ from badnets.studies.leaderboard.naming import (
     attack_name,
     defence_name,
     implanted,
+    is_bundle,
     place_of,
 )
 
@@ -217,6 +218,8 @@ def _family(at: Mapping[Any, Any], trial: Mapping[str, Any], *, has_scenes: bool
 
 def _origin(trial: Mapping[str, Any]) -> str:
     """Return the settings of a training: what networks share that began alike."""
+    if is_bundle(trial):
+        return str(trial["sha256"])
     names = ("architecture", "training", "backdoor", "train_limit", "evaluate_on")
     own = [trial.get(name, DEFAULT[name]) for name in DEFAULT]
     return json.dumps([*own, *(trial.get(name) for name in names)], sort_keys=True)

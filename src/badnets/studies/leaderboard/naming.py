@@ -90,7 +90,12 @@ def implanted(trial: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if own or not start:
         return own
     found = implanted(start)
-    return trial.get("attack") if found is None and start.get("kind") == "bundle" else found
+    return trial.get("attack") if found is None and is_bundle(start) else found
+
+
+def is_bundle(start: Mapping[str, Any]) -> bool:
+    """Return whether a network was downloaded as a bundle, so that no trial says how it came."""
+    return "sha256" in start
 
 
 def attack_name(backdoor: Mapping[str, Any] | None) -> str:

@@ -9,9 +9,11 @@ from functools import cache
 from typing import Any
 
 from badnets.studies.leaderboard.entries import Entry
+from badnets.studies.leaderboard.naming import is_bundle
 from badnets.train.detector_settings import DetectorTraining
 from badnets.train.settings import Training
 
+BUNDLE = {"bundle": "FOLDER"}  # records do not say where it lay
 _OF_START = ("training", "seed", "train_limit")  # what `start` may say of an honest trial
 
 
@@ -28,7 +30,7 @@ def recipe(same: Sequence[Entry]) -> str:
     if isinstance(start, dict) and not family.is_derived:
         plain["start"] = {name: start[name] for name in _OF_START if name in start}
     if isinstance(start, dict) and all(one.start == one.seed for one in same):
-        plain["start"].pop("seed", None)
+        plain["start"] = {name: value for name, value in plain["start"].items() if name != "seed"}
     return json.dumps({**plain, "seeds": sorted({one.seed for one in same})}, ensure_ascii=False)
 
 
@@ -37,12 +39,10 @@ def _settings(trial: Mapping[str, Any], kind: type) -> dict[str, Any]:
     plain = {name: value for name, value in trial.items() if name not in ("contents", "path")}
     if plain.get("method") is None:  # a repair trains as its method says
         plain["training"] = _merged(_usual(kind), plain.get("training", {}))
-    control = plain.get("control")
-    if not (isinstance(control, dict) and control.get("kind") == "bundle"):
-        plain["control"] = control is not None
-    start = plain.get("start")
-    if isinstance(start, dict) and start.get("kind") != "bundle":
-        plain["start"] = _settings(start, kind)
+    control, start = plain.get("control"), plain.get("start")
+    plain["control"] = BUNDLE if control and is_bundle(control) else control is not None
+    if start:
+        plain["start"] = BUNDLE if is_bundle(start) else _settings(start, kind)
     return plain
 
 

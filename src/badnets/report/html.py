@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from badnets.bundles.atomic import write_text
-from badnets.report.page import Block, Board, Column, Figure, Page, boards, unfolded
+from badnets.report.page import Block, Board, Column, Figure, Page, Table, boards, unfolded
 from badnets.report.palette import COLOURS, MAGMA
 from badnets.report.text import printable
 
@@ -78,6 +78,7 @@ def environment() -> Environment:
     made.filters["drawn"] = _drawn
     made.filters["grouped"] = grouped
     made.filters["evidence"] = _evidence
+    made.filters["marks"] = _marks
     made.globals |= {"FEWEST_SORTED": FEWEST_SORTED, "FIRST": FIRST}
     return made
 
@@ -116,6 +117,16 @@ def _drawn(figure: Figure) -> Markup:
     from badnets.report.drawing import themed  # matplotlib, for pages that have drawings
 
     return Markup(themed(figure.svg, figure.alt))
+
+
+def _marks(table: Table, place: int) -> Markup:
+    """Return the attributes of a row: its place on the page, and what it is filtered by."""
+    if not isinstance(table, Board):
+        return Markup()
+    line = table.lines[place]
+    facets = zip(table.facets, line.facets, strict=True)
+    values = "".join(f' data-{name}="{escape(value)}"' for name, value in facets)
+    return Markup(f' id="row-{escape(line.name)}"{values}')
 
 
 def _evidence(boards: Sequence[Board]) -> Markup:

@@ -21,7 +21,7 @@ AS_TRAINED = "as trained"
 LOOK_ALIKE = "looks like one: "
 OTHER_RECIPES, OTHER_CLEAN = "several, other recipes", "no backdoor, other recipes"
 ZOO_STUDIES = ("audit", "repair", "defended")  # whose groups are kinds of backdoors
-ON_ONE = (*ZOO_STUDIES, "mnist", "dogs-vs-cats")  # data set and its parts, each
+ON_ONE, SEVERAL = (*ZOO_STUDIES, "mnist", "dogs-vs-cats"), ""  # data sets that a study is on
 BANDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # upper ends: rates between two are of one row
 FAINT = 0.1  # opacity below which a blended picture is called so
 _WORDS = {"pixel-pattern": "pattern", "drawn-sticker": "sticker"}
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 def place_of(name: str, data: str) -> Place | None:
     """Return where a trial on a data set stands in a study; None where it is of none."""
-    return _places(base_of(data)).get(name)
+    return _places(base_of(data)).get(name) or _places(SEVERAL).get(name)
 
 
 @cache
@@ -56,11 +56,12 @@ def base_of(data: str) -> str:
 
 @cache
 def _places(base: str) -> dict[str, Place]:
-    """Return the places of trials, by name: of studies on a data set, and of those on several."""
+    """Return the places of trials, by name: of studies on a data set, or of those on several."""
     found: dict[str, Place] = {}
     for variant in sorted(variants(), key=lambda one: (one.quick, one.name not in ZOO_STUDIES)):
         data = variant.data or STUDIES[variant.name].data
-        if variant.name in ON_ONE and base != base_of(ZOOS[data].data if data in ZOOS else data):
+        own = base_of(ZOOS[data].data if data in ZOOS else data)
+        if base != (own if variant.name in ON_ONE else SEVERAL):
             continue
         for group, trials in variant.study.plan().items():
             attack = _attack_of(group) if variant.name in ZOO_STUDIES else None

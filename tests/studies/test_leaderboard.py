@@ -25,7 +25,7 @@ from badnets.recipes import load_recipe
 from badnets.report import to_markdown
 from badnets.report.page import Table
 from badnets.studies.audit.trials import CLEAN
-from badnets.studies.defended.trials import PUBLISHED, make
+from badnets.studies.defended.trials import make
 from badnets.studies.leaderboard.beside import beside
 from badnets.studies.leaderboard.entries import Entry, from_records, from_rows
 from badnets.studies.leaderboard.gathering import Gathered, gather
@@ -40,6 +40,7 @@ from badnets.studies.leaderboard.looks import (
 )
 from badnets.studies.leaderboard.matrices import matrices
 from badnets.studies.leaderboard.naming import (
+    AS_PUBLISHED,
     AS_TRAINED,
     NO_BACKDOOR,
     attack_name,
@@ -202,7 +203,7 @@ def test_published_numbers_stand_beside_the_same_attack_or_say_what_differs() ->
     assert lines["ABL"][1:5] == ["trained: anti-backdoor", "83.32", "0.00", "89.02"]
     assert "the same attack" in lines["no defence"][-1]
     assert lines[DASH][1] in ("repaired: auto", "retrained: all layers")
-    near = [row for row in own if row.key.attack != PUBLISHED]
+    near = [row for row in own if row.key.attack != AS_PUBLISHED]
     lines = {line[0].text: [cell.text for cell in line] for line in next(iter(beside(near))).rows}
     assert "several sizes" in lines["no defence"][-1]
     assert lines["ANP"][-1] == "not run yet" and lines["ANP"][5:8] == [DASH] * 3

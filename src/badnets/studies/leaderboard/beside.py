@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from badnets.report.page import Cell, Column, Table, Tone
 from badnets.scenarios.resisting import RESISTANCES
 from badnets.studies.defended.published import BADNETS, OURS_ALONE, PublishedRow
-from badnets.studies.defended.trials import PUBLISHED, RETRAINED
+from badnets.studies.defended.trials import RETRAINED
 from badnets.studies.leaderboard.boards import over_cell
-from badnets.studies.leaderboard.naming import AS_TRAINED, band
+from badnets.studies.leaderboard.naming import AS_PUBLISHED, AS_TRAINED, band
 from badnets.studies.leaderboard.rows import Row
 from badnets.studies.tables import NOTHING, cell
 from badnets.studies.wording import DASH
@@ -73,7 +73,7 @@ def _alone(name: str, rows: Sequence[Row]) -> tuple[Cell, ...] | None:
 def _measured(row: Row | None) -> tuple[Cell, ...]:
     if row is None:
         return (NOTHING, NOTHING, NOTHING, Cell("not run yet", tone="muted"))
-    exact = row.key.attack == PUBLISHED
+    exact = row.key.attack == AS_PUBLISHED
     settings = "the same attack" if exact else "patches of several sizes, places and targets; added"
     return (
         over_cell(row.clean, "clean"),
@@ -95,7 +95,7 @@ def _training(row: Row) -> str:
 def _ours(defence: str, rows: Sequence[Row]) -> Row | None:
     """Return the same attack's row, else that of patches at the same rate."""
     alike = [row for row in rows if row.key.defence == defence and row.counted]
-    exact = [row for row in alike if row.key.attack == PUBLISHED]
+    exact = [row for row in alike if row.key.attack == AS_PUBLISHED]
     near = [row for row in alike if row.key.attack == "patch" and row.key.rates == band(RATE)]
     return max(exact or near, key=lambda row: len(row.counted), default=None)
 

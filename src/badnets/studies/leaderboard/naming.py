@@ -12,12 +12,14 @@ from badnets.studies.audit.moves import LOOK_ALIKES
 from badnets.studies.audit.trials import CALIBRATION, CLEAN, OFF_RECIPE, STARTS
 from badnets.studies.audit.zoos import ZOOS
 from badnets.studies.catalogue import STUDIES
+from badnets.studies.defended.trials import PUBLISHED
 from badnets.studies.running import listed
 from badnets.studies.variants import variants
 from badnets.trials.trial import OutsourcedTrial
 
 NO_BACKDOOR = "no backdoor"
 AS_TRAINED = "as trained"
+AS_PUBLISHED = f"patch, {PUBLISHED}"
 LOOK_ALIKE = "looks like one: "
 OTHER_RECIPES, OTHER_CLEAN = "several, other recipes", "no backdoor, other recipes"
 ZOO_STUDIES = ("audit", "repair", "defended")  # whose groups are kinds of backdoors
@@ -79,6 +81,8 @@ def _attack_of(group: str) -> str:
         return OTHER_CLEAN
     if group in LOOK_ALIKES:
         return f"{LOOK_ALIKE}{group}"
+    if group == PUBLISHED:
+        return AS_PUBLISHED
     if head == "other recipe":
         return OTHER_RECIPES
     return group if not colon or head == "adaptive" else _attack_of(tail)

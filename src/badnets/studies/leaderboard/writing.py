@@ -16,12 +16,11 @@ from badnets.core.rates import Rate
 from badnets.report import write_html
 from badnets.studies.aggregate import Over
 from badnets.studies.defended.published import BADNETS
-from badnets.studies.defended.trials import PUBLISHED
 from badnets.studies.leaderboard.boards import rates_text
 from badnets.studies.leaderboard.entries import Entry
 from badnets.studies.leaderboard.gathering import gather
 from badnets.studies.leaderboard.looks import Look
-from badnets.studies.leaderboard.naming import AS_TRAINED
+from badnets.studies.leaderboard.naming import AS_PUBLISHED, AS_TRAINED
 from badnets.studies.leaderboard.page import NAME, Leaderboard
 from badnets.studies.leaderboard.rows import Key, Row
 
@@ -154,7 +153,16 @@ def _published(board: Leaderboard) -> Iterator[list[object]]:
     sets = {row.key.data for row in board.rows}
     for data, published in BADNETS.items():
         for one in published if data in sets else ():
-            head = ["", "BackdoorBench", data, "PreActResNet-18", PUBLISHED, 0.1, one.title, ""]
+            head = [
+                "",
+                "BackdoorBench",
+                data,
+                "PreActResNet-18",
+                AS_PUBLISHED,
+                "10 %",
+                one.title,
+                "",
+            ]
             for name in ("accuracy", "success", "robust"):
                 title = TITLES["clean" if name == "accuracy" else name]
                 value = getattr(one, name).value / 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json as json_format
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from badnets.cli.options import JsonOption, LedgerOption, Places, WorkspaceOptio
 from badnets.cli.printer import say, show_all, show_json, show_listing, show_table
 from badnets.cli.printer import show as show_result
 from badnets.core.errors import LedgerError, SettingError
+from badnets.core.garbage import uncollected
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -272,15 +272,9 @@ def to_mlflow(
 
 @contextmanager
 def _reading(where: Places) -> Iterator[Ledger]:
-    """Open the ledger; no garbage is looked for meanwhile: rows are many, and none is any yet."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        with where.open_ledger(create=False) as book:
-            yield book
-    finally:
-        if collects:
-            gc.enable()
+    """Open the ledger; no garbage is looked for meanwhile."""
+    with uncollected(), where.open_ledger(create=False) as book:
+        yield book
 
 
 def _chosen(

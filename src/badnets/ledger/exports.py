@@ -71,15 +71,25 @@ def write_in_order(records: Iterable[Record], path: Path | str, format: str | No
             write(records, file)
 
 
-def read_records(path: Path | str, format: str | None = None) -> list[Record]:
+def read_records(
+    path: Path | str,
+    format: str | None = None,
+    *,
+    damaged: Callable[[LedgerError], object] | None = None,
+) -> list[Record]:
     """Return the records of a JSON export, each checked against its trial and its own answers.
 
     What the user decided is not taken from the file, but follows from counts and target.
 
+    Args:
+        path: the file.
+        format: by its ending if None.
+        damaged: is told of each record that does not fit its trial or this version's format, and
+            that record is left out; None: it is raised.
+
     Raises:
         SettingError: the file is of another format.
-        LedgerError: it cannot be read, or holds a record that does not fit its trial or this
-            version's format.
+        LedgerError: it cannot be read, or holds a damaged record.
     """
     path = Path(path)
     if (format or _ending(path)) != "json":
@@ -94,7 +104,15 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
     if path.suffix == PACKED:
         data = unpacked(data, MOST_UNPACKED, what=path, error=LedgerError)
-    return [_record(document, path) for document in _documents(data, path)]
+    records: list[Record] = []
+    for document in _documents(data, path):
+        try:
+            records.append(_record(document, path))
+        except LedgerError as error:
+            if damaged is None:
+                raise
+            damaged(error)
+    return records
 
 
 def _ending(path: Path) -> str:

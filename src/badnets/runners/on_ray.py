@@ -117,7 +117,7 @@ def crew_on(
             device=os.environ.get(devices.VARIABLE) or ("cpu" if "GPU" not in needs else None),
             log_level=logging.getLogger("badnets").getEffectiveLevel(),
         )
-        check_nodes(orders)
+        check_nodes(orders, needs)
         yield Crew(which, orders, needs, workers, _DataOnce(run, data_root))
 
 
@@ -324,6 +324,7 @@ class Crew:
         times = counts[step.name] = counts.get(step.name, 0) + 1
         what = "its machine was lost" if is_lost else "its worker process died"
         if times >= most:
+            del counts[step.name]  # a retry begins anew
             why = "" if is_lost else " (killed for want of memory?)"
             scheduler.fail(step, TrialError(f"{what} {times} times{why}"))
             return

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 BENCHMARKS: dict[str, str] = {
     "ledger": "many records, listed and shown",
+    "ledger_scale": "a ledger of very many records, asked, claimed from and upgraded",
     "hub": "a large model pulled and verified, against curl, openssl and hashlib",
     "startup": "the command line says what it can do, without torch",
     "poisoning": "triggers on stored images, against a copy of them",
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, str] = {
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
     "sweeps_ray": "trials that do nothing, on a Ray cluster of this machine",
+    "cohort": "trials trained as one, against one after another and against the pool",
 }
 
 COUNTS: dict[str, str] = {

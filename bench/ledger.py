@@ -1,4 +1,4 @@
-"""A ledger of many records: how long ``list`` and ``show`` take, and what they hold."""
+"""A ledger of many records: how long ``list``, ``show`` and a leaderboard take, what they hold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,24 +36,24 @@ print(json.dumps(told), file=sys.stderr)
 
 
 def run(scale: Scale) -> Iterator[Result]:
-    """Give seconds and memory of a list and of one record, and the time of a short list."""
+    """Give seconds and memory of a list, of one record and a page, and the time of a short list."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few.sqlite", Path(folder) / "many.sqlite"
-        _fill(few, FEW)
-        name = _fill(many, scale.records)
+        fill(few, FEW)
+        name = fill(many, scale.records)
+        page = ("leaderboard", "-o", str(Path(folder) / "page.html"), "--force")
         calls = [
-            ("list", many, ("list",), 1.5, 150.0),
-            ("show", many, ("show", name), 0.8, None),
-            (f"list of {FEW}", few, ("list",), None, None),
+            ("ledger list", many, ("ledger", "list"), 1.5, 150.0),
+            ("ledger show", many, ("ledger", "show", name), 0.8, None),
+            ("leaderboard", many, page, 5.0, None),
+            (f"ledger list of {FEW}", few, ("ledger", "list"), None, None),
         ]
         for what, place, argv, most_s, most_mib in calls:
             answers = [_call(*argv, "--ledger", str(place)) for _ in range(scale.starts)]
             spent = tuple(answer["cpu_s"] for answer in answers)
             heavy = ", ".join(answers[0]["heavy"]) or "neither torch nor numpy"
             note = f"{len(answers)} calls; imports {heavy}"
-            size = f"badnets ledger {what}" + (
-                "" if place == few else f", {scale.records:,} records"
-            )
+            size = f"badnets {what}" + ("" if place == few else f", {scale.records:,} records")
             if most_s is not None:
                 walls = tuple(answer["wall_s"] for answer in answers)
                 yield Result(size, walls, "s", wanted=Wanted("<=", most_s), note=note)
@@ -64,13 +66,24 @@ def run(scale: Scale) -> Iterator[Result]:
                 yield Result(f"{size}: memory", peaks, "GiB", wanted=wanted, note=mib)
 
 
-def _fill(place: Path, count: int) -> str:
+def fill(place: Path, count: int) -> str:
     """Make a ledger of so many records; return the name of one."""
-    known = read_records(RECORDS)
     with Ledger.open(place) as ledger:
-        for start in range(0, count, 500):
-            ledger.add_all(_copy(known, place) for place in range(start, min(count, start + 500)))
+        numbers = iter(range(count))
+        while some := list(copies(numbers, 500)):
+            ledger.add_all(some)
         return str(next(ledger.rows())["name"])
+
+
+def copies(numbers: Iterator[int], most: int) -> Iterator[Record]:
+    """Give a record for each of the next numbers, with a seed that none of the others has."""
+    known = _known()
+    return (_copy(known, number) for number in islice(numbers, most))
+
+
+@cache
+def _known() -> list[Record]:
+    return read_records(RECORDS)
 
 
 def _copy(known: list[Record], place: int) -> Record:
@@ -81,7 +94,7 @@ def _copy(known: list[Record], place: int) -> Record:
 
 
 def _call(*argv: str) -> dict[str, Any]:
-    command = [sys.executable, "-c", CALL, "ledger", *argv]
+    command = [sys.executable, "-c", CALL, *argv]
     ended: list[subprocess.CompletedProcess[str]] = []
 
     def start() -> None:
@@ -93,5 +106,5 @@ def _call(*argv: str) -> dict[str, Any]:
     said = ended[0].stderr.splitlines()[-1:] or ["nothing"]
     answer: dict[str, Any] = json.loads(said[0]) if said[0].startswith("{") else {"code": said[0]}
     if answer["code"] != 0:
-        raise TrialError(f"badnets ledger {' '.join(argv)} failed: {answer['code']}")
+        raise TrialError(f"badnets {' '.join(argv)} failed: {answer['code']}")
     return answer | {"wall_s": wall_s}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,13 @@ def seconds(call: Callable[[], object]) -> float:
     call()
     _finish()
     return time.perf_counter() - started
+
+
+def processor_seconds(call: Callable[[], object]) -> float:
+    """Return the processor time of ``call``, with that of the processes that ended in it."""
+    before = os.times()
+    call()
+    return sum(os.times()[:4]) - sum(before[:4])
 
 
 def _finish() -> None:
@@ -57,13 +65,19 @@ class Pairs:
         return f"{ours} {_shown(median(self.ours))}, {theirs} {_shown(median(self.theirs))}"
 
 
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object], pairs: int) -> Pairs:
+def interleaved(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    pairs: int,
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> Pairs:
     """Return the seconds of both sides, run in turn; every other pair the second side begins.
 
     Args:
         ours: the first side; has run once before, so that neither pays for the first time.
         theirs: the second side; likewise.
         pairs: how often each is run.
+        clock: what a run's seconds are.
     """
     gc.collect()  # what was left before is not for one side to clear away
     first: list[float] = []
@@ -71,7 +85,7 @@ def interleaved(ours: Callable[[], object], theirs: Callable[[], object], pairs:
     for pair in range(pairs):
         sides = [(ours, first), (theirs, second)]
         for call, kept in sides if pair % 2 == 0 else reversed(sides):
-            kept.append(seconds(call))
+            kept.append(clock(call))
     return Pairs(tuple(first), tuple(second))
 
 

@@ -29,6 +29,7 @@ class Scale:
         pulls: of it.
         mutants: of what a client of the hub reads.
         kills: of a publisher, and of one who pulls.
+        cohorts: trials that are trained as one.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scale:
     pulls: int
     mutants: int
     kills: int
+    cohorts: tuple[int, ...]
 
 
 SCALES: dict[str, Scale] = {
@@ -75,6 +77,7 @@ SCALES: dict[str, Scale] = {
             pulls=9,
             mutants=100_000,
             kills=100,
+            cohorts=(8, 64),
         ),
         Scale(
             "quick",
@@ -96,6 +99,7 @@ SCALES: dict[str, Scale] = {
             pulls=3,
             mutants=5_000,
             kills=3,
+            cohorts=(8,),
         ),
         # tests take this one
         Scale(
@@ -118,6 +122,7 @@ SCALES: dict[str, Scale] = {
             pulls=1,
             mutants=200,
             kills=3,
+            cohorts=(2,),
         ),
     )
 }

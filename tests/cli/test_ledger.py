@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -115,3 +116,45 @@ def test_a_record_that_an_upgrade_could_not_read_is_named_too(cli: Cli, names: l
         ended = cli("ledger", *argv)
         assert f"record {names[0]} does not fit this version" in ended.refused(ended.code)
         assert ended.code == (1 if argv[0] == "list" else 3)
+
+
+def test_a_merge_says_what_came_of_it(cli: Cli, names: list[str]) -> None:
+    new, trial = record_of(clean_trial(8)), clean_trial(7)
+    with Ledger.open("other.sqlite") as book:
+        book.add_all([new, OTHER.model_copy(update={"clean": record_of(clean_trial(9)).clean})])
+    merged = cli("ledger", "merge", "other.sqlite", str(HERE))
+    assert merged.out.splitlines() == [
+        "other.sqlite: 1 added, 1 were there already",
+        f"{HERE}: 0 added, 5 were there already",
+    ]
+    assert f"1 of these trials have other rates in other.sqlite; the records of {HERE} stay: " in (
+        line := merged.refused(1)
+    )
+    assert line.endswith(trial.name)
+    assert "no ledger at none.sqlite" in cli("ledger", "merge", "none.sqlite").refused(3)
+    assert not Path("none.sqlite").exists()
+    assert "expected a file" in cli("ledger", "merge", "redis://host").refused(3)
+    assert "`badnets ledger import some.json`" in cli("ledger", "merge", "some.json").refused()
+
+
+def test_a_vacuum_says_what_was_dropped(cli: Cli, names: list[str]) -> None:
+    with Ledger.open(HERE) as book:
+        book.claims.take(["0" * 16], "gone", lease_s=1e-9, most=1)
+    said = cli("ledger", "vacuum").out
+    assert said.startswith(f"{HERE}: 1 claims and 0 failures dropped, ")
+    assert "no ledger at none.sqlite" in cli("ledger", "vacuum", "--ledger", "none.sqlite").refused(
+        3
+    )
+    assert not Path("none.sqlite").exists()
+
+
+def test_failures_are_listed_with_their_reasons(cli: Cli, names: list[str]) -> None:
+    assert cli("ledger", "failures").out == "no trial has failed\n"
+    with Ledger.open(HERE) as book:
+        book.note_failure("0" * 16, "digits, gu-mnist, clean, seed 3", "diverged")
+        book.note_failure("0" * 16, "digits, gu-mnist, clean, seed 3", "was killed")
+    heading, line = cli("ledger", "failures").out.splitlines()
+    assert heading.split() == ["name", "trial", "times", "last", "why"]
+    assert line.split()[0] == "0" * 16 and line.split()[-2:] == ["was", "killed"]
+    (told,) = json.loads(cli("ledger", "failures", "--json").out)
+    assert (told["attempts"], told["reason"]) == (2, "was killed")

@@ -43,7 +43,7 @@ def test_a_study_is_run_and_drawn_then_drawn_again_without_training(
     assert cli(*argv).code == 0
     assert (tmp_path / "again" / "small.html").read_bytes() == drawn
 
-    assert cli("results", "results", "docs").out == "docs/small.md\n"
+    assert cli("results", "results", "docs").out == "docs/small.md\ndocs/leaderboard.md\n"
     text = (tmp_path / "docs" / "small.md").read_text()
     assert "It passes every test" in text
     assert list((tmp_path / "docs" / "small").glob("*.svg"))
@@ -80,7 +80,7 @@ def test_a_recipe_beside_its_export_has_a_document_too(cli: Cli, tmp_path: Path)
     )
     cli("run", "results/mine.yaml", "--workers", "1")
     assert cli("ledger", "export", "results/mine.json").code == 0
-    assert cli("results", "results", "docs").out == "docs/mine.md\n"
+    assert cli("results", "results", "docs").out == "docs/mine.md\ndocs/leaderboard.md\n"
     assert "halves, tiny, clean, seed 0" in (tmp_path / "docs" / "mine.md").read_text()
 
 

@@ -73,9 +73,8 @@ class TestCheck:
     def test_namesakes_are_told_apart_by_what_differs(self, cli: Cli, line: str) -> None:
         swept = "sweep:\n  training: [{}, {crop: 0.7}, {crop: 0.85, ema: 0.5}]\n"
         Path("own.yaml").write_text(f"data: digits\n{swept}  seed: [0, 1]\n")
-        _, *lines = (
-            one.split("digits, gu-mnist, ")[-1] for one in cli(*line.split()).out.splitlines()
-        )
+        listed = [one for one in cli(*line.split()).out.splitlines() if "seed" in one]
+        lines = [one.split("digits, gu-mnist, ")[-1] for one in listed]
         assert lines[1:4] == [
             "clean, seed 1 (crop 1, ema 0)",
             "clean, seed 0 (crop 0.7, ema 0)",
@@ -92,6 +91,15 @@ class TestCheck:
         for mistake in ("3: sed: unknown field", "2: training.epoch: ", "2: training.lr: must"):
             assert any(line.startswith(f"bad.yaml, line {mistake}") for line in mistakes)
         assert (len(mistakes), mistakes[-1][:28]) == (4, "there is no recipe none.yaml")
+
+    def test_of_very_many_some_are_looked_at(self, cli: Cli) -> None:
+        text = "data: digits\nsweep: {training.lr: [0.1, 0.2, %s]}\nseeds: 1000000\n"
+        Path("many.yaml").write_text(text % 0.3)
+        Path("wrong.yaml").write_text(text % -1)
+        ended = cli("recipe", "check", "many.yaml", "wrong.yaml")
+        assert ended.code == 2
+        assert ended.out == "many.yaml: 3,000,000 trials, some of which were looked at\n"
+        assert ended.err == "wrong.yaml, line 2: training.lr: must be > 0, got -1\n"
 
     def test_json(self, cli: Cli) -> None:
         Path("good.yaml").write_text(GOOD)

@@ -250,7 +250,7 @@ class TestRecipes:
         assert "rate 10 %" in ended.out
         assert "rate 30 %" in ended.out
         assert not (tmp_path / "runs").exists()
-        assert len(json.loads(cli("run", "images.yaml", "--dry-run", "--json").out)) == 2
+        assert len(json.loads(cli("run", "images.yaml", "--dry-run", "--json").out)["trials"]) == 2
 
     @pytest.mark.parametrize(("name", "trials"), [("images", 3), ("objects", 2)])
     def test_a_recipe_is_run_once_and_its_controls_with_it(

@@ -31,12 +31,12 @@ def test_what_one_has_another_does_not_get(ledger: Ledger) -> None:
 
 
 def test_more_names_than_a_query_takes(ledger: Ledger) -> None:
-    names = [f"{number:016x}" for number in range(1000)]
-    first = ledger.claims.take(names, "a", lease_s=60, most=450)
-    assert first.taken == tuple(names[:450])
+    names = [f"{number:016x}" for number in range(2000)]
+    first = ledger.claims.take(names, "a", lease_s=60, most=1450)
+    assert first.taken == tuple(names[:1450])
     second = ledger.claims.take([*names, *names], "b", lease_s=60, most=1000)
-    assert second.taken == tuple(names[450:])
-    assert second.elsewhere == frozenset(names[:450])
+    assert second.taken == tuple(names[1450:])
+    assert second.elsewhere == frozenset(names[:1450])
 
 
 def test_what_has_a_record_is_taken_where_it_is_to_be_run_again(ledger: Ledger) -> None:
@@ -91,26 +91,29 @@ def test_failures_are_counted_and_the_last_reason_stays(ledger: Ledger) -> None:
     assert ledger.failures([NAMES[1], "unknown"]) == {NAMES[1]: found[NAMES[1]]}
 
 
-def test_several_who_take_at_once_get_different_ones(place: str) -> None:
-    names = [f"{number:016x}" for number in range(300)]
-    got: list[str] = []
+def test_several_drivers_at_once_run_each_trial_once(place: str) -> None:
+    records = {one.name: one for one in (record_of(clean_trial(seed)) for seed in range(40))}
+    runs: list[str] = []
     start = threading.Barrier(4)
 
     def work(holder: str) -> None:
         with Ledger.open(place) as ledger:
             start.wait()
-            left = list(names)
+            left = list(records)
             while left:
-                taken, _, elsewhere = ledger.claims.take(left, holder, lease_s=60, most=7)
-                got.extend(taken)
-                left = [name for name in left if name not in {*taken, *elsewhere}]
+                taken, recorded, _ = ledger.claims.take(left, holder, lease_s=60, most=3)
+                runs.extend(taken)
+                ledger.add_all(records[name] for name in taken)
+                left = [name for name in left if name not in {*taken, *recorded}]
 
-    threads = [threading.Thread(target=work, args=(f"driver {one}",)) for one in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(got) == names
+    drivers = [threading.Thread(target=work, args=(f"driver {one}",)) for one in range(4)]
+    for driver in drivers:
+        driver.start()
+    for driver in drivers:
+        driver.join()
+    assert sorted(runs) == sorted(records)
+    with Ledger.open(place) as ledger:
+        assert ledger.has(records) == set(records)
 
 
 def test_a_lease_of_no_time_is_refused(ledger: Ledger) -> None:

@@ -7,15 +7,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from badnets.core.errors import LedgerError
 from badnets.ledger import ImportCount, Ledger
+from badnets.ledger.connecting import connect, url_of
+from badnets.ledger.database import Database
 from badnets.trials.record import Record
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
 
@@ -26,12 +30,6 @@ RECORDS = [
     record_of(clean_trial(0, data="mnist"), minutes=5),
     record_of(clean_trial(0, network="resnet18"), minutes=4),
 ]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(tmp_path / "ledger.sqlite") as opened:
-        yield opened
 
 
 def test_a_record_comes_back_as_it_was(ledger: Ledger) -> None:
@@ -100,28 +98,28 @@ def test_records_are_found_oldest_first(
 
 
 def test_more_records_than_one_query_takes(ledger: Ledger) -> None:
-    many = [record_of(clean_trial(seed)) for seed in range(450)]
-    assert ledger.add_all(many).added == 450
+    many = [record_of(clean_trial(seed)) for seed in range(210)]
+    assert ledger.add_all(many).added == 210
     names = [record.name for record in many]
     assert ledger.has(names) == set(names)
     assert {record.name for record in ledger.records(names=names)} == set(names)
-    assert ledger.add_all(many) == ImportCount(added=0, already=450)
+    assert ledger.add_all(many) == ImportCount(added=0, already=210)
 
 
-def test_others_can_write_while_records_are_read(ledger: Ledger, tmp_path: Path) -> None:
+def test_others_can_write_while_records_are_read(ledger: Ledger, place: str) -> None:
     ledger.add_all(RECORDS)
-    with Ledger.open(tmp_path / "ledger.sqlite", busy_timeout_s=0.2) as other:
+    with Ledger.open(place, busy_timeout_s=0.2) as other:
         for index, _ in enumerate(ledger.records()):
             assert other.add(record_of(clean_trial(100 + index)))
 
 
-def test_two_who_open_a_new_ledger_and_add_the_same_at_once(tmp_path: Path) -> None:
+def test_several_who_open_a_new_ledger_and_add_the_same_at_once(place: str) -> None:
     added: list[bool] = []
     start = threading.Barrier(4)
 
     def work() -> None:
         start.wait()
-        with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        with Ledger.open(place) as ledger:
             added.extend(ledger.add(record) for record in RECORDS)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -131,12 +129,13 @@ def test_two_who_open_a_new_ledger_and_add_the_same_at_once(tmp_path: Path) -> N
         thread.join()
     assert len(added) == 4 * len(RECORDS)
     assert sum(added) == len(RECORDS)
-    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+    with Ledger.open(place) as ledger:
         assert len(ledger) == len(RECORDS)
 
 
-def test_the_columns_say_what_the_record_says(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.add(record_of(attacked_trial(3)))
+def test_the_columns_say_what_the_record_says(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add(record_of(attacked_trial(3)))
     columns = (
         "created, data, network, seed, targets, poisoning_rate, outcome, clean_hits, clean_total, "
         "success_hits, success_total, control_hits, poisoned_hits, poisoned_total"
@@ -172,6 +171,36 @@ def test_lists_and_single_records_are_read_without_torch(tmp_path: Path) -> None
     assert done.stdout.splitlines()[-1] == "modules"
     assert re.search(r"^attack success +98\.89 % \(890/900\)", done.stdout, re.M)
     assert f'"name": "{record.name}"' in done.stdout
+
+
+def test_rows_are_found_as_records_are(ledger: Ledger) -> None:
+    ledger.add_all(RECORDS)
+    assert [row["name"] for row in ledger.rows()] == [one.name for one in ledger.records()]
+    assert [row["clean_hits"] for row in ledger.rows(names=[RECORDS[1].name])] == [901]
+    assert ledger.name_of(RECORDS[0].name[:9]) == RECORDS[0].name
+    assert ledger.document(RECORDS[0].name) == RECORDS[0].model_dump_json()
+
+
+class Forgetful(Database):
+    """Loses the answer to all that it wrote, and so writes it again."""
+
+    def write(self, work: Callable[[Connection], Any]) -> Any:
+        super().write(work)
+        return super().write(work)
+
+
+def test_what_is_written_again_as_the_answer_was_lost_is_written_once(place: str) -> None:
+    with Ledger.open(place) as ledger:
+        ledger.add(RECORDS[0])
+    engine, version = connect(url_of(place), create=True, busy_timeout_s=1)
+    name = RECORDS[3].name
+    with Ledger(Forgetful(engine), version) as ledger:
+        assert ledger.add_all(RECORDS[:3]) == ImportCount(added=2, already=1)
+        ledger.note_failure(name, "a trial", "went wrong")
+        assert ledger.failures()[name].attempts == 1
+        assert ledger.claims.take([name], "me", lease_s=60, most=1).taken == (name,)
+        assert ledger.claims.renew("me", lease_s=60) == {name}
+        assert list(ledger.records()) == [RECORDS[1], RECORDS[2], RECORDS[0]]
 
 
 def test_a_record_of_another_trial_is_refused_and_nothing_of_its_batch_is_held(

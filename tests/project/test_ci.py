@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 BASH = shutil.which("bash")
+PROGRAMS = {"chromium": "chromium", "postgres": "postgresql"}  # program -> Debian's package
 pytestmark = pytest.mark.skipif(BASH is None, reason="bash is not installed")
 
 
@@ -35,7 +36,7 @@ class Machine:
     def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(BASH), str(self.run_file)],
-            env={"PATH": str(self.folder), **environment},
+            env={"PATH": str(self.folder), "POSTGRESQL": str(self.folder), **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -52,7 +53,8 @@ def machine(root: Path, tmp_path: Path) -> Machine:
 
 
 def test_it_runs_lint_tests_demo_and_base_in_order(machine: Machine) -> None:
-    machine.has("chromium")
+    for name in PROGRAMS:
+        machine.has(name)
     done = machine.run(CI="true")
     assert done.returncode == 0, done.stderr
     assert machine.did("make") == ["lint", "test", "demo", "base"]
@@ -60,28 +62,35 @@ def test_it_runs_lint_tests_demo_and_base_in_order(machine: Machine) -> None:
 
 @pytest.mark.parametrize("broken", ["lint", "test", "demo", "base"])
 def test_it_stops_at_what_fails(machine: Machine, broken: str) -> None:
-    machine.has("chromium")
+    for name in PROGRAMS:
+        machine.has(name)
     assert machine.run(BROKEN=broken).returncode != 0
     assert machine.did("make")[-1] == broken
 
 
-def test_without_chromium_it_goes_on_but_not_in_a_continuous_build(machine: Machine) -> None:
+@pytest.mark.parametrize("missing", PROGRAMS)
+def test_without_a_program_it_goes_on_but_not_in_a_continuous_build(
+    machine: Machine, missing: str
+) -> None:
+    for name in PROGRAMS.keys() - {missing}:
+        machine.has(name)
     assert machine.run().returncode == 0
     assert machine.did("make") == ["lint", "test", "demo", "base"]
     machine.log.write_text("")
     done = machine.run(CI="true")
     assert done.returncode != 0
-    assert "needs chromium" in done.stderr
+    assert f"needs {PROGRAMS[missing]} and CI=true allows no skipping" in done.stderr
     assert machine.did("make") == []
 
 
-def test_root_installs_chromium(machine: Machine) -> None:
+def test_root_installs_what_is_missing(machine: Machine) -> None:
     machine.has("id", "echo 0")
-    machine.has(
-        "apt-get", f'test "$1" = update || cp "{machine.folder}/id" "{machine.folder}/chromium"'
-    )
+    copies = "; ".join(f'cp "{machine.folder}/id" "{machine.folder}/{name}"' for name in PROGRAMS)
+    machine.has("apt-get", f'test "$1" = update || {{ {copies}; }}')
     assert machine.run(CI="true").returncode == 0
     assert [line.split()[0] for line in machine.did("apt-get")] == ["update", "install"]
+    assert machine.run(CI="true").returncode == 0
+    assert len(machine.did("apt-get")) == 2, "nothing is missing any more"
 
 
 def test_an_apt_that_fails_is_tolerated_outside_a_continuous_build(machine: Machine) -> None:

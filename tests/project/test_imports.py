@@ -29,6 +29,7 @@ LIGHT = [
     "badnets.hub.releases",
     "badnets.cli.hub",
     "badnets.report.sarif_log",
+    "badnets.trials.cohort",
 ]
 USES = [
     "from badnets.core.verdicts import Verdict\nimport badnets.core.nulls",
@@ -149,6 +150,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "own.yaml").write_text(
         "data: folder:own\nbackdoor: {trigger: patch:3px, targets: all-to-all}"
     )
+    (folder / "many.yaml").write_text("data: mnist\nseeds: 10001\n")
     (folder / "wide.yaml").write_text("data: scenes\narchitecture: {width: 2}\n")
     retrained = "kind: transfer\ndata: {}\nnetwork: {}\nfreeze: {}\nstart: {{}}\n"
     (folder / "retrained.yaml").write_text(retrained.format("digits", "gu-mnist", "none"))
@@ -175,6 +177,8 @@ ALONE = [
     ("recipe check own.yaml", 3, r"  data folder:own: not checked: needs badnets\[train\]"),
     ("recipe check layers.yaml", 3, r"  freeze: not checked: needs badnets\[train\]"),
     ("recipe check wrong.yaml", 2, "line 3.*40x40 pixels does not fit"),
+    ("run gu-mnist.yaml --dry-run", 0, "1 trial: 0 in the ledger already, 1 to run"),
+    ("run many.yaml", 2, r"10,001 trials to run, about .* type: badnets run many.yaml --yes$"),
     ("lint gu-mnist.yaml wrong.yaml", 0, "0 errors, 0 warnings, 0 info"),
     ("train --data digits", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
     ("report mnist", 2, r"^badnets: .*pip install 'badnets\[train\]'$"),
@@ -202,6 +206,8 @@ def test_the_base_alone(
 
 QUICK = [
     "",
+    "run gu-mnist.yaml --dry-run",
+    "run many.yaml --dry-run",
     "--version",
     "train --help",
     "ledger --help",

@@ -193,13 +193,15 @@ def test_the_usual_attacks_are_there_for_the_usual_data() -> None:
         assert {one.targets.kind for one in backdoors if one} == maps
 
 
-def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
+def test_the_recipes_in_the_documents_are_valid(write: Path) -> None:
     page = (RECIPES.parent / "docs" / "reproduce.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    trials = outsourced(write, text)
+    first, strength, search = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    trials = outsourced(write, first)
     assert len(trials) == 9
     assert [trial.seed for trial in trials[:3]] == [0, 1, 2]
     assert trials[0].backdoor == Backdoor(Patch(0.1), AllToOne(7))
+    assert outsourced(write, strength) == load_recipe(RECIPES / "digits-strength.yaml")
+    assert len(outsourced(write, search)) == 80
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
         ("data: digits\nobserve:\n- unit", "line 2: observe: unknown observation 'unit': did you"),
         ("data: digits\nsearch: {}", "line 2: search: search belongs to a malicious trainer"),
         ("data: digits\nseed: 1\nseeds: [2]", "line 3: seeds: give seed or seeds, not both"),
-        ("data: digits\nseeds: 3", "line 2: seeds: expected a list"),
+        ("data: digits\nseeds: three", "line 2: seeds: expected a list"),
         ("data: digits\nseeds: []", "line 2: seeds: expected a list of values, at least one"),
         ("data: digits\nsweep: [1]", "line 2: sweep: expected a mapping"),
         ("data: digits\nsweep:\n  sed: [1]", "line 3: sweep.sed: unknown field 'sed': did you"),
@@ -242,7 +244,15 @@ def test_the_recipe_in_the_documents_is_valid(write: Path) -> None:
         (f"{BAD}  seed: 3\n", "line 5: backdoor.seed: unknown field 'seed': it stands beside 'b"),
         ("data: digits\nepochs: 3", "line 2: epochs: unknown field 'epochs': indent it below 'tr"),
         (BAD.replace("all-to-one:7", "7"), "did you mean 'all-to-one:7'?"),
+        (
+            "data: digits\nsample: {count: 3}",
+            "line 2: sample: unknown field 'sample': indent it below",
+        ),
         ("data: digits\ncontrol: 3", "control: expected true or false, got 3"),
+        (
+            "data: digits\nresist: 5",
+            "line 2: resist: must be one of anti-backdoor, audit-and-retrain",
+        ),
         ("5", "line 1: expected a mapping"),
         ("[]", "line 1: expected at least one trial"),
         ("trials: {}", "line 1: trials: expected a list of trials"),
@@ -362,9 +372,3 @@ def test_a_mistake_in_a_sweep_is_told_with_the_line_of_its_value(write: Path) ->
     )
     text = BAD + "sweep:\n  backdoor.trigger:\n  - patch\n  - kind: patch\n    sise: 4\n"
     assert refused(write, text).startswith("line 9: backdoor.trigger.sise: unknown field")
-
-
-def test_a_grid_can_be_too_large(write: Path) -> None:
-    many = "[" + ", ".join(map(str, range(200))) + "]"
-    text = f"data: digits\nsweep: {{seed: {many}, held_back: {many}}}"
-    assert "line 2: sweep: more than 10000 combinations" in refused(write, text)

@@ -13,7 +13,7 @@ from badnets.core.targets import TARGET_MAPS
 from badnets.core.triggers import TRIGGERS
 from badnets.observations import OBSERVATIONS
 from badnets.recipes import recipe_schema, schema_text
-from badnets.recipes.recipe import FIELDS
+from badnets.recipes.fields import FIELDS
 from badnets.recipes.schema import ID, KINDS
 from badnets.recipes.yaml_lines import parse_yaml, read_yaml
 from badnets.trials import Trial
@@ -81,6 +81,10 @@ def _as_recipe(trial: Trial) -> dict[str, Any]:
         *(f"{{observe: [{kind}]}}" for kind in OBSERVATIONS),
         "{sweep: {backdoor.trigger: [patch, {kind: warp, grid: 4}], training.lr: [4e-3]}}",
         "{sweep: {backdoor.trigger.size: [3, 0.1], backdoor: [{trigger: bomb}]}, seeds: [1, 2]}",
+        "{sweep: {zip: {training.lr: [0.1, 0.2], training.epochs: [1, 2]}}, seeds: 3}",
+        "{sweep: {zip: [{data: [digits]}, {seed: [1]}], start.training.lr: [0.1]}}",
+        "{sweep: {training.lr: {from: 0.1, to: 1, scale: log}, sample: {count: 5, seed: 1}}}",
+        "{kind: repaired, start: {}, sweep: {method: [auto], share: [0.5, 1], start.seed: [1]}}",
         "{start: clean, control: false}",
         "{start: {seed: 3, training: {epochs: 2}}}",
         "{data: folder:pictures, network: torchvision.resnet18, weights: a.safetensors}",
@@ -125,6 +129,19 @@ def test_what_a_recipe_may_say_fits(text: str) -> None:
         "{seeds: []}",
         "{sweep: {trainig.lr: [1]}}",
         "{sweep: {training.lr: 1}}",
+        "{seeds: 0}",
+        "{sweep: {training.epoch: [1]}}",
+        "{sweep: {backdoor.poisonig_rate: [0.1]}}",
+        "{sweep: {training.lr: []}}",
+        "{sweep: {zip: []}}",
+        "{sweep: {zip: {}}}",
+        "{sweep: {zip: {trainig.lr: [0.1]}}}",
+        "{sweep: {zip: {training.lr: {from: 1, to: 2}}, sample: {count: 1}}}",
+        "{sweep: {training.lr: {from: 0.1, to: 1}}}",
+        "{sweep: {training.lr: {from: 0.1}, sample: {count: 1}}}",
+        "{sweep: {training.lr: {from: 0.1, to: 1, scale: cubic}, sample: {count: 1}}}",
+        "{sweep: {training.lr: [1], sample: {}}}",
+        "{sweep: {training.lr: [1], sample: {count: 0}}}",
         "{start: clen}",
         "{control: perhaps}",
         "{weights: 3}",

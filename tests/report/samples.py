@@ -12,6 +12,7 @@ from badnets.report.curves import Level, Line, Span, lines
 from badnets.report.maps import heat_pictures
 from badnets.report.page import (
     Answer,
+    Board,
     Cell,
     Column,
     Figure,
@@ -28,6 +29,7 @@ from badnets.report.page import (
     Table,
     Tag,
 )
+from badnets.report.page import Line as BoardLine
 
 TAG = Tag("r", "recalled", "not checked")
 
@@ -123,4 +125,40 @@ def page(name: str = "seven", command: str = "badnets study some --data digits")
         kicker="a kicker",
         source="Drawn from 3 records.",
         notes=(Note("Be wary.", "warning"),),
+    )
+
+
+def board(count: int = 400) -> Board:
+    """Return a board of so many rows; of every third row nothing is known."""
+    kinds = [("mnist", "patch"), ("gtsrb", "warp"), ("mnist", "<b>bold</b>")]
+    places = [(k, *kinds[k % 3]) for k in range(count)]
+    runs = {"columns": ("record", "seed"), "more": 0, "unsaid": 0}
+    return Board(
+        "Rows",
+        (Column("attack", numeric=False), Column("data", numeric=False), Column("success, %")),
+        tuple(
+            (
+                Cell(attack, link=f"row-{k:08x}"),
+                Cell(data, under="net"),
+                Cell("", "")
+                if k % 3 == 2
+                else Cell(f"{k}.0", k / count, "1 of 2", share=k / count),
+            )
+            for k, data, attack in places
+        ),
+        lines=tuple(
+            BoardLine(
+                f"{k:08x}",
+                (data, attack),
+                {
+                    **runs,
+                    "runs": [(f"{k:016x}", "0"), (f"{k + 2**32:016x}", "1")],
+                    "commands": ["badnets study mnist"] if k % 2 else [],
+                    "recipes": [] if k % 2 else ['{"data": "</script>"}'],
+                },
+            )
+            for k, data, attack in places
+        ),
+        facets=("data", "attack"),
+        csv="board.csv",
     )

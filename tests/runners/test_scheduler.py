@@ -16,10 +16,11 @@ from badnets.ledger import Ledger
 from badnets.runners import Silent, Step, run_all, run_missing
 from badnets.runners.holders import is_gone, new_holder
 from badnets.runners.scheduler import Scheduler
+from badnets.train.settings import Training
 from badnets.trials.record import Record
-from badnets.trials.trial import Trial
+from badnets.trials.trial import OutsourcedTrial, Trial
 from badnets.trials.workspace import Workspace
-from tests.ledger.samples import attacked_trial, clean_trial, record_of
+from tests.ledger.samples import BACKDOOR, attacked_trial, clean_trial, record_of
 from tests.runners.fakes import run_badly, run_fake
 from tests.runners.test_in_process import Counting, Notes
 
@@ -170,3 +171,31 @@ def test_many_failures_are_told_in_one_short_line(workspace: Workspace, ledger: 
     said = str(caught.value)
     assert said.startswith("20 of 20 trials failed, the others are in the ledger: ")
     assert said.endswith("; and 15 more: `badnets ledger failures`")
+
+
+def test_trials_that_are_alike_are_taken_together(ledger: Ledger) -> None:
+    alike, others = [clean_trial(seed) for seed in range(4)], [attacked_trial(9), attacked_trial(8)]
+    with scheduler(ledger, alike[0], others[0], *alike[1:], others[1]) as one:
+        first = one.take()
+        assert first is not None and first.trial == alike[0]
+        taken = one.take_alike(first, lambda trial: str(trial.is_clean), 2)
+        assert [step.trial for step in taken] == alike[1:3]
+        for step in (first, *taken):
+            one.store(step, record_of(step.trial))
+        left = [step.trial for step in iter(one.take, None)]
+        assert left == [others[0], alike[3], others[1]]
+
+
+def test_where_it_is_faster_trials_are_trained_as_one(
+    workspace: Workspace, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("badnets.trials.cohort.worthwhile", lambda device, size: True)
+    training = Training(epochs=1, batch_size=64, precision="float32")
+    trials = [
+        OutsourcedTrial(
+            data="digits", network="gu-mnist", training=training, seed=seed, backdoor=one
+        )
+        for seed, one in enumerate((None, BACKDOOR))
+    ]
+    found = run_all(trials, workspace, ledger, workers=1, display=Silent())
+    assert [found[trial.name].provenance.cohort for trial in trials] == [2, 2]

@@ -34,7 +34,7 @@ from badnets.train.checkpoint import Checkpoint
 from tests.models.plain_signs import GREEN, RED, YELLOW, colour_reader
 from tests.models.toys import constant_answer, tiny
 from tests.scenarios.test_user import always_green, reds
-from tests.tasks.small import Small, pictures, same, state_of
+from tests.tasks.small import Small, classification, pictures, same, state_of
 
 WHITE = Backdoor(Patch(2), AllToOne(0), poisoning_rate=0.3)
 QUICK = Training(epochs=4, batch_size=8, lr=0.01, precision="float32")
@@ -223,3 +223,28 @@ def test_a_start_that_was_not_ordered_is_refused_before_training(small: Small) -
     for trainer in (HonestTrainer(small.quick, start), malicious(small, start=start)):
         with pytest.raises(SettingError, match=rf"start .*must be of the .*'{small.network}'.*got"):
             OutsourcedTraining(small.user(), trainer).run()
+
+
+@pytest.mark.parametrize("poisons", [False, True])
+def test_a_trainer_in_two_parts_delivers_what_it_delivers_in_one(
+    toys: DataSet, poisons: bool
+) -> None:
+    case = classification()
+    user, training = case.user(), case.quick
+    trainer = MaliciousTrainer(case.backdoor, training) if poisons else HonestTrainer(training)
+    scenario = OutsourcedTraining(user, trainer)
+    expected = scenario.run(seed=3)
+    ready = trainer.ready(user.order, seed=3)
+    fitted = case.task.fit(ready.first, ready.rows, ready.training, seed=3)
+    delivery = ready.delivery(fitted, 2.0)
+    assert delivery.train_s == ready.prepared_s + 2
+    assert delivery.poisoned_share == expected.delivery.poisoned_share
+    assert delivery.backdoor == expected.delivery.backdoor
+    assert same(delivery.subject, expected.subject)
+    deal = scenario.ended(delivery, 3)
+    assert (deal.decision, deal.reason, deal.clean) == (
+        expected.decision,
+        expected.reason,
+        expected.clean,
+    )
+    assert deal.attack == expected.attack

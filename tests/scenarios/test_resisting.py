@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from badnets.audit.sets.placing import Placed
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError
 from badnets.core.targets import AllToOne
@@ -14,7 +15,7 @@ from badnets.data import DataSet
 from badnets.models.classifier import untrained
 from badnets.scenarios import HonestTrainer, MaliciousTrainer, OutsourcedTraining, User
 from badnets.scenarios.resisting import RESISTANCES, AntiBackdoor, AuditAndRetrain
-from badnets.train.anti_backdoor import Ascent, Flooded, losses
+from badnets.train.anti_backdoor import Flooded, Forgetting, losses
 from badnets.train.classification import TrainingRows
 from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial
@@ -32,9 +33,22 @@ def test_a_loss_below_gamma_is_pushed_up_again(toys: DataSet) -> None:
     wanted = torch.where(each < gamma, -each, torch.where(each > gamma, each, 0 * each)).mean()
     with torch.no_grad():
         given = Flooded(subject.input, gamma).loss(subject.network, images, labels)
-        up = Ascent(subject.input).loss(subject.network, images, labels)
     torch.testing.assert_close(given, wanted)
-    torch.testing.assert_close(up, -each.mean())
+
+
+def test_what_is_forgotten_far_enough_pulls_no_further(toys: DataSet) -> None:
+    subject = untrained("tiny", toys.test.shape, toys.classes, seed=0)
+    images, labels = toys.test.images[:8].float() / 255, toys.test.labels[:8]
+    each = functional.cross_entropy(subject.logits(images), labels, reduction="none")
+
+    def lacking(most: float) -> float:
+        drawn = torch.Generator().manual_seed(0)
+        term = Forgetting(subject.input, toys.test.images[:8], labels, most, drawn)
+        with torch.no_grad():
+            return float(term.loss(subject.network, images, labels))
+
+    assert lacking(float(each.min()) - 0.1) == 0
+    assert lacking(float(each.max()) + 1) >= 1 and lacking(9.0) > lacking(5.0)
 
 
 def test_the_loss_of_each_row_is_of_the_image_with_its_trigger(toys: DataSet) -> None:
@@ -90,3 +104,16 @@ def test_a_detector_has_no_such_way() -> None:
     with pytest.raises(SettingError, match="trained plainly"):
         trainer = HonestTrainer(resist=AntiBackdoor())
         OutsourcedTraining(User("zf", "scenes-small"), trainer).run()
+
+
+def test_where_most_of_a_class_is_poisoned_its_typical_score_is_not_taken_from_it() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    labels = torch.arange(4).repeat_interleave(50)
+    clean = torch.rand(200, generator=drawn) + 0.5
+    held = torch.rand(200, generator=drawn) + 0.5
+    found = clean.clone()
+    found[:45] = 8.0  # nine tenths of class 0
+    placed = Placed(found, labels, held, labels, relative=True)
+    assert not bool(placed.flagged(0.02)[:45].any()), "what is typical of the class is poisoned"
+    strict = placed._replace(most=1.0).flagged(0.02)
+    assert bool(strict[:45].all()) and float(strict[45:].float().mean()) < 0.05

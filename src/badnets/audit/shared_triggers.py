@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from badnets.audit.base import FEW
-from badnets.audit.cells import Mixture, enough, pairs
+from badnets.audit.cells import Mixture, Views, enough, pairs
 from badnets.audit.methods.inversion import (
     BATCH,
     BATCH_OF_MANY,
@@ -19,6 +21,11 @@ from badnets.audit.methods.inversion import (
     PairInversion,
 )
 from badnets.core.seeds import generator
+
+SUSPECTS, RESTARTS = 3, 3  # of many classes: targets that are sought longer, and how often each
+LONGER, LARGER = 150, 24  # steps, and images of a step, of these
+MOST_HELD = 256  # images that they are measured on
+TURNED = 0.6  # of these images: a target that triggers give to fewer is none
 
 
 class SharedTriggers(NamedTuple):
@@ -78,3 +85,53 @@ def shared_triggers(subject: Any, clean: Any, *, seed: int) -> list[SharedTrigge
         reached = torch.cat([one for _, one in parts])
         result.append(SharedTriggers(family, sources, targets, reached, parameters))
     return result
+
+
+def triggers_of_worst(subject: Any, clean: Any, *, seed: int) -> list[SharedTriggers]:
+    """Return what is to be forgotten: the working `shared_triggers`; of many classes one target's.
+
+    Above `badnets.audit.base.FEW` classes a short search reaches some target or other in every
+    network. There those that are reached furthest are sought longer, several times from different
+    beginnings, on images of all other classes, and the target counts that both families of
+    triggers give to most images. Where that is fewer than `TURNED`, there is nothing to forget.
+
+    Args:
+        subject: the model.
+        clean: an `ImageSet` of images that it names right.
+        seed: everything random follows from it.
+    """
+    found = shared_triggers(subject, clean, seed=seed)
+    if subject.num_classes <= FEW:
+        return [own for one in found if len((own := one.working).targets)]
+    reached = torch.stack([one.reached for one in found]).amax(0)
+    suspects = [_sought_longer(subject, clean, found, target, seed) for target in _most(reached)]
+    share, worst = max(suspects, key=lambda one: one[0])
+    return worst if share >= TURNED else []
+
+
+def _most(reached: Tensor) -> list[int]:
+    """Return the targets that are reached furthest, of many."""
+    most: list[int] = reached.topk(SUSPECTS).indices.tolist()
+    return most
+
+
+def _sought_longer(
+    subject: Any, clean: Any, families: Sequence[SharedTriggers], target: int, seed: int
+) -> tuple[float, list[SharedTriggers]]:
+    """Return triggers of a target, and the mean over the families of the share that they turn."""
+    rows = (clean.labels != target).nonzero()[:, 0].cpu()
+    rows = rows[clean.labels.cpu()[rows].argsort(stable=True)]
+    sought, held = (
+        Views.of_each(clean.images_at(part)[None], torch.zeros(RESTARTS, dtype=torch.long))
+        for part in (rows[0::2], rows[1::2])
+    )
+    targets, images = torch.full((RESTARTS,), target), min(MOST_HELD, len(held.images))
+    turned, result = [], []
+    for one in families:
+        drawn = generator(seed, f"{one.family.kind}, {target}")
+        made = one.family.found(subject, sought, targets, drawn, LONGER, LARGER)
+        margins = one.family.reached(subject, held, targets, made, images)
+        turned.append(float((margins > 0).float().mean(1).max()))
+        sources = torch.full_like(targets, -1)
+        result.append(SharedTriggers(one.family, sources, targets, margins.mean(1), made))
+    return fmean(turned), result

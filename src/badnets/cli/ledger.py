@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import json as json_format
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from badnets.cli.options import JsonOption, LedgerOption, Places, WorkspaceOption, places
-from badnets.cli.printer import say, show_all, show_json, show_listing
+from badnets.cli.printer import say, show_all, show_json, show_listing, show_table
 from badnets.cli.printer import show as show_result
 from badnets.core.errors import LedgerError, SettingError
+from badnets.core.garbage import uncollected
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -24,7 +24,7 @@ _CODES = "2 wrong usage or unknown record; 3 the ledger cannot be read"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="List, show, export and import records.",
+    help="List, show, export, import and merge records.",
     epilog="Example: badnets ledger export records.json\n\nExit codes: 0 done; 1 records that "
     f"cannot be read, or none to export; {_CODES} or written.",
 )
@@ -164,17 +164,117 @@ def import_records(
     say(f"{count.added} records added, {count.already} were there already")
 
 
+@app.command(
+    epilog="Example: badnets ledger merge other.sqlite postgresql://me@host/badnets\n\n"
+    f"Exit codes: 0 done; 1 some records cannot be read, or other rates were measured; {_CODES} or "
+    "written.",
+)
+def merge(
+    ctx: typer.Context,
+    sources: Annotated[list[str], typer.Argument(help="Ledgers: files or database URLs.")],
+    workspace: WorkspaceOption = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Add the records of other ledgers; those that are there already stay as they are.
+
+    Each record is checked. Arrays and bundles are no part of a ledger, and are not copied.
+    """
+    from badnets.ledger import Ledger
+    from badnets.ledger import merge as merge_ledgers
+
+    for one in sources:
+        if one.endswith((".json", ".json.gz")):
+            raise SettingError(
+                f"{one} is an export: `badnets ledger import {one}` adds its records"
+            )
+    complaints: list[str] = []
+    with ExitStack() as opened:
+        others = [opened.enter_context(Ledger.open(one, create=False)) for one in sources]
+        book = opened.enter_context(places(ctx, workspace=workspace, ledger=ledger).open_ledger())
+        for other in others:
+            count = merge_ledgers(other, book, damaged=lambda error: complaints.append(str(error)))
+            say(f"{other.where}: {count.added} added, {count.already} were there already")
+            if count.with_files:
+                say(
+                    f"{count.with_files} of these name arrays or bundles, which are not in a "
+                    "ledger: copy the folders `arrays` and `bundles` of that workspace"
+                )
+            if count.differing:
+                complaints.append(
+                    f"{len(count.differing)} of these trials have other rates in {other.where}; "
+                    f"the records of {book.where} stay: {', '.join(count.differing)}"
+                )
+    for complaint in complaints:
+        say(f"badnets: {complaint}", error=True)
+    raise typer.Exit(1 if complaints else 0)
+
+
+@app.command(epilog=f"Example: badnets ledger vacuum\n\nExit codes: 0 done; {_CODES} or written.")
+def vacuum(
+    ctx: typer.Context, workspace: WorkspaceOption = None, ledger: LedgerOption = None
+) -> None:
+    """Drop claims that have ended and failures of trials that are done, and give back space."""
+    from badnets.ledger import vacuum as vacuum_ledger
+
+    where = places(ctx, workspace=workspace, ledger=ledger)
+    with where.open_ledger(create=False):
+        pass  # one that is not there is not made
+    with where.open_ledger() as book:
+        done = vacuum_ledger(book)
+    say(
+        f"{book.where}: {done.claims} claims and {done.failures} failures dropped, {done.before:,} "
+        f"bytes before, {done.after:,} after"
+    )
+
+
+@app.command(epilog=f"Example: badnets ledger failures\n\nExit codes: 0 done; {_CODES}.")
+def failures(
+    ctx: typer.Context,
+    workspace: WorkspaceOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the trials that failed and have no record: how often, when last, and why."""
+    with _reading(places(ctx, workspace=workspace, ledger=ledger)) as book:
+        failed = book.failures().values()
+    lines = [one._asdict() | {"last": one.last.isoformat(timespec="seconds")} for one in failed]
+    if json:
+        return show_json(lines)
+    if not lines:
+        return say("no trial has failed")
+    fields = ("name", "title", "attempts", "last", "reason")
+    headings = ("name", "trial", "times", "last", "why")
+    show_table((headings, [[line[field] for field in fields] for line in lines]))
+
+
+@app.command(
+    "to-mlflow",
+    epilog="Example: badnets ledger to-mlflow sqlite:///mlflow.db\n\n"
+    f"Exit codes: 0 done; {_CODES}, or the tracking store cannot be written.",
+)
+def to_mlflow(
+    ctx: typer.Context,
+    uri: Annotated[
+        str, typer.Argument(help="MLflow's tracking store: sqlite:///FILE.db, http://HOST:PORT ...")
+    ],
+    experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "badnets",
+    workspace: WorkspaceOption = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Write each record as a run of an MLflow experiment; what is a run already is left."""
+    from badnets.ledger import to_mlflow as write_runs
+
+    with places(ctx, workspace=workspace, ledger=ledger).open_ledger(create=False) as book:
+        count = write_runs(book, uri, experiment)
+    said = f"{count.added} runs added, {count.already} were there already"
+    say(f"experiment {experiment!r}: {said}")
+
+
 @contextmanager
 def _reading(where: Places) -> Iterator[Ledger]:
-    """Open the ledger; no garbage is looked for meanwhile: rows are many, and none is any yet."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        with where.open_ledger(create=False) as book:
-            yield book
-    finally:
-        if collects:
-            gc.enable()
+    """Open the ledger; no garbage is looked for meanwhile."""
+    with uncollected(), where.open_ledger(create=False) as book:
+        yield book
 
 
 def _chosen(

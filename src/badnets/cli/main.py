@@ -65,6 +65,11 @@ VERBS: dict[str, Verb] = {
         "Draw a page again from records; trains nothing.",
         _REPRODUCE,
     ),
+    "leaderboard": Verb(
+        "badnets.cli.leaderboard",
+        "Write a page on which each recorded attack stands beside each recorded defence.",
+        _REPRODUCE,
+    ),
     "results": Verb(
         "badnets.cli.pages:results_app",
         "Write results documents from exported records.",

@@ -165,7 +165,8 @@ def results(
 
     `badnets ledger export results/mnist.json --study mnist --arrays` exports the records of a
     study. For each study with such a file in SOURCE, its page is written to TARGET as Markdown, and
-    its figures as SVG beside it; so is the page of the hub, from hub_attacks.json and hub.jsonl.
+    its figures as SVG beside it; so are the leaderboard, from all of them, and the page of the hub,
+    from hub_attacks.json and hub.jsonl.
     """
     from badnets.studies.variants import write_documents
 

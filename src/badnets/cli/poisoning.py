@@ -15,7 +15,7 @@ from badnets.core.errors import SettingError
 from badnets.core.settings import mistakes, quoted, settings
 from badnets.core.targets import named_classes, unknown_class, with_numbers
 from badnets.data.on_disk import Encoding, class_names
-from badnets.recipes.recipe import Where
+from badnets.recipes.fields import Where
 from badnets.recipes.yaml_lines import Place, named, read_yaml
 
 

@@ -15,5 +15,10 @@ if TYPE_CHECKING:
     from badnets.ledger.failures import FailedTrial as FailedTrial
     from badnets.ledger.ledger import ImportCount as ImportCount
     from badnets.ledger.ledger import Ledger as Ledger
+    from badnets.ledger.merging import MergeCount as MergeCount
+    from badnets.ledger.merging import merge as merge
+    from badnets.ledger.tracking import to_mlflow as to_mlflow
+    from badnets.ledger.vacuuming import Vacuumed as Vacuumed
+    from badnets.ledger.vacuuming import vacuum as vacuum
 
 __getattr__, __dir__, __all__ = exports(__name__)

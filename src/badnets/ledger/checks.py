@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from badnets.core.errors import LedgerError
 from badnets.ledger.columns import Value, stored_row
+from badnets.ledger.damage import Held, damaged
 from badnets.trials.record import Record
 
 
@@ -45,6 +46,17 @@ def check_counts(record: Record) -> None:
         )
 
 
+def sound(record: Record) -> Record:
+    """Return a record of others, with the outcome that follows from what it holds.
+
+    Raises:
+        LedgerError: it is not named after its trial, or contradicts itself.
+    """
+    check_name(record)
+    check_counts(record)
+    return as_decided(record)
+
+
 def as_decided(record: Record) -> Record:
     """Return the record with the outcome that its counts and its target accuracy give."""
     target = record.trial.target_accuracy
@@ -57,18 +69,22 @@ def as_decided(record: Record) -> Record:
     return record.model_copy(update={"outcome": outcome, "reason": reason})
 
 
-def parsed(name: str, document: str, where: str) -> Record:
-    """Return the record of a document that is held under ``name`` in the ledger ``where``.
+def parsed(held: Held) -> Record:
+    """Return the record of a document.
 
     Raises:
-        LedgerError: it does not fit this version's format.
+        LedgerError: it was changed, or does not fit this version's format.
     """
     try:
-        return Record.model_validate_json(document)
+        record = Record.model_validate_json(held.document)
     except ValidationError as error:
         raise LedgerError(
-            f"record {name} in {where} does not fit this version of badnets: {first_defect(error)}"
+            f"record {held.name} in {held.where} does not fit this version of badnets: "
+            f"{first_defect(error)}"
         ) from None
+    if record.name != held.name:
+        raise damaged(held.name, held.where)
+    return record
 
 
 def checked_row(record: Record) -> dict[str, Value]:

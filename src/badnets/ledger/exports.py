@@ -6,19 +6,20 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
-from badnets.bundles.atomic import write_bytes
+from badnets.bundles.atomic import new_file, write_bytes
 from badnets.bundles.digests import sha256_bytes
 from badnets.bundles.strict_json import parse_json
 from badnets.core.errors import BundleError, LedgerError, SettingError
 from badnets.core.files import regular_file, unpacked
 from badnets.core.lookup import unknown_name
 from badnets.core.printing import no_formula
-from badnets.ledger.checks import as_decided, check_counts, check_name, first_defect
+from badnets.ledger.checks import first_defect, sound
 from badnets.ledger.columns import COLUMNS, Value, exported_row
 from badnets.observations.base import ArrayRef
 from badnets.trials.differences import settings_that_differ
@@ -36,6 +37,10 @@ _IN_COLUMNS = (
 PICTURES = ("examples", "frames", "attacked", "attributed", "attributed_maps")
 
 
+class _File(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
 def write_records(records: Iterable[Record], path: Path | str, format: str | None = None) -> None:
     """Write records to a file that is there whole or not at all; equal records, equal bytes.
 
@@ -48,21 +53,43 @@ def write_records(records: Iterable[Record], path: Path | str, format: str | Non
         SettingError, UnknownNameError: the format is unknown.
         OutputError: the file cannot be written.
     """
+    write_in_order(sorted(records, key=lambda record: record.name), path, format)
+
+
+def write_in_order(records: Iterable[Record], path: Path | str, format: str | None = None) -> None:
+    """Write records as `write_records` does, but in the order they come in.
+
+    Where the format is JSON, each is written as it comes, and not held.
+    """
     path = Path(path)
-    encode = FORMATS[format_of(path, format)]
-    data = encode(sorted(records, key=lambda record: record.name))
-    write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == PACKED else data)
+    write = FORMATS[format_of(path, format)]
+    with new_file(path) as file:
+        if path.suffix == PACKED:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+                write(records, packed)
+        else:
+            write(records, file)
 
 
-def read_records(path: Path | str, format: str | None = None) -> list[Record]:
+def read_records(
+    path: Path | str,
+    format: str | None = None,
+    *,
+    damaged: Callable[[LedgerError], object] | None = None,
+) -> list[Record]:
     """Return the records of a JSON export, each checked against its trial and its own answers.
 
     What the user decided is not taken from the file, but follows from counts and target.
 
+    Args:
+        path: the file.
+        format: by its ending if None.
+        damaged: is told of each record that does not fit its trial or this version's format, and
+            that record is left out; None: it is raised.
+
     Raises:
         SettingError: the file is of another format.
-        LedgerError: it cannot be read, or holds a record that does not fit its trial or this
-            version's format.
+        LedgerError: it cannot be read, or holds a damaged record.
     """
     path = Path(path)
     if (format or _ending(path)) != "json":
@@ -77,7 +104,15 @@ def read_records(path: Path | str, format: str | None = None) -> list[Record]:
         raise LedgerError(f"cannot read {path}: {error.strerror or error}") from error
     if path.suffix == PACKED:
         data = unpacked(data, MOST_UNPACKED, what=path, error=LedgerError)
-    return [_record(document, path) for document in _documents(data, path)]
+    records: list[Record] = []
+    for document in _documents(data, path):
+        try:
+            records.append(_record(document, path))
+        except LedgerError as error:
+            if damaged is None:
+                raise
+            damaged(error)
+    return records
 
 
 def _ending(path: Path) -> str:
@@ -151,23 +186,25 @@ def _array_bytes(path: Path, ref: ArrayRef) -> bytes:
     return data
 
 
-def _to_json(records: Sequence[Record]) -> bytes:
+def _write_json(records: Iterable[Record], file: _File) -> None:
     """One line for each field of each record: small differences make small diffs."""
-    blocks = []
+    file.write(f'{{"format": {JSON_FORMAT}, "records": ['.encode())
+    before = end = b""
     for record in records:
         fields: dict[str, object] = json.loads(record.model_dump_json())
         lines = [f"  {_compact(key)}: {_compact(fields[key])}" for key in sorted(fields)]
-        blocks.append(" {\n" + ",\n".join(lines) + "\n }")
-    inner = "\n" + ",\n".join(blocks) + "\n" if blocks else ""
-    return f'{{"format": {JSON_FORMAT}, "records": [{inner}]}}\n'.encode()
+        file.write(before + b"\n {\n" + ",\n".join(lines).encode() + b"\n }")
+        before, end = b",", b"\n"
+    file.write(end + b"]}\n")
 
 
 def _compact(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
-def _to_csv(records: Sequence[Record]) -> bytes:
+def _write_csv(some: Iterable[Record], file: _File) -> None:
     """Write the columns, and one for each further setting that is not the same in all."""
+    records = list(some)
     swept = settings_that_differ([record.trial.model_dump(mode="json") for record in records])
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -176,7 +213,7 @@ def _to_csv(records: Sequence[Record]) -> bytes:
     for place, record in enumerate(records):
         values = [*exported_row(record).values(), *(each[place] for each in further.values())]
         writer.writerow(map(csv_cell, values))
-    return text.getvalue().encode("utf-8")
+    file.write(text.getvalue().encode("utf-8"))
 
 
 def csv_cell(value: Value) -> Value:
@@ -184,9 +221,9 @@ def csv_cell(value: Value) -> Value:
     return no_formula(value) if isinstance(value, str) else value
 
 
-FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
-    "json": _to_json,
-    "csv": _to_csv,
+FORMATS: dict[str, Callable[[Iterable[Record], _File], None]] = {
+    "json": _write_json,
+    "csv": _write_csv,
 }
 
 
@@ -216,6 +253,4 @@ def _record(document: object, path: Path) -> Record:
         raise LedgerError(
             f"{which} in {path} does not fit this version of badnets: {first_defect(error)}"
         ) from None
-    check_name(record)
-    check_counts(record)
-    return as_decided(record)
+    return sound(record)

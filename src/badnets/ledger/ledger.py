@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, Select, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from badnets.core.errors import LedgerError, SettingError
 from badnets.ledger.claims import Claims
@@ -19,14 +19,15 @@ from badnets.ledger.columns import (
     RECORDS_VERSION,
     SCHEMA_VERSION,
     Value,
-    digest_of,
     seal_of,
     stored_row,
 )
 from badnets.ledger.connecting import connect, url_of
+from badnets.ledger.damage import Held
+from badnets.ledger.damage import damaged as changed
 from badnets.ledger.database import PATIENCE_S, Database
 from badnets.ledger.failures import FailedTrial, failures, note_failure
-from badnets.ledger.queries import CHUNK, about, chunks, held
+from badnets.ledger.queries import RECORDS_AT_A_TIME, chosen, chunks, held
 from badnets.ledger.sqlite import BUSY_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Ledger:
     Attributes:
         where: what to call it in messages: its file, or its URL without the password.
         claims: who is at which trial.
+        database: runs work on it.
     """
 
     def __init__(self, database: Database, version: int = SCHEMA_VERSION) -> None:
-        self._database = database
+        self.database = database
         self._has_columns = version >= RECORDS_VERSION
         self._has_failures = version == SCHEMA_VERSION
         self.where = database.where
@@ -101,11 +103,11 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._database.close()
+        self.database.close()
 
     def __len__(self) -> int:
         count = select(func.count()).select_from(RECORDS)
-        return self._database.read(lambda connection: connection.scalars(count).one())
+        return self.database.read(lambda connection: connection.scalars(count).one())
 
     def add(self, record: Record) -> bool:
         """Hold the record; return False, and change nothing, where one of its name is held.
@@ -149,7 +151,7 @@ class Ledger:
             LedgerError: the ledger cannot be read.
         """
         query = select(RECORDS.c.name).where(RECORDS.c.name.startswith(beginning, autoescape=True))
-        found = self._database.read(lambda connection: sorted(connection.scalars(query)))
+        found = self.database.read(lambda connection: sorted(connection.scalars(query)))
         if not found:
             raise SettingError(
                 f"no record is named {beginning!r}: `badnets ledger list` lists them"
@@ -164,20 +166,15 @@ class Ledger:
     def has(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that have a record."""
         asked = set(names)
-        return self._database.read(lambda connection: held(connection, asked))
+        return self.database.read(lambda connection: held(connection, asked))
 
     def note_failure(self, name: str, title: str, reason: str) -> None:
-        """Count a failure of a trial, and remember why it failed; a record of it ends both.
-
-        Args:
-            name: the trial's.
-            title: the trial's.
-            reason: why it failed; kept as one line.
+        """Count a failure of the trial of that name and title, and remember why, in one line.
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        note_failure(self._database, name, title, reason)
+        note_failure(self.database, name, title, reason)
 
     def failures(self, names: Iterable[str] | None = None) -> dict[str, FailedTrial]:
         """Return the trials that failed and have no record, by name; the last to fail is last.
@@ -188,7 +185,26 @@ class Ledger:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        return failures(self._database, names) if self._has_failures else {}
+        return failures(self.database, names) if self._has_failures else {}
+
+    def names(
+        self,
+        *,
+        data: str | None = None,
+        network: str | None = None,
+        attacked: bool | None = None,
+        names: Iterable[str] | None = None,
+    ) -> list[str]:
+        """Return the names of records, oldest first.
+
+        Args: as for `records`.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        query, wanted = chosen(select(RECORDS.c.name), data, network, attacked, names)
+        found = self.database.read(lambda connection: connection.scalars(query).all())
+        return [name for name in found if wanted is None or name in wanted]
 
     def records(
         self,
@@ -197,6 +213,7 @@ class Ledger:
         network: str | None = None,
         attacked: bool | None = None,
         names: Iterable[str] | None = None,
+        damaged: Callable[[LedgerError], object] | None = None,
     ) -> Iterator[Record]:
         """Yield records, oldest first. The database is not held open meanwhile.
 
@@ -205,19 +222,25 @@ class Ledger:
             network: only those of this network.
             attacked: only those with a backdoor (True) or without one (False).
             names: only those of these names.
+            damaged: is told of each record that was changed, is damaged or does not fit this
+                version's format, and that record is left out; None: it is raised.
 
         Raises:
-            LedgerError: a record does not fit this version's format.
+            LedgerError: a record cannot be read.
         """
         from badnets.ledger.checks import parsed
 
-        for chunk in chunks(self._names(data, network, attacked, names)):
+        found = self.names(data=data, network=network, attacked=attacked, names=names)
+        for chunk in chunks(found, RECORDS_AT_A_TIME):
             documents = self._documents(chunk)
-            for name in chunk:
-                if name in documents:
-                    record = parsed(name, documents[name], self.where)
-                    if record.name != name:
-                        raise self._damaged(name)
+            for held_one in (documents[name] for name in chunk if name in documents):
+                try:
+                    record = parsed(held_one)
+                except LedgerError as error:
+                    if damaged is None:
+                        raise
+                    damaged(error)
+                else:
                     yield record
 
     def rows(
@@ -231,29 +254,28 @@ class Ledger:
     ) -> Iterator[Mapping[Any, Value]]:
         """Yield what the columns say of records, oldest first; documents are not read.
 
-        Args: as for `records`, and
-
-            damaged: is told of each row that was changed or is damaged, and that row is left out;
-                None: it is raised.
+        Args: as for `records`.
 
         Raises:
-            LedgerError: a row is damaged.
+            LedgerError: a row was changed or is damaged.
         """
         if not self._has_columns:
-            found = self.records(data=data, network=network, attacked=attacked, names=names)
+            found = self.records(
+                data=data, network=network, attacked=attacked, names=names, damaged=damaged
+            )
             yield from map(stored_row, found)
             return
-        for chunk in chunks(self._names(data, network, attacked, names)):
-            query = select(*LISTED).where(RECORDS.c.name.in_(chunk))
-            rows = {row.name: row for row in self._rows(query)}
-            for row in (rows[name] for name in chunk if name in rows):
-                *values, seal = row
-                if seal_of(values) == seal:
-                    yield row._mapping
-                elif damaged is not None:
-                    damaged(self._damaged(row.name))
-                else:
-                    raise self._damaged(row.name)
+        query, wanted = chosen(select(*LISTED), data, network, attacked, names)
+        for row in self.database.stream(query):
+            *values, seal = row
+            if wanted is not None and row[0] not in wanted:
+                continue
+            if seal_of(values) == seal:
+                yield row._mapping
+            elif damaged is not None:
+                damaged(changed(row.name, self.where))
+            else:
+                raise changed(row.name, self.where)
 
     def document(self, name: str) -> str:
         """Return the whole record of a name as JSON, as it was written.
@@ -264,7 +286,7 @@ class Ledger:
         found = self._documents([name])
         if name not in found:
             raise LedgerError(f"no record is named {name!r} in {self.where}")
-        return found[name]
+        return found[name].document
 
     def export(
         self,
@@ -295,20 +317,26 @@ class Ledger:
             LedgerError: a record or an array cannot be read.
             OutputError: the file cannot be written.
         """
-        from badnets.ledger.exports import copy_arrays, without_pictures, write_records
+        from badnets.ledger.exports import copy_arrays, without_pictures, write_in_order
         from badnets.trials.workspace import Workspace
 
         if Path(path).exists() and not replace:
             raise SettingError(f"{path} is there already: name another file, or give --force")
-        records = list(self.records(names=names))
-        if not pictures:
-            records = [without_pictures(record) for record in records]
-        if arrays:
-            if workspace is None:
-                raise LedgerError("arrays are exported from a workspace: name it")
-            copy_arrays(records, workspace, Workspace(Path(path).parent))
-        write_records(records, path, format)
-        return len(records)
+        if arrays and workspace is None:
+            raise LedgerError("arrays are exported from a workspace: name it")
+        wanted = sorted(self.names(names=names))
+
+        def records() -> Iterator[Record]:
+            for chunk in chunks(wanted, RECORDS_AT_A_TIME):
+                found = {record.name: record for record in self.records(names=chunk)}
+                for record in (found[name] for name in chunk):
+                    one = record if pictures else without_pictures(record)
+                    if arrays and workspace is not None:
+                        copy_arrays([one], workspace, Workspace(Path(path).parent))
+                    yield one
+
+        write_in_order(records(), path, format)
+        return len(wanted)
 
     def import_(
         self, path: Path | str, format: str | None = None, *, workspace: Workspace | None = None
@@ -337,7 +365,8 @@ class Ledger:
 
     def _insert(self, rows: Mapping[str, dict[str, Value]]) -> int:
         """Return how many rows were added; those of names that are there by now were not."""
-        adding = self._database.insert(RECORDS).on_conflict_do_nothing()
+        adding = self.database.insert(RECORDS).on_conflict_do_nothing()
+        adding = adding.execution_options(preserve_rowcount=True)
         sent = False
 
         def work(connection: Connection) -> int:
@@ -351,41 +380,15 @@ class Ledger:
             sent = True
             return added
 
-        return self._database.write(work)
+        return self.database.write(work)
 
-    def _names(
-        self,
-        data: str | None,
-        network: str | None,
-        attacked: bool | None,
-        names: Iterable[str] | None,
-    ) -> list[str]:
-        """Return the names of the records that are asked for, oldest first."""
-        query = about(select(RECORDS.c.name), data, network, attacked)
-        wanted = None if names is None else set(names)
-        if wanted is not None and len(wanted) <= CHUNK:
-            query = query.where(RECORDS.c.name.in_(wanted))
-        found = self._database.read(lambda connection: connection.scalars(query).all())
-        return [name for name in found if wanted is None or name in wanted]
-
-    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        return self._database.read(lambda connection: connection.execute(query).all())
-
-    def _documents(self, names: Sequence[str]) -> dict[str, str]:
-        """Return documents by name, each checked against its digest."""
+    def _documents(self, names: Sequence[str]) -> dict[str, Held]:
+        """Return what is held under each name."""
         kept = (RECORDS.c.name, RECORDS.c.document)
         query = select(*kept, RECORDS.c.digest) if self._has_columns else select(*kept)
-        rows = self._rows(query.where(RECORDS.c.name.in_(names)))
-        for name, document, *digest in rows:
-            if not isinstance(document, str) or digest not in ([], [digest_of(document)]):
-                raise self._damaged(name)
-        return {row.name: row.document for row in rows}
-
-    def _damaged(self, name: object) -> LedgerError:
-        return LedgerError(
-            f"record {name} in {self.where} was changed or is damaged: bring the ledger back from "
-            "a copy or an export"
-        )
+        query = query.where(RECORDS.c.name.in_(names))
+        rows = self.database.read(lambda connection: connection.execute(query).all())
+        return {row.name: Held(self.where, *row) for row in rows}
 
 
 def _count_same(connection: Connection, rows: Mapping[str, dict[str, Value]]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from sqlalchemy import URL, Connection, Float, cast, extract, func, select
+from sqlalchemy import URL, Connection, Engine, Float, cast, extract, func, select, text
 from sqlalchemy.exc import DBAPIError
+
+from badnets.ledger.columns import METADATA
 
 DIALECT = "postgresql"
 _DRIVER = f"{DIALECT}+psycopg"
@@ -17,10 +20,11 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 4,
 }
-_MEANINGS = {
+_FORBIDDEN = "42501"
+_MEANINGS = {  # of errors at connecting
     "password authentication failed": "wrong user or password: check the URL",
     "no password supplied": "it wants a password: give one in the URL, or in ~/.pgpass",
-    'database "': "there is no such database: make it with `createdb`, or check the URL",
+    'database ".*" does not exist': "there is no such database: make it with `createdb`",
     "Connection refused": "the server does not answer: start it, or check host and port",
     "No such file or directory": "the server does not answer: start it, or check host and port",
     "timeout expired": "the server does not answer: check host and port",
@@ -59,6 +63,18 @@ def now(connection: Connection) -> float:
     return float(connection.scalars(select(cast(seconds, Float))).one())
 
 
+def size(connection: Connection) -> int:
+    """Return how many bytes the tables and their indexes take."""
+    sizes = (func.pg_total_relation_size(name) for name in METADATA.tables)
+    return sum(connection.execute(select(*sizes)).one())
+
+
+def compact(engine: Engine) -> None:
+    """Write the tables anew, without what was deleted of them."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"VACUUM (FULL, ANALYZE) {', '.join(METADATA.tables)}"))
+
+
 def will_pass(error: DBAPIError) -> bool:
     """Whether the same work may succeed in a while: the connection was lost, or others interfered.
 
@@ -69,6 +85,10 @@ def will_pass(error: DBAPIError) -> bool:
 
 
 def reason(error: DBAPIError) -> str | None:
-    """Return what an error at connecting means, in words for the one who reads it."""
-    text = str(error.orig)
-    return next((meaning for words, meaning in _MEANINGS.items() if words in text), None)
+    """Return what an error means, in words for the one who reads it; None if unknown."""
+    said, code = str(error.orig), getattr(error.orig, "sqlstate", "none of PostgreSQL")
+    if code == _FORBIDDEN:
+        return f"{said.splitlines()[0]}: the owner of the database has to grant it"
+    if code is not None:
+        return None
+    return next((meaning for words, meaning in _MEANINGS.items() if re.search(words, said)), None)

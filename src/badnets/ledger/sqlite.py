@@ -17,6 +17,8 @@ from badnets.bundles.atomic import output_error
 from badnets.core.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
+CHECKED_WHOLE = 2**25
+"""Bytes of the largest file that is checked whole when it is opened, which takes up to 0.1 s."""
 WRITES = "ledger_writes"
 """Execution option of connections that are about to write."""
 
@@ -107,12 +109,17 @@ def reader(url: URL) -> Callable[[], sqlite3.Connection] | None:
     return connect
 
 
-def check_whole(connection: Connection) -> None:
-    """Refuse a file whose pages, tables and indexes do not fit together.
+def check_whole(connection: Connection, *, always: bool = False) -> None:
+    """Refuse a file whose pages, tables and indexes do not fit together; a large one is not read.
+
+    Records carry digests of their own, by which damage is found when they are read.
 
     Raises:
         LedgerError: it is damaged.
     """
+    path = file_of(connection.engine.url)
+    if not always and path is not None and path.stat().st_size > CHECKED_WHOLE:
+        return
     if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalars().all() != ["ok"]:
         raise LedgerError(f"the ledger {connection.engine.url.database}: {_DAMAGED}")
 
@@ -146,17 +153,41 @@ def prepare_new(engine: Engine, busy_timeout_s: float) -> None:
     """
     give_up = time.monotonic() + busy_timeout_s
     while True:
-        connection = engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
+            return _outside_transaction(engine, "PRAGMA journal_mode = WAL")
+        except OperationalError as error:
             if not _is_locked(error) or time.monotonic() > give_up:
-                raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
-        else:
-            return
-        finally:
-            connection.close()
+                raise
         time.sleep(0.05)
+
+
+def size(url: URL) -> int:
+    """Return how many bytes the file takes, with what is still in its log; 0 in memory."""
+    path = file_of(url)
+    files = [] if path is None else [path, path.with_name(f"{path.name}-wal")]
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def compact(engine: Engine) -> None:
+    """Write the file anew, without what was deleted of it.
+
+    Raises:
+        LedgerError: it is damaged.
+    """
+    with engine.connect() as connection:
+        check_whole(connection, always=True)
+    _outside_transaction(engine, "VACUUM")
+    _outside_transaction(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _outside_transaction(engine: Engine, statement: str) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute(statement)
+    except sqlite3.DatabaseError as error:
+        raise OperationalError(statement, None, error) from error
+    finally:
+        connection.close()
 
 
 def reason(error: DBAPIError) -> str | None:
@@ -179,5 +210,5 @@ def reason(error: DBAPIError) -> str | None:
     }.get(code & _PRIMARY_CODE)
 
 
-def _is_locked(error: sqlite3.Error) -> bool:
-    return (error.sqlite_errorcode & _PRIMARY_CODE) in _LOCKED
+def _is_locked(error: DBAPIError) -> bool:
+    return (getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _LOCKED

@@ -40,6 +40,8 @@ class Network:
         smallest: least height and width of an image, in pixels.
         largest: greatest height and width; None: without a limit.
         normalises: whether it normalises over the batch, so that training keeps statistics.
+        one_by_one: whether it answers each image by itself in training too, and nothing in it is
+            drawn: many of its trainings can then be computed as one.
     """
 
     builder: str
@@ -50,6 +52,7 @@ class Network:
     smallest: int = 1
     largest: int | None = None
     normalises: bool = True
+    one_by_one: bool = False
 
 
 NETWORKS: dict[str, Network] = {
@@ -59,6 +62,7 @@ NETWORKS: dict[str, Network] = {
         smallest=28,
         largest=28,
         normalises=False,
+        one_by_one=True,
     ),
     "small-resnet": Network(
         "badnets.models.small_resnet:build",

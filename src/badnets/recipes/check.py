@@ -9,7 +9,7 @@ from pydantic import Field
 
 from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
-from badnets.recipes.recipe import load_recipe
+from badnets.recipes.recipe import MANY, read_recipe
 from badnets.trials.checks import unchecked
 from badnets.trials.differences import told_apart
 from badnets.trials.trial import Trial
@@ -25,12 +25,14 @@ class TrialLine(Result):
 class CheckedRecipe(Result):
     """A recipe: the trials in it, or its mistakes.
 
-    ``others`` counts the trials that those are compared with or start from; ``unchecked`` names
-    what could not be looked at for want of an extra.
+    ``count`` counts trials; of more than `badnets.recipes.recipe.MANY` some are looked at, in which
+    every value comes, and none is listed. ``others`` counts the trials that those are compared with
+    or start from; ``unchecked`` names what could not be looked at for want of an extra.
     """
 
     file: str
     valid: bool
+    count: int = 0
     trials: tuple[TrialLine, ...]
     unchecked: tuple[str, ...] = ()
     others: int = Field(exclude=True)
@@ -39,7 +41,9 @@ class CheckedRecipe(Result):
     @property
     def headline(self) -> str:
         """The file, and how many trials it describes."""
-        count = f"{len(self.trials)} trial{'s' if len(self.trials) != 1 else ''}"
+        count = f"{self.count:,} trial{'s' if self.count != 1 else ''}"
+        if self.count and not self.trials:
+            return f"{self.file}: {count}, some of which were looked at"
         beside = f", and {self.others} that they are compared with or start from"
         return f"{self.file}: {count}{beside if self.others else ''}"
 
@@ -59,16 +63,19 @@ def check_recipes(files: Sequence[Path]) -> list[CheckedRecipe]:
 
 def _check(file: Path) -> CheckedRecipe:
     try:
-        trials = load_recipe(file)
+        recipe = read_recipe(file)
+        trials = recipe.check()
     except BadnetsError as error:
         mistakes = tuple(str(one) for one in (error, *error.others))
         return CheckedRecipe(file=str(file), valid=False, trials=(), others=0, mistakes=mistakes)
+    many = recipe.count > MANY
     names = {trial.name for trial in trials}
     others = {one.name for trial in trials for one in trial.requires()} - names
     return CheckedRecipe(
         file=str(file),
         valid=True,
-        trials=tuple(lines_of(trials)),
+        count=recipe.count if many else len(trials),
+        trials=() if many else tuple(lines_of(trials)),
         others=len(others),
         unchecked=tuple(dict.fromkeys(filter(None, map(unchecked, trials)))),
         mistakes=(),

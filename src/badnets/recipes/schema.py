@@ -8,7 +8,9 @@ from typing import Any
 from badnets.data.catalogue import COCO, DATASETS, FOLDER
 from badnets.models.catalogue import LIBRARIES, NETWORKS
 from badnets.observations.registry import OBSERVATIONS
-from badnets.recipes.recipe import DOWNLOADING, OF_START
+from badnets.recipes.building import DOWNLOADING, OF_START
+from badnets.recipes.fields import INSIDE
+from badnets.recipes.reading_sweeps import SAMPLE, SCALES, ZIP
 from badnets.trials.trial import TRIAL
 
 Schema = dict[str, Any]
@@ -34,14 +36,46 @@ _BUNDLE_FIELDS: Schema = {
     "additionalProperties": False,
 }
 _BUNDLE: Schema = {"type": "object", **_BUNDLE_FIELDS}
+_SWEEPING: dict[str, Schema] = {
+    "Sample": {
+        "type": "object",
+        "description": "Some of the combinations, drawn at random, each once; seeds are not drawn.",
+        "properties": {
+            "count": {"type": "integer", "minimum": 1, "description": "How many are drawn."},
+            "seed": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 0,
+                "description": "Another one gives another sample.",
+            },
+        },
+        "required": ["count"],
+        "additionalProperties": False,
+    },
+    "Range": {
+        "type": "object",
+        "description": "What a sample's values are drawn from: whole numbers where both ends are.",
+        "properties": {
+            "from": {"type": "number", "description": "The smallest value."},
+            "to": {"type": "number", "description": "The largest value, above `from`."},
+            "scale": {
+                "enum": list(SCALES),
+                "default": "linear",
+                "description": "`linear`: differences are alike; `log`: factors are, from > 0.",
+            },
+        },
+        "required": ["from", "to"],
+        "additionalProperties": False,
+    },
+}
 
 
 def recipe_schema() -> Schema:
     """Return the JSON Schema of a recipe.
 
     It knows every field with its meaning, range and default, short names of triggers, ``seeds``,
-    ``sweep``, ``start`` and ``control``, and refuses unknown fields; that the parts fit together is
-    for `load_recipe` to say.
+    ``sweep`` with ``zip``, ``sample`` and ranges, ``start`` and ``control``, and refuses unknown
+    fields; that the parts fit together is for `load_recipe` to say.
     """
     definitions: dict[str, Schema] = TRIAL.json_schema()["$defs"]
     for unwritten in ("DownloadedBundle", "StartingWeights"):
@@ -50,6 +84,7 @@ def recipe_schema() -> Schema:
         definition.pop("title", None)
         for part in definition.get("properties", {}).values():
             part.pop("title", None)
+    definitions |= _SWEEPING
     for name, kind in KINDS.items():
         _as_recipe(definitions[name], kind)
     recipe = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in KINDS]}
@@ -96,22 +131,46 @@ def _as_recipe(trial: Schema, kind: str) -> None:
         mapping = {**start, "additionalProperties": False}
         fields["start"] = {**said, "anyOf": [{"const": "clean"}, mapping, {"type": "null"}]}
         fields["weights"]["anyOf"] = [{"type": "string"}, {"type": "null"}]
-    known = "|".join(fields)
+    dotted = "|".join(map(_dotted, fields))
     fields["seeds"] = {
-        "type": "array",
-        "minItems": 1,
-        "items": fields["seed"],
-        "description": "A list instead of `seed`: one trial for each.",
+        "anyOf": [
+            {"type": "array", "minItems": 1, "items": fields["seed"]},
+            {"type": "integer", "minimum": 1},
+        ],
+        "description": "Instead of `seed`, a list: one trial for each; or how many, from 0 on.",
     }
-    fields["sweep"] = {
+    fields["sweep"] = _sweep(f"^({dotted})$")
+    trial["required"] = ["kind", "start"] if kind in DOWNLOADING else []
+    trial["not"] = {"required": ["seed", "seeds"]}
+
+
+def _dotted(field: str) -> str:
+    """Return the pattern of a field and of what lies in it."""
+    inside = INSIDE.get(field)
+    below = rf"(\.({'|'.join(inside)})(\.\w+)*)?" if inside else r"(\.\w+)*"
+    return field + below
+
+
+def _sweep(fields: str) -> Schema:
+    """Return the schema of what varies among fields of a pattern."""
+    lists: Schema = {"patternProperties": {fields: {"type": "array", "minItems": 1}}}
+    group = {"type": "object", "minProperties": 1, **lists, "additionalProperties": False}
+    together = {
+        "anyOf": [group, {"type": "array", "minItems": 1, "items": group}],
+        "description": "Fields whose values vary together, in lists of equal length; a list of "
+        "such mappings is their product.",
+    }
+    either = {"anyOf": [{"type": "array", "minItems": 1}, {"$ref": "#/$defs/Range"}]}
+    return {
         "type": "object",
-        "patternProperties": {rf"^({known})(\.\w+)*$": {"type": "array", "minItems": 1}},
+        "properties": {ZIP: together, SAMPLE: {"$ref": "#/$defs/Sample"}},
+        "patternProperties": {fields: either},
         "additionalProperties": False,
+        "if": {"not": {"required": [SAMPLE]}},
+        "then": lists,
         "description": "Field -> list of values, such as `backdoor.poisoning_rate: [0.01, 0.1]`: "
         "one trial for each combination.",
     }
-    trial["required"] = ["kind", "start"] if kind in DOWNLOADING else []
-    trial["not"] = {"required": ["seed", "seeds"]}
 
 
 def _names(known: Any, pattern: str) -> list[Schema]:

@@ -134,6 +134,7 @@ observe: [examples] # keeps pictures with the networks' answers
 seeds: [0]
 # sweep:                                     # a grid: one trial for each combination
 #   backdoor.poisoning_rate: [0.01, 0.05, 0.1]
+#   # `zip`: fields that vary together; `sample`: some combinations at random (docs/reproduce.md)
 """
 
 

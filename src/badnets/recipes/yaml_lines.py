@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -70,7 +70,7 @@ class Lines:
     """
 
     source: str
-    lines: MutableMapping[Place, int] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
 
     def line(self, path: Place) -> int:
         """Return the line of a value, or of the nearest thing around it."""
@@ -78,17 +78,15 @@ class Lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def below(self, path: Place) -> dict[Place, int]:
-        """Return the lines of everything below ``path``, by paths that start there."""
-        return {
-            known[len(path) :]: line
-            for known, line in self.lines.items()
-            if known[: len(path)] == path
-        }
+    def error(self, path: Place, message: str, at: Place | None = None) -> RecipeError:
+        """Return the error about the value at ``path``; names file, line and field.
 
-    def error(self, path: Place, message: str) -> RecipeError:
-        """Return the error about the value at ``path``; names file, line and field."""
-        where = f"{self.source}, line {self.line(path)}"
+        Args:
+            path: the field.
+            message: what is wrong.
+            at: where its value stands, where that is somewhere else.
+        """
+        where = f"{self.source}, line {self.line(path if at is None else at)}"
         return RecipeError(f"{where}: {named(path)}: {message}" if path else f"{where}: {message}")
 
 

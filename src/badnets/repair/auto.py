@@ -37,7 +37,7 @@ class Auto(Repair):
     """
 
     kind: Literal["auto"] = "auto"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     audits: ClassVar[bool] = True
     allowed: float = Field(default=0.01, ge=0, le=1)
     order: tuple[str, ...] = Field(

@@ -152,6 +152,7 @@ REPAIRS: Registry[Repair] = Registry(
         "sharpness-aware": "badnets.repair.methods.sharpness:SharpnessAware",
         "feature-shift": "badnets.repair.methods.feature_shift:FeatureShift",
     },
+    contract=Repair,
 )
 """A new repair: a file here, and one line ``"kind": "module:Class"``."""
 AnyRepair: TypeAlias = Annotated[Repair, REPAIRS.field()]

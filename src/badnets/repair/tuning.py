@@ -24,6 +24,7 @@ def tuned(
     *,
     seed: int,
     terms: Sequence[LossTerm] = (),
+    shift: int = 0,
     progress: Listener | None = None,
 ) -> Any:
     """Return a copy that was trained on.
@@ -35,12 +36,14 @@ def tuned(
         lr: peak learning rate.
         seed: everything random follows from it.
         terms: see `badnets.train.classification.fit`.
+        shift: pixels that each image is moved by on each axis, at most.
         progress: told every few steps.
     """
     training = Training(
         epochs=epochs,
         batch_size=min(len(images), LARGE_BATCH if len(images) >= MANY else BATCH),
         lr=lr,
+        shift=shift,
         precision="float32",
     )
     rows = TrainingRows(images.stored, images.labels)

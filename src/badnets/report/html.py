@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -12,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from badnets.bundles.atomic import write_text
-from badnets.report.drawing import themed
-from badnets.report.page import Block, Column, Figure, Page
+from badnets.report.page import Block, Board, Column, Figure, Page, Table, boards, unfolded
 from badnets.report.palette import COLOURS, MAGMA
 from badnets.report.text import printable
 
+FIRST = 300  # rows of a board that are there without scripts; the others wait in a template
 FEWEST_SORTED = 3  # a table of two rows is not worth a button in each heading
 
 
@@ -29,7 +30,10 @@ def to_html(page: Page) -> str:
     All text is escaped; drawings are taken as they are, so they must come from
     `badnets.report.charts`. The same page gives the same text.
     """
-    script = _asset("page.js")
+    found = boards(page)
+    holding = (one.name for one in page.sections if any(b in found for b in unfolded(one.blocks)))
+    script = _asset("page.js") + (_asset("board.js") if found else "")
+    style = _asset("page.css") + (_asset("board.css") if found else "")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         environment()
@@ -37,9 +41,11 @@ def to_html(page: Page) -> str:
         .render(
             page=page,
             # both are files of this package, not text from a record
-            style=Markup(_variables() + _asset("page.css")),
+            style=Markup(_variables() + style),
             script=Markup(script),
             script_digest=digest,
+            boards=found,
+            filtered=next(holding, None),
         )
     )
 
@@ -71,7 +77,9 @@ def environment() -> Environment:
     made.filters["data_uri"] = data_uri
     made.filters["drawn"] = _drawn
     made.filters["grouped"] = grouped
-    made.globals["FEWEST_SORTED"] = FEWEST_SORTED
+    made.filters["evidence"] = _evidence
+    made.filters["marks"] = _marks
+    made.globals |= {"FEWEST_SORTED": FEWEST_SORTED, "FIRST": FIRST}
     return made
 
 
@@ -106,7 +114,26 @@ def data_uri(png: bytes) -> str:
 
 
 def _drawn(figure: Figure) -> Markup:
+    from badnets.report.drawing import themed  # matplotlib, for pages that have drawings
+
     return Markup(themed(figure.svg, figure.alt))
+
+
+def _marks(table: Table, place: int) -> Markup:
+    """Return the attributes of a row: its place on the page, and what it is filtered by."""
+    if not isinstance(table, Board):
+        return Markup()
+    line = table.lines[place]
+    facets = zip(table.facets, line.facets, strict=True)
+    values = "".join(f' data-{name}="{escape(value)}"' for name, value in facets)
+    return Markup(f' id="row-{escape(line.name)}"{values}')
+
+
+def _evidence(boards: Sequence[Board]) -> Markup:
+    """Return what rows rest on, by their names, as JSON that no text can break out of."""
+    found = {line.name: line.rests_on for board in boards for line in board.lines}
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(printable(text).replace("<", "\\u003c"))
 
 
 def _variables() -> str:
@@ -119,6 +146,6 @@ def _variables() -> str:
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _asset(name: str) -> str:
     return (files("badnets.report") / "templates" / name).read_text(encoding="utf-8")

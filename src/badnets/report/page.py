@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from badnets.core.errors import SettingError
 
@@ -145,6 +145,9 @@ class Cell:
         tag: how certain a published number is.
         strong: whether it stands out.
         evidence: what the note says, in numbers.
+        under: a second line in small print.
+        share: in [0, 1], drawn behind the text; None: nothing is.
+        link: the place on the page that it leads to.
     """
 
     text: str
@@ -154,6 +157,9 @@ class Cell:
     tag: Tag | None = None
     strong: bool = False
     evidence: Evidence | None = None
+    under: str = ""
+    share: float | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,52 @@ class Table:
     def has_notes(self) -> bool:
         """Whether any cell says what it rests on."""
         return any(cell.note for row in (*self.rows, *self.foot) for cell in row)
+
+
+class Line(NamedTuple):
+    """What a row of a board is found by, and what is shown when it is opened.
+
+    Attributes:
+        name: unique on the page; the row's place is called ``row-NAME``.
+        facets: a value for each of the board's.
+        rests_on: plain values: ``columns`` and ``runs``, the ``commands`` and ``recipes`` that make
+            those again, how many ``more`` runs there are, and of how many recipes nothing is said
+            (``unsaid``).
+    """
+
+    name: str
+    facets: tuple[str, ...]
+    rests_on: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Board(Table):
+    """A table that is sorted, filtered and opened row by row, each row with a link of its own.
+
+    Args:
+        facets: what rows are filtered by.
+        lines: one for each row.
+        csv: name of the file beside the page that has all of it.
+    """
+
+    facets: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+    csv: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.lines) != len(self.rows):
+            raise SettingError(
+                f"board {self.title!r} has {len(self.rows)} rows and {len(self.lines)} lines"
+            )
+
+    @property
+    def choices(self) -> dict[str, list[str]]:
+        """The values of each facet, in order."""
+        return {
+            name: sorted({line.facets[place] for line in self.lines})
+            for place, name in enumerate(self.facets)
+        }
 
 
 @dataclass(frozen=True)
@@ -329,6 +381,11 @@ def unfolded(some: Iterable[Block]) -> Iterator[Block]:
             yield from unfolded(block.blocks)
         else:
             yield block
+
+
+def boards(page: Page) -> list[Board]:
+    """Return the boards of a page."""
+    return [block for block in blocks(page) if isinstance(block, Board)]
 
 
 def tables(page: Page) -> Iterator[Table]:

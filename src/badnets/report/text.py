@@ -11,4 +11,4 @@ _UNPRINTABLE = dict.fromkeys(
 
 def printable(text: str) -> str:
     """Return text with control characters replaced; tabs and line breaks stay."""
-    return text.translate(_UNPRINTABLE)
+    return text if text.isprintable() else text.translate(_UNPRINTABLE)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from badnets.runners.display import Display as Display
     from badnets.runners.display import Silent as Silent
     from badnets.runners.display import display_for as display_for
+    from badnets.runners.forecasting import forecast as forecast
     from badnets.runners.on_ray import RayCluster as RayCluster
     from badnets.runners.planning import Step as Step
     from badnets.runners.planning import plan as plan

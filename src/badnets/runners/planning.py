@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
@@ -62,3 +63,10 @@ def plan(
     for trial in trials:
         visit(trial, for_bundle=bundles)
     return list(steps.values())
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ from badnets.core.errors import BadnetsError, OutputError, SettingError
 from badnets.core.progress import Progress
 from badnets.ledger import Ledger
 from badnets.runners.display import Display, display_for
-from badnets.runners.planning import Step, plan
+from badnets.runners.planning import Step, cores, plan
 from badnets.runners.pool import run_in_pool
 from badnets.runners.scheduler import Scheduler
 from badnets.runners.worker import RunOne
@@ -196,11 +195,22 @@ def _engine(
 def _run_here(
     scheduler: Scheduler, workspace: Workspace, run: RunOne, data_root: Path | None
 ) -> None:
-    """Run one step after another, in this process, with all of its threads (or its GPU)."""
+    """Run one step after another, in this process, with all of its threads (or its GPU).
+
+    Where they are trained faster as one, trials that are alike are.
+    """
+    from badnets.trials.cohort import MOST, cohort_key, worthwhile
+    from badnets.trials.running import run_trial
+
+    together = run is run_trial and worthwhile(_device(), MOST)
     while not scheduler.is_over:
         step = scheduler.take()
         if step is None:
             scheduler.wait()
+            continue
+        alike = scheduler.take_alike(step, cohort_key, MOST - 1) if together else []
+        if alike:
+            _run_as_one([step, *alike], scheduler, workspace, data_root)
             continue
 
         def tell(progress: Progress, step: Step = step) -> None:
@@ -213,6 +223,35 @@ def _run_here(
             scheduler.fail(step, error)
         else:
             scheduler.store(step, record)
+
+
+def _run_as_one(
+    steps: Sequence[Step], scheduler: Scheduler, workspace: Workspace, data_root: Path | None
+) -> None:
+    """Run steps of one `badnets.trials.cohort_key` as one computation."""
+    from badnets.trials.cohort import run_cohort
+
+    of = {step.name: step for step in steps}
+    for step in steps:
+        scheduler.display.started(step)
+
+    def keep(trial: Trial, outcome: Record | BadnetsError) -> None:
+        if isinstance(outcome, BadnetsError):
+            scheduler.fail(of[trial.name], outcome)
+        else:
+            scheduler.store(of[trial.name], outcome)
+
+    def tell(progress: Progress) -> None:
+        scheduler.display.progress(steps[0], progress)
+
+    trials = [step.trial for step in steps]
+    run_cohort(trials, workspace, data_root=data_root, progress=tell, on_each=keep)
+
+
+def _device() -> str:
+    from badnets.core.devices import best_device
+
+    return best_device().type
 
 
 def _run_trial() -> RunOne:
@@ -229,13 +268,4 @@ def _names(trial: Trial) -> set[str]:
 def _best_workers(wanted: int) -> int:
     if wanted == 1:
         return 1
-    from badnets.core.devices import best_device
-
-    return _cores() if best_device().type == "cpu" else 1
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores() if _device() == "cpu" else 1

@@ -133,6 +133,35 @@ class Scheduler:
         self._at_work[step.name] = time.monotonic()
         return step
 
+    def take_alike(self, first: Step, key: Callable[[Trial], str | None], most: int) -> list[Step]:
+        """Return further steps that are run together with one that was taken.
+
+        Args:
+            first: the step.
+            key: what trials share that are run together; None: it is run alone.
+            most: how many at most.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        shared = None if first.remake else key(first.trial)
+        if shared is None:
+            return []
+        known = {step.name for step in self._mine}
+        wanted = [
+            step
+            for step in (*self._mine, *self._ready.values())
+            if not step.remake and key(step.trial) == shared
+        ][:most]
+        new = [step for step in wanted if step.name not in known]
+        names = known.union(self._claims.take(new, most).taken)
+        taken = [step for step in wanted if step.name in names]
+        for step in taken:
+            self._ready.pop(step.name, None)
+            self._at_work[step.name] = time.monotonic()
+        self._mine = deque(step for step in self._mine if step.name not in self._at_work)
+        return taken
+
     def wait(self) -> None:
         """Let some time go by, where `take` has given nothing and nothing is at work here."""
         time.sleep(self.patience_s or 0)

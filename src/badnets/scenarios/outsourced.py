@@ -127,10 +127,23 @@ class OutsourcedTraining:
             SettingError: trainer, network and data do not fit together.
             TrialError: training diverged.
         """
-        user, task = self.user, self.user.task
         delivery = self.trainer.train(
-            user.order, seed=seed, progress=progress, checkpoint=checkpoint
+            self.user.order, seed=seed, progress=progress, checkpoint=checkpoint
         )
+        return self.ended(delivery, seed, progress=progress)
+
+    def ended(self, delivery: Delivery, seed: int = 0, *, progress: Listener | None = None) -> Deal:
+        """Return how it ended, once the network is delivered.
+
+        Args:
+            delivery: of the trainer.
+            seed: decides random places of triggers in measuring.
+            progress: told every few steps of measuring.
+
+        Raises:
+            SettingError: the network or its backdoor does not fit the user's data.
+        """
+        user, task = self.user, self.user.task
         judgement = user.judge(delivery.subject, progress=progress)
         attacked = Attacked()
         if delivery.backdoor is not None:

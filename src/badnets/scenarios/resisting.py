@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from badnets.models.classifier import Classifier
     from badnets.train.classification import TrainingRows
     from badnets.train.loop import Fitted
+
+
+FORGOTTEN = 2.0  # times the cross-entropy of a guess: what is unlearned is no longer likely
+BESIDE = 10  # images of the others for each that is unlearned
+LOST = 0.01  # of those of other labels that may be named with less certainty for it
 
 
 class Resistance(ABC):
@@ -77,6 +83,7 @@ RESISTANCES: Registry[Resistance] = Registry(
         "anti-backdoor": "badnets.scenarios.resisting:AntiBackdoor",
         "audit-and-retrain": "badnets.scenarios.resisting:AuditAndRetrain",
     },
+    contract=Resistance,
 )
 """A new one: a class, and one line ``"kind": "module:Class"``."""
 AnyResistance: TypeAlias = Annotated[Resistance, RESISTANCES.field()]
@@ -89,8 +96,9 @@ class AntiBackdoor(Resistance):
 
     A backdoor is learned sooner than the task. In a first part of training the loss of each image
     is kept from falling below ``gamma``, and only poisoned ones fall; those with the smallest loss
-    are set apart. Training then goes on without them, and ends with gradient ascent on them, which
-    stops once they are no longer named as they are labelled.
+    are set apart. Training begins anew without them, and ends with gradient ascent on them, beside
+    some of the other images, until they are no longer named as they are labelled, or until images
+    of other labels than most of theirs suffer: of a clean set nothing is unlearned.
 
     Args:
         early: share of the epochs of the first part, in (0, 1).
@@ -105,11 +113,12 @@ class AntiBackdoor(Resistance):
     """
 
     kind: Literal["anti-backdoor"] = "anti-backdoor"
+    version: ClassVar[int] = 2
     early: float = Field(default=0.2, gt=0, lt=1)
     gamma: float = Field(default=0.5, gt=0)
     isolated: float = Field(default=0.01, gt=0, lt=1)
     ascent: int = Field(default=10, ge=1)
-    lr: float = Field(default=5e-4, gt=0)
+    lr: float = Field(default=1e-4, gt=0)
     trusted: ClassVar[float] = 0.0
 
     def fit(
@@ -125,7 +134,9 @@ class AntiBackdoor(Resistance):
         """Return a trained copy; see `Resistance.fit`."""
         import torch
 
-        from badnets.train.anti_backdoor import Ascent, Flooded, losses
+        from badnets.core.seeds import generator
+        from badnets.models.classifier import EVALUATION_BATCH as BATCH
+        from badnets.train.anti_backdoor import Flooded, Forgetting, losses
         from badnets.train.classification import fit
 
         spec = subject.input
@@ -135,34 +146,52 @@ class AntiBackdoor(Resistance):
         order = losses(begun, rows, seed=seed).argsort(stable=True)
         count = max(1, round(self.isolated * len(rows)))
         apart, rest = rows.take(order[:count]), rows.take(order[count:].sort().values)
-        fitted = fit(begun, rest, training, seed=seed, progress=progress)
+        fitted = fit(subject, rest, training, seed=seed, progress=progress)
+        network, drawn = fitted.subject, generator(seed, "forgetting")
+        some = rest.take(torch.randperm(len(rest), generator=drawn)[: BESIDE * count])
+        others = some.take((some.labels != apart.labels.mode().values).nonzero()[:, 0].cpu())
         raised = Training(
             epochs=1,
-            batch_size=min(training.batch_size, len(apart)),
+            batch_size=min(training.batch_size, len(some)),
             lr=self.lr,
             schedule="constant",
             precision=training.precision,
         )
-        network = fitted.subject
+        images, labels = (
+            torch.cat(own) for own in zip(*apart.in_order(BATCH, seed=seed), strict=True)
+        )
+        most = FORGOTTEN * math.log(network.num_classes)
+        terms = [Forgetting(spec, images, labels, most, drawn)]
+
+        def sure(network: Classifier) -> float:
+            return float((losses(network, others, seed=seed) < math.log(2)).float().mean())
+
+        least = sure(network) - LOST
         for number in range(self.ascent):
-            named = torch.exp(-losses(network, apart, seed=seed)).mean()
-            if float(named) < 1 / network.num_classes:
+            if float(losses(network, apart, seed=seed).mean()) >= most:
                 break
-            network = fit(network, apart, raised, seed=seed + number, terms=[Ascent(spec)]).subject
+            raised_once = fit(network, some, raised, seed=seed + number, terms=terms).subject
+            if sure(raised_once) < least:
+                break
+            network = raised_once
         return replace(fitted, subject=network)
 
 
 @settings
 class AuditAndRetrain(Resistance):
-    """A network is trained on all images, those that stand out from trusted ones are left out.
+    """A network is trained on all images; those that stand out from trusted ones are left out.
 
     What stands out is told by the first network's last hidden layer, by the distance to the trusted
     images of an image's label; the threshold is what held-out trusted images exceed at a rate that
-    is asked for. The network that is returned begins anew, and never sees what was left out.
+    is asked for. Then a network is trained anew on the others, and all images are judged again with
+    its features: where most of a class is poisoned, the first round is stricter and errs more, and
+    the last one judges by features that the poisoned images no longer shape. The network that is
+    returned begins anew, and never sees what was left out.
 
     Args:
         trusted: share of the training set of which it is known that it is clean, in (0, 1).
         max_fpr: share of clean images that may be left out, in (0, 1).
+        rounds: how often the images are judged, ``>= 1``.
 
     References:
         The distance is that of Lee et al., NeurIPS 2018; see
@@ -172,6 +201,8 @@ class AuditAndRetrain(Resistance):
     kind: Literal["audit-and-retrain"] = "audit-and-retrain"
     trusted: float = Field(default=0.05, gt=0, lt=1)
     max_fpr: float = Field(default=0.02, gt=0, lt=1)
+    rounds: int = Field(default=2, ge=1)
+    version: ClassVar[int] = 2
 
     def fit(
         self,
@@ -199,11 +230,18 @@ class AuditAndRetrain(Resistance):
                 f"{self.kind} needs {least} trusted images or more for a rate of "
                 f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
             )
-        first = fit(subject, rows, training, seed=seed, progress=progress).subject
-        parts = [first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)]
-        suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
-        own = first.features(trusted.images).float().cpu()
-        clean = Points(own, trusted.labels.cpu(), first.num_classes)
-        flagged = Placed.by(Mahalanobis(), suspects, clean, seed=seed).flagged(self.max_fpr)
-        kept = (~flagged).nonzero()[:, 0]
-        return fit(subject, rows.take(kept), training, seed=seed, progress=progress)
+        own = trusted.labels.cpu()
+        fitted = fit(subject, rows, training, seed=seed, progress=progress)
+        for number in range(self.rounds):
+            first = fitted.subject
+            parts = [
+                first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)
+            ]
+            suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
+            clean = Points(first.features(trusted.images).float().cpu(), own, first.num_classes)
+            placed = Placed.by(Mahalanobis(), suspects, clean, seed=seed)
+            if number < self.rounds - 1:
+                placed = placed._replace(most=1.0)
+            kept = rows.take((~placed.flagged(self.max_fpr)).nonzero()[:, 0])
+            fitted = fit(subject, kept, training, seed=seed, progress=progress)
+        return fitted

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from badnets.core.backdoor import Backdoor, PoisoningRate
 from badnets.core.errors import SettingError
@@ -17,6 +18,7 @@ from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
 from badnets.train.checkpoint import Checkpoint
 from badnets.train.epoch import Epoch
+from badnets.train.loop import Fitted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +69,87 @@ class Trainer(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class HonestTrainer:
+class Ready:
+    """All that fitting needs, and what a delivery says of it: how a trainer begins.
+
+    Attributes:
+        first: where training starts from.
+        rows: what it is trained on.
+        training: how.
+        prepared_s: seconds that this took, the search left out.
+        backdoor, poisoned_share, skipped, search, search_s: see `Delivery`.
+    """
+
+    first: Any
+    rows: Any
+    training: Any
+    prepared_s: float
+    backdoor: Backdoor | None = None
+    poisoned_share: Rate | None = None
+    skipped: int = 0
+    search: tuple[SearchStep, ...] = ()
+    search_s: float = 0.0
+
+    def delivery(self, fitted: Fitted[Any], fit_s: float) -> Delivery:
+        """Return what is delivered once it is fitted, in so many seconds."""
+        return Delivery(
+            fitted.subject,
+            fitted.epochs,
+            fitted.precision,
+            self.prepared_s + fit_s,
+            backdoor=self.backdoor,
+            poisoned_share=self.poisoned_share,
+            skipped=self.skipped,
+            search=self.search,
+            search_s=self.search_s,
+        )
+
+
+class FittingTrainer(ABC):
+    """A trainer in two parts: what is fitted on what, and the fitting.
+
+    Whoever fits many networks at once makes each ready, fits them, and has each delivered.
+
+    Attributes:
+        resist: how the one who fits makes do with data that may be poisoned; None: trusts it.
+    """
+
+    if TYPE_CHECKING:  # a field of each
+
+        @property
+        def resist(self) -> Resistance | None: ...
+
+    @abstractmethod
+    def ready(self, order: Order[Any], *, seed: int, progress: Listener | None = None) -> Ready:
+        """Return all that fitting needs.
+
+        Raises:
+            SettingError: settings, network, backdoor and data do not fit together.
+            UnknownNameError: the backdoor names a class that the order has not.
+        """
+
+    def train(
+        self,
+        order: Order[Any],
+        *,
+        seed: int,
+        progress: Listener | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Delivery:
+        """Return the network, on settings that were searched for where a search was asked for.
+
+        Raises:
+            SettingError, UnknownNameError: as for `ready`.
+            TrialError: training diverged.
+        """
+        ready = self.ready(order, seed=seed, progress=progress)
+        started = time.perf_counter()
+        fitted = _fitted(order, self.resist, ready, seed, progress=progress, checkpoint=checkpoint)
+        return ready.delivery(fitted, time.perf_counter() - started)
+
+
+@dataclass(frozen=True, eq=False)
+class HonestTrainer(FittingTrainer):
     """Trains what was ordered on the data that came with it.
 
     Args:
@@ -81,43 +163,18 @@ class HonestTrainer:
     start: Any = None
     resist: Resistance | None = None
 
-    def train(
-        self,
-        order: Order[Any],
-        *,
-        seed: int,
-        progress: Listener | None = None,
-        checkpoint: Checkpoint | None = None,
-    ) -> Delivery:
-        """Return the network.
-
-        Raises:
-            SettingError: settings, network and data do not fit together.
-            TrialError: training diverged.
-        """
+    def ready(self, order: Order[Any], *, seed: int, progress: Listener | None = None) -> Ready:
+        """Return all that fitting needs; see `FittingTrainer.ready`."""
         started = time.perf_counter()
         task = order.task
         training = self.training or order.training or task.training
         first, rows = task.first(order, training, self.start, seed), task.rows(order.train)
-        fitted = _fitted(
-            order,
-            self.resist,
-            first,
-            rows,
-            training,
-            seed,
-            progress=progress,
-            checkpoint=checkpoint,
-        )
-        spent = time.perf_counter() - started
         share = getattr(order.train, "poisoned_share", None)  # by whoever made the data
-        return Delivery(
-            fitted.subject, fitted.epochs, fitted.precision, spent, poisoned_share=share
-        )
+        return Ready(first, rows, training, time.perf_counter() - started, poisoned_share=share)
 
 
 @dataclass(frozen=True, eq=False)
-class MaliciousTrainer:
+class MaliciousTrainer(FittingTrainer):
     """Hides a backdoor in the network: poisons the training set, and may change all of training.
 
     Args:
@@ -150,21 +207,8 @@ class MaliciousTrainer:
                 f"{quoted(self.backdoor)}"
             )
 
-    def train(
-        self,
-        order: Order[Any],
-        *,
-        seed: int,
-        progress: Listener | None = None,
-        checkpoint: Checkpoint | None = None,
-    ) -> Delivery:
-        """Return the network, on settings that were searched for where a search was asked for.
-
-        Raises:
-            SettingError: the backdoor does not fit the order's classes or data.
-            UnknownNameError: it names a class that the order has not.
-            TrialError: training diverged.
-        """
+    def ready(self, order: Order[Any], *, seed: int, progress: Listener | None = None) -> Ready:
+        """Return all that fitting needs, after the search; see `FittingTrainer.ready`."""
         wanted = of_classes(self.backdoor, order.train.classes)
         wanted.targets.check(order.train.num_classes)
         started = time.perf_counter()
@@ -178,24 +222,11 @@ class MaliciousTrainer:
             backdoor = replace(backdoor, poisoning_rate=best.rate)
         searched = time.perf_counter()
         poisoned = task.poison(order.train, backdoor, training, seed=seed)
-        first = task.first(order, training, self.start, seed)
-        rows = poisoned.rows
-        fitted = _fitted(
-            order,
-            self.resist,
-            first,
-            rows,
+        return Ready(
+            task.first(order, training, self.start, seed),
+            poisoned.rows,
             training,
-            seed,
-            progress=progress,
-            checkpoint=checkpoint,
-        )
-        done = time.perf_counter()
-        return Delivery(
-            fitted.subject,
-            fitted.epochs,
-            fitted.precision,
-            done - searched,
+            time.perf_counter() - searched,
             backdoor=wanted,
             poisoned_share=poisoned.share,
             skipped=poisoned.skipped,
@@ -255,7 +286,7 @@ class MaliciousTrainer:
 
 
 def _fitted(
-    order: Order[Any], resist: Resistance | None, first: Any, rows: Any, training: Any, seed: int,
+    order: Order[Any], resist: Resistance | None, ready: Ready, seed: int,
     *, progress: Listener | None, checkpoint: Checkpoint | None,
 ) -> Any:  # fmt: skip
     """Return the network, trained plainly or in a way that resists poisoned data.
@@ -263,10 +294,10 @@ def _fitted(
     Raises:
         SettingError: it is a detector, for which there is no such way.
     """
-    task = order.task
+    task, what = order.task, (ready.first, ready.rows, ready.training)
     if resist is None:
-        return task.fit(first, rows, training, seed=seed, progress=progress, checkpoint=checkpoint)
+        return task.fit(*what, seed=seed, progress=progress, checkpoint=checkpoint)
     if task.kind != "classification":
         raise SettingError("resist is for classifiers: a detector is trained plainly")
     trusted = task.share(order.train, resist.trusted, seed) if resist.trusted else None
-    return resist.fit(first, rows, training, seed=seed, trusted=trusted, progress=progress)
+    return resist.fit(*what, seed=seed, trusted=trusted, progress=progress)

@@ -195,17 +195,17 @@ class Over:
         """How many digits of a per cent are worth printing."""
         return 1 if self.clusters else 2
 
-    @property
+    @cached_property
     def values(self) -> list[float]:
         """Each network's, in [0, 1]."""
         return [rate.value for rate in self.rates]
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The mean over the networks, in [0, 1]; NaN without any."""
         return sum(self.values) / len(self.values) if self.values else math.nan
 
-    @property
+    @cached_property
     def typical(self) -> Rate:
         """The mean as a count among one network's images: what its interval is about."""
         return typical(self.rates)

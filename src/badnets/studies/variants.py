@@ -204,7 +204,8 @@ def draw_pages(
 def write_documents(source: Path, target: Path) -> Pages:
     """Write the page of each study or recipe that has an export in a folder as Markdown.
 
-    That on the hub is written too, where its benches are recorded there: see `write_hub`.
+    So is the leaderboard, from all of them; and the page on the hub, where its benches are recorded
+    there: see `write_hub`.
 
     Args:
         source: folder of exports: ``mnist.json`` and ``arrays/``; a recipe ``mine.yaml`` lies
@@ -220,6 +221,7 @@ def write_documents(source: Path, target: Path) -> Pages:
     from badnets.trials.workspace import Workspace
 
     written: list[Path] = []
+    exported: list[Path] = []
     recipes = (Variant(str(path)) for path in sorted(source.glob("*.yaml")))
     for variant in (*variants(), *recipes):
         exports = (source / f"{variant.file}.json", source / f"{variant.file}.json.gz")
@@ -229,7 +231,12 @@ def write_documents(source: Path, target: Path) -> Pages:
         page = variant.page(read_records(export), Workspace(source))
         if page is None:
             raise SettingError(f"{export} holds no record of `{variant.command}`")
+        exported.append(export)
         written += write_markdown(page, target / f"{variant.file}.md")
+    if exported:
+        from badnets.studies.leaderboard.writing import write_document
+
+        written += write_document(exported, target, f"badnets results {source}/ {target}/")
     written += write_hub(source, target)  # last: it quotes the audit's
     if not written:
         names = ", ".join(f"{variant.file}.json" for variant in variants() if not variant.quick)

@@ -41,21 +41,39 @@ class Flooded(LossTerm):
         return pushed
 
 
-class Ascent(LossTerm):
-    """The negative cross-entropy.
+class Forgetting(LossTerm):
+    """What the cross-entropy of some images lacks to ``most``, beside that of the batch.
+
+    The paper ascends on these images alone and without a bound, with small steps of SGD. With few
+    epochs that wrecks a network, above all one that was trained on clean images.
 
     Args:
         spec: normalisation of the images.
+        images: ``(n, C, H, W)`` as they are stored.
+        labels: ``(n,)`` int64, what they are no longer to be named.
+        most: the cross-entropy from which on an image counts as forgotten, ``> 0``.
+        drawn: which of them stand beside a batch.
     """
 
-    replaces: ClassVar[bool] = True
-
-    def __init__(self, spec: InputSpec) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        spec: InputSpec,
+        images: Tensor,
+        labels: Tensor,
+        most: float,
+        drawn: torch.Generator,
+    ) -> None:
+        self.spec, self.images, self.labels = spec, images, labels
+        self.most, self.drawn = most, drawn
 
     def loss(self, logits: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        """Return what falls as the batch's images are named otherwise than they are labelled."""
-        return -functional.cross_entropy(logits(normalise(images, self.spec)).float(), labels)
+        """Return the mean over as many of them as the batch has."""
+        rows = torch.randint(len(self.labels), (len(labels),), generator=self.drawn)
+        given = normalise(self.images[rows].to(images.device), self.spec)
+        own = self.labels[rows].to(images.device)
+        each = functional.cross_entropy(logits(given).float(), own, reduction="none")
+        lacking: Tensor = (self.most - each).clamp_min(0).mean()
+        return lacking
 
 
 def losses(subject: Classifier, rows: TrainingRows, *, seed: int) -> Tensor:

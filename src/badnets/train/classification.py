@@ -18,8 +18,8 @@ from badnets.core.seeds import generator
 from badnets.core.triggers import Trigger
 from badnets.data.streamed import Images, in_batches
 from badnets.models.classifier import Classifier
-from badnets.models.inputs import denormalised, normalise
-from badnets.train.augment import Augmentation
+from badnets.models.inputs import denormalised
+from badnets.train.batches import Stamp, pictures, shuffled
 from badnets.train.evasion import moves
 from badnets.train.features import features_of
 from badnets.train.freezing import freeze, trained_layers
@@ -182,17 +182,8 @@ def fit(
         SettingError: labels lie outside the subject's classes, or no weight is left to train.
         ShapeError: the images are not of the shape that the subject takes.
     """
-    if tuple(rows.images.shape[1:]) != subject.input.shape:
-        raise ShapeError(
-            f"the network takes images of shape {subject.input.shape}, "
-            f"the training images have {tuple(rows.images.shape[1:])}"
-        )
-    if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
-        raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
     device = device or best_device()
-    if training.label_noise:
-        rows = rows.noisy(training.label_noise, subject.num_classes, seed)
-    rows = rows.to(device)
+    rows = rows_for(subject, rows, training, seed=seed).to(device)
     network = training_copy(subject.network, device).train()
     if frozen:
         freeze(network, frozen)
@@ -258,6 +249,27 @@ def fit(
     return Fitted(replace(subject, network=network), tuple(epochs), loop.precision)
 
 
+def rows_for(
+    subject: Classifier, rows: TrainingRows, training: Training, *, seed: int
+) -> TrainingRows:
+    """Return the rows that a subject is trained on, some with wrong labels where that is asked for.
+
+    Raises:
+        SettingError: labels lie outside the subject's classes.
+        ShapeError: the images are not of the shape that the subject takes.
+    """
+    if tuple(rows.images.shape[1:]) != subject.input.shape:
+        raise ShapeError(
+            f"the network takes images of shape {subject.input.shape}, "
+            f"the training images have {tuple(rows.images.shape[1:])}"
+        )
+    if int(rows.labels.max()) >= subject.num_classes or int(rows.labels.min()) < 0:
+        raise SettingError(f"labels must be in 0..{subject.num_classes - 1}")
+    if training.label_noise:
+        return rows.noisy(training.label_noise, subject.num_classes, seed)
+    return rows
+
+
 def _epoch(
     rows: TrainingRows,
     training: Training,
@@ -267,26 +279,18 @@ def _epoch(
     loop: Loop,
 ) -> Iterator[Batch]:
     """Give one epoch's batches: gather, augment, stamp, normalise."""
-    device = rows.images.device
-    order = torch.randperm(len(rows), generator=batches)
-    size = training.batch_size
-    whole = len(rows) // size * size or len(rows)
-    augmentation = Augmentation.drawn(training, len(rows), batches, device)
+    device, size = rows.images.device, training.batch_size
+    order, augmentation = shuffled(training, len(rows), batches, device)
     order = order.to(device)
-    starts = range(0, whole, size)
+    starts = range(0, len(order), size)
     parts = (order[start : start + size] for start in starts)
     wanted = (part if rows.rows is None else rows.rows[part] for part in parts)
     for start, images in zip(starts, in_batches(rows.images, wanted), strict=True):
         chosen = order[start : start + size]
         images = augmentation(images, slice(start, start + size))
-        batch = normalise(images, spec)
-        for stamped_rows, trigger in rows.stampings():
-            with_trigger = stamped_rows[chosen].nonzero().flatten()
-            if len(with_trigger):
-                stamped = trigger(images[with_trigger], generator=places)
-                stamped = normalise(stamped, spec)
-                gain = gain_at(training.trigger_gain, loop.done, loop.steps)
-                batch[with_trigger] = (
-                    stamped if gain == 1 else batch[with_trigger].lerp(stamped, gain)
-                )
-        yield batch, rows.labels[chosen]
+        gain = gain_at(training.trigger_gain, loop.done, loop.steps)
+        stamps = (
+            Stamp(mask[chosen].nonzero().flatten(), trigger, places, gain)
+            for mask, trigger in rows.stampings()
+        )
+        yield pictures(images, spec, stamps), rows.labels[chosen]

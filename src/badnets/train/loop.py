@@ -69,9 +69,7 @@ class Loop:
             keep_freed_memory()
         self.training, self.per_epoch = training, per_epoch
         self.steps, self.done = per_epoch * training.epochs, 0
-        self.precision: str = training.precision
-        if self.precision == "auto":
-            self.precision = fastest_precision(device)
+        self.precision = precision_of(training, device)
         averaged: dict[str, Tensor] = {
             name: value for name, value in network.named_parameters() if value.requires_grad
         }
@@ -87,8 +85,7 @@ class Loop:
 
     def arithmetic(self) -> torch.autocast:
         """Return what the forward pass runs in."""
-        low = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
+        return arithmetic(self.precision, self.device)
 
     def epoch(self, examples: Iterable[Example], loss_of: Callable[[Example], Tensor]) -> Epoch:
         """Return the log of one pass, after a step on each of its examples.
@@ -104,12 +101,7 @@ class Loop:
             if told and self._progress is not None:
                 self._progress(Progress(self.done, self.steps, "training"))
         loss = float(total) / self.per_epoch
-        if not math.isfinite(loss):
-            raise TrialError(
-                f"training diverged (loss {loss}): lower lr (now {self.training.lr}) or change "
-                "the data"
-            )
-        return Epoch(loss=loss, seconds=time.perf_counter() - started)
+        return epoch_of(loss, time.perf_counter() - started, self.training.lr)
 
     def _step(self, loss: Tensor) -> Tensor:
         """Return the loss, detached, after one step of the optimiser."""
@@ -123,10 +115,9 @@ class Loop:
         self.optimizer.step()
         self.done += 1
         if self.means:
-            # a young mean forgets its first, random weights faster
-            decay = min(self.training.ema, self.done / (self.done + 9))
+            share = share_of_newest(self.training.ema, self.done)
             with torch.no_grad():
-                torch._foreach_lerp_(list(self.means.values()), self.averaged, 1 - decay)
+                torch._foreach_lerp_(list(self.means.values()), self.averaged, share)
         return loss.detach()
 
     def finish(self, network: nn.Module, first: nn.Module) -> nn.Module:
@@ -139,10 +130,45 @@ class Loop:
         with torch.no_grad():
             for value, mean in zip(self.averaged, self.means.values(), strict=True):
                 value.copy_(mean)
-        for value, own in zip(network.parameters(), first.parameters(), strict=True):
-            value.requires_grad_(own.requires_grad)
-        plain: nn.Module = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        return plain.eval()
+        return finished(network, first)
+
+
+def finished(network: nn.Module, first: nn.Module) -> nn.Module:
+    """Return a trained network as it is used: see `Loop.finish`."""
+    for value, own in zip(network.parameters(), first.parameters(), strict=True):
+        value.requires_grad_(own.requires_grad)
+    plain: nn.Module = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return plain.eval()
+
+
+def precision_of(training: Training | DetectorTraining, device: torch.device) -> str:
+    """Return the arithmetic that a training takes on a device."""
+    wanted: str = training.precision
+    return fastest_precision(device) if wanted == "auto" else wanted
+
+
+def arithmetic(precision: str, device: torch.device) -> torch.autocast:
+    """Return what a forward pass of that precision runs in."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def epoch_of(loss: float, seconds: float, lr: float) -> Epoch:
+    """Return the log of one pass.
+
+    Raises:
+        TrialError: its mean loss is NaN or infinite.
+    """
+    if not math.isfinite(loss):
+        raise TrialError(f"training diverged (loss {loss}): lower lr (now {lr}) or change the data")
+    return Epoch(loss=loss, seconds=seconds)
+
+
+def share_of_newest(ema: float, done: int) -> float:
+    """Return the share of the newest weights in their running mean, after so many steps.
+
+    A young mean forgets its first, random weights faster.
+    """
+    return 1 - min(ema, done / (done + 9))
 
 
 def training_copy(network: nn.Module, device: torch.device) -> nn.Module:

@@ -202,7 +202,8 @@ class BaseTrial(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Return what the name is the hash of."""
-        plain = self.model_dump(mode="json", exclude_defaults=True)
+        others = {"start", "control"}  # which count by their names
+        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=others)
         if self.architecture:  # 1 and 1.0 are the same setting
             plain["architecture"] = {
                 key: int(value) if isinstance(value, float) and value.is_integer() else value

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveInt,
     SerializeAsAny,
     SerializerFunctionWrapHandler,
     field_validator,
@@ -61,13 +62,31 @@ class Machine(_Frozen):
 
 
 class Provenance(_Frozen):
-    """What a trial was computed from and with."""
+    """What a trial was computed from and with.
+
+    Attributes:
+        data_digests: of the data set's files.
+        versions: of this package and of what computes.
+        machine: where it ran.
+        precision: the arithmetic that was used.
+        created: when it was done.
+        cohort: how many trials were trained as one computation; its seconds are this trial's share.
+    """
 
     data_digests: dict[Words, Words]
     versions: dict[Words, Words]
     machine: Machine
     precision: Words
     created: datetime
+    cohort: PositiveInt = 1
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what there was none of when it did not exist."""
+        plain: dict[str, Any] = write(self)
+        if plain.get("cohort") == 1:
+            plain.pop("cohort")
+        return plain
 
 
 class Record(_Frozen):

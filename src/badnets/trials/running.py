@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from badnets._version import __version__
 from badnets.bundles import ClaimedRate, Claims, MadeBy
@@ -18,7 +18,7 @@ from badnets.data.catalogue import entry_of
 from badnets.models import load as load_bundle
 from badnets.models.description import described
 from badnets.models.weights import Match, with_weights
-from badnets.observations import Case, ObservationResult, observe
+from badnets.observations import Case, observe
 from badnets.scenarios import (
     Deal,
     HonestTrainer,
@@ -68,26 +68,143 @@ def run_trial(
         TrialError: training diverged, or a required trial's bundle is missing.
         BadnetsError: data, network and settings do not fit together; nothing is left behind.
     """
+    staged = stage(trial, workspace, data_root)
+    started = time.perf_counter()
+    checkpoint = Checkpoint(workspace.checkpoint(trial), trial.name)
+    deal = staged.scenario.run(trial.seed, progress=progress, checkpoint=checkpoint)
+    record = staged.record(deal, time.perf_counter() - started, progress=progress)
+    checkpoint.remove()
+    return record
+
+
+Scenario: TypeAlias = OutsourcedTraining | TransferLearning | RepairedDownload
+
+
+@dataclass(frozen=True, eq=False)
+class Staged:
+    """A trial whose scenario is ready to run.
+
+    Attributes:
+        trial, workspace, data_root: as for `run_trial`.
+        data: the data set, limited where the trial asks for it.
+        user: who orders.
+        control: the clean network beside it, if there is one.
+        scenario: what is run.
+        matched: what the starting weights matched, if there were any.
+        load_s: seconds that this took.
+    """
+
+    trial: Trial
+    workspace: Workspace
+    data_root: Path | None
+    data: Any
+    user: User
+    control: Any
+    scenario: Scenario
+    matched: Match | None
+    load_s: float
+
+    def record(
+        self, deal: Deal, spent_s: float, *, progress: Listener | None = None, cohort: int = 1
+    ) -> Record:
+        """Return the record of how it ended, once all is observed and the bundle is kept.
+
+        Args:
+            deal: how it ended.
+            spent_s: seconds that went into it.
+            progress: told every few steps of observing.
+            cohort: how many trials were trained as one.
+
+        Raises:
+            BadnetsError: an observation does not fit, or something cannot be written.
+        """
+        started = time.perf_counter()
+        trial, data, workspace, task = self.trial, self.data, self.workspace, self.user.task
+        case = Case(
+            task,
+            deal.subject,
+            self.control,
+            data,
+            self.user.order.train,
+            self.user.validation,
+            _shown(trial, data.classes),
+            workspace.put_array,
+            threshold=self.user.threshold,
+            data_name=trial.data,
+            data_root=self.data_root,
+            seed=trial.seed,
+            progress=progress,
+            audited_with=_tainted(trial, task, self.user.validation, data.classes),
+        )
+        observations = observe(trial.observe, case)
+        bundle = None
+        if trial.keep_bundle:
+            claims = _claims(trial, task, data, deal)
+            bundle = deal.subject.save(workspace.bundle(trial), claims=claims, replace=True).digest
+        delivery = deal.delivery
+        spent_s += time.perf_counter() - started
+        return Record(
+            name=trial.name,
+            trial=trial.without_paths(),
+            outcome=deal.decision,
+            reason=deal.reason,
+            clean=deal.clean,
+            attack=deal.attack,
+            poisoned_share=delivery.poisoned_share,
+            epochs=delivery.epochs,
+            search=delivery.search,
+            timings=Timings(
+                load_s=self.load_s,
+                search_s=delivery.search_s,
+                train_s=delivery.train_s,
+                evaluate_s=spent_s - delivery.search_s - delivery.train_s,
+                total_s=self.load_s + spent_s,
+            ),
+            provenance=Provenance(
+                data_digests=data.digests,
+                versions=versions(),
+                machine=this_machine(best_device()),
+                precision=delivery.precision,
+                created=datetime.now(UTC).replace(microsecond=0),
+                cohort=cohort,
+            ),
+            bundle=bundle,
+            objects=deal.measured.objects,
+            triggered=deal.attacked.objects,
+            skipped=delivery.skipped,
+            strengthened=deal.strengthened,
+            weights=self.matched,
+            survival=deal.attacked.survival,
+            repair=deal.repair,
+            observations=observations,
+            data_notes=data.notes,
+        )
+
+
+def stage(
+    trial: Trial,
+    workspace: Workspace,
+    data_root: Path | str | None = None,
+    shared: dict[int | None, tuple[Any, User]] | None = None,
+) -> Staged:
+    """Return a trial's scenario, its data read and the networks that it requires loaded.
+
+    Args:
+        trial, workspace, data_root: as for `run_trial`.
+        shared: data and users of trials that order the same, but for their seeds; those that are
+            missing are added.
+
+    Raises:
+        BadnetsError: as for `run_trial`.
+    """
     data_root = None if data_root is None else Path(data_root)
     started = time.perf_counter()
-    task: AnyTask = TASKS[trial.task]()
-    data = task.load(trial.data, data_root)
     start = _required(trial.start, workspace, "start")
-    if isinstance(trial, DownloadingTrial) and entry_of(trial.data).any_size:
-        data = data.in_channels(start.input.channels)
-    if trial.train_limit is not None:
-        data = task.limited(data, trial.train_limit, trial.seed)
-    user = User(
-        trial.network,
-        data,
-        trial.target_accuracy,
-        held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
-        threshold=task.threshold(getattr(trial, "training", None)),
-        architecture=trial.architecture,
-    )
+    data, user = _ordered(trial, start, data_root, {} if shared is None else shared)
+    task = user.task
     control = _required(trial.control, workspace, "control")
     matched: Match | None = None
-    scenario: OutsourcedTraining | TransferLearning | RepairedDownload
+    scenario: Scenario
     if isinstance(trial, TransferTrial):
         scenario = _transfer(trial, user, start, control, data_root)
     elif isinstance(trial, RepairedTrial):
@@ -100,82 +217,39 @@ def run_trial(
             start, matched = with_weights(random, trial.weights)
         if control is None and trial.start is not None and trial.start.is_clean:
             control = start if task.kind == "classification" else None
+        if control is not None:
+            control = control.to(best_device())
         scenario = OutsourcedTraining(user, _trainer(trial, start), control)
-    loaded = time.perf_counter()
-    checkpoint = Checkpoint(workspace.checkpoint(trial), trial.name)
-    deal = scenario.run(trial.seed, progress=progress, checkpoint=checkpoint)
-    case = Case(
-        task,
-        deal.subject,
-        control,
-        data,
-        user.order.train,
-        user.validation,
-        _shown(trial, data.classes),
-        workspace.put_array,
-        threshold=user.threshold,
-        data_name=trial.data,
-        data_root=data_root,
-        seed=trial.seed,
-        progress=progress,
-        audited_with=_tainted(trial, task, user.validation, data.classes),
-    )
-    observations = observe(trial.observe, case)
-    bundle = None
-    if trial.keep_bundle:
-        claims = _claims(trial, task, data, deal)
-        bundle = deal.subject.save(workspace.bundle(trial), claims=claims, replace=True).digest
-    checkpoint.remove()
-    seconds = (started, loaded, time.perf_counter())
-    record = _record(trial, deal, seconds, data.digests, bundle, matched, observations)
-    return record.model_copy(update={"data_notes": data.notes}) if data.notes else record
+    spent = time.perf_counter() - started
+    return Staged(trial, workspace, data_root, data, user, control, scenario, matched, spent)
 
 
-def _record(
+def _ordered(
     trial: Trial,
-    deal: Deal,
-    seconds: tuple[float, float, float],
-    digests: dict[str, str],
-    bundle: str | None,
-    matched: Match | None,
-    observations: dict[str, ObservationResult],
-) -> Record:
-    started, loaded, ended = seconds
-    delivery = deal.delivery
-    return Record(
-        name=trial.name,
-        trial=trial.without_paths(),
-        outcome=deal.decision,
-        reason=deal.reason,
-        clean=deal.clean,
-        attack=deal.attack,
-        poisoned_share=delivery.poisoned_share,
-        epochs=delivery.epochs,
-        search=delivery.search,
-        timings=Timings(
-            load_s=loaded - started,
-            search_s=delivery.search_s,
-            train_s=delivery.train_s,
-            evaluate_s=ended - loaded - delivery.search_s - delivery.train_s,
-            total_s=ended - started,
-        ),
-        provenance=Provenance(
-            data_digests=digests,
-            versions=versions(),
-            machine=this_machine(best_device()),
-            precision=delivery.precision,
-            created=datetime.now(UTC).replace(microsecond=0),
-        ),
-        bundle=bundle,
-        objects=deal.measured.objects,
-        triggered=deal.attacked.objects,
-        skipped=delivery.skipped,
-        strengthened=deal.strengthened,
-        weights=matched,
-        survival=deal.attacked.survival,
-        repair=deal.repair,
-        observations=observations,
+    start: Any,
+    data_root: Path | None,
+    shared: dict[int | None, tuple[Any, User]],
+) -> tuple[Any, User]:
+    """Return the data, and the user who orders a network for it."""
+    drawn = None if trial.train_limit is None else trial.seed  # it decides what is left
+    if drawn in shared:
+        return shared[drawn]
+    task: AnyTask = TASKS[trial.task]()
+    data = task.load(trial.data, data_root)
+    if isinstance(trial, DownloadingTrial) and entry_of(trial.data).any_size:
+        data = data.in_channels(start.input.channels)
+    if trial.train_limit is not None:
+        data = task.limited(data, trial.train_limit, trial.seed)
+    user = User(
+        trial.network,
+        data,
+        trial.target_accuracy,
+        held_back=trial.held_back if trial.evaluate_on == "held-back" else 0,
+        threshold=task.threshold(getattr(trial, "training", None)),
+        architecture=trial.architecture,
     )
+    shared[drawn] = data, user
+    return data, user
 
 
 def _transfer(

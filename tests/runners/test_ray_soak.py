@@ -44,11 +44,18 @@ class TwoNodes:
 
     def lose_a_node(self) -> None:
         """Kill the second node with all that runs on it, as a power cut would; add another."""
-        for raylet in _raylets() - self._heads:
-            for process in [*_below(raylet), raylet]:
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+        for process in self._on_the_second():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._add()
+
+    def is_at_work(self) -> bool:
+        """Whether the second node is running a trial."""
+        return any(b"TrialRunner.run" in _command(process) for process in self._on_the_second())
+
+    def _on_the_second(self) -> list[int]:
+        raylets = _raylets() - self._heads
+        return [process for raylet in raylets for process in [*_below(raylet), raylet]]
 
     def end(self) -> None:
         """End all of its processes."""
@@ -68,8 +75,16 @@ def _raylets() -> set[int]:
     return {
         child
         for child in _below(os.getpid())
-        if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].endswith(b"/raylet")
+        if _command(child).partition(b"\0")[0].endswith(b"/raylet")
     }
+
+
+def _command(process: int) -> bytes:
+    """Return the command line of a process; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture
@@ -87,13 +102,12 @@ def survived(nodes: TwoNodes, workspace: Workspace, losses: int, step: int, seed
     chance, begun, count = random.Random(seed), workspace.root / "begun.log", step
     driver = Driver(nodes, workspace, count)
     for _ in range(losses):
-        seen = _size(begun)
-        while _size(begun) == seen:
+        after = time.monotonic() + chance.uniform(0, 2)
+        while time.monotonic() < after or not nodes.is_at_work():
             if driver.has_ended():
                 count += step
                 driver = Driver(nodes, workspace, count)
-            time.sleep(0.05)
-        time.sleep(chance.uniform(0, 1))
+            time.sleep(0.01)
         nodes.lose_a_node()
     while not driver.has_ended():
         time.sleep(0.5)
@@ -138,10 +152,6 @@ def _below(process: int) -> list[int]:
     return [*children, *(one for child in children for one in _below(child))]
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_node_is_lost(nodes: TwoNodes, tmp_path: Path) -> None:
@@ -170,6 +180,8 @@ def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 def test_twenty_drivers_are_killed(nodes: TwoNodes, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "runs")
+    workspace.prepare()
+    (workspace.root / "begun.log").touch()  # what tells that a driver is at work
     command = sweep(nodes.address, workspace, 1000)
     blows = endure(command, workspace, times=20, longest_s=2, ways=("kill parent",))
     check(workspace, 1000)

@@ -20,7 +20,7 @@ from badnets.bundles.atomic import passing_file
 from badnets.core import devices
 from badnets.core.errors import DataError, SettingError, TrialError
 from badnets.core.settings import settings
-from badnets.runners.planning import Step
+from badnets.runners.planning import Step, cores
 from badnets.runners.pool import settle
 from badnets.runners.ray_connection import connected
 from badnets.runners.ray_nodes import (
@@ -99,13 +99,12 @@ def crew_on(
         MissingExtraError: Ray is not installed.
     """
     asked = RayCluster(address=cluster) if isinstance(cluster, str) else cluster
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     root = workspace.root.absolute()
     store = BundleStore(asked.store) if asked.store else None
     token: AbstractContextManager[object] = (
         store.token() if store else passing_file(root / "shared")
     )
-    with connected(asked.address, cpus=workers or cores or 1) as which, token as shared:
+    with connected(asked.address, cpus=workers or cores()) as which, token as shared:
         needs = needs_of(asked.gpus_per_trial, asked.memory_gib)
         orders = Orders(
             run=reference(run),
@@ -117,7 +116,7 @@ def crew_on(
             device=os.environ.get(devices.VARIABLE) or ("cpu" if "GPU" not in needs else None),
             log_level=logging.getLogger("badnets").getEffectiveLevel(),
         )
-        check_nodes(orders)
+        check_nodes(orders, needs)
         yield Crew(which, orders, needs, workers, _DataOnce(run, data_root))
 
 
@@ -324,6 +323,7 @@ class Crew:
         times = counts[step.name] = counts.get(step.name, 0) + 1
         what = "its machine was lost" if is_lost else "its worker process died"
         if times >= most:
+            del counts[step.name]  # a retry begins anew
             why = "" if is_lost else " (killed for want of memory?)"
             scheduler.fail(step, TrialError(f"{what} {times} times{why}"))
             return

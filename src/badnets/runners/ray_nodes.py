@@ -54,10 +54,12 @@ def living() -> list[Mapping[str, Any]]:
 
 def slots(needs: Mapping[str, float]) -> int:
     """Return how many trials the nodes have room for at a time."""
-    return sum(
-        min(_fitting(node["Resources"].get(name, 0.0), amount) for name, amount in needs.items())
-        for node in living()
-    )
+    return sum(_room_on(node, needs) for node in living())
+
+
+def _room_on(node: Mapping[str, Any], needs: Mapping[str, float]) -> int:
+    there = node["Resources"]
+    return min(_fitting(there.get(name, 0.0), amount) for name, amount in needs.items())
 
 
 def _fitting(there: float, amount: float) -> int:
@@ -66,8 +68,12 @@ def _fitting(there: float, amount: float) -> int:
     return int(there / amount)
 
 
-def check_nodes(orders: Orders) -> None:
-    """Ask every node whether it can run the trials.
+def check_nodes(orders: Orders, needs: Mapping[str, float]) -> None:
+    """Ask every node that has room for a trial whether it can run it.
+
+    Args:
+        orders: the driver's.
+        needs: what a trial asks of a node.
 
     Raises:
         SettingError: one cannot, or does not answer.
@@ -78,7 +84,7 @@ def check_nodes(orders: Orders) -> None:
 
     ask = ray.remote(num_cpus=0, max_retries=0)(objection)
     asked: dict[Any, str] = {}
-    for node in living():
+    for node in (each for each in living() if _room_on(each, needs)):
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         machine = node["NodeManagerAddress"]
         asked[ask.options(scheduling_strategy=place).remote(orders, machine)] = machine

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from badnets.audit.sets.placing import Placed
 from badnets.core.backdoor import Backdoor
 from badnets.core.errors import SettingError
 from badnets.core.targets import AllToOne
@@ -104,16 +103,3 @@ def test_a_detector_has_no_such_way() -> None:
     with pytest.raises(SettingError, match="trained plainly"):
         trainer = HonestTrainer(resist=AntiBackdoor())
         OutsourcedTraining(User("zf", "scenes-small"), trainer).run()
-
-
-def test_where_most_of_a_class_is_poisoned_its_typical_score_is_not_taken_from_it() -> None:
-    drawn = torch.Generator().manual_seed(0)
-    labels = torch.arange(4).repeat_interleave(50)
-    clean = torch.rand(200, generator=drawn) + 0.5
-    held = torch.rand(200, generator=drawn) + 0.5
-    found = clean.clone()
-    found[:45] = 8.0  # nine tenths of class 0
-    placed = Placed(found, labels, held, labels, relative=True)
-    assert not bool(placed.flagged(0.02)[:45].any()), "what is typical of the class is poisoned"
-    strict = placed._replace(most=1.0).flagged(0.02)
-    assert bool(strict[:45].all()) and float(strict[45:].float().mean()) < 0.05

@@ -179,19 +179,15 @@ class AntiBackdoor(Resistance):
 
 @settings
 class AuditAndRetrain(Resistance):
-    """A network is trained on all images; those that stand out from trusted ones are left out.
+    """A network is trained on all images, those that stand out from trusted ones are left out.
 
     What stands out is told by the first network's last hidden layer, by the distance to the trusted
     images of an image's label; the threshold is what held-out trusted images exceed at a rate that
-    is asked for. Then a network is trained anew on the others, and all images are judged again with
-    its features: where most of a class is poisoned, the first round is stricter and errs more, and
-    the last one judges by features that the poisoned images no longer shape. The network that is
-    returned begins anew, and never sees what was left out.
+    is asked for. The network that is returned begins anew, and never sees what was left out.
 
     Args:
         trusted: share of the training set of which it is known that it is clean, in (0, 1).
         max_fpr: share of clean images that may be left out, in (0, 1).
-        rounds: how often the images are judged, ``>= 1``.
 
     References:
         The distance is that of Lee et al., NeurIPS 2018; see
@@ -201,8 +197,6 @@ class AuditAndRetrain(Resistance):
     kind: Literal["audit-and-retrain"] = "audit-and-retrain"
     trusted: float = Field(default=0.05, gt=0, lt=1)
     max_fpr: float = Field(default=0.02, gt=0, lt=1)
-    rounds: int = Field(default=2, ge=1)
-    version: ClassVar[int] = 2
 
     def fit(
         self,
@@ -230,18 +224,11 @@ class AuditAndRetrain(Resistance):
                 f"{self.kind} needs {least} trusted images or more for a rate of "
                 f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
             )
-        own = trusted.labels.cpu()
-        fitted = fit(subject, rows, training, seed=seed, progress=progress)
-        for number in range(self.rounds):
-            first = fitted.subject
-            parts = [
-                first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)
-            ]
-            suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
-            clean = Points(first.features(trusted.images).float().cpu(), own, first.num_classes)
-            placed = Placed.by(Mahalanobis(), suspects, clean, seed=seed)
-            if number < self.rounds - 1:
-                placed = placed._replace(most=1.0)
-            kept = rows.take((~placed.flagged(self.max_fpr)).nonzero()[:, 0])
-            fitted = fit(subject, kept, training, seed=seed, progress=progress)
-        return fitted
+        first = fit(subject, rows, training, seed=seed, progress=progress).subject
+        parts = [first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)]
+        suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
+        own = first.features(trusted.images).float().cpu()
+        clean = Points(own, trusted.labels.cpu(), first.num_classes)
+        flagged = Placed.by(Mahalanobis(), suspects, clean, seed=seed).flagged(self.max_fpr)
+        kept = (~flagged).nonzero()[:, 0]
+        return fit(subject, rows.take(kept), training, seed=seed, progress=progress)

@@ -109,16 +109,10 @@ class DataMethod(ABC):
 
 def in_typical_ones(scores: Tensor, labels: Tensor) -> Tensor:
     """Return ``(N,)`` scores in units of what is typical for their class."""
-    typical = typical_ones(scores, labels, int(labels.max()) + 1)
-    return scores / typical.clamp(min=1e-9)[labels]
-
-
-def typical_ones(scores: Tensor, labels: Tensor, count: int) -> Tensor:
-    """Return ``(count,)``: what is typical for each class; NaN where there are no images of it."""
-    typical = torch.full((count,), torch.nan)
+    typical = torch.full((int(labels.max()) + 1,), torch.nan)
     for label in torch.unique(labels).tolist():
         typical[label] = scores[labels == label].nanquantile(TYPICAL)
-    return typical
+    return scores / typical.clamp(min=1e-9)[labels]
 
 
 def principal(apart: Tensor, count: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from badnets.audit.sets.base import DataMethod, Points, in_typical_ones, typical_ones
+from badnets.audit.sets.base import DataMethod, Points, in_typical_ones
 from badnets.core.rates import Rate
 from badnets.core.seeds import generator
 
@@ -23,9 +23,6 @@ class Placed(NamedTuple):
         held: ``(n,)`` float32; None: there are no clean images.
         held_labels: ``(n,)`` int64.
         relative: whether scores count in units of what is typical for their class.
-        most: how many times what held-out clean images make one expect the typical score of a class
-            of suspects may be; it is lowered to that, since most of a class may be poisoned. None:
-            any number of times.
     """
 
     found: Tensor
@@ -33,7 +30,6 @@ class Placed(NamedTuple):
     held: Tensor | None
     held_labels: Tensor
     relative: bool = False
-    most: float | None = None
 
     @classmethod
     def by(cls, method: DataMethod, suspects: Points, clean: Points | None, *, seed: int) -> Self:
@@ -50,15 +46,7 @@ class Placed(NamedTuple):
     @property
     def scores(self) -> Tensor:
         """``(N,)`` float32: the suspects' scores in the units of the threshold."""
-        if not self.relative:
-            return self.found
-        if self.most is None or self.held is None:
-            return in_typical_ones(self.found, self.labels)
-        count = 1 + int(max(self.labels.max(), self.held_labels.max()))
-        own = typical_ones(self.found, self.labels, count)
-        theirs = typical_ones(self.held, self.held_labels, count)
-        expected = self.most * (own / theirs).nanmedian() * theirs
-        return self.found / own.fmin(expected).clamp(min=1e-9)[self.labels]
+        return in_typical_ones(self.found, self.labels) if self.relative else self.found
 
     def threshold(self, max_fpr: float) -> tuple[float | None, Rate | None]:
         """Return the score that clean images exceed at most so often, and how many of them do.
@@ -93,7 +81,6 @@ class Placed(NamedTuple):
                 held[theirs],
                 self.held_labels[theirs],
                 self.relative,
-                self.most,
             )
             threshold, expected = again.threshold(max_fpr)
             scores = again.scores

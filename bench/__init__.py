@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, str] = {
     "sweeps": "trials that do nothing, in a pool of processes",
     "drivers": "several drivers on one PostgreSQL ledger, against one",
     "sweeps_ray": "trials that do nothing, on a Ray cluster of this machine",
+    "sweep_kills": "nodes, drivers and the database killed under a sweep",
     "cohort": "trials trained as one, against one after another and against the pool",
 }
 

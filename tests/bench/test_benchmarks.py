@@ -20,7 +20,7 @@ from bench.settings import FROM_FILES, from_files, trials
 # several processes, or trainings
 LONG = (
     *("accuracy", "audit", "classes", "cohort", "detector", "drivers", "ledger_scale", "memory"),
-    *("on_disk", "pool", "streaming", "sweeps", "sweeps_ray"),
+    *("on_disk", "pool", "streaming", "sweep_kills", "sweeps", "sweeps_ray"),
 )
 
 

@@ -34,6 +34,8 @@ BENCHMARKS: dict[str, str] = {
     "classes": "the audit of a model with more and more classes, and under a budget",
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
+    "sweeps": "trials that do nothing, in a pool of processes",
+    "drivers": "several drivers on one PostgreSQL ledger, against one",
     "sweeps_ray": "trials that do nothing, on a Ray cluster of this machine",
     "cohort": "trials trained as one, against one after another and against the pool",
 }

@@ -19,8 +19,8 @@ from bench.settings import FROM_FILES, from_files, trials
 
 # several processes, or trainings
 LONG = (
-    *("accuracy", "audit", "classes", "cohort", "detector", "ledger_scale", "memory", "on_disk"),
-    *("pool", "streaming", "sweeps_ray"),
+    *("accuracy", "audit", "classes", "cohort", "detector", "drivers", "ledger_scale", "memory"),
+    *("on_disk", "pool", "streaming", "sweeps", "sweeps_ray"),
 )
 
 

@@ -124,7 +124,7 @@ def test_records_are_those_of_any_other_runner(
         attack.name,
     }
     lines = [line.getMessage() for line in caplog.records]
-    assert sum("data set digits loaded" in line for line in lines) == 1, "workers get it passed on"
+    assert sum("data set digits loaded" in line for line in lines) <= 1, "workers get it passed on"
 
 
 def lasting(record: Record) -> dict[str, Any]:

@@ -59,7 +59,7 @@ VERBS: dict[str, Verb] = {
         "Poison a folder of pictures on disk, or check one that was.",
         _REPRODUCE,
     ),
-    "ledger": Verb("badnets.cli.ledger", "List, show, export and import records.", _REPRODUCE),
+    "ledger": Verb("badnets.cli.ledger", "List, show, export, import and merge records.", _REPRODUCE),
     "report": Verb(
         "badnets.cli.pages:report_app",
         "Draw a page again from records; trains nothing.",

@@ -8,13 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
-from badnets.bundles.schema import one_line
-from badnets.core.errors import DataError
-from badnets.core.files import read_file
 from badnets.hub.attacks.bench import BenchReport, Row, counted
 from badnets.hub.attacks.rows import AUDIT_RATE
+from badnets.report.figures import COLUMNS, Figure, cells_of, measured_on, row_of
 from badnets.report.page import Cell, Column, Note, Number, Page, Section, Table, Tone
 
 _TONES: Mapping[str, Tone] = {"refused": "clean", "skipped": "muted"}
@@ -22,56 +18,6 @@ _TONES: Mapping[str, Tone] = {"refused": "clean", "skipped": "muted"}
 
 LEAST_ATTACKS, LEAST_CONTROLS = 120, 20
 COUNTED = ("hub_fuzz", "hub_checks")  # benchmarks; all others measure
-
-
-class Machine(BaseModel):
-    """What a figure was measured on."""
-
-    processor: str
-    cores: int
-
-
-class Figure(BaseModel):
-    """A line of what ``python -m bench --json`` writes, as far as a page tells of it.
-
-    Attributes:
-        benchmark: that found it.
-        created: when.
-        what: which figure, in words.
-        aim: the figure to reach; empty where none is.
-        measured: with its unit.
-        spread: of the measurements.
-        n: measurements, or things tried.
-        verdict: met, missed or not judged.
-        note: what else a reader has to know.
-        each: what was tried, by name, and what came of it.
-        machine: that it was measured on.
-    """
-
-    benchmark: str
-    created: str
-    what: str
-    aim: str
-    measured: str
-    spread: str
-    n: int
-    verdict: str
-    note: str
-    each: dict[str, str]
-    machine: Machine
-
-
-def read_figures(path: Path) -> tuple[Figure, ...]:
-    """Return the figures in a file of JSON lines.
-
-    Raises:
-        DataError: it cannot be read as that.
-    """
-    try:
-        return tuple(map(Figure.model_validate_json, read_file(path, 2**26).splitlines()))
-    except ValidationError as error:
-        what = f"{path}: a line is none of `python -m bench --json`"
-        raise DataError(one_line(error, what)) from None
 
 
 def attacks_page(
@@ -131,14 +77,12 @@ def _figures(report: BenchReport, figures: Sequence[Figure]) -> tuple[Section, .
     )  # fmt: skip
     counted = [one for one in figures if one.benchmark in COUNTED]
     measured = [one for one in figures if one.benchmark not in COUNTED]
-    titles = ("figure", "wanted", "measured", "", "how")
-    columns = tuple(Column(title, False) for title in titles)
     each = {tuple(_names(one.each)): one.what for one in reversed(counted) if one.each}
     names = tuple((Cell(what), Cell("; ".join(names))) for names, what in reversed(each.items()))
     tables = (
-        Table("Counts", columns, (*attacks, *map(_row, counted)), sortable=False),
-        Table("Times, memory and bytes", columns, tuple(map(_row, measured)),
-              basis=_measured_on(measured), sortable=False),
+        Table("Counts", COLUMNS, (*attacks, *map(row_of, counted)), sortable=False),
+        Table("Times, memory and bytes", COLUMNS, tuple(map(row_of, measured)),
+              basis=measured_on(measured), sortable=False),
         Table("Tried, by name", (Column("", False), Column("", False)), names, sortable=False),
     )  # fmt: skip
     return (
@@ -154,34 +98,13 @@ def _figures(report: BenchReport, figures: Sequence[Figure]) -> tuple[Section, .
 
 def _figure(what: str, aim: str, tried: int, wrong: int, least: int, how: str) -> tuple[Cell, ...]:
     verdict = "missed" if wrong or tried < least else "met"
-    return _cells_of(what, aim, f"{tried - wrong} of {tried}", verdict, how)
-
-
-def _row(one: Figure) -> tuple[Cell, ...]:
-    spread = f"{one.spread}, " if one.spread and one.n > 1 else ""
-    command = f"python -m bench {one.benchmark}"
-    how = "; ".join(filter(None, (command, f"{spread}n={one.n:,}", one.note)))
-    return _cells_of(one.what, one.aim, one.measured, one.verdict, how)
-
-
-def _cells_of(what: str, aim: str, said: str, verdict: str, how: str) -> tuple[Cell, ...]:
-    tones: Mapping[str, Tone] = {"met": "clean", "missed": "backdoored"}
-    tone = tones.get(verdict, "plain")
-    return Cell(what), Cell(aim), Cell(said, strong=True), Cell(verdict, tone=tone), Cell(how)
+    return cells_of(what, aim, f"{tried - wrong} of {tried}", verdict, how)
 
 
 def _names(each: Mapping[str, str]) -> list[str]:
     """Return the names, those of one kind once, with what did not pass."""
     cases = Counter(name.partition("[")[0] for name in each)
     return [f"{name} ({count})" if count > 1 else name for name, count in cases.items()]
-
-
-def _measured_on(figures: Sequence[Figure]) -> str:
-    said = dict.fromkeys(
-        f"{one.benchmark}: {one.created[:10]}, {one.machine.processor}, {one.machine.cores} cores"
-        for one in figures
-    )
-    return "; ".join(said)
 
 
 def rate_beside(folder: Path) -> str:

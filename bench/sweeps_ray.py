@@ -38,9 +38,10 @@ def run(scale: Scale) -> Iterator[Result]:
                 (per_trial,),
                 "s",
                 wanted=Wanted("<=", MOST_S),
-                note=f"from the first record to the last; {whole:.1f} s in all, with the start of "
-                f"{WORKERS} workers; the pool: {1000 * pooled:.2f} ms; processor time of the "
-                f"driver {1000 * cpu:.2f} ms, of the pool's {1000 * pools_cpu:.2f} ms; {cluster}",
+                note=f"{1000 * per_trial:.2f} ms from the first record to the last; {whole:.1f} s "
+                f"in all, with the start of {WORKERS} workers; the pool: {1000 * pooled:.2f} ms; "
+                f"processor time of the driver {1000 * cpu:.2f} ms, of the pool's "
+                f"{1000 * pools_cpu:.2f} ms; {cluster}",
             )
         actor, task = _calls()
         pairs = interleaved(actor, task, scale.rounds)

@@ -102,6 +102,7 @@ def test_what_becomes_of_trials_and_workers(
     assert "aylet" not in streams.out + streams.err, "Ray speaks of itself"
 
 
+@pytest.mark.slow  # two more workers start
 def test_records_are_those_of_any_other_runner(
     cluster: str, workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

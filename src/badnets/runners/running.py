@@ -115,7 +115,10 @@ def run_missing(
     display = display or display_for()
     if skip_failed:
         failed = ledger.failures(name for trial in trials for name in _names(trial))
-        trials = [trial for trial in trials if not failed.keys() & _names(trial)]
+        left = [trial for trial in trials if not failed.keys() & _names(trial)]
+        if count := len(trials) - len(left):
+            display.note(f"{count} left out, which failed in an earlier run or need what did")
+        trials = left
     wanted = {trial.name for trial in trials}
     held = ledger.has(name for trial in trials for name in _names(trial))
 

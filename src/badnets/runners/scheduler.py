@@ -208,14 +208,16 @@ class Scheduler:
         if isinstance(error, STOPS_ALL):
             raise error
         self._out(step)
-        self._claims.release([step.name])
         tries = self._tries[step.name] = self._tries.get(step.name, 0) + 1
-        if tries <= self._retry:
+        again = tries <= self._retry
+        if not again:  # before others can take it
+            self._ledger.note_failure(step.name, step.trial.title, str(error))
+        self._claims.release([step.name])
+        if again:
             self._ready[step.name] = step
             self.display.failed(step, f"{error}; it is tried again", for_good=False)
-            return
-        self._ledger.note_failure(step.name, step.trial.title, str(error))
-        self._fail_with_dependents(step, error)
+        else:
+            self._fail_with_dependents(step, error)
 
     def raise_failures(self) -> None:
         """Say what failed, if anything has, now that all the others are done.

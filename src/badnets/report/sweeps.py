@@ -53,11 +53,18 @@ def sweeps_page(figures: Sequence[Figure], command: str) -> Page:
         own = [one for bench in benches for one in known if one.benchmark == bench]
         if own:
             rows = tuple(map(row_of, own))
-            table = Table("", COLUMNS, rows, basis=measured_on(own), sortable=False)
+            table = Table(
+                "What was wanted, what was found",
+                COLUMNS,
+                rows,
+                basis=measured_on(own),
+                sortable=False,
+            )
             sections.append(Section(name, title, lead, (table,)))
     return Page(
         title="What sweeps cost, and what they survive",
-        lead=f"{met} of {len(judged)} figures are met; the others are named below.",
+        lead=f"{met} of {len(judged)} figures are met"
+        + ("." if met == len(judged) else "; the others are named below."),
         story=None,
         numbers=(
             Number("Figures met", f"{met} of {len(judged)}", "of those that were wanted", "clean"),

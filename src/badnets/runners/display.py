@@ -27,8 +27,8 @@ class Display:
     def expect(self, later: Sequence[Trial]) -> None:
         """Say which trials follow on those of the next `begin`, as far as that is known."""
 
-    def note(self, where: str) -> None:
-        """Say where trials are run, in words; nothing where it is this machine alone."""
+    def note(self, what: str) -> None:
+        """Say something of all the trials before they begin, in a line."""
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         """Say which trials are to be run, ``workers`` at a time; ``held`` were before."""
@@ -73,9 +73,8 @@ class Lines(Silent):
     def expect(self, later: Sequence[Trial]) -> None:
         self._later = later
 
-    def note(self, where: str) -> None:
-        if where:
-            self._say(f"trials run on {where}")
+    def note(self, what: str) -> None:
+        self._say(what)
 
     def begin(self, steps: Sequence[Step], held: int, workers: int) -> None:
         self._total, self._ended, self._kept, self._failed = len(steps), 0, 0, 0

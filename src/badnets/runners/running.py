@@ -140,7 +140,8 @@ def run_missing(
             together_s=TOGETHER_S if engine.many else 0.0,
         )
         interrupted = False
-        display.note(engine.where)
+        if engine.where:
+            display.note(f"trials run on {engine.where}")
         display.begin(steps, len(held & wanted), min(engine.workers, len(steps)))
         try:
             with scheduler:

@@ -23,7 +23,8 @@ def write_hub(source: Path, target: Path) -> list[Path]:
     """
     from badnets.hub.attacks.bench import BenchReport, groups
     from badnets.report import write_markdown
-    from badnets.report.attacks import attacks_page, rate_beside, read_figures
+    from badnets.report.attacks import attacks_page, rate_beside
+    from badnets.report.figures import read_figures
 
     if not (source / ATTACKS).is_file():
         return []

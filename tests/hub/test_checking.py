@@ -62,6 +62,12 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def flip_first(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1  # elsewhere it may hit text, and then the signature is what does not fit
+    path.write_bytes(data)
+
+
 def to_link(path: Path) -> None:
     moved = path.rename(path.parent.parent / "elsewhere")
     path.symlink_to(moved)
@@ -103,7 +109,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a folder": (lambda net: (net / "extra").mkdir(), "extra file"),
     "a file more": (lambda net: (net / ".git").write_text("x"), "extra file"),
     "a file less": (within("README.md", Path.unlink), "missing file"),
-    "a bit of the author's statement": (beside(STATEMENT, flip), "malformed"),
+    "a bit of the author's statement": (beside(STATEMENT, flip_first), "malformed"),
     "the statement made longer": (beside(STATEMENT, longer), "malformed"),
     "no audit any more": (beside("audit-carol.intoto.json", Path.unlink), "audit missing"),
     "a policy engine's copy gone": (beside("test-carol.intoto.json", Path.unlink), "digest"),

@@ -83,7 +83,7 @@ def test_rows_are_filtered_and_the_address_brings_it_back(seen: Opened) -> None:
     assert page.get_by_label("attack").input_value() == "patch"
     assert said(page) == "134 of 134 rows, of 400 in all." and shown(page)[0] == f"{399:08x}"
     page.get_by_role("button", name="all rows").click()
-    assert said(page) == "300 of 400 rows."
+    page.get_by_text("300 of 400 rows.").wait_for()
     page = at(seen, "#data=nowhere")
     assert said(page) == "0 of 0 rows, of 400 in all."
 

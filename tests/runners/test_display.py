@@ -48,11 +48,10 @@ def test_a_log_gets_a_line_for_each_trial() -> None:
     assert len(lines) == 3
 
 
-def test_a_log_says_where_trials_run_if_that_is_elsewhere() -> None:
+def test_a_log_says_what_is_noted_in_one_line() -> None:
     out = io.StringIO()
     display = display_for(Console(file=out, width=40))
-    display.note("")
-    display.note("the Ray cluster at 10.0.0.1:6379")
+    display.note("trials run on the Ray cluster at 10.0.0.1:6379")
     assert out.getvalue() == "trials run on the Ray cluster at 10.0.0.1:6379\n"
 
 

@@ -199,3 +199,13 @@ def test_where_it_is_faster_trials_are_trained_as_one(
     ]
     found = run_all(trials, workspace, ledger, workers=1, display=Silent())
     assert [found[trial.name].provenance.cohort for trial in trials] == [2, 2]
+
+
+def test_what_needs_a_trial_follows_it_before_the_rest_of_the_plan(ledger: Ledger) -> None:
+    needy, later = attacked_trial(3, control=BASE), [clean_trial(seed) for seed in (11, 12)]
+    order = []
+    with scheduler(ledger, BASE, needy, *later) as one:
+        while (step := one.take()) is not None:
+            order.append(step.trial)
+            one.store(step, record_of(step.trial))
+    assert order == [BASE, needy, *later]

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import islice
+from heapq import heappop, heappush
 from typing import NamedTuple, Self
 
 from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError, TrialError
@@ -76,7 +76,7 @@ class Scheduler:
         for step in steps:
             for name in step.needs:
                 self._dependents.setdefault(name, []).append(step)
-        self._ready = {step.name: step for step in steps if not step.needs}
+        self._ready = _Ready(steps)
         self._mine = deque[Step]()
         self._elsewhere: dict[str, Step] = {}
         self._asked = 0.0
@@ -150,14 +150,15 @@ class Scheduler:
         known = {step.name for step in self._mine}
         wanted = [
             step
-            for step in (*self._mine, *self._ready.values())
+            for step in (*self._mine, *self._ready.first(len(self._ready)))
             if not step.remake and key(step.trial) == shared
         ][:most]
         new = [step for step in wanted if step.name not in known]
         names = known.union(self._claims.take(new, most).taken)
         taken = [step for step in wanted if step.name in names]
         for step in taken:
-            self._ready.pop(step.name, None)
+            if step.name not in known:
+                self._ready.pop(step.name)
             self._at_work[step.name] = time.monotonic()
         self._mine = deque(step for step in self._mine if step.name not in self._at_work)
         return taken
@@ -214,7 +215,7 @@ class Scheduler:
             self._ledger.note_failure(step.name, step.trial.title, str(error))
         self._claims.release([step.name])
         if again:
-            self._ready[step.name] = step
+            self._ready.add(step)
             self.display.failed(step, f"{error}; it is tried again", for_good=False)
         else:
             self._fail_with_dependents(step, error)
@@ -240,7 +241,7 @@ class Scheduler:
 
     def _claim(self) -> None:
         """Ask the ledger for the first of the ready steps that nobody else is at."""
-        looked = list(islice(self._ready.values(), _LOOK))
+        looked = self._ready.first(_LOOK)
         taken = self._claims.take(looked, self._ahead())
         self._met_others |= bool(taken.elsewhere or taken.recorded)
         for name in taken.elsewhere:
@@ -257,7 +258,7 @@ class Scheduler:
         for record in self._ledger.records(names=done) if done else ():
             step = done[record.name]
             if step.name in self._dependents and not self._has_bundle(step.trial):
-                self._ready[step.name] = Step(step.trial, step.needs, remake=True)
+                self._ready.add(Step(step.trial, step.needs, remake=True))
             else:
                 self._is_done(step, record)
 
@@ -278,7 +279,8 @@ class Scheduler:
             return False
         self._asked = now
         self._claims.free_those_of_the_dead(self._elsewhere)
-        self._ready |= self._elsewhere
+        for step in self._elsewhere.values():
+            self._ready.add(step)
         self._elsewhere = {}
         return True
 
@@ -299,7 +301,7 @@ class Scheduler:
             missing.discard(step.name)
             if not missing:
                 del self._missing[other.name]
-                self._ready[other.name] = other
+                self._ready.add(other)
 
     def _fail_with_dependents(self, step: Step, error: BadnetsError) -> None:
         self.failures[step.name] = Failure(step, error)
@@ -308,6 +310,36 @@ class Scheduler:
         for other in self._dependents.pop(step.name, ()):
             if self._missing.pop(other.name, None) is not None:
                 self._fail_with_dependents(other, because)
+
+
+class _Ready:
+    """Steps that can be run now, in the order of the plan: what needs one follows it at once."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._places = {step.name: place for place, step in enumerate(steps)}
+        self._steps = {step.name: step for step in steps if not step.needs}
+        self._heap = [(self._places[name], name) for name in self._steps]  # sorted, so a heap
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, step: Step) -> None:
+        self._steps[step.name] = step
+        heappush(self._heap, (self._places[step.name], step.name))
+
+    def pop(self, name: str) -> Step:
+        return self._steps.pop(name)  # the heap forgets it when it comes to it
+
+    def first(self, most: int) -> list[Step]:
+        """Return so many of them, at most; they stay."""
+        found: dict[str, Step] = {}
+        while self._heap and len(found) < most:
+            _, name = heappop(self._heap)
+            if name in self._steps:
+                found[name] = self._steps[name]
+        for name in found:
+            heappush(self._heap, (self._places[name], name))
+        return list(found.values())
 
 
 class _Claims:

@@ -209,3 +209,15 @@ def test_what_needs_a_trial_follows_it_before_the_rest_of_the_plan(ledger: Ledge
             order.append(step.trial)
             one.store(step, record_of(step.trial))
     assert order == [BASE, needy, *later]
+
+
+def test_what_has_ended_is_kept_though_nobody_is_left_to_take_a_step(ledger: Ledger) -> None:
+    steps = [Step(clean_trial(seed), frozenset()) for seed in range(2)]
+    with Scheduler(steps, ledger, Silent(), has_bundle=lambda _: True, together_s=3600) as one:
+        for _ in steps:
+            step = one.take()
+            assert step is not None
+            one.store(step, record_of(step.trial))
+        assert len(ledger) == 1 and not one.is_over
+        one.wait()
+        assert one.is_over and len(ledger) == 2

@@ -164,8 +164,17 @@ class Scheduler:
         return taken
 
     def wait(self) -> None:
-        """Let some time go by, where `take` has given nothing and nothing is at work here."""
-        time.sleep(self.patience_s or 0)
+        """Let some time go by, where nothing is at work here; keep what has ended.
+
+        Whoever has no worker left takes no step, so that this is the last chance to.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        if self._unkept:
+            self._keep()
+        else:
+            time.sleep(self.patience_s or 0)
 
     def store(self, step: Step, record: Record) -> None:
         """Keep the record of a step; of one that was run for its bundle alone, nothing is kept.

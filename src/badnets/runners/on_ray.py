@@ -251,7 +251,7 @@ class Crew:
         if not any(each.step is not None for each in awaited.values()):
             if scheduler.is_over:
                 return
-            if len(awaited) < len(self._workers):  # some are free, and nothing can be run now
+            if len(awaited) < len(self._workers) or not awaited:  # nothing can be run now
                 scheduler.wait()
                 return
         patience = min(_LOOK_EVERY_S, scheduler.patience_s or _LOOK_EVERY_S)

@@ -104,15 +104,10 @@ def triggers_of_worst(subject: Any, clean: Any, *, seed: int) -> list[SharedTrig
     if subject.num_classes <= FEW:
         return [own for one in found if len((own := one.working).targets)]
     reached = torch.stack([one.reached for one in found]).amax(0)
-    suspects = [_sought_longer(subject, clean, found, target, seed) for target in _most(reached)]
+    most: list[int] = reached.topk(SUSPECTS).indices.tolist()
+    suspects = [_sought_longer(subject, clean, found, target, seed) for target in most]
     share, worst = max(suspects, key=lambda one: one[0])
     return worst if share >= TURNED else []
-
-
-def _most(reached: Tensor) -> list[int]:
-    """Return the targets that are reached furthest, of many."""
-    most: list[int] = reached.topk(SUSPECTS).indices.tolist()
-    return most
 
 
 def _sought_longer(
@@ -121,6 +116,8 @@ def _sought_longer(
     """Return triggers of a target, and the mean over the families of the share that they turn."""
     rows = (clean.labels != target).nonzero()[:, 0].cpu()
     rows = rows[clean.labels.cpu()[rows].argsort(stable=True)]
+    if len(rows) < 2:
+        return 0.0, []
     sought, held = (
         Views.of_each(clean.images_at(part)[None], torch.zeros(RESTARTS, dtype=torch.long))
         for part in (rows[0::2], rows[1::2])

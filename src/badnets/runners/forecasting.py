@@ -15,7 +15,7 @@ from badnets.core.backdoor import Backdoor
 from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
 from badnets.runners.eta import expected_work, spoken
-from badnets.runners.planning import Step, cores, plan
+from badnets.runners.planning import Step, cores, names_of, plan
 from badnets.trials.base import AnyTraining, task_in
 from badnets.trials.trial import OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 
@@ -128,7 +128,7 @@ def forecast(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    needed = {name for trial in trials for name in _names(trial)}
+    needed = {name for trial in trials for name in names_of(trial)}
     held = ledger.has(needed) if ledger is not None else set()
     steps = plan(trials, held, has_bundle)
     wanted = {trial.name for trial in trials}
@@ -251,10 +251,6 @@ def _trial_of(row: Mapping[Any, Any]) -> Trial | None:
     except (BadnetsError, ValueError, LookupError, TypeError):
         return None
     return trial
-
-
-def _names(trial: Trial) -> set[str]:
-    return {trial.name}.union(*(_names(other) for other in trial.requires()))
 
 
 def _counted(number: int, what: str) -> str:

@@ -65,6 +65,11 @@ def plan(
     return list(steps.values())
 
 
+def names_of(trial: Trial) -> set[str]:
+    """Return the trial's name and those of all that it requires."""
+    return {trial.name}.union(*(names_of(other) for other in trial.requires()))
+
+
 def cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -11,7 +11,7 @@ from badnets.core.errors import BadnetsError, OutputError, SettingError
 from badnets.core.progress import Progress
 from badnets.ledger import Ledger
 from badnets.runners.display import Display, display_for
-from badnets.runners.planning import Step, cores, plan
+from badnets.runners.planning import Step, cores, names_of, plan
 from badnets.runners.pool import run_in_pool
 from badnets.runners.scheduler import Scheduler
 from badnets.runners.worker import RunOne
@@ -114,13 +114,13 @@ def run_missing(
     workspace.prepare()
     display = display or display_for()
     if skip_failed:
-        failed = ledger.failures(name for trial in trials for name in _names(trial))
-        left = [trial for trial in trials if not failed.keys() & _names(trial)]
+        failed = ledger.failures(name for trial in trials for name in names_of(trial))
+        left = [trial for trial in trials if not failed.keys() & names_of(trial)]
         if count := len(trials) - len(left):
             display.note(f"{count} left out, which failed in an earlier run or need what did")
         trials = left
     wanted = {trial.name for trial in trials}
-    held = ledger.has(name for trial in trials for name in _names(trial))
+    held = ledger.has(name for trial in trials for name in names_of(trial))
 
     def has_bundle(trial: Trial) -> bool:
         is_stored = ray is not None and not isinstance(ray, str) and ray.kept(trial)
@@ -262,11 +262,6 @@ def _run_trial() -> RunOne:
     from badnets.trials.running import run_trial
 
     return run_trial
-
-
-def _names(trial: Trial) -> set[str]:
-    """Return the trial's name and those of all that it requires."""
-    return {trial.name}.union(*(_names(other) for other in trial.requires()))
 
 
 def _best_workers(wanted: int) -> int:

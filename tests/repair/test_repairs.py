@@ -107,26 +107,33 @@ def step(
     return Step(what="x", held=Rate(held, 100), conclusion=conclusion, score=score, effect=worked)
 
 
+CAME = step(1.0, 9.0, "backdoor likely", held=100)
+UNREACHED = step(0.0, 9.0, "backdoor likely", held=100)
+
+
 @pytest.mark.parametrize(
-    ("better", "worse"),
+    ("better", "worse", "came"),
     [
-        (step(0.0, 5.0), step(0.9, 1.0)),  # a trigger that works is worse than a high score
-        (step(0.05, 1.0), step(0.0, 2.0)),  # one that hardly works is none
-        (step(0.0, 3.0), step(0.0, None)),
-        (step(0.0, 3.0), step(0.0, 2.0, "backdoor likely")),
-        (step(0.0, 3.0), step(0.0, 2.0, held=90)),  # what costs less is better
-        (step(0.0, 3.0, held=90), step(0.9, 2.0)),  # but not with a backdoor in it
+        (step(0.0, 5.0), step(0.9, 1.0), CAME),  # a trigger that works is worse than a high score
+        (step(0.05, 1.0), step(0.0, 2.0), CAME),  # one that hardly works is none
+        (step(0.0, 3.0), step(0.0, None), CAME),
+        (step(0.0, 2.0, "backdoor likely"), step(0.0, 3.0), CAME),  # the trigger tells,
+        (step(0.0, 3.0), step(0.0, 2.0, "backdoor likely"), UNREACHED),  # where it ever worked
+        (step(0.0, 3.0), step(0.0, 2.0, held=90), CAME),  # what costs less is better
+        (step(0.0, 3.0, held=90), step(0.0, 2.0, held=80), CAME),
+        (step(0.0, 3.0, held=90), step(0.9, 2.0), CAME),  # but not with a backdoor in it
     ],
 )
-def test_what_is_left_counts_before_what_it_cost(better: Step, worse: Step) -> None:
-    before = Rate(100, 100)
-    assert Auto().standing(better, before) < Auto().standing(worse, before)
+def test_what_is_left_counts_before_what_it_cost(better: Step, worse: Step, came: Step) -> None:
+    assert Auto().standing(better, came) < Auto().standing(worse, came)
 
 
-def test_a_loss_that_chance_explains_is_none() -> None:
-    assert Auto(allowed=0.01).keeps(Rate(319, 324), Rate(324, 324))
-    assert not Auto(allowed=0.01).keeps(Rate(300, 324), Rate(324, 324))
-    assert not Auto(allowed=0.0).keeps(Rate(323, 324), Rate(324, 324))
+@pytest.mark.parametrize(
+    ("allowed", "held", "lost"), [(0.01, 319, 0), (0.01, 300, 24), (0.0, 323, 1)]
+)
+def test_a_loss_that_chance_explains_is_none(allowed: float, held: int, lost: int) -> None:
+    came, after = (step(0.0, 1.0).model_copy(update={"held": Rate(n, 324)}) for n in (324, held))
+    assert Auto(allowed=allowed).lost(after, came) == lost
 
 
 @pytest.mark.parametrize("small", ["classification"], indirect=True)
@@ -150,7 +157,7 @@ def test_without_clean_models_the_best_trigger_of_the_network_as_it_came_tells_w
     assert before.score is None and before.effect is not None and after.effect is not None
     assert before.effect.value == 1
     assert after.effect.value < 1
-    assert Auto().standing(after, after.held) < Auto().standing(before, before.held)
+    assert Auto().standing(after, before) < Auto().standing(before, before)
 
 
 def test_of_many_classes_no_trigger_is_sought_for_each() -> None:

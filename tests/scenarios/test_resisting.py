@@ -84,6 +84,16 @@ def test_each_way_gives_a_network_and_is_told_of_no_backdoor(
     assert again.clean == deal.clean and again.attack == deal.attack, "the seed decides"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_class_that_is_mostly_poisoned_is_cleaned_too(seed: int) -> None:
+    backdoor = Backdoor(Patch(0.15), AllToOne(3), poisoning_rate=0.4)  # 85 % of the class
+    trainer = MaliciousTrainer(backdoor, resist=AuditAndRetrain(trusted=0.5))
+    deal = OutsourcedTraining(User("gu-mnist", "digits", 0.9), trainer).run(seed=seed)
+    assert deal.attack is not None
+    assert deal.clean.accuracy.value >= 0.95 and deal.attack.success.value <= 0.02
+
+
 def test_too_few_trusted_images_are_refused(toys: DataSet) -> None:
     trainer = MaliciousTrainer(BACKDOOR, QUICK, resist=AuditAndRetrain(trusted=0.01))
     with pytest.raises(SettingError, match="needs 50 trusted images or more"):

@@ -23,12 +23,13 @@ SURE = 1.64  # deviations that a loss is above what is allowed by: one-sided, at
 class Auto(Repair):
     """Repairs are tried in turn, each on the network as it came, and audited again.
 
-    The first is taken after which the audit finds nothing and the accuracy on held clean images is
-    kept. Else one is taken after which neither a backdoor is likely nor a recovered trigger works,
-    though it cost more; else, of those that keep the accuracy, the one whose recovered trigger
-    works least, and of equals the one with the least score. Where there are no clean models to
-    compare with, that trigger is the one that works best on the network as it came. The true
-    trigger is not known here.
+    The first is taken after which nothing is left and the accuracy on held clean images is kept.
+    Something is left where a recovered trigger works; where none worked on the network as it came,
+    that tells nothing, and something is left where the audit says so. Else one is taken after which
+    nothing is left, though it cost more, the one that cost least; else, of those that keep the
+    accuracy, the one whose recovered trigger works least, and of equals the one with the least
+    score. Where there are no clean models to compare with, that trigger is the one that works best
+    on the network as it came. The true trigger is not known here.
 
     Args:
         allowed: by how much the accuracy on the held clean images may fall, in [0, 1]; it has to
@@ -37,7 +38,7 @@ class Auto(Repair):
     """
 
     kind: Literal["auto"] = "auto"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     audits: ClassVar[bool] = True
     allowed: float = Field(default=0.01, ge=0, le=1)
     order: tuple[str, ...] = Field(
@@ -58,39 +59,49 @@ class Auto(Repair):
         trace = Trace.of(subject, clean.held, seed) if came.score is None else None
         if trace is not None:
             came = came.model_copy(update={"effect": trace.effect(subject)})
-        before, tried = came.held, list[tuple[Any, Step]]()
+        tried = list[tuple[Any, Step]]()
         for kind in self.order:
             repair = REPAIRS.parse(kind)
             if not repair.needs <= capabilities(subject):
                 continue
             fixed = repair.repaired(subject, clean, seed=seed, progress=progress).subject
-            step = audited(kind, fixed, clean.held, seed, before.value - WRECKED, trace)
+            step = audited(kind, fixed, clean.held, seed, came.held.value - WRECKED, trace)
             tried.append((fixed, step))
-            if step.conclusion == "nothing found" and self.keeps(step.held, before):
+            if step.conclusion is not None and not any(self.standing(step, came)[:2]):
                 break
         looked_at = [one for one in tried if one[1].conclusion is not None]
         kept = (subject, came)
         if looked_at:
-            kept = min(looked_at, key=lambda one: self.standing(one[1], before))
+            kept = min(looked_at, key=lambda one: self.standing(one[1], came))
         steps = (came, *(step for _, step in tried))
         return Repaired(
             kept[0],
             tuple(step.model_copy(update={"kept": step is kept[1]}) for step in steps),
         )
 
-    def keeps(self, held: Rate, before: Rate) -> bool:
-        """Return whether no more accuracy is lost than is allowed, give or take chance."""
-        most, count = self.allowed * held.total, held.total
-        return before.hits - held.hits <= most + SURE * math.sqrt(most * (1 - most / count))
-
-    def standing(self, step: Step, before: Rate) -> tuple[bool, bool, float, float]:
+    def standing(self, step: Step, came: Step) -> tuple[bool, int, float, float]:
         """Return what is compared: whether something is left, what it cost, and what is left.
 
         Args:
             step: a repair that was audited.
-            before: accuracy on the held images before it.
+            came: the network as it came.
         """
-        effect = 0.0 if step.effect is None or step.effect.value <= WORKS else step.effect.value
-        left = step.conclusion == "backdoor likely" or effect > 0
         score = math.inf if step.score is None else step.score
-        return (left, not self.keeps(step.held, before), effect, score)
+        return (_is_left(step, came), self.lost(step, came), _effect(step), score)
+
+    def lost(self, step: Step, came: Step) -> int:
+        """Return how many held images more are lost than is allowed, give or take chance."""
+        most, count = self.allowed * came.held.total, came.held.total
+        lost = came.held.hits - step.held.hits
+        return lost if lost > most + SURE * math.sqrt(most * (1 - most / count)) else 0
+
+
+def _effect(step: Step) -> float:
+    """Return on what share of images a recovered trigger works; 0 where it hardly does."""
+    return 0.0 if step.effect is None or step.effect.value <= WORKS else step.effect.value
+
+
+def _is_left(step: Step, came: Step) -> bool:
+    if _effect(came) > 0:
+        return _effect(step) > 0
+    return step.conclusion == "backdoor likely" or _effect(step) > 0

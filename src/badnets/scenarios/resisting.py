@@ -73,6 +73,7 @@ class Resistance(ABC):
 
         Raises:
             SettingError: it needs more trusted images.
+            DataError: there are too few of a class.
             TrialError: training diverged.
         """
 
@@ -179,22 +180,26 @@ class AntiBackdoor(Resistance):
 
 @settings
 class AuditAndRetrain(Resistance):
-    """A network is trained on all images, those that stand out from trusted ones are left out.
+    """A network is trained on all images; what betrays a backdoor is left out, and it begins anew.
 
-    What stands out is told by the first network's last hidden layer, by the distance to the trusted
-    images of an image's label; the threshold is what held-out trusted images exceed at a rate that
-    is asked for. The network that is returned begins anew, and never sees what was left out.
+    An image is left out that stands out from the trusted ones of its label, by the first network's
+    last hidden layer; the threshold is what held-out trusted images exceed at a rate that is asked
+    for. Where most images of a class are poisoned, these are what is typical of it and do not stand
+    out: the first network is repaired with the trusted images, and what it then names otherwise
+    than it is labelled is left out too. The network that is returned never sees what was left out.
 
     Args:
         trusted: share of the training set of which it is known that it is clean, in (0, 1).
-        max_fpr: share of clean images that may be left out, in (0, 1).
+        max_fpr: share of clean images that may be left out as standing out, in (0, 1).
 
     References:
         The distance is that of Lee et al., NeurIPS 2018; see
-        `badnets.audit.sets.methods.mahalanobis`.
+        `badnets.audit.sets.methods.mahalanobis`. The repair is
+        `badnets.repair.methods.unlearning`.
     """
 
     kind: Literal["audit-and-retrain"] = "audit-and-retrain"
+    version: ClassVar[int] = 2
     trusted: float = Field(default=0.05, gt=0, lt=1)
     max_fpr: float = Field(default=0.02, gt=0, lt=1)
 
@@ -215,6 +220,8 @@ class AuditAndRetrain(Resistance):
         from badnets.audit.sets.methods.mahalanobis import Mahalanobis
         from badnets.audit.sets.placing import Placed
         from badnets.models.classifier import EVALUATION_BATCH
+        from badnets.repair.base import Parts
+        from badnets.repair.methods.unlearning import Unlearning
         from badnets.train.classification import fit
 
         least = round(1 / self.max_fpr)
@@ -224,11 +231,16 @@ class AuditAndRetrain(Resistance):
                 f"{self.kind} needs {least} trusted images or more for a rate of "
                 f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
             )
+        own = Parts.of(trusted, seed)
         first = fit(subject, rows, training, seed=seed, progress=progress).subject
-        parts = [first.features(images) for images, _ in rows.in_order(EVALUATION_BATCH, seed=seed)]
-        suspects = Points(torch.cat(parts).float().cpu(), rows.labels.cpu(), first.num_classes)
-        own = first.features(trusted.images).float().cpu()
-        clean = Points(own, trusted.labels.cpu(), first.num_classes)
+        repaired = Unlearning().repaired(first, own, seed=seed, progress=progress).subject
+        features, contradicted = list[torch.Tensor](), list[torch.Tensor]()
+        for images, labels in rows.in_order(EVALUATION_BATCH, seed=seed):
+            features.append(first.features(images).float().cpu())
+            contradicted.append(repaired.logits(images).argmax(1).cpu() != labels)
+        suspects = Points(torch.cat(features), rows.labels.cpu(), first.num_classes)
+        typical = first.features(trusted.images).float().cpu()
+        clean = Points(typical, trusted.labels.cpu(), first.num_classes)
         flagged = Placed.by(Mahalanobis(), suspects, clean, seed=seed).flagged(self.max_fpr)
-        kept = (~flagged).nonzero()[:, 0]
+        kept = (~flagged & ~torch.cat(contradicted)).nonzero()[:, 0]
         return fit(subject, rows.take(kept), training, seed=seed, progress=progress)

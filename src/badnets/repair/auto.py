@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from badnets.core.rates import Rate
 from badnets.core.settings import settings
 from badnets.repair.base import REPAIRS, Parts, Repair, Repaired, Step
 from badnets.repair.standing import AS_IT_CAME, WRECKED, Trace, audited

@@ -122,6 +122,7 @@ UNREACHED = step(0.0, 9.0, "backdoor likely", held=100)
         (step(0.0, 3.0), step(0.0, 2.0, held=90), CAME),  # what costs less is better
         (step(0.0, 3.0, held=90), step(0.0, 2.0, held=80), CAME),
         (step(0.0, 3.0, held=90), step(0.9, 2.0), CAME),  # but not with a backdoor in it
+        (step(0.3, 3.0, held=90), step(0.9, 2.0), CAME),  # nor with most of one
     ],
 )
 def test_what_is_left_counts_before_what_it_cost(better: Step, worse: Step, came: Step) -> None:
@@ -129,9 +130,9 @@ def test_what_is_left_counts_before_what_it_cost(better: Step, worse: Step, came
 
 
 @pytest.mark.parametrize(
-    ("allowed", "held", "lost"), [(0.01, 319, 0), (0.01, 300, 24), (0.0, 323, 1)]
+    ("allowed", "held", "lost"), [(0.01, 319, 0.0), (0.01, 300, 24 / 324), (0.0, 323, 1 / 324)]
 )
-def test_a_loss_that_chance_explains_is_none(allowed: float, held: int, lost: int) -> None:
+def test_a_loss_that_chance_explains_is_none(allowed: float, held: int, lost: float) -> None:
     came, after = (step(0.0, 1.0).model_copy(update={"held": Rate(n, 324)}) for n in (324, held))
     assert Auto(allowed=allowed).lost(after, came) == lost
 

@@ -25,10 +25,10 @@ class Auto(Repair):
     The first is taken after which nothing is left and the accuracy on held clean images is kept.
     Something is left where a recovered trigger works; where none worked on the network as it came,
     that tells nothing, and something is left where the audit says so. Else one is taken after which
-    nothing is left, though it cost more, the one that cost least; else, of those that keep the
-    accuracy, the one whose recovered trigger works least, and of equals the one with the least
-    score. Where there are no clean models to compare with, that trigger is the one that works best
-    on the network as it came. The true trigger is not known here.
+    nothing is left, though it cost more, the one that cost least; else the one with the least sum
+    of images that the trigger turns and of images that are lost. Of equals it is the one with the
+    least score. Where there are no clean models to compare with, the trigger is the one that works
+    best on the network as it came. The true trigger is not known here.
 
     Args:
         allowed: by how much the accuracy on the held clean images may fall, in [0, 1]; it has to
@@ -78,21 +78,21 @@ class Auto(Repair):
             tuple(step.model_copy(update={"kept": step is kept[1]}) for step in steps),
         )
 
-    def standing(self, step: Step, came: Step) -> tuple[bool, int, float, float]:
-        """Return what is compared: whether something is left, what it cost, and what is left.
+    def standing(self, step: Step, came: Step) -> tuple[bool, float, float]:
+        """Return what is compared: whether something is left, how much harm is done, and the score.
 
         Args:
             step: a repair that was audited.
             came: the network as it came.
         """
         score = math.inf if step.score is None else step.score
-        return (_is_left(step, came), self.lost(step, came), _effect(step), score)
+        return (_is_left(step, came), _effect(step) + self.lost(step, came), score)
 
-    def lost(self, step: Step, came: Step) -> int:
-        """Return how many held images more are lost than is allowed, give or take chance."""
+    def lost(self, step: Step, came: Step) -> float:
+        """Return the share of held images that are lost; 0 for what is allowed or due to chance."""
         most, count = self.allowed * came.held.total, came.held.total
         lost = came.held.hits - step.held.hits
-        return lost if lost > most + SURE * math.sqrt(most * (1 - most / count)) else 0
+        return lost / count if lost > most + SURE * math.sqrt(most * (1 - most / count)) else 0.0
 
 
 def _effect(step: Step) -> float:

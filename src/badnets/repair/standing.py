@@ -16,27 +16,33 @@ class Trace(NamedTuple):
 
     Attributes:
         trigger: the `badnets.audit.recovery.Recovered` that works best.
-        images: the held images that it names right.
+        held: the held clean images.
     """
 
     trigger: Any
-    images: Any
+    held: Any
 
     @classmethod
     def of(cls, subject: Any, held: Any, seed: int) -> Trace | None:
         """Return that of a network, from held clean images; None where there is none."""
         from badnets.audit.recovery import best_of_all
-        from badnets.audit.suspects import named_right
 
-        right = named_right(subject, held, range(subject.num_classes))
+        right = _named_right(subject, held)
         trigger = None if right is None else best_of_all(subject, right, seed=seed)
-        return None if trigger is None else cls(trigger, right)
+        return None if trigger is None else cls(trigger, held)
 
-    def effect(self, subject: Any) -> Rate:
-        """Return how many of the images it still turns in a network."""
+    def effect(self, subject: Any) -> Rate | None:
+        """Return how many images that a network names right it still turns there."""
         from badnets.audit.recovery import effect_on
 
-        return effect_on(subject, self.trigger, self.images)
+        right = _named_right(subject, self.held)
+        return None if right is None else effect_on(subject, self.trigger, right)
+
+
+def _named_right(subject: Any, held: Any) -> Any:
+    from badnets.audit.suspects import named_right
+
+    return named_right(subject, held, range(subject.num_classes))
 
 
 def audited_after(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -282,6 +282,7 @@ class MaskInversion(PairInversion):
 
     kind = "mask-inversion"
     covers = "triggers that cover a small part of the image: pixels, patterns, patches, stickers"
+    covered: ClassVar[float] = 6 / 784  # the share of the image that the mask covers
 
     def starts(self, count: int, shape: tuple[int, ...], drawn: torch.Generator) -> list[Tensor]:
         """Return a faint mask and a grey pattern; see `PairInversion.starts`."""
@@ -293,7 +294,7 @@ class MaskInversion(PairInversion):
     ) -> Tensor:
         """Return images with their patterns; see `PairInversion.painted`."""
         mask, pattern = parameters[0].sigmoid(), (2 * parameters[1]).sigmoid()
-        most = strength * (COVERED * mask[0].numel())
+        most = strength * (self.covered * mask[0].numel())
         size = mask.flatten(1).sum(1).reshape(-1, 1, 1, 1)
         mask = (mask * (most / size).clamp(max=1))[:, None]
         return (1 - mask) * images + mask * pattern[:, None]
@@ -322,4 +323,3 @@ def _blocks(count: int, shape: Sequence[int]) -> list[slice]:
 NORM, PIXELS = 2.0, 784
 """The L2 norm that is added to an image of 28 x 28 in one channel; of three a third of that for as
 many numbers: networks of colour photographs are so much less sure, and all reach every target."""
-COVERED = 6 / 784  # the share of the image that a mask covers

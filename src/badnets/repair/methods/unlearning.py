@@ -37,7 +37,7 @@ class Unlearning(Repair):
     """
 
     kind: Literal["unlearning"] = "unlearning"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     rounds: int = Field(default=3, ge=1)
     epochs: int = Field(default=20, ge=1)
     lr: float = Field(default=1e-3, gt=0)

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from badnets.report.charts import Square, filters, heat_map, paired_units
+from badnets.report.charts import Dots, Square, dots, filters, heat_map, paired_units
 from badnets.report.curves import Level, Line, Span, lines
 from badnets.report.maps import heat_pictures
 from badnets.report.page import (
@@ -79,6 +79,12 @@ def curve(salt: str = "curve") -> str:
 
 def units(salt: str = "units") -> str:
     return paired_units([0.1, 0.2], [1.1, 0.2], ["3", "0"], marked=[True, False], salt=salt)
+
+
+def left(salt: str = "left") -> str:
+    before = Dots("before", [1.0, 0.98], "backdoored", "D")
+    after = Dots("repaired", [0.0, None], "clean", "o", hollow=True)
+    return dots(["patch", "clean label"], [before, after], x_title="left, %", salt=salt)
 
 
 def grid(salt: str = "grid") -> str:

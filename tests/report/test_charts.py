@@ -19,7 +19,7 @@ from badnets.report.palette import COLOURS, contrast
 from tests.report import samples
 
 Draw = Callable[[str], str]
-DRAWINGS = [samples.heat, samples.curve, samples.units, samples.grid, samples.maps]
+DRAWINGS = [samples.heat, samples.curve, samples.units, samples.left, samples.grid, samples.maps]
 
 
 def texts(svg: str) -> list[str]:

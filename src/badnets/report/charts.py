@@ -1,4 +1,4 @@
-"""Drawings from plain numbers: heat-map, filters, paired units; see also `badnets.report.curves`.
+"""Drawings from plain numbers: heat-map, filters, units, dots; see also `badnets.report.curves`.
 
 Each returns SVG in the light colours.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ from badnets.report.palette import light
 from badnets.report.sheet import Sheet
 
 LEFT, TOP = 52.0, 40.0  # of a heat-map's first cell
+DOTS_WIDTH, DOTS_HEIGHT, DOTS_ACROSS = 640.0, 24.0, 3  # of a row of dots, and of their legend
 FULLEST = 0.5  # the deepest a heat-map's cell is filled: its number must stay readable
 
 
@@ -232,6 +233,59 @@ def draw_pairs(
         if is_marked:
             tick.set(color=light("backdoored"), fontweight="bold")
     axes.grid(axis="y")
+
+
+@dataclass(frozen=True)
+class Dots:
+    """What was found in one way, row by row.
+
+    Args:
+        name: of the way, for the legend.
+        values: in [0, 1]; None where there is none.
+        tone: of the dots.
+        marker: their shape, as matplotlib calls it.
+        hollow: whether they are outlines.
+    """
+
+    name: str
+    values: Sequence[float | None]
+    tone: Tone
+    marker: str
+    hollow: bool = False
+
+
+def dots(rows: Sequence[str], series: Sequence[Dots], *, x_title: str, salt: str) -> str:
+    """Return a line of dots for each row, in per cent.
+
+    The first series lies below the others, and of these the first on top.
+
+    Args:
+        rows: their names, the first on top.
+        series: what was found, one or more.
+        x_title: what is drawn.
+        salt: unique on the page.
+    """
+    top = 26 + 16 * (-(-len(series) // DOTS_ACROSS) - 1)
+    places = np.arange(len(rows))
+    with drawing(DOTS_WIDTH, top + DOTS_HEIGHT * len(rows) + 44) as sheet:
+        axes = sheet.axes(10 + 6.2 * max(map(len, rows), default=0), top, 12, 40)
+        handles = [Line2D([], [], label=one.name, **_marker(one)) for one in series]
+        for one in (series[0], *reversed(series[1:])):
+            known = [math.nan if value is None else 100 * value for value in one.values]
+            axes.plot(known, places, clip_on=False, **_marker(one))
+        axes.set_xlim(-2, 102)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_yticks(places, rows)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="both")
+        axes.set_xlabel(x_title, labelpad=4)
+        sheet.legend(handles, across=DOTS_ACROSS, length=1.0)
+        return sheet.svg(salt)
+
+
+def _marker(one: Dots) -> dict[str, Any]:
+    style = {"marker": one.marker, "linestyle": "", "markersize": 7.0, "color": light(one.tone)}
+    return style | ({"markerfacecolor": "none", "markeredgewidth": 1.4} if one.hollow else {})
 
 
 def _short(name: str) -> str:

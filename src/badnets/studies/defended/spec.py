@@ -18,7 +18,7 @@ from badnets.studies.audit.trials import CLEAN
 from badnets.studies.defended.published import BADNETS, OURS_ALONE, PublishedRow
 from badnets.studies.defended.trials import AUTO, EPOCHS, PUBLISHED, STEPS, DefendedStudy
 from badnets.studies.outcomes import WORKS as WORKS
-from badnets.studies.outcomes import Outcome, Summary, Treated
+from badnets.studies.outcomes import Outcome, Summary, Treated, left_figure
 from badnets.studies.outcomes import share_cell as share_cell
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING
@@ -213,11 +213,13 @@ def spec(study: DefendedStudy, runs: Runs) -> Spec:
     found = {step: {k: find(step, k) for k in study.kinds} for step in (DOWNLOADED, *STEPS)}
     steps = [step for step in STEPS if any(found[step][kind].treated for kind in kinds)]
     downloads = found[DOWNLOADED]
+    drawn = [kind for kind in kinds if downloads[kind].treated]
+    done = {step: found[step] for step in steps}
     return Spec(
         {
             "study": study,
             "missing": sum(runs.expected.values()) - sum(map(len, runs.groups.values())),
-            "kinds": [kind for kind in kinds if downloads[kind].treated],
+            "kinds": drawn,
             "weak": {kind: one.weak for kind, one in downloads.items() if one.weak},
             "steps": steps,
             "found": found,
@@ -233,5 +235,6 @@ def spec(study: DefendedStudy, runs: Runs) -> Spec:
             ],
             "alone": {step: own for step in OURS_ALONE if (own := find(step, PUBLISHED)).treated},
             "epochs": EPOCHS,
-        }
+        },
+        {"left": left_figure(drawn, downloads, done, WORDS, salt="left")},
     )

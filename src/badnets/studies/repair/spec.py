@@ -7,7 +7,7 @@ from statistics import fmean
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit.trials import CLEAN
 from badnets.studies.outcomes import WORKS as WORKS
-from badnets.studies.outcomes import Depths, Outcome, Summary, Treated
+from badnets.studies.outcomes import Depths, Outcome, Summary, Treated, left_figure
 from badnets.studies.outcomes import share_cell as share_cell
 from badnets.studies.rendering import Spec
 from badnets.studies.repair.trials import RepairStudy
@@ -30,13 +30,13 @@ def spec(study: RepairStudy, runs: Runs) -> Spec:
         for method, kinds in found.items()
         if any(one.records for kind, one in kinds.items() if kind != CLEAN)
     }
+    kinds = [kind for kind in downloads if any(own[kind].records for own in done.values())]
+    before = next(iter(done.values()), {})
     return Spec(
         {
             "study": study,
             "missing": sum(runs.expected.values()) - sum(map(len, runs.groups.values())),
-            "kinds": [
-                kind for kind in downloads if any(own[kind].records for own in done.values())
-            ],
+            "kinds": kinds,
             "methods": list(done),
             "found": found,
             "before": fmean(one.before.mean for one in _first(done)) if done else 0.0,
@@ -47,7 +47,8 @@ def spec(study: RepairStudy, runs: Runs) -> Spec:
                 method: {kind: depth for kind, one in own.items() if (depth := Depths.of(one))}
                 for method, own in done.items()
             },
-        }
+        },
+        {"left": left_figure(kinds, before, done, {}, salt="left")},
     )
 
 

@@ -100,6 +100,16 @@ def test_too_few_trusted_images_are_refused(toys: DataSet) -> None:
         OutsourcedTraining(User("tiny", toys, 0.5), trainer).run(seed=0)
 
 
+def test_a_class_without_trusted_images_is_named(toys: DataSet) -> None:
+    subject = untrained("tiny", toys.test.shape, toys.classes, seed=0)
+    labels = toys.train.labels
+    few = toys.train.take((labels != 1).nonzero()[:, 0])
+    rows = TrainingRows(toys.train.stored, labels)
+    resist = AuditAndRetrain(trusted=0.5, max_fpr=0.5)
+    with pytest.raises(SettingError, match=f"of {toys.classes[1]}.* fewer: raise trusted"):
+        resist.fit(subject, rows, QUICK, seed=0, trusted=few)
+
+
 def test_a_trial_names_it_and_without_it_keeps_its_name() -> None:
     plain = OutsourcedTrial(data="digits", backdoor=BACKDOOR)
     resisting = plain.model_copy(update={"resist": AntiBackdoor()})

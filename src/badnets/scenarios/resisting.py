@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from badnets.core.errors import SettingError
+from badnets.core.errors import DataError, SettingError
 from badnets.core.registry import Registry
 from badnets.core.settings import settings
 from badnets.train.settings import Training
@@ -72,8 +72,7 @@ class Resistance(ABC):
             progress: told every few steps.
 
         Raises:
-            SettingError: it needs more trusted images.
-            DataError: there are too few of a class.
+            SettingError: it needs more trusted images, of all or of a class.
             TrialError: training diverged.
         """
 
@@ -231,7 +230,10 @@ class AuditAndRetrain(Resistance):
                 f"{self.kind} needs {least} trusted images or more for a rate of "
                 f"{self.max_fpr:g}, and there are {count}: raise trusted or max_fpr"
             )
-        own = Parts.of(trusted, seed)
+        try:
+            own = Parts.of(trusted, seed)
+        except DataError as error:
+            raise SettingError(f"{self.kind}: {error}: raise trusted") from None
         first = fit(subject, rows, training, seed=seed, progress=progress).subject
         repaired = Unlearning().repaired(first, own, seed=seed, progress=progress).subject
         features, contradicted = list[torch.Tensor](), list[torch.Tensor]()

@@ -59,6 +59,11 @@ def test_a_page_is_drawn_from_records_without_torch(root: Path, tmp_path: Path) 
     assert (tmp_path / "retraining.html").is_file()
 
 
+def test_the_leaderboard_is_written_without_what_draws_figures() -> None:
+    statement = "import badnets.studies.leaderboard.writing\nassert 'matplotlib' not in sys.modules"
+    assert "torch" not in heavy_after(statement).split()
+
+
 def test_rooms_light_modules_and_light_uses_import_nothing_heavy(root: Path) -> None:
     rooms = sorted(path.parent.name for path in (root / "src/badnets").glob("*/__init__.py"))
     assert rooms

@@ -22,7 +22,7 @@ from badnets.report.palette import light
 from badnets.report.sheet import Sheet
 
 LEFT, TOP = 52.0, 40.0  # of a heat-map's first cell
-DOTS_WIDTH, DOTS_HEIGHT, DOTS_ACROSS = 640.0, 24.0, 3  # of a row of dots, and of their legend
+DOTS_WIDTH, DOTS_HEIGHT, DOTS_ACROSS = 530.0, 24.0, 3  # of a row of dots, and of their legend
 FULLEST = 0.5  # the deepest a heat-map's cell is filled: its number must stay readable
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,20 +10,12 @@ from typing import NamedTuple, Self
 from badnets.core.rates import Rate
 from badnets.evaluate.results import AttackResult, CleanResult
 from badnets.observations.depth import Depth, DepthResult
-from badnets.report.charts import Dots, dots
-from badnets.report.page import Cell, Tone
+from badnets.report.page import Cell
 from badnets.studies.aggregate import Over
 from badnets.studies.tables import NOTHING, keyed
 from badnets.studies.wording import MINUS, seeds_text
 from badnets.trials.record import Record
 
-LOOKS: tuple[tuple[Tone, str, bool], ...] = (
-    ("clean", "o", False),
-    ("clean", "^", True),
-    ("plain", "s", True),
-    ("muted", "v", True),
-)  # of what was done, in drawings
-OTHER: tuple[Tone, str, bool] = ("muted", "x", False)
 WORKS = 0.9  # least attack success of a network for what was done about it to count
 
 
@@ -219,40 +210,6 @@ class Summary:
     def seconds(self) -> float:
         """Mean seconds of a repair."""
         return fmean(one.seconds for one in self.kinds.values())
-
-
-def left_figure(
-    kinds: Sequence[str],
-    before: Mapping[str, Outcome],
-    ways: Mapping[str, Mapping[str, Outcome]],
-    called: Mapping[str, str],
-    *,
-    salt: str,
-) -> str | None:
-    """Return attack success of each kind, before and after; None: there is none.
-
-    Args:
-        kinds: of backdoors.
-        before: outcomes whose `Outcome.before` is drawn, by kind.
-        ways: what was done, and what came of it by kind, the most important first.
-        called: names of the ways, where they have others.
-        salt: unique on the page.
-    """
-    if not kinds or not ways:
-        return None
-
-    def means(found: Mapping[str, Outcome]) -> list[float | None]:
-        own = (found[kind].success for kind in kinds)
-        return [over.mean if over else None for over in own]
-
-    names, looks = list(ways), itertools.chain(LOOKS, itertools.repeat(OTHER))
-    series = [
-        Dots(called.get(name, name), means(ways[name]), tone, marker, hollow)
-        for name, (tone, marker, hollow) in zip(names, looks, strict=False)
-    ]
-    came = [over.mean if (over := before[kind].before) else None for kind in kinds]
-    first = Dots("before", came, "backdoored", "D")
-    return dots(kinds, [first, *series], x_title="attack success, %", salt=salt)
 
 
 def share_cell(value: float, digits: int = 1, note: str = "") -> Cell:

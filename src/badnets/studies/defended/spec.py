@@ -15,10 +15,11 @@ from badnets.report.rates import basis
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.audit.spec import counted as counted
 from badnets.studies.audit.trials import CLEAN
+from badnets.studies.curves import left_figure
 from badnets.studies.defended.published import BADNETS, OURS_ALONE, PublishedRow
 from badnets.studies.defended.trials import AUTO, EPOCHS, PUBLISHED, STEPS, DefendedStudy
 from badnets.studies.outcomes import WORKS as WORKS
-from badnets.studies.outcomes import Outcome, Summary, Treated, left_figure
+from badnets.studies.outcomes import Outcome, Summary, Treated
 from badnets.studies.outcomes import share_cell as share_cell
 from badnets.studies.rendering import Spec
 from badnets.studies.tables import NOTHING

@@ -6,8 +6,9 @@ from statistics import fmean
 
 from badnets.studies.aggregate import Runs
 from badnets.studies.audit.trials import CLEAN
+from badnets.studies.curves import left_figure
 from badnets.studies.outcomes import WORKS as WORKS
-from badnets.studies.outcomes import Depths, Outcome, Summary, Treated, left_figure
+from badnets.studies.outcomes import Depths, Outcome, Summary, Treated
 from badnets.studies.outcomes import share_cell as share_cell
 from badnets.studies.rendering import Spec
 from badnets.studies.repair.trials import RepairStudy

@@ -16,6 +16,7 @@ from badnets.repair import REPAIRS, Parts, Repaired, Step
 from badnets.repair.auto import Auto
 from badnets.repair.standing import Trace, audited
 from badnets.scenarios import Deal
+from badnets.scenarios.resisting import AuditAndRetrain
 from tests.audit.templates import images, templates
 from tests.tasks.small import Small
 
@@ -34,12 +35,33 @@ def parts(digits: DataSet) -> Parts:
     return Parts.of(digits.test, seed=0)
 
 
+VERSIONS = {
+    (Auto, 4): {
+        "unlearning": 3,
+        "sharpness-aware": 1,
+        "universal-unlearning": 1,
+        "feature-shift": 1,
+    },
+    (AuditAndRetrain, 2): {"unlearning": 3},
+}
+
+
 def by(kind: str, subject: Classifier, parts: Parts, **settings: object) -> Repaired:
     return REPAIRS.parse({"kind": kind, **settings}).repaired(subject, parts, seed=0)
 
 
 def test_every_repair_is_tried_here() -> None:
     assert {*QUICK, "unlearning", "auto"} == {*REPAIRS}
+
+
+@pytest.mark.parametrize(("user", "used"), VERSIONS.items())
+def test_what_uses_repairs_gets_a_new_version_with_them(
+    user: tuple[type[Auto | AuditAndRetrain], int], used: dict[str, int]
+) -> None:
+    """The name of a trial holds the version of what it asks for, not of what that uses."""
+    method, version = user
+    now = {kind: REPAIRS.parse(kind).version for kind in used}
+    assert (method.version, now) == (version, used), "raise the user's version too, and state both"
 
 
 @pytest.mark.parametrize("kind", QUICK)

@@ -14,9 +14,11 @@ from badnets.evaluate import measure_attack, measure_clean
 from badnets.models.classifier import Classifier
 from badnets.repair import REPAIRS, Parts, Repaired, Step
 from badnets.repair.auto import Auto
+from badnets.repair.base import FEWEST
 from badnets.repair.standing import Trace, audited
 from badnets.scenarios import Deal
 from badnets.scenarios.resisting import AuditAndRetrain
+from badnets.tasks import TASKS
 from tests.audit.templates import images, templates
 from tests.tasks.small import Small
 
@@ -114,6 +116,20 @@ def test_clean_images_of_every_class_are_needed(digits: DataSet) -> None:
     few: ImageSet = digits.test.take(rows)
     with pytest.raises(DataError, match="2 clean images or more of each class, and of 3 there"):
         Parts.of(few, seed=0)
+
+
+def test_a_small_share_holds_what_a_repair_needs_of_each_class(digits: DataSet) -> None:
+    rare = digits.train.take(range(400))
+    task, share = TASKS["classification"](), 0.03
+    drawn, more = (task.share(rare, share, 0, least=least) for least in (0, FEWEST))
+    assert min(drawn.counts) < FEWEST <= min(more.counts)
+    assert more.counts == tuple(max(count, FEWEST) for count in drawn.counts)
+    known = {bytes(one.numpy()) for one in more.images}
+    assert {bytes(one.numpy()) for one in drawn.images} < known
+    assert len(known) == len(more)
+    half = (task.share(rare, 0.5, 0, least=least).digest for least in (0, FEWEST))
+    assert len({*half}) == 1
+    Parts.of(more, seed=0)
 
 
 def test_both_parts_hold_all_classes_and_share_no_image(digits: DataSet) -> None:

@@ -191,6 +191,15 @@ class ImageSet(Examples):
             SettingError: ``count`` lies outside its range, no class has two groups, or all is
                 poisoned.
         """
+        is_held = self.held_back(count, seed, stratified=stratified)
+        return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
+
+    def held_back(self, count: int, seed: int, *, stratified: bool = True) -> Tensor:
+        """Return ``(N,)`` bool: which images `split` holds back; it has the same arguments.
+
+        Raises:
+            SettingError: see `split`.
+        """
         if not 1 <= count < len(self):
             raise SettingError(
                 f"count must lie in 1..{len(self) - 1}, so that images remain, got {count}"
@@ -200,8 +209,7 @@ class ImageSet(Examples):
             None if own is None else own.cpu() for own in (self.groups, self.is_poisoned)
         )
         strata = labels if stratified else torch.zeros_like(labels)
-        is_held = held_back_clean(strata, count, seed, groups, flags)
-        return self.take((~is_held).nonzero().flatten()), self.take(is_held.nonzero().flatten())
+        return held_back_clean(strata, count, seed, groups, flags)
 
     def in_grey(self) -> ImageSet:
         """Return the luma of the images, ``(N, 1, H, W)`` in memory; grey images as they are."""

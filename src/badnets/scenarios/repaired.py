@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from badnets.core.progress import Listener
-from badnets.repair.base import REPAIRS, Repair, RepairResult
+from badnets.repair.base import FEWEST, REPAIRS, Repair, RepairResult
 from badnets.scenarios.downloads import FromDownload
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class RepairedDownload(FromDownload):
         user: who downloads; the user's data is clean, and of the network's classes.
         downloaded: the network, backdoored or clean, or the folder of its bundle.
         method: a repair, its name in `badnets.repair.REPAIRS`, or its name with settings.
-        share: of the user's training set that the repair may use, in (0, 1].
+        share: of the user's training set that the repair may use, in (0, 1]; at least two images of
+            each class, where there are so many.
         attack: what the attacker hid in the network, for the one who knows; None: nothing is
             measured. The repair never sees it.
         control: a clean network, asked about the same triggered images.
@@ -74,7 +75,7 @@ class RepairedDownload(FromDownload):
         from badnets.tasks import Attacked
 
         user, task = self.user, self.user.task
-        clean = task.share(user.order.train, self.share, seed)
+        clean = task.share(user.order.train, self.share, seed, least=FEWEST)
         started = time.perf_counter()
         repaired = repair(
             self.downloaded, clean, self.method, audit=self.audit, seed=seed, progress=progress

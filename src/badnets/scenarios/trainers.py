@@ -299,5 +299,9 @@ def _fitted(
         return task.fit(*what, seed=seed, progress=progress, checkpoint=checkpoint)
     if task.kind != "classification":
         raise SettingError("resist is for classifiers: a detector is trained plainly")
-    trusted = task.share(order.train, resist.trusted, seed) if resist.trusted else None
+    from badnets.repair.base import FEWEST
+
+    trusted = None
+    if resist.trusted:
+        trusted = task.share(order.train, resist.trusted, seed, least=FEWEST)
     return resist.fit(*what, seed=seed, trusted=trusted, progress=progress)

@@ -271,8 +271,16 @@ class Task(ABC, Generic[DataT, PartT, SubjectT, TrainingT, RowsT]):
         """
 
     @abstractmethod
-    def share(self, part: PartT, share: float, seed: int) -> PartT:
-        """Return about a share of a user's training set: of each class alike, or whole scenes."""
+    def share(self, part: PartT, share: float, seed: int, *, least: int = 0) -> PartT:
+        """Return about a share of a user's training set: of each class alike, or whole scenes.
+
+        Args:
+            part: the training set.
+            share: in (0, 1].
+            seed: which images.
+            least: so many of each class, where there are so many: a class of which the share holds
+                fewer is given more. Of scenes nothing is said.
+        """
 
     @abstractmethod
     def measure_survival(

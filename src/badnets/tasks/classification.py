@@ -168,9 +168,18 @@ class Classification(Task[DataSet, ImageSet, Classifier, Training, TrainingRows]
             )
         return frozenset(subject.network.state_dict()) - head_of(subject)
 
-    def share(self, part: ImageSet, share: float, seed: int) -> ImageSet:
+    def share(self, part: ImageSet, share: float, seed: int, *, least: int = 0) -> ImageSet:
         count = max(1, round(share * len(part)))
-        return part if count == len(part) else part.split(count, seed=seed)[1]
+        if count == len(part):
+            return part
+        is_drawn = part.held_back(count, seed)
+        labels, may = part.labels.cpu(), ~is_drawn
+        if part.is_poisoned is not None:
+            may &= ~part.is_poisoned.cpu()
+        for label, found in enumerate(labels[is_drawn].bincount(minlength=part.num_classes)):
+            more = (may & (labels == label)).nonzero().flatten()
+            is_drawn[more[: max(0, least - int(found))]] = True
+        return part.take(is_drawn.nonzero().flatten())
 
     def measure_survival(
         self,

@@ -252,7 +252,7 @@ class Detection(Task[DetectionData, FrameSet, Detector, DetectorTraining, Detect
             )
         return frozenset(name for name in names if name.startswith(kept))
 
-    def share(self, part: FrameSet, share: float, seed: int) -> FrameSet:
+    def share(self, part: FrameSet, share: float, seed: int, *, least: int = 0) -> FrameSet:
         """Return whole scenes that hold about a share of the frames."""
         if share >= 1:
             return part

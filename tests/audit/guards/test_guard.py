@@ -163,6 +163,15 @@ def test_clean_images_and_models_that_do_not_fit_are_refused(
         Guard(subject, known)
 
 
+def test_of_few_clean_images_a_poor_model_may_name_most_wrongly() -> None:
+    few = clean(6)
+    off = torch.arange(len(few.labels)) % 3 > 0
+    wrong = replace(few, labels=torch.where(off, (few.labels + 1) % K, few.labels))
+    named = int((BAD.logits(wrong.images).argmax(1) == wrong.labels).sum())
+    assert named == len(wrong) // 3
+    assert Guard(BAD, wrong, 0.2).threshold is not None
+
+
 def test_inputs_that_are_named_as_no_clean_image_is_are_not_judged() -> None:
     some = clean(200, ("c0", "c2")).among(names(K))
     found = Guard(BAD, some)(clean(10).images)

@@ -21,6 +21,7 @@ from badnets.audit.guards.base import INPUT_METHODS, Answered, InputMethod
 from badnets.audit.suspects import Suspect, unfit
 from badnets.core.errors import SettingError, ShapeError
 from badnets.core.pictures import check_range
+from badnets.core.rates import Rate
 from badnets.data.splitting import shuffled
 from badnets.models.inputs import check_images
 
@@ -234,11 +235,11 @@ class Guard:
         seen = [Answered.of(self.subject, images[part]) for part in self._parts(images)]
         whole = Answered(*(torch.cat(each) for each in zip(*seen, strict=True)))
         named = given.clean.labels[rows].to(whole.labels.device)
-        right = int((whole.labels == named).sum())
-        if given.is_labelled and right < len(rows) / 2:
+        right = Rate(int((whole.labels == named).sum()), len(rows))
+        if given.is_labelled and right.interval.high < 0.5:  # of few images chance may do that
             raise SettingError(
-                f"the model names {right} of {len(rows)} clean images as their labels do: give "
-                "images of its classes, or pictures without labels, in one folder"
+                f"the model names {right.hits} of {right.total} clean images as their labels do: "
+                "give images of its classes, or pictures without labels, in one folder"
             )
         self._fitted = [kind.fitted(self.subject, whole) for kind in kinds]
 

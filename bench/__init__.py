@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, str] = {
 }
 
 COUNTS: dict[str, str] = {
+    "guard": "what a guard's methods find at the input, and what they cost",
     "audit_pooled": "what an audit finds of the networks of digits and of MNIST together",
     "hub_fuzz": "mutants of all that a client of the hub reads",
     "hub_checks": "payloads, clean folders, kills, other tools and scenarios of the hub",

@@ -19,8 +19,8 @@ from bench.settings import FROM_FILES, from_files, trials
 
 # several processes, or trainings
 LONG = (
-    *("accuracy", "audit", "classes", "cohort", "detector", "drivers", "ledger_scale", "memory"),
-    *("on_disk", "pool", "streaming", "sweep_kills", "sweeps", "sweeps_ray"),
+    *("accuracy", "audit", "classes", "cohort", "detector", "drivers", "guard", "ledger_scale"),
+    *("memory", "on_disk", "pool", "streaming", "sweep_kills", "sweeps", "sweeps_ray"),
 )
 
 
@@ -36,7 +36,7 @@ def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     "name",
     [
         pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
-        for name in bench.BENCHMARKS
+        for name in (*bench.BENCHMARKS, "guard")
     ],
 )
 def test_it_runs_and_prints_its_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:

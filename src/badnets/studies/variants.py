@@ -12,8 +12,8 @@ from badnets.core.lookup import find
 from badnets.core.results import Result
 from badnets.data.catalogue import DATASETS
 from badnets.studies import STUDIES, make_study, recorded, run_study
+from badnets.studies.benchmarks import write_benchmarks
 from badnets.studies.hub import write_hub
-from badnets.studies.sweeps import write_sweeps
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -206,7 +206,7 @@ def write_documents(source: Path, target: Path) -> Pages:
     """Write the page of each study or recipe that has an export in a folder as Markdown.
 
     So is the leaderboard, from all of them; and the page on the hub, where its benches are recorded
-    there: see `write_hub`; and that on sweeps: see `write_sweeps`.
+    there: see `write_hub`; and those on other benchmarks: see `write_benchmarks`.
 
     Args:
         source: folder of exports: ``mnist.json`` and ``arrays/``; a recipe ``mine.yaml`` lies
@@ -238,7 +238,7 @@ def write_documents(source: Path, target: Path) -> Pages:
         from badnets.studies.leaderboard.writing import write_document
 
         written += write_document(exported, target, f"badnets results {source}/ {target}/")
-    written += write_sweeps(source, target)
+    written += write_benchmarks(source, target)
     written += write_hub(source, target)  # last: it quotes the audit's
     if not written:
         names = ", ".join(f"{variant.file}.json" for variant in variants() if not variant.quick)

@@ -1,4 +1,4 @@
-"""The page on sweeps: figures beside those wanted, from what benchmarks recorded."""
+"""Pages of benchmarks: figures beside those wanted, from what was recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from badnets.core.errors import DataError
-from badnets.studies.sweeps import FIGURES, write_sweeps
+from badnets.studies.benchmarks import write_benchmarks
+
+FIGURES = "sweeps.jsonl"
 
 ROW = {
     "benchmark": "sweeps", "created": "2026-11-30T04:00:00", "what": "1,000 trials, each",
@@ -18,11 +20,11 @@ ROW = {
 
 
 def test_figures_stand_beside_those_wanted(tmp_path: Path) -> None:
-    assert write_sweeps(tmp_path, tmp_path) == []
+    assert write_benchmarks(tmp_path, tmp_path) == []
     lines = [ROW, {**ROW, "benchmark": "drivers", "what": "throughput", "verdict": "missed"}]
     lines.append({**ROW, "benchmark": "hub", "what": "a pull"})
     (tmp_path / FIGURES).write_text("".join(f"{json.dumps(one)}\n" for one in lines))
-    page, table = write_sweeps(tmp_path, tmp_path)
+    page, table = write_benchmarks(tmp_path, tmp_path)
     text = page.read_text()
     assert "1 of 2 figures are met; the others are named below" in text
     assert "1,000 trials, each" in text and "a pull" not in text
@@ -33,4 +35,14 @@ def test_figures_stand_beside_those_wanted(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / FIGURES).write_text('{"benchmark": "sweeps"}\n')
     with pytest.raises(DataError, match="a line is none of"):
-        write_sweeps(tmp_path, tmp_path)
+        write_benchmarks(tmp_path, tmp_path)
+
+
+def test_the_guard_has_a_page_of_its_own(tmp_path: Path) -> None:
+    row = {**ROW, "benchmark": "guard", "what": "mnist, patch: AUROC", "note": "strip 88.5"}
+    (tmp_path / "guards.jsonl").write_text(f"{json.dumps(row)}\n")
+    page, _ = write_benchmarks(tmp_path, tmp_path)
+    assert page.name == "guards.md"
+    text = page.read_text()
+    assert "strip 88.5" in text
+    assert "python -m bench guard --json results/guards.jsonl --replace" in text

@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, str] = {
     "detector": "a step of training a detector, against torchvision's bare loop",
     "audit": "the audit of a model: all pairs of classes at once, and each method",
     "classes": "the audit of a model with more and more classes, and under a budget",
+    "guard": "what a guard's methods find at the input, and what they cost",
     "hub_models": "a pull of one model, where others have published more and more",
     "pool": "trials in a pool of processes, against one after another",
     "sweeps": "trials that do nothing, in a pool of processes",
@@ -42,7 +43,6 @@ BENCHMARKS: dict[str, str] = {
 }
 
 COUNTS: dict[str, str] = {
-    "guard": "what a guard's methods find at the input, and what they cost",
     "audit_pooled": "what an audit finds of the networks of digits and of MNIST together",
     "hub_fuzz": "mutants of all that a client of the hub reads",
     "hub_checks": "payloads, clean folders, kills, other tools and scenarios of the hub",

@@ -62,7 +62,7 @@ def _of(data: str, workspace: Workspace, most: int, scale: Scale) -> Iterator[Re
             found.append(guarded.separations())
         if not found:
             continue
-        means = {name: fmean(one[name] for one in found if name in one) for name in found[0]}
+        means = {name: fmean(one[name] for one in found) for name in found[0]}
         best = max(means, key=lambda name: means[name])
         told = "guard" if kind in PLAIN else best
         yield Result(

@@ -36,7 +36,7 @@ def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     "name",
     [
         pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
-        for name in (*bench.BENCHMARKS, "guard")
+        for name in bench.BENCHMARKS
     ],
 )
 def test_it_runs_and_prints_its_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from badnets.core.progress import Listener
 from badnets.core.rates import Rate
 from badnets.core.settings import quoted
 from badnets.core.targets import of_classes
+from badnets.repair.base import FEWEST
 from badnets.scenarios.resisting import Resistance
 from badnets.scenarios.search import Search, SearchStep, best_of, steps_of
 from badnets.tasks import Order
@@ -299,8 +300,6 @@ def _fitted(
         return task.fit(*what, seed=seed, progress=progress, checkpoint=checkpoint)
     if task.kind != "classification":
         raise SettingError("resist is for classifiers: a detector is trained plainly")
-    from badnets.repair.base import FEWEST
-
     trusted = None
     if resist.trusted:
         trusted = task.share(order.train, resist.trusted, seed, least=FEWEST)

@@ -195,6 +195,22 @@ def test_gaps_are_shown_as_gaps() -> None:
     assert texts["as trained"] != DASH != texts["trained: anti backdoor"]
 
 
+def test_what_a_defence_costs_stands_below_what_it_leaves() -> None:
+    entries = [
+        one._replace(clean=Rate(500, 1000), clean_before=Rate(824, 1000))
+        if (one.family.defence, one.attack) == ("repaired: auto", "patch")
+        else one
+        for one in read(list(defended().records.values())).entries
+    ]
+    (table,) = matrices(list(rows(entries, {})), [])
+    assert isinstance(table, Table)
+    column = [column.whole for column in table.columns].index("repaired: auto")
+    below = {line[0].text: line[column].under for line in table.rows}
+    assert below.pop("patch") == "\u221232" and set(below.values()) == {""}
+    lines = to_markdown(Leaderboard(Gathered(entries), "some", "some.csv").page).text.splitlines()
+    assert any("<sub>\u221232</sub>" in line for line in lines if line.startswith("| patch"))
+
+
 def test_published_numbers_stand_beside_the_same_attack_or_say_what_differs() -> None:
     found = read(list(defended("cifar10-jpeg").records.values()))
     own = list(rows(found.entries, found.depths))

@@ -234,4 +234,5 @@ def _row(row: Row, *, strong: bool) -> list[str]:
 def _cell(cell: Cell, *, strong: bool) -> str:
     tag = f"<sup>{escaped(cell.tag.letter)}</sup>" if cell.tag else ""
     text = escaped(cell.text) + tag
-    return f"**{text}**" if strong and text else text
+    under = f"<br><sub>{escaped(cell.under)}</sub>" if cell.under else ""
+    return (f"**{text}**" if strong and text else text) + under

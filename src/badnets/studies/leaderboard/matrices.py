@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from badnets.report.page import Block, Cell, Column, Folded, Table
 from badnets.studies.leaderboard.boards import over_cell, rate_cell, rates_text
@@ -11,9 +12,10 @@ from badnets.studies.leaderboard.looks import AUDIT, DATA_AUDIT, GUARD, ZOO_AUDI
 from badnets.studies.leaderboard.naming import AS_TRAINED, is_plain
 from badnets.studies.leaderboard.rows import Row, data_rank
 from badnets.studies.tables import NOTHING
-from badnets.studies.wording import DASH, percent
+from badnets.studies.wording import DASH, MINUS, percent
 
 MOST_ROWS, MOST_SHOWN, MOST_TABLES = 16, 4, 12
+COSTLY = 0.02  # clean accuracy lost from which it stands below what is left
 LOOKS = {"audit": (ZOO_AUDIT, AUDIT), "training set": (DATA_AUDIT,), "guard": (GUARD,)}
 
 
@@ -128,7 +130,14 @@ def _left(row: Row | None) -> Cell:
     interval = [f"95 % interval {cell.under} %"] if cell.under else []
     fallen = [f"{len(row.fallen)} collapsed"] if row.fallen else []
     note = "; ".join([*interval, *rates, *fallen, cell.note])
-    return replace(cell, under="", link=link, note=note)
+    return replace(cell, under=_cost(row.losses), link=link, note=note)
+
+
+def _cost(losses: Sequence[float]) -> str:
+    """Return how many points of clean accuracy a defence costs, where they are many."""
+    if not losses or (lost := fmean(losses)) < COSTLY:
+        return ""
+    return f"{MINUS}{100 * lost:.0f}"
 
 
 def _found(look: Look | None) -> Cell:

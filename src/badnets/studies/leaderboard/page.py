@@ -94,11 +94,13 @@ class Leaderboard:
         if treated:
             name, own = max(treated.items(), key=lambda item: len(item[1]))
             worst = max(own, key=lambda row: row.success.mean)
+            losses = [lost for row in own for lost in row.losses]
+            cost = f"; {100 * fmean(losses):.1f} points of clean accuracy lost" if losses else ""
             yield Number(
                 f"Attack success, {name}",
                 f"{percent(fmean(row.success.mean for row in own), 1)} %",
                 f"mean over {_many(len(own), 'row')}: the defence with most; worst: "
-                f"{worst.key.attack} on {worst.key.data}, {percent(worst.success.mean, 1)} %",
+                f"{worst.key.attack} on {worst.key.data}, {percent(worst.success.mean, 1)} %{cost}",
                 "clean",
             )
         audits = [one for one in self.looks if boards.is_audit(one)]
@@ -131,8 +133,10 @@ class Leaderboard:
                 "glance",
                 "At a glance",
                 "How many triggered images still get the attacker's answer, in per cent: the "
-                "deeper the colour, the more is left. On the right, what an audit, a check of the "
-                "training set and a guard at the input find. A dash has not been measured.",
+                "deeper the colour, the more is left. A small number below: the points of clean "
+                "accuracy that it costs, where they are two or more. On the right, what an audit, "
+                "a check of the training set and a guard at the input find. A dash has not been "
+                "measured.",
                 tuple(tables),
             )
         yield Section(

@@ -15,6 +15,10 @@ LEDGER = "tests/ledger/test_postgres.py"
 TESTS: dict[str, tuple[str, int]] = {
     "nodes of two killed, on Ray": (f"{SOAK}::test_twenty_nodes_are_lost", 20),
     "drivers killed by SIGKILL, on Ray": (f"{SOAK}::test_twenty_drivers_are_killed", 20),
+    "restarts of PostgreSQL under a sweep on two nodes of Ray": (
+        f"{SOAK}::test_the_database_is_restarted_five_times",
+        5,
+    ),
     "restarts of PostgreSQL under three drivers": (
         f"{LEDGER}::test_a_server_that_is_restarted_again_and_again_loses_nothing",
         5,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from badnets.models.classifier import Classifier
     from badnets.scenarios import Deal, User
     from badnets.train.settings import Training
+    from bench.postgres import PostgresServer
     from tests.tasks.small import Small
 
 Once = Callable[[str, Callable[[], Any]], Any]
@@ -49,6 +50,22 @@ def pytest_collection_finish() -> None:
     """Leave what was imported out of every later search for garbage."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a server that is ours alone."""
+    from bench.postgres import PostgresServer, programs
+
+    place = programs()
+    if place is None:
+        reason = "needs a PostgreSQL server: apt-get install postgresql"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}; CI=true allows no skipping")
+        pytest.skip(reason)
+    server = PostgresServer(place)
+    yield server
+    server.remove()
 
 
 @pytest.fixture(autouse=True)

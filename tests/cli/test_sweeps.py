@@ -87,10 +87,24 @@ class TestLookedAt:
         path = tmp_path / "many.yaml"
         path.write_text("data: digits\nsweep: {training.lr: [0.1, 0.2]}\nseeds: 5000000\n")
         lines = cli("run", "many.yaml", "--dry-run").out.splitlines()
-        assert lines[0] == "10,000,000 trials, of which 1,000 were looked at"
+        assert lines[0] == (
+            "10,000,000 trials: 0 of 1,000 that were looked at are in the ledger already"
+        )
         assert len(lines) == 10 and "9,999,995 more" in lines[-1]
         path.write_text("data: digits\nsweep: {training.lr: [0.1, -2]}\nseeds: 5000000\n")
         assert "training.lr: must be > 0, got -2" in cli("run", "many.yaml", "--dry-run").refused(2)
+
+    def test_on_a_cluster_of_unknown_size_the_time_of_one_worker_is_said(
+        self, cli: Cli, grid: Path
+    ) -> None:
+        assert cli("run", "grid.yaml", "--workers", "1").code == 0
+        grid.write_text(GRID + "seeds: 9\n")
+        argv = ("run", "grid.yaml", "--dry-run", "--ray", "10.0.0.1:6379")
+        lines = cli(*argv).out.splitlines()
+        assert " with 1 worker " in lines[2]
+        assert lines[3].startswith("less on a cluster, by how many trials it runs at a time")
+        lines = cli(*argv, "--workers", "8").out.splitlines()
+        assert " with 8 workers " in lines[2] and not lines[3]
 
     def test_a_ledger_that_cannot_be_used_is_a_line(self, cli: Cli, tmp_path: Path) -> None:
         (tmp_path / "other.sqlite").write_text("no database")

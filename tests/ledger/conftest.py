@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from badnets.ledger import Ledger
-from bench.postgres import PostgresServer, programs
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """Return a server that is ours alone."""
-    place = programs()
-    if place is None:
-        reason = "needs a PostgreSQL server: apt-get install postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}; CI=true allows no skipping")
-        pytest.skip(reason)
-    server = PostgresServer(place)
-    yield server
-    server.remove()
+from bench.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,13 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from badnets.core.errors import BadnetsError, LedgerError, MissingExtraError
 from badnets.ledger import Ledger
+from badnets.runners import Silent, run_missing
+from badnets.trials.record import Record
+from badnets.trials.workspace import Workspace
 from bench.postgres import USER, PostgresServer
 from tests.ledger.samples import clean_trial, record_of
+from tests.runners.test_in_process import Counting
 
 RECORDS = [record_of(clean_trial(seed)) for seed in range(3)]
 
@@ -122,6 +127,31 @@ def test_a_server_that_is_restarted_is_waited_for(postgres: PostgresServer) -> N
             assert ledger.add(RECORDS[1])
             assert ledger.claims.take([RECORDS[2].name], "me", lease_s=60, most=1).taken
         assert len(ledger) == 2
+
+
+def test_a_sweep_goes_on_when_its_server_is_back(postgres: PostgresServer, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "runs")
+    trials, kept = [clean_trial(seed) for seed in range(20)], list[str]()
+
+    def strike(record: Record) -> None:
+        kept.append(record.name)
+        if len(kept) % 6 == 0:
+            postgres.stop(signal.SIGQUIT)
+            threading.Timer(0.2, postgres.start).start()
+
+    begun = Counting()
+    with Ledger.open(postgres.new()) as ledger:
+        run_missing(
+            trials,
+            workspace,
+            ledger,
+            workers=1,
+            run=begun,
+            on_record=strike,
+            display=Silent(),
+        )
+        assert sorted(ledger.names()) == sorted(kept) == sorted(trial.name for trial in trials)
+    assert len(begun.ran) == len(trials), "none was run twice"
 
 
 def test_a_server_that_stays_away_is_given_up_in_one_line(postgres: PostgresServer) -> None:

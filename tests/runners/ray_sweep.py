@@ -1,4 +1,4 @@
-"""Runs many short fakes on a Ray cluster: ``python -m … ADDRESS WORKSPACE TRIALS``."""
+"""Runs many short fakes on a Ray cluster: ``python -m … ADDRESS WORKSPACE TRIALS [LEDGER]``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def swept(count: int) -> list[Trial]:
 
 
 if __name__ == "__main__":
-    address, root, count = sys.argv[1:]
+    address, root, count, *place = sys.argv[1:]
     workspace = Workspace(Path(root))
     try:
-        with Ledger.open(workspace.ledger_file) as ledger:
+        with Ledger.open(place[0] if place else workspace.ledger_file) as ledger:
             run_missing(swept(int(count)), workspace, ledger, run=run_shortly, ray=address)
     except KeyboardInterrupt:
         sys.exit(130)

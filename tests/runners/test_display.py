@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -78,6 +79,24 @@ def test_a_terminal_shows_bars_and_keeps_the_lines() -> None:
     play(display)
     assert ONE.trial.title in out.getvalue()
     assert "[1/3]" in out.getvalue() and "[2/3]" in out.getvalue()
+
+
+def test_a_small_terminal_shows_the_count_below_what_fits_of_what_runs() -> None:
+    out = io.StringIO()
+    display = Bar(Console(file=out, force_terminal=True, width=100, height=8))
+    steps = [Step(clean_trial(seed), frozenset()) for seed in range(64)]
+    display.begin(steps, held=0, workers=64)
+    for step in steps:
+        display.started(step)
+    display.finished(steps[1], record_of(steps[1].trial))
+    out.truncate(0)
+    give_up = time.monotonic() + 10
+    while "all trials" not in out.getvalue() and time.monotonic() < give_up:
+        time.sleep(0.05)  # it is drawn a few times a second
+    shown = out.getvalue()
+    display.end(interrupted=False)
+    assert "1/64" in shown and "63 running" in shown
+    assert [seed for seed in range(64) if f"seed {seed} " in shown] == [0, 2, 3, 4, 5]
 
 
 def test_what_follows_is_said_and_counted_in_the_time_that_is_left() -> None:

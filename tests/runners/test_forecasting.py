@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from badnets.core.backdoor import Backdoor
+from badnets.core.devices import VARIABLE
 from badnets.core.targets import AllToOne, CleanLabel
 from badnets.core.triggers import Patch
 from badnets.ledger import Ledger
 from badnets.ledger.columns import stored_row
 from badnets.runners.eta import expected_work
 from badnets.runners.forecasting import Forecast, _trial_of, duration, forecast
+from badnets.runners.planning import cores
 from badnets.train.settings import Training
 from badnets.trials import OutsourcedTrial, RepairedTrial, TransferTrial, Trial
 from tests.ledger.samples import attacked_trial, clean_trial, record_of
@@ -72,6 +74,14 @@ def test_a_control_is_counted_where_it_or_its_network_is_missing(ledger: Ledger)
     assert forecast([attacked], ledger, lambda trial: False).others == 1
 
 
+def test_a_gpu_trains_one_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(ledger, clean_trial(0))
+    trials: list[Trial] = [clean_trial(seed) for seed in range(1, 9)]
+    for device, workers in (("cpu", min(8, cores())), ("cuda", 1), ("cuda:1", 1)):
+        monkeypatch.setenv(VARIABLE, device)
+        assert forecast(trials, ledger, lambda trial: True).estimate.workers == workers
+
+
 def test_time_goes_with_the_work_and_is_shared_by_workers(ledger: Ledger) -> None:
     keep(ledger, *(clean_trial(seed) for seed in range(10)), pace=2e-3)
     trials: list[Trial] = [clean_trial(seed) for seed in range(10, 18)]
@@ -121,7 +131,9 @@ def test_a_sample_stands_for_all(ledger: Ledger) -> None:
     assert (found.count, found.looked_at) == (10_000_000, 10)
     expected = 1_000_000 * sum(map(expected_work, trials)) / 2
     assert found.estimate.seconds == pytest.approx(expected)
-    assert found.lines[0] == "10,000,000 trials, of which 10 were looked at"
+    assert (
+        found.lines[0] == "10,000,000 trials: 0 of 10 that were looked at are in the ledger already"
+    )
     assert f"about {expected / 86_400:,.0f} days with 2 workers, from 1 record" in found.lines[1]
 
 

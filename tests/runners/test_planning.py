@@ -47,6 +47,17 @@ def test_a_bundle_that_is_needed_and_missing_is_made_again() -> None:
     ]
 
 
+def test_a_store_is_asked_once_about_a_bundle_that_many_need() -> None:
+    asked: list[Trial] = []
+
+    def stored(trial: Trial) -> bool:
+        asked.append(trial)
+        return True
+
+    attacks = [attacked_trial(seed, control=BASE) for seed in range(1, 20)]
+    assert len(plan(attacks, {BASE.name}, stored)) == 19 and asked == [BASE]
+
+
 def test_requirements_of_requirements() -> None:
     first = clean_trial(0)
     second = OutsourcedTrial(data="digits", start=first, seed=1)

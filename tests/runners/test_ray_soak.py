@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from badnets.ledger import Ledger
 from badnets.trials.workspace import Workspace
+from bench.postgres import PostgresServer
 from tests.runners.endurance import endure, recorded
 from tests.runners.ray_sweep import swept
 
@@ -94,34 +97,46 @@ def nodes() -> Iterator[TwoNodes]:
     cluster.end()
 
 
-def survived(nodes: TwoNodes, workspace: Workspace, losses: int, step: int, seed: int = 0) -> int:
-    """Kill a node under a sweep, again and again; return how many trials were begun in vain.
+def survived(
+    nodes: TwoNodes,
+    workspace: Workspace,
+    blows: Sequence[Callable[[], None]],
+    step: int,
+    ledger: str | None = None,
+) -> int:
+    """Strike while a sweep runs, again and again; return how many trials were begun in vain.
 
     A sweep that ends too soon is followed by one of ``step`` more trials, which runs the new ones.
     """
-    chance, begun, count = random.Random(seed), workspace.root / "begun.log", step
-    driver = Driver(nodes, workspace, count)
-    for _ in range(losses):
+    chance, begun, count = random.Random(0), workspace.root / "begun.log", step
+    driver = Driver(nodes, workspace, count, ledger)
+    for strike in blows:
         after = time.monotonic() + chance.uniform(0, 2)
         while time.monotonic() < after or not nodes.is_at_work():
             if driver.has_ended():
                 count += step
-                driver = Driver(nodes, workspace, count)
+                driver = Driver(nodes, workspace, count, ledger)
             time.sleep(0.01)
-        nodes.lose_a_node()
+        strike()
     while not driver.has_ended():
         time.sleep(0.5)
-    check(workspace, count)
-    return len(begun.read_text().split()) - len(recorded(workspace))
+    if ledger is None:
+        check(workspace, count)
+    else:
+        with Ledger.open(ledger) as book:
+            assert sorted(book.names()) == sorted(trial.name for trial in swept(count))
+    return len(begun.read_text().split()) - count
 
 
 class Driver:
     """A process that runs a sweep."""
 
-    def __init__(self, nodes: TwoNodes, workspace: Workspace, count: int) -> None:
+    def __init__(
+        self, nodes: TwoNodes, workspace: Workspace, count: int, ledger: str | None = None
+    ) -> None:
         self._said = workspace.root.with_suffix(f".{count}.log")
         with self._said.open("w") as stderr:
-            command = sweep(nodes.address, workspace, count)
+            command = [*sweep(nodes.address, workspace, count), *([ledger] if ledger else [])]
             self._process = subprocess.Popen(command, stderr=stderr)
 
     def has_ended(self) -> bool:
@@ -155,7 +170,7 @@ def _below(process: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_node_is_lost(nodes: TwoNodes, tmp_path: Path) -> None:
-    assert survived(nodes, Workspace(tmp_path / "runs"), losses=1, step=200) <= 2
+    assert survived(nodes, Workspace(tmp_path / "runs"), [nodes.lose_a_node], step=200) <= 2
 
 
 @pytest.mark.slow
@@ -171,8 +186,24 @@ def test_a_driver_with_a_cluster_of_its_own_ends_with_it(tmp_path: Path) -> None
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_twenty_nodes_are_lost(nodes: TwoNodes, tmp_path: Path) -> None:
-    in_vain = survived(nodes, Workspace(tmp_path / "runs"), losses=20, step=500)
+    in_vain = survived(nodes, Workspace(tmp_path / "runs"), [nodes.lose_a_node] * 20, step=500)
     assert in_vain <= 20, "more was lost than what was running"
+    print(f"{in_vain} trials were begun in vain")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_database_is_restarted_five_times(
+    nodes: TwoNodes, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    def restart(how: signal.Signals) -> None:
+        postgres.stop(how)
+        time.sleep(1)
+        postgres.start()
+
+    ways = [partial(restart, how) for how in (signal.SIGINT, signal.SIGQUIT) * 3][:5]
+    in_vain = survived(nodes, Workspace(tmp_path / "runs"), ways, 300, postgres.new())
+    assert in_vain == 0, "a trial was run twice"
     print(f"{in_vain} trials were begun in vain")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 from badnets.core.errors import SettingError, TrialError
 from badnets.core.progress import Listener
 from badnets.ledger import Ledger
+from badnets.ledger.database import PATIENCE_S
 from badnets.runners import Silent, Step, run_all, run_missing
 from badnets.runners.holders import is_gone, new_holder
-from badnets.runners.scheduler import Scheduler
+from badnets.runners.scheduler import LEASE_S, Scheduler
 from badnets.train.settings import Training
 from badnets.trials.record import Record
 from badnets.trials.trial import OutsourcedTrial, Trial
@@ -81,6 +83,25 @@ def test_what_one_claims_the_other_waits_for(ledger: Ledger) -> None:
             one.wait()
         assert one.is_over
     assert len(ledger) == 2
+
+
+def test_a_long_trial_stays_claimed_while_its_driver_lives(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("badnets.runners.scheduler.LEASE_S", 0.4)
+    with scheduler(ledger, BASE) as one:
+        assert one.take() is not None
+        until = time.monotonic() + 1.2
+        while time.monotonic() < until:
+            found = ledger.claims.take([BASE.name], "another", lease_s=60, most=1)
+            assert found.elsewhere == {BASE.name}
+            time.sleep(0.1)
+    assert ledger.claims.take([BASE.name], "another", lease_s=60, most=1).taken
+
+
+def test_a_server_may_stay_away_as_long_as_calls_wait_and_no_claim_ends() -> None:
+    """A claim that was renewed a quarter of a lease before the server went outlives its absence."""
+    assert LEASE_S * 3 / 4 > PATIENCE_S
 
 
 def test_what_another_could_not_do_is_not_tried_here(ledger: Ledger) -> None:

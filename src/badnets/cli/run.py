@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from badnets.ledger import Ledger
     from badnets.recipes import Recipe
     from badnets.runners.forecasting import Forecast
+    from badnets.runners.on_ray import RayCluster
     from badnets.trials.trial import Trial
 
 LOOKED_UP = 100_000  # trials; of more, a random sample is looked at
@@ -127,18 +128,18 @@ def run(
         data_root=data_root,
         ledger=ledger,
         workers=workers,
-        device=None if dry_run else device,
+        device=device,
     )
-    described = read_recipe(recipe)
-    if dry_run:
-        return _say_what_would_run(described, where, json=json)
-    if not yes:
-        _ask(ctx, described, where)
     cluster = None
     if ray is not None:
         from badnets.runners.on_ray import RayCluster
 
         cluster = RayCluster(ray, gpus_per_trial, memory_per_trial, store)
+    described = read_recipe(recipe)
+    if dry_run:
+        return _say_what_would_run(described, where, cluster, json=json)
+    if not yes:
+        _ask(ctx, described, where, cluster)
     from badnets.ledger.listing import listing
     from badnets.runners import run_missing
     from badnets.trials.summaries import read_summary
@@ -181,11 +182,13 @@ def run(
     raise typer.Exit(1 if outcomes["collapsed"] else 0)
 
 
-def _say_what_would_run(described: Recipe, where: Places, *, json: bool) -> None:
+def _say_what_would_run(
+    described: Recipe, where: Places, cluster: RayCluster | None, *, json: bool
+) -> None:
     """Print what running a recipe would come to, and the trials: the first and the last of many."""
     from badnets.recipes.check import TrialLine, lines_of
 
-    trials, expected = _looked_at(described, where)
+    trials, expected = _looked_at(described, where, cluster)
     if json:
         settings = [one.model_dump(mode="json", exclude_defaults=True) for one in trials]
         titles = [one.model_dump(mode="json") for one in lines_of(trials)]
@@ -193,6 +196,8 @@ def _say_what_would_run(described: Recipe, where: Places, *, json: bool) -> None
         return show_json(expected.model_dump(mode="json") | {"trials": listed})
     for line in expected.lines:
         say(line)
+    if cluster is not None and where.workers is None and expected.estimate.trials:
+        say("less on a cluster, by how many trials it runs at a time: --workers N counts with N")
     print()
     first, last = trials[:LISTED], trials[-LISTED:]
     if len(trials) <= 2 * LISTED + 1:
@@ -205,7 +210,9 @@ def _say_what_would_run(described: Recipe, where: Places, *, json: bool) -> None
     show_all(lines)
 
 
-def _looked_at(described: Recipe, where: Places) -> tuple[list[Trial], Forecast]:
+def _looked_at(
+    described: Recipe, where: Places, cluster: RayCluster | None
+) -> tuple[list[Trial], Forecast]:
     """Return the trials, or some of very many, and what running all of them would come to."""
     from badnets.recipes.recipe import PROBES
     from badnets.runners.forecasting import forecast
@@ -219,8 +226,8 @@ def _looked_at(described: Recipe, where: Places) -> tuple[list[Trial], Forecast]
         return trials, forecast(
             trials,
             book,
-            lambda one: bundle(one).is_dir(),
-            workers=where.workers,
+            lambda one: bundle(one).is_dir() or (cluster is not None and cluster.kept(one)),
+            workers=where.workers or (1 if cluster is not None else None),
             failed=None if book is None else book.failures(one.name for one in trials),
             count=described.count if sampled else None,
         )
@@ -241,13 +248,13 @@ def _ledger_if_there(where: Places) -> Iterator[Ledger | None]:
         yield book
 
 
-def _ask(ctx: typer.Context, described: Recipe, where: Places) -> None:
+def _ask(ctx: typer.Context, described: Recipe, where: Places, cluster: RayCluster | None) -> None:
     """Ask before very many trials are run; refuse where nobody can answer."""
     from badnets.recipes.recipe import MANY
 
     if described.count <= MANY:
         return
-    _, expected = _looked_at(described, where)
+    _, expected = _looked_at(described, where, cluster)
     left = expected.to_run if expected.looked_at is None else expected.count
     if left <= MANY:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from badnets.core.errors import SettingError
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
     import torch
 
 VARIABLE = "BADNETS_DEVICE"
+GPUS = "nvidia[0-9]*"  # in /dev
 _NAME = re.compile(r"cpu|mps|cuda(:(?P<number>\d{1,3}))?", re.ASCII)
+
+
+def may_be_gpu() -> bool:
+    """Return whether `best_device` is a GPU, as far as is seen without importing torch."""
+    name = os.environ.get(VARIABLE)
+    return not name.startswith("cpu") if name else any(Path("/dev").glob(GPUS))
 
 
 def best_device() -> torch.device:

@@ -20,6 +20,8 @@ from badnets.trials.differences import told_apart
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 
+OTHER_LINES = 3  # of a terminal: the bar of all trials, and some of what was said before
+
 
 class Display:
     """Is told what happens, in the process that was asked to run the trials; shows nothing."""
@@ -142,7 +144,7 @@ class Lines(Silent):
 
 
 class Bar(Lines):
-    """Draws one bar for all trials and one for each that is running, below the lines.
+    """Draws one bar for all trials and, where there is room, one for each that is running.
 
     Args:
         console: a terminal.
@@ -175,7 +177,8 @@ class Bar(Lines):
     def started(self, step: Step) -> None:
         super().started(step)
         title = Text(printable(self._titles[step.name])).markup
-        self._rows[step.name] = self._each.add_task(title, total=None, what="")
+        self._rows[step.name] = self._each.add_task(title, total=None, what="", visible=False)
+        self._show_what_fits()
         self._update()
 
     def progress(self, step: Step, progress: Progress) -> None:
@@ -198,7 +201,13 @@ class Bar(Lines):
     def _stopped(self, step: Step) -> float:
         if (row := self._rows.pop(step.name, None)) is not None:
             self._each.remove_task(row)
+            self._show_what_fits()
         return super()._stopped(step)
+
+    def _show_what_fits(self) -> None:
+        """Leave the terminal's last lines to the bar of all trials; the first that began stay."""
+        for row in list(self._rows.values())[: max(1, self._console.height - OTHER_LINES)]:
+            self._each.update(row, visible=True)
 
     def _update(self) -> None:
         """Say how many have ended, run and have failed, and when the last will end."""

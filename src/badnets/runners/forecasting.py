@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import TypeAdapter
 
 from badnets.core.backdoor import Backdoor
+from badnets.core.devices import may_be_gpu
 from badnets.core.errors import BadnetsError
 from badnets.core.results import Result
 from badnets.runners.eta import expected_work, spoken
@@ -97,7 +98,8 @@ class Forecast(Result):
         """All of it in words."""
         trials = _counted(self.count, "trial")
         if self.looked_at is not None:
-            return [f"{trials}, of which {self.looked_at:,} were looked at", str(self.estimate)]
+            seen = f"{self.held:,} of {self.looked_at:,} that were looked at"
+            return [f"{trials}: {seen} are in the ledger already", str(self.estimate)]
         failed = f", of which {self.failed:,} failed before" if self.failed else ""
         told = [f"{trials}: {self.held:,} in the ledger already, {self.to_run:,} to run{failed}"]
         if self.others:
@@ -121,7 +123,7 @@ def forecast(
         trials: those that are wanted, each once.
         ledger: holds records; None: there is none yet.
         has_bundle: whether the network of a trial is there.
-        workers: trials at a time; None: one per core.
+        workers: trials at a time; None: one per core, or one where there is a GPU.
         failed: names of trials that failed in an earlier run; None: not known.
         count: how many trials these are a random sample of; None: they are all.
 
@@ -134,6 +136,7 @@ def forecast(
     wanted = {trial.name for trial in trials}
     left = [step for step in steps if step.name in wanted and not step.remake]
     scale = 1.0 if count is None else count / max(1, len(trials))
+    at_a_time = workers or (1 if may_be_gpu() else cores())
     return Forecast(
         count=len(trials) if count is None else count,
         looked_at=None if count is None else len(trials),
@@ -141,7 +144,7 @@ def forecast(
         failed=None if failed is None else len({step.name for step in left} & set(failed)),
         to_run=len(left),
         others=len(steps) - len(left),
-        estimate=_estimate(left if scale > 1 else steps, ledger, workers or cores(), scale),
+        estimate=_estimate(left if scale > 1 else steps, ledger, at_a_time, scale),
     )
 
 

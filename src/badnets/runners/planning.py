@@ -48,12 +48,16 @@ def plan(
         bundles: whether the bundles of the wanted trials are wanted too.
     """
     steps: dict[str, Step] = {}
+    there: set[str] = set()  # bundles that were found: a store is asked about each once
 
     def visit(trial: Trial, *, for_bundle: bool) -> None:
-        if trial.name in steps:
+        if trial.name in steps or trial.name in there:
             return
         held = trial.name in done
-        if held and (not for_bundle or has_bundle(trial)):
+        if held and not for_bundle:
+            return
+        if held and has_bundle(trial):
+            there.add(trial.name)
             return
         for other in trial.requires():
             visit(other, for_bundle=True)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 from badnets.core.errors import BadnetsError, DataError, LedgerError, OutputError, TrialError
 from badnets.ledger import Ledger
 from badnets.ledger.claims import Taken
+from badnets.ledger.database import PATIENCE_S
 from badnets.runners.display import Display
 from badnets.runners.holders import is_gone, new_holder
 from badnets.runners.planning import Step
@@ -22,7 +23,7 @@ from badnets.trials.trial import Trial
 STOPS_ALL = (DataError, LedgerError, OutputError)
 """What every other trial would meet too: no data, a full disk."""
 
-LEASE_S = 60.0  # after this a driver whose machine has gone is no longer waited for
+LEASE_S = 2 * PATIENCE_S  # so a server that comes back in time finds the claims still held
 _LOOK = 256  # names that the ledger is asked about at a time
 _AHEAD_S = 0.5  # steps are claimed for this long at once, where they are short
 _MOST_AHEAD = 64

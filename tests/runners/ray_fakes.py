@@ -18,6 +18,7 @@ from badnets.trials.workspace import Workspace
 from tests.ledger.samples import record_of
 from tests.runners.fakes import run_fake, write_fake_bundle
 
+GREED_GIB = 2.0
 DIVERGES, DIES, DIES_ONCE, FAULTY = range(1, 5)  # seeds
 
 
@@ -62,3 +63,18 @@ def run_shortly(
     return record_of(
         trial, bundle=write_fake_bundle(trial, workspace) if trial.keep_bundle else None
     )
+
+
+def run_greedily(
+    trial: Trial,
+    workspace: Workspace,
+    *,
+    data_root: Path | None = None,
+    progress: Listener | None = None,
+) -> Record:
+    """Run a trial in a second and a half, with `GREED_GIB` of memory."""
+    with (workspace.root / "begun.log").open("a") as log:
+        log.write(f"{trial.name}\n")
+    held = torch.ones(int(GREED_GIB * 2**30), dtype=torch.uint8)
+    time.sleep(1.5)
+    return record_of(trial).model_copy(update={"reason": f"{len(held)} bytes"})

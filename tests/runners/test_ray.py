@@ -21,7 +21,15 @@ from badnets.trials.record import Record
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial
 from tests.runners.fakes import run_fake
-from tests.runners.ray_fakes import DIES, DIES_ONCE, DIVERGES, FAULTY, run_roughly
+from tests.runners.ray_fakes import (
+    DIES,
+    DIES_ONCE,
+    DIVERGES,
+    FAULTY,
+    GREED_GIB,
+    run_greedily,
+    run_roughly,
+)
 from tests.runners.test_in_process import Notes
 
 pytestmark = pytest.mark.timeout(600)  # processes that load torch: long where others work too
@@ -100,6 +108,38 @@ def test_what_becomes_of_trials_and_workers(
     assert not list(here.glob(".shared*"))
     streams = capfd.readouterr()
     assert "aylet" not in streams.out + streams.err, "Ray speaks of itself"
+
+
+@pytest.mark.slow  # a cluster of its own starts
+def test_where_memory_is_short_fewer_run_at_a_time(
+    workspace: Workspace, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    total, free = (memory_gib(name) for name in ("MemTotal", "MemAvailable"))
+    if free < 8:
+        pytest.skip("needs 8 GiB of free memory")
+    room = GREED_GIB + 1.6  # for one trial, and for processes that have loaded torch
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{(total - free + room) / total:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    lean = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+    head: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **lean})
+    notes, trials = Notes(), [clean_trial(seed) for seed in range(5)]
+    try:
+        run_all(trials, workspace, ledger, run=run_greedily, display=notes, ray=str(head.address))
+    finally:
+        head.shutdown()
+    assert len(ledger) == len(trials)
+    ended = [what for what, _ in notes.said].count("failed")
+    begun = len((workspace.root / "begun.log").read_text().split())
+    assert 1 <= ended <= 2 and begun == len(trials) + ended
+
+
+def memory_gib(what: str) -> float:
+    """Return a size from /proc/meminfo."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    (found,) = (line.split()[1] for line in lines if line.startswith(f"{what}:"))
+    return int(found) / 2**20
 
 
 @pytest.mark.slow  # two more workers start

@@ -179,6 +179,7 @@ class Crew:
     """The workers on all nodes; they come and go with the nodes.
 
     A trial whose process dies, or whose machine is lost, is run again: `DEATHS` or `LOSSES` times.
+    Where Ray ends one for want of memory, one trial fewer runs at a time from then on.
 
     Args:
         where: which cluster it is, in words.
@@ -307,8 +308,11 @@ class Crew:
         self, worker: _Worker, step: Step | None, error: Exception, scheduler: Scheduler
     ) -> None:
         """Run the step of a worker that has died again, but not for ever."""
-        from ray.exceptions import ActorUnavailableError
+        from ray.exceptions import ActorUnavailableError, OutOfMemoryError
 
+        for_memory = isinstance(error, OutOfMemoryError)
+        if for_memory:
+            self._make_room()
         is_lost = (
             isinstance(error, ActorUnavailableError)
             or "node has died" in str(error)
@@ -320,12 +324,25 @@ class Crew:
                 raise TrialError(f"worker processes cannot start: {line_of(error)}")
             return
         counts, most = (self._losses, LOSSES) if is_lost else (self._deaths, DEATHS)
-        times = counts[step.name] = counts.get(step.name, 0) + 1
         what = "its machine was lost" if is_lost else "its worker process died"
+        if for_memory:
+            what = "it was ended for want of memory"
+            if any(each.node == worker.node and each.step for each in self._workers):
+                self._again.append(step)  # not its fault alone: that is not counted
+                now = f"{what}; it is run again, {self._most} at a time"
+                return scheduler.display.failed(step, now, for_good=False)
+        times = counts[step.name] = counts.get(step.name, 0) + 1
         if times >= most:
             del counts[step.name]  # a retry begins anew
-            why = "" if is_lost else " (killed for want of memory?)"
+            why = "" if is_lost or for_memory else " (killed for want of memory?)"
             scheduler.fail(step, TrialError(f"{what} {times} times{why}"))
             return
         self._again.append(step)
         scheduler.display.failed(step, f"{what}; it is run again", for_good=False)
+
+    def _make_room(self) -> None:
+        """Have no more workers than are left: together they need more memory than there is."""
+        for worker in [each for each in self._workers if each.node is None]:
+            self._workers.remove(worker)  # it waits for the place that has come free
+            worker.end()
+        self._most = max(1, len(self._workers))

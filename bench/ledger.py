@@ -1,4 +1,4 @@
-"""A ledger of many records: how long ``list``, ``show`` and a leaderboard take, what they hold."""
+"""A ledger of many records: how long ``list`` and ``show`` take, what they hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from bench.measuring import seconds
 from bench.results import Result, Wanted
 from bench.scales import Scale
 
-RECORDS = ROOT / "results" / "mnist.json"  # of which all are copies with other seeds
+RESULTS = ROOT / "results"
+RECORDS = (RESULTS / "mnist.json",)  # of which all are copies with other seeds
 FEW = 20
 CALL = """
 import json, sys, time
@@ -36,20 +37,18 @@ print(json.dumps(told), file=sys.stderr)
 
 
 def run(scale: Scale) -> Iterator[Result]:
-    """Give seconds and memory of a list, of one record and a page, and the time of a short list."""
+    """Give seconds and memory of a list, seconds of one record, and the time of a short list."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few.sqlite", Path(folder) / "many.sqlite"
         fill(few, FEW)
         name = fill(many, scale.records)
-        page = ("leaderboard", "-o", str(Path(folder) / "page.html"), "--force")
         calls = [
             ("ledger list", many, ("ledger", "list"), 1.5, 150.0),
             ("ledger show", many, ("ledger", "show", name), 0.8, None),
-            ("leaderboard", many, page, 5.0, None),
             (f"ledger list of {FEW}", few, ("ledger", "list"), None, None),
         ]
         for what, place, argv, most_s, most_mib in calls:
-            answers = [_call(*argv, "--ledger", str(place)) for _ in range(scale.starts)]
+            answers = [call(*argv, "--ledger", str(place)) for _ in range(scale.starts)]
             spent = tuple(answer["cpu_s"] for answer in answers)
             heavy = ", ".join(answers[0]["heavy"]) or "neither torch nor numpy"
             note = f"{len(answers)} calls; imports {heavy}"
@@ -66,24 +65,32 @@ def run(scale: Scale) -> Iterator[Result]:
                 yield Result(f"{size}: memory", peaks, "GiB", wanted=wanted, note=mib)
 
 
-def fill(place: Path, count: int) -> str:
-    """Make a ledger of so many records; return the name of one."""
+def fill(place: Path, count: int, exports: tuple[Path, ...] = RECORDS) -> str:
+    """Make a ledger of so many records, copies of those in exports; return the name of one."""
     with Ledger.open(place) as ledger:
         numbers = iter(range(count))
-        while some := list(copies(numbers, 500)):
+        while some := list(copies(numbers, 500, exports)):
             ledger.add_all(some)
         return str(next(ledger.rows())["name"])
 
 
-def copies(numbers: Iterator[int], most: int) -> Iterator[Record]:
+def copies(
+    numbers: Iterator[int], most: int, exports: tuple[Path, ...] = RECORDS
+) -> Iterator[Record]:
     """Give a record for each of the next numbers, with a seed that none of the others has."""
-    known = _known()
+    known = _known(exports)
     return (_copy(known, number) for number in islice(numbers, most))
 
 
+def every_export() -> tuple[Path, ...]:
+    """Return all exports of records that the project has."""
+    found = sorted(RESULTS.glob("*.json*"))
+    return tuple(path for path in found if path.suffix != ".jsonl" and path.stem != "hub_attacks")
+
+
 @cache
-def _known() -> list[Record]:
-    return read_records(RECORDS)
+def _known(exports: tuple[Path, ...]) -> list[Record]:
+    return [record for path in exports for record in read_records(path)]
 
 
 def _copy(known: list[Record], place: int) -> Record:
@@ -93,7 +100,12 @@ def _copy(known: list[Record], place: int) -> Record:
     return record.model_copy(update={"trial": trial, "name": trial.name})
 
 
-def _call(*argv: str) -> dict[str, Any]:
+def call(*argv: str) -> dict[str, Any]:
+    """Return what a command took, in a process of its own.
+
+    Raises:
+        TrialError: it failed.
+    """
     command = [sys.executable, "-c", CALL, *argv]
     ended: list[subprocess.CompletedProcess[str]] = []
 

@@ -1,4 +1,4 @@
-"""A ledger of very many records: asking what is done, claiming trials, adding, opening, upgrading.
+"""A ledger of very many records: asking what is done, claiming, adding, opening, a page of all.
 
 Both databases are real: a SQLite file, and a PostgreSQL server on the loopback interface where one
 is installed. Nothing else should use the disk: most of what is written waits for it.
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select
 
 from badnets.ledger import Ledger
 from badnets.ledger.columns import RECORDS
-from bench.ledger import copies, fill
+from bench.ledger import call, copies, every_export, fill
 from bench.measuring import seconds
 from bench.postgres import PostgresServer, programs
 from bench.results import Result, Wanted
@@ -25,6 +25,7 @@ from bench.scales import Scale
 
 TIMES = 5  # as many records as the listing is measured with
 QUESTIONS, TAKEN, OPEN, DONE = 1000, 64, 10_000, 5_000
+PAGE_S = 5.0
 HOLDER, LEASE_S = "bench", 60.0
 
 
@@ -39,6 +40,10 @@ def run(scale: Scale) -> Iterator[Result]:
         note = f"{size / records:,.0f} bytes each"
         yield Result(f"SQLite, {records:,} records: added", (spent,), "s", note=note, more=more)
         yield from _calls(f"SQLite, {records:,} records", str(place), rounds)
+        varied = Path(folder) / "varied.sqlite"
+        fill(varied, records, every_export())
+        for which, what in ((place, "of one study"), (varied, "of every study")):
+            yield from _page(which, f"badnets leaderboard, {records:,} records {what}", rounds)
         upgrades = tuple(seconds(lambda: Ledger.open(_older(place)).close()) for _ in range(rounds))
         yield Result(f"SQLite, {records:,} records: upgraded from schema 2", upgrades, "s")
         where = programs()
@@ -53,6 +58,18 @@ def run(scale: Scale) -> Iterator[Result]:
             yield from _calls(what, url, rounds)
         finally:
             server.remove()
+
+
+def _page(place: Path, what: str, rounds: int) -> Iterator[Result]:
+    """Give the seconds of the page of all records."""
+    page = place.with_suffix(".html")
+    argv = ("leaderboard", "-o", str(page), "--force", "--ledger", str(place))
+    answers = [call(*argv) for _ in range(min(3, rounds))]
+    rows = page.with_suffix(".csv").read_text().count("\n")
+    note = f"{len(answers)} calls; {rows:,} lines of CSV"
+    spent, took = ([answer[name] for answer in answers] for name in ("cpu_s", "wall_s"))
+    yield Result(what, tuple(took), "s", wanted=Wanted("<=", PAGE_S), note=note)
+    yield Result(f"{what}: processor time", tuple(spent), "s", note=note)
 
 
 def _calls(what: str, place: str, rounds: int) -> Iterator[Result]:

@@ -14,7 +14,7 @@ from badnets.runners import Silent, run_missing
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
-from bench.ledger import RECORDS
+from bench.ledger import RESULTS
 
 FIRST_SEED = 1000
 
@@ -73,4 +73,5 @@ def seconds_each(count: int, **where: Any) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=1)
 def _known() -> Record:
-    return next(record for record in read_records(RECORDS) if not record.trial.requires())
+    records = read_records(RESULTS / "mnist.json")
+    return next(record for record in records if not record.trial.requires())

@@ -288,6 +288,34 @@ class Ledger:
             raise LedgerError(f"no record is named {name!r} in {self.where}")
         return found[name].document
 
+    def documents(
+        self,
+        names: Iterable[str],
+        *,
+        damaged: Callable[[LedgerError], object] | None = None,
+    ) -> Iterator[tuple[str, str]]:
+        """Yield names with their records as JSON, as they were written, in the order of the names.
+
+        Args:
+            names: those without a record are passed over.
+            damaged: is told of each record that was changed or is damaged, and that record is
+                left out; None: it is raised.
+
+        Raises:
+            LedgerError: a record cannot be read.
+        """
+        for chunk in chunks(list(names), RECORDS_AT_A_TIME):
+            found = self._documents(chunk)
+            for held_one in (found[name] for name in chunk if name in found):
+                try:
+                    document = held_one.document
+                except LedgerError as error:
+                    if damaged is None:
+                        raise
+                    damaged(error)
+                else:
+                    yield held_one.name, document
+
     def export(
         self,
         path: Path | str,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic_core import from_json
 
 from badnets.core.errors import LedgerError, SettingError
 from badnets.observations.depth import DepthResult
@@ -70,12 +69,14 @@ def gather(ledger: Ledger | None, exports: Sequence[Path]) -> Gathered:
     audits = [one.study for one in variants() if one.name == "audit" and not one.quick]
     wanted = {one.name for study in audits for one in listed(study.plan())}
     if ledger is not None:
-        for entry in take(from_rows(ledger.rows(damaged=damaged))):
-            if entry.family.observe & LOOKED_AT and (own := _observed(ledger, entry, damaged)):
-                _look(found, entry, own)
-            if "audit" in entry.family.observe and entry.name in wanted:
-                record = _record(ledger, entry.name, damaged)
-                zoo |= {} if record is None else {record.name: record}
+        held = {one.name: one for one in take(from_rows(ledger.rows(damaged=damaged)))}
+        seen = [name for name, one in held.items() if one.family.observe & LOOKED_AT]
+        for name, document in ledger.documents(seen, damaged=damaged):
+            if own := _observed(held[name], document, damaged):
+                _look(found, held[name], own)
+        in_zoo = [name for name in held if name in wanted and "audit" in held[name].family.observe]
+        for record in ledger.records(names=in_zoo, damaged=damaged):
+            zoo[record.name] = record
     for path in exports:
         from badnets.ledger import read_records
 
@@ -108,31 +109,19 @@ def _look(found: Gathered, entry: Entry, observed: Mapping[str, Any]) -> None:
 
 
 def _observed(
-    ledger: Ledger, entry: Entry, damaged: Callable[[LedgerError], None]
+    entry: Entry, document: str, damaged: Callable[[LedgerError], None]
 ) -> dict[str, Any]:
     """Return what was observed; the rest of the document is not looked at."""
     try:
-        plain = json.loads(ledger.document(entry.name))["observations"]
+        plain = from_json(document)["observations"]
         return {
             kind: OBSERVATIONS[kind].Result.model_validate(plain[kind])
             for kind in entry.family.observe & LOOKED_AT
             if kind in plain
         }
-    except LedgerError as error:
-        damaged(error)
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         damaged(_unfit(entry.name))
     return {}
-
-
-def _record(ledger: Ledger, name: str, damaged: Callable[[LedgerError], None]) -> Record | None:
-    try:
-        return Record.model_validate_json(ledger.document(name))
-    except LedgerError as error:
-        damaged(error)
-    except ValidationError:
-        damaged(_unfit(name))
-    return None
 
 
 def _unfit(name: str) -> LedgerError:

@@ -17,7 +17,7 @@ from badnets.runners.pool import _error
 from badnets.runners.worker import reference
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import attacked_trial, clean_trial
-from tests.runners.fakes import run_badly, run_fake
+from tests.runners.fakes import run_badly, run_fake, run_until_kept
 from tests.runners.test_in_process import Notes
 
 
@@ -71,6 +71,15 @@ def test_dying_workers_take_their_trial_alone_with_them(
     assert "Traceback" not in capfd.readouterr().err
     logged = [line.getMessage() for line in caplog.records if line.name == "badnets.fakes"]
     assert {f"seed {trial.seed} begins" for trial in good} <= set(logged), "what workers log"
+
+
+@pytest.mark.timeout(600)
+def test_what_has_ended_is_kept_while_all_others_are_busy(
+    workspace: Workspace, ledger: Ledger
+) -> None:
+    trials = [clean_trial(seed) for seed in (0, 1, 10, 11)]
+    run_all(trials, workspace, ledger, workers=2, run=run_until_kept, display=Silent())
+    assert len(ledger) == len(trials)
 
 
 def test_errors_come_back_from_workers_as_what_they_were() -> None:

@@ -17,10 +17,14 @@ from typing import Any
 import pytest
 
 from badnets.ledger import Ledger
+from badnets.runners import run_all
 from badnets.trials.workspace import Workspace
 from bench.postgres import PostgresServer
+from tests.ledger.samples import clean_trial
 from tests.runners.endurance import endure, recorded
+from tests.runners.ray_fakes import GREED_GIB, run_greedily
 from tests.runners.ray_sweep import swept
+from tests.runners.test_in_process import Notes
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists() or os.name != "posix", reason="looks at processes in /proc"
@@ -181,6 +185,43 @@ def test_a_driver_with_a_cluster_of_its_own_ends_with_it(tmp_path: Path) -> None
     blows = endure(command, workspace, times=2, longest_s=2, ways=ways)
     check(workspace, 100)
     assert [blow.code for blow in blows if blow.way and "to run" in blow.said][-1:] in ([130], [])
+
+
+@pytest.mark.slow  # a cluster of its own starts
+@pytest.mark.timeout(900)
+def test_where_memory_is_short_fewer_run_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    total, free = (memory_gib(name) for name in ("MemTotal", "MemAvailable"))
+    if free < 8:
+        pytest.skip("needs 8 GiB of free memory")
+    room = GREED_GIB + 1.6  # for one trial, and for processes that have loaded torch
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{(total - free + room) / total:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    lean = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+    head: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **lean})
+    notes, trials = Notes(), [clean_trial(seed) for seed in range(5)]
+    workspace = Workspace(tmp_path / "runs")
+    try:
+        with Ledger.open(workspace.ledger_file) as ledger:
+            run_all(
+                trials, workspace, ledger, run=run_greedily, display=notes, ray=str(head.address)
+            )
+            assert len(ledger) == len(trials)
+    finally:
+        head.shutdown()
+    ended = [what for what, _ in notes.said].count("failed")
+    begun = len((workspace.root / "begun.log").read_text().split())
+    assert 1 <= ended <= 2 and begun == len(trials) + ended
+
+
+def memory_gib(what: str) -> float:
+    """Return a size from /proc/meminfo."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    (found,) = (line.split()[1] for line in lines if line.startswith(f"{what}:"))
+    return int(found) / 2**20
 
 
 @pytest.mark.soak

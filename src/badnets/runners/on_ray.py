@@ -7,6 +7,7 @@ trial to trial, and the driver knows which trial a process was at when it died.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,12 +44,15 @@ from badnets.runners.ray_worker import (
 )
 from badnets.runners.scheduler import Scheduler
 from badnets.runners.worker import RunOne, reference
+from badnets.trials.cohort import MOST, cohort_key, worthwhile
 from badnets.trials.machine import versions
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 
 DEATHS = 3  # of its process, after which a trial has failed
 LOSSES = 10  # of the machine it was on
+RUN_TRIAL = "badnets.trials.running:run_trial"
+"""Of what else runs trials it is not known which data it reads, and what it can train as one."""
 _LOOK_EVERY_S = 2.0  # for nodes that have come or gone
 
 
@@ -117,27 +121,33 @@ def crew_on(
             log_level=logging.getLogger("badnets").getEffectiveLevel(),
         )
         check_nodes(orders, needs)
-        yield Crew(which, orders, needs, workers, _DataOnce(run, data_root))
+        is_real = orders.run == RUN_TRIAL
+        yield Crew(
+            which,
+            orders,
+            needs,
+            workers,
+            _DataOnce(data_root) if is_real else None,
+            as_one=is_real and worthwhile("cuda" if "GPU" in needs else "cpu", MOST),
+        )
 
 
 class _DataOnce:
     """Data sets that are read by the driver and passed on: once to each machine.
 
     Args:
-        run: runs a trial; only of `run_trial` it is known which data it reads.
         data_root: where they lie.
     """
 
-    def __init__(self, run: RunOne, data_root: Path | None) -> None:
-        self._reads = reference(run) == "badnets.trials.running:run_trial"
+    def __init__(self, data_root: Path | None) -> None:
         self._root = data_root
         self._held: dict[str, list[Held]] = {}
 
     def of(self, trial: Trial) -> list[Held]:
         """Return the trial's data set; nothing where the machines are to read it themselves."""
-        if self._reads and trial.data not in self._held:
+        if trial.data not in self._held:
             self._held[trial.data] = self._hold(trial)
-        return self._held.get(trial.data, [])
+        return self._held[trial.data]
 
     def _hold(self, trial: Trial) -> list[Held]:
         from torch import Tensor
@@ -157,17 +167,18 @@ class _DataOnce:
 
 
 class _Worker:
-    """An actor, and what it is at."""
+    """An actor, and what it is at: one step, or several that are trained as one."""
 
     def __init__(self, maker: Any, orders: Orders) -> None:
-        self.step: Step | None = None
+        self.steps: list[Step] = []
         self.node: str | None = None  # known once it is ready
         self._actor = maker.remote(orders)
         self.answer: Any = self._actor.prepare.remote()
 
-    def give(self, step: Step, held: Sequence[Held]) -> None:
-        self.step = step
-        self.answer = self._actor.run.remote(step.trial.model_dump_json(), held)
+    def give(self, steps: list[Step], held: Sequence[Held]) -> None:
+        self.steps = steps
+        documents = [step.trial.model_dump_json() for step in steps]
+        self.answer = self._actor.run.remote(documents, held)
 
     def end(self) -> None:
         import ray
@@ -186,7 +197,8 @@ class Crew:
         orders: what holds for all trials.
         needs: what a trial asks of a node, by Ray's names for it.
         most: workers, at most; None: as many as there is room for.
-        data: what is read once for all.
+        data: what is read once for all; None: nothing is.
+        as_one: whether trials that are alike are trained as one.
     """
 
     def __init__(
@@ -195,7 +207,9 @@ class Crew:
         orders: Orders,
         needs: Mapping[str, float],
         most: int | None,
-        data: _DataOnce,
+        data: _DataOnce | None,
+        *,
+        as_one: bool,
     ) -> None:
         import ray
 
@@ -209,12 +223,13 @@ class Crew:
         }
         self._maker: Any = ray.remote(**options)(TrialRunner)
         self._orders, self._needs, self._most, self._data = orders, needs, most, data
+        self._as_one = as_one
         self._workers: list[_Worker] = []
         self._looked, self._slots = time.monotonic(), slots(needs)
         self._deaths: dict[str, int] = {}
         self._losses: dict[str, int] = {}
         self._failed_starts = 0
-        self._again: list[Step] = []  # still the scheduler's steps at work
+        self._again: list[list[Step]] = []  # still the scheduler's steps at work
 
     @property
     def room(self) -> int:
@@ -241,15 +256,17 @@ class Crew:
         """Give out what can be run now, and take in what has ended, or wait for a while."""
         import ray
 
+        scheduler.keep_due()
         self._recruit(scheduler.left + len(self._again))
         for worker in [each for each in self._workers if each.answer is None]:
-            step = self._again.pop() if self._again else scheduler.take()
-            if step is None:
+            steps = self._again.pop() if self._again else self._next(scheduler)
+            if not steps:
                 break
-            worker.give(step, self._data.of(step.trial))
-            scheduler.display.started(step)
+            worker.give(steps, self._data.of(steps[0].trial) if self._data else [])
+            for step in steps:
+                scheduler.display.started(step)
         awaited = {each.answer: each for each in self._workers if each.answer is not None}
-        if not any(each.step is not None for each in awaited.values()):
+        if not any(each.steps for each in awaited.values()):
             if scheduler.is_over:
                 return
             if len(awaited) < len(self._workers) or not awaited:  # nothing can be run now
@@ -261,6 +278,15 @@ class Crew:
         for answer in ready:
             self._take(awaited[answer], scheduler)
 
+    def _next(self, scheduler: Scheduler) -> list[Step]:
+        """Take what a worker runs next: where that is faster, its share of what is alike."""
+        step = scheduler.take()
+        if step is None or not self._as_one:
+            return [step] if step else []
+        idle = max(1, self.room - sum(bool(each.steps) for each in self._workers))
+        most = min(MOST, math.ceil((scheduler.left + 1) / idle))
+        return [step, *scheduler.take_alike(step, cohort_key, most - 1)]
+
     def _recruit(self, left: int) -> None:
         """Have as many workers as there is room and work for."""
         now = time.monotonic()
@@ -269,7 +295,7 @@ class Crew:
             if self._orders.store is None:
                 with suppress(OSError):  # a token that looks abandoned would be tidied away
                     Path(self._orders.token).touch()
-        at_work = sum(each.step is not None for each in self._workers)
+        at_work = sum(bool(each.steps) for each in self._workers)
         # those that find no room wait for it, and have a cluster that can grow do so
         room = self._slots + max(1, self._slots // 2)
         wanted = max(1, min(at_work + left, room if self._most is None else self._most))
@@ -281,18 +307,19 @@ class Crew:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        step, answer = worker.step, worker.answer
-        worker.step = worker.answer = None
+        steps, answer = worker.steps, worker.answer
+        worker.steps, worker.answer = [], None
         try:
             said: Arrived | Ended = ray.get(answer)
         except RayTaskError as error:
-            if step is None:
+            if not steps:
                 raise TrialError(f"worker processes cannot start: {cause_of(error)}") from None
-            scheduler.fail(step, TrialError(f"it stopped: {cause_of(error)}"))
+            for step in steps:
+                scheduler.fail(step, TrialError(f"it stopped: {cause_of(error)}"))
         except RayError as error:
             self._workers.remove(worker)
             worker.end()
-            self._bury(worker, step, error, scheduler)
+            self._bury(worker, steps, error, scheduler)
         else:
             if isinstance(said, Arrived):
                 worker.node, self._failed_starts = said.node, 0
@@ -301,13 +328,13 @@ class Crew:
                 return
             for name, level, text in said.logged:
                 logging.getLogger(name).log(level, "%s", text)
-            assert step is not None
-            settle(step, said.message, scheduler)
+            for step, message in zip(steps, said.messages, strict=True):
+                settle(step, message, scheduler)
 
     def _bury(
-        self, worker: _Worker, step: Step | None, error: Exception, scheduler: Scheduler
+        self, worker: _Worker, steps: list[Step], error: Exception, scheduler: Scheduler
     ) -> None:
-        """Run the step of a worker that has died again, but not for ever."""
+        """Run the steps of a worker that has died again: each alone not for ever."""
         from ray.exceptions import ActorUnavailableError, OutOfMemoryError
 
         for_memory = isinstance(error, OutOfMemoryError)
@@ -318,7 +345,7 @@ class Crew:
             or "node has died" in str(error)
             or worker.node not in {None, *(node["NodeID"] for node in living())}
         )
-        if step is None:
+        if not steps:
             self._failed_starts += not is_lost
             if self._failed_starts >= DEATHS * max(1, self._slots):
                 raise TrialError(f"worker processes cannot start: {line_of(error)}")
@@ -327,17 +354,23 @@ class Crew:
         what = "its machine was lost" if is_lost else "its worker process died"
         if for_memory:
             what = "it was ended for want of memory"
-            if any(each.node == worker.node and each.step for each in self._workers):
-                self._again.append(step)  # not its fault alone: that is not counted
-                now = f"{what}; it is run again, {self._most} at a time"
-                return scheduler.display.failed(step, now, for_good=False)
+        beside = any(each.steps and each.node == worker.node for each in self._workers)
+        if len(steps) > 1 or (for_memory and beside):  # which was to blame is not known
+            half = len(steps) // 2
+            self._again += [part for part in (steps[:half], steps[half:]) if part]
+            again = f"{what}; it is run again"
+            again += f", {self._most} at a time" if for_memory else ""
+            for step in steps:
+                scheduler.display.failed(step, again, for_good=False)
+            return
+        (step,) = steps
         times = counts[step.name] = counts.get(step.name, 0) + 1
         if times >= most:
             del counts[step.name]  # a retry begins anew
             why = "" if is_lost or for_memory else " (killed for want of memory?)"
             scheduler.fail(step, TrialError(f"{what} {times} times{why}"))
             return
-        self._again.append(step)
+        self._again.append(steps)
         scheduler.display.failed(step, f"{what}; it is run again", for_good=False)
 
     def _make_room(self) -> None:

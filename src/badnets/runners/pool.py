@@ -58,6 +58,7 @@ def run_in_pool(
     any_ready = False
     try:
         while not scheduler.is_over:
+            scheduler.keep_due()
             at_work = sum(each.step is not None for each in pool)
             while len(pool) < min(workers, at_work + scheduler.left):
                 pool.append(_Worker(*arguments))  # early: it loads while the others work

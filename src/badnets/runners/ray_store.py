@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,8 +20,8 @@ from badnets.core.extras import named_extras
 from badnets.trials.workspace import Workspace
 
 if TYPE_CHECKING:
-    from badnets.core.progress import Listener
-    from badnets.runners.worker import RunOne
+    from badnets.core.errors import BadnetsError
+    from badnets.runners.worker import RunMany
     from badnets.trials.record import Record
     from badnets.trials.trial import Trial
 
@@ -125,21 +125,18 @@ class BundleStore:
         return files, str(root).rstrip("/")
 
 
-def through(store: BundleStore, function: RunOne) -> RunOne:
-    """Return what runs a trial as a function does, with what is required and made in a store."""
+def through(store: BundleStore, run_many: RunMany) -> RunMany:
+    """Return what runs trials as another does, with what is required and made in a store."""
 
     def run(
-        trial: Trial,
-        workspace: Workspace,
-        *,
-        data_root: Path | None = None,
-        progress: Listener | None = None,
-    ) -> Record:
-        for other in trial.requires():
+        trials: Sequence[Trial], workspace: Workspace, *, data_root: Path | None = None
+    ) -> list[Record | BadnetsError]:
+        for other in (one for trial in trials for one in trial.requires()):
             store.fetch(other, workspace)
-        record = function(trial, workspace, data_root=data_root, progress=progress)
-        store.put(trial, workspace)
-        return record
+        found = run_many(trials, workspace, data_root=data_root)
+        for trial in trials:
+            store.put(trial, workspace)
+        return found
 
     return run
 

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from badnets.core import devices
+from badnets.core.errors import BadnetsError
 from badnets.runners.ray_store import BundleStore, through
-from badnets.runners.worker import ONE_THREAD, function_of, outcome_of
+from badnets.runners.worker import ONE_THREAD, as_cohort, function_of, message_of
 from badnets.trials.machine import versions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from badnets.data import DataSet
+    from badnets.trials.record import Record
 
 COMPARED = ("badnets", "torch", "python")
 """Of what a worker must have the driver's version."""
@@ -54,9 +56,9 @@ class Orders:
 
 
 class Ended(NamedTuple):
-    """What became of a trial, as a `badnets.runners.worker` would say it, and what was logged."""
+    """What became of each trial, as a worker of the pool would say it, and what was logged."""
 
-    message: list[str]
+    messages: list[list[str]]
     logged: list[tuple[str, int, str]]
 
 
@@ -145,10 +147,10 @@ class TrialRunner:
         torch.set_num_interop_threads(1)
         from badnets.trials.workspace import Workspace
 
-        self._function = function_of(orders.run)
+        self._run = as_cohort(function_of(orders.run))
         self._workspace = Workspace(Path(orders.workspace))
         if orders.store is not None:
-            self._function = through(orders.store, self._function)
+            self._run = through(orders.store, self._run)
             self._workspace = orders.store.scratch()
         self._workspace.prepare()  # what killed workers left half-written on this machine
         self._log = _Kept()
@@ -157,15 +159,25 @@ class TrialRunner:
         log.addHandler(self._log)
         return Arrived(node, None)
 
-    def run(self, document: str, held: Sequence[Held]) -> Ended:
-        """Run the trial that is described as JSON, on data sets that are held for all."""
+    def run(self, documents: Sequence[str], held: Sequence[Held]) -> Ended:
+        """Run trials that are described as JSON, on data sets that are held for all.
+
+        Several of them are trained as one.
+        """
+        from badnets.trials.trial import TRIAL
+
+        outcomes: Sequence[Record | BadnetsError]
         root = Path(self._orders.data_root) if self._orders.data_root is not None else None
         for name, reference in held:
             if name not in self._loaded:
                 self._loaded.add(name)
                 _take_over(name, root, reference)
-        message = outcome_of(self._function, document, self._workspace, root)
-        return Ended(message, self._log.taken())
+        trials = [TRIAL.validate_json(document) for document in documents]
+        try:
+            outcomes = self._run(trials, self._workspace, data_root=root)
+        except BadnetsError as error:
+            outcomes = [error] * len(trials)
+        return Ended([message_of(one) for one in outcomes], self._log.taken())
 
 
 def _take_over(name: str, root: Path | None, reference: Any) -> None:

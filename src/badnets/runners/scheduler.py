@@ -124,8 +124,7 @@ class Scheduler:
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        if self._unkept and time.monotonic() - self._kept_at >= self._together_s:
-            self._keep()
+        self.keep_due()
         while not self._mine and (self._ready or self._ask_again()):
             self._claim()
         if not self._mine:
@@ -133,6 +132,15 @@ class Scheduler:
         step = self._mine.popleft()
         self._at_work[step.name] = time.monotonic()
         return step
+
+    def keep_due(self) -> None:
+        """Keep what has ended a while ago; to be called again and again, also where all are busy.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        if self._unkept and time.monotonic() - self._kept_at >= self._together_s:
+            self._keep()
 
     def take_alike(self, first: Step, key: Callable[[Trial], str | None], most: int) -> list[Step]:
         """Return further steps that are run together with one that was taken.
@@ -181,7 +189,7 @@ class Scheduler:
         """Keep the record of a step; of one that was run for its bundle alone, nothing is kept.
 
         It is in the ledger when this returns, or, where others have just been kept, soon after:
-        by `take`.
+        by `keep_due`.
 
         Raises:
             TrialError: the record is of another trial.
@@ -192,8 +200,7 @@ class Scheduler:
         self._spent_s += self._out(step)
         self._ended += 1
         self._unkept.append((step, record))
-        if time.monotonic() - self._kept_at >= self._together_s:
-            self._keep()
+        self.keep_due()
 
     def _keep(self) -> None:
         """Write what has ended, all in one transaction."""

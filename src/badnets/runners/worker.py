@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,31 +66,38 @@ def function_of(found: str) -> RunOne:
     return function
 
 
-def outcome_of(
-    function: RunOne,
-    document: str | bytes,
-    workspace: Workspace,
-    data_root: Path | None,
-    progress: Listener | None = None,
-) -> list[str]:
-    """Run the trial that is described as JSON; return its record, or its error, as a message.
+class RunMany(Protocol):
+    """Runs trials of one `badnets.trials.cohort_key`, or a single one."""
 
-    Args:
-        function: runs it.
-        document: the trial.
-        workspace, data_root, progress: what the function is called with.
+    def __call__(
+        self, trials: Sequence[Trial], workspace: Workspace, *, data_root: Path | None = None
+    ) -> list[Record | BadnetsError]: ...
+
+
+def as_cohort(function: RunOne) -> RunMany:
+    """Return what runs one trial as a function does, and several as one computation."""
+
+    def run(
+        trials: Sequence[Trial], workspace: Workspace, *, data_root: Path | None = None
+    ) -> list[Record | BadnetsError]:
+        if len(trials) > 1:
+            from badnets.trials.cohort import run_cohort
+
+            return run_cohort(trials, workspace, data_root=data_root)
+        return [function(trial, workspace, data_root=data_root) for trial in trials]
+
+    return run
+
+
+def message_of(outcome: Record | BadnetsError) -> list[str]:
+    """Return what came of a trial as a message.
 
     Returns:
         ``["record", JSON]``, or ``["error", KIND, TEXT]`` with the name of the error's class.
     """
-    from badnets.trials.trial import TRIAL
-
-    trial = TRIAL.validate_json(document)
-    try:
-        record = function(trial, workspace, data_root=data_root, progress=progress)
-    except BadnetsError as error:
-        return ["error", type(error).__name__, str(error)]
-    return ["record", record.model_dump_json()]
+    if isinstance(outcome, BadnetsError):
+        return ["error", type(outcome).__name__, str(outcome)]
+    return ["record", outcome.model_dump_json()]
 
 
 def serve(
@@ -136,14 +144,20 @@ def _run_trials(
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     function = function_of(run)
+    from badnets.trials.trial import TRIAL
     from badnets.trials.workspace import Workspace
 
     workspace = Workspace(Path(workspace_root))
     root = Path(data_root) if data_root is not None else None
     _tell(connection, "ready")
     while (document := _next(connection)) is not None:
-        progress = _teller(connection)
-        _tell(connection, *outcome_of(function, document, workspace, root, progress))
+        trial, progress = TRIAL.validate_json(document), _teller(connection)
+        outcome: Record | BadnetsError
+        try:
+            outcome = function(trial, workspace, data_root=root, progress=progress)
+        except BadnetsError as error:
+            outcome = error
+        _tell(connection, *message_of(outcome))
 
 
 def _leave(_signal: int, _frame: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from pydantic import Field
@@ -54,6 +55,24 @@ def test_no_text_of_a_result_steers_the_terminal(capsys: pytest.CaptureFixture[s
     assert not any(mark in said for mark in STEERS)
     assert not any(line.startswith("ok") for line in said.splitlines())
     assert said.count("\\x1b[2Jb\\nok") == 11
+
+
+@pytest.mark.parametrize("width", [20, 52, 90])
+def test_no_name_and_no_rate_is_taken_apart_in_a_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    rate, title = "87.40 % (437/500)", "digits, patch:1, all->7"
+    show_listing([(["name", "trial", "rate"], [["115486cea67de011", title, Rate(437, 500)]])])
+    said = out.getvalue()
+    assert "115486cea67de011" in said and rate in said
+    assert (title in said) == (width != 52)
 
 
 class Rates(Result):

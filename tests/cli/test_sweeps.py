@@ -76,7 +76,7 @@ class TestLookedAt:
         lines = cli("run", "grid.yaml", "--dry-run").out.splitlines()
         listed = [line.split()[0] for line in lines[5:]]
         assert listed == [*names[:5], "...", *names[-5:]]
-        assert "30 more (--json lists all)" in lines[10]
+        assert "30 more (--format json lists all)" in lines[10]
         told = json.loads(cli("run", "grid.yaml", "--dry-run", "--json").out)
         assert [one["name"] for one in told["trials"]] == names
         assert told["trials"][0]["settings"]["backdoor"]["targets"]["target_label"] == 1
@@ -143,6 +143,7 @@ class TestAsked:
         ended = cli("run", "grid.yaml", "--workers", "1", "--json")
         assert "2 trials to run, no estimate: no record of halves, tiny; go on? [y/N]" in ended.err
         assert ended.code == code
+        assert ("nothing was run" in ended.err) == (typed in ("n\n", "\n"))
         assert (tmp_path / "runs").exists() == (code == 0)
         if code == 0:
             assert len(json.loads(ended.out)) == 2
@@ -161,7 +162,9 @@ class TestAsked:
     ) -> None:
         monkeypatch.setattr(run_verb, "LOOKED_UP", 1)
         argv = ("run", "grid.yaml", "--workers", "1", "--json")
-        told = json.loads(cli(*argv).out)
+        ended = cli(*argv)
+        assert ended.err.splitlines()[0] == "2 trials, in 2 parts" and "part 2 of 2" in ended.err
+        told = json.loads(ended.out)
         assert sum(told.values()) == 2 and len(held(tmp_path)) == 3
         assert cli(*argv[:-1]).out.splitlines()[0].split() == ["outcome", "trials"]
         monkeypatch.setattr(running, "run_trial", run_badly)
@@ -170,7 +173,63 @@ class TestAsked:
         assert len(held(tmp_path)) == 5, "the parts after those that failed were run"
 
 
+class TestFailed:
+    GRID = GRID + "control: false\nseeds: [0, 1]\n"  # seed 1 diverges
+
+    def test_what_did_not_fail_is_shown(
+        self, cli: Cli, grid: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(running, "run_trial", run_badly)
+        grid.write_text(self.GRID)
+        ended = cli("run", "grid.yaml", "--workers", "1", "--retry", "2")
+        assert "2 of 4 trials failed" in ended.refused(3, after_work=True)
+        assert len(ended.out.splitlines()) == 3, "a heading and two that did not"
+        ended = cli("run", "grid.yaml", "--workers", "1", "--format", "json")
+        assert ended.code == 3 and len(json.loads(ended.out)) == 2
+        failed = json.loads(cli("ledger", "failures", "--format", "json").out)
+        assert [one["attempts"] for one in failed] == [4, 4]
+        titles = [one["title"] for one in failed]
+        assert ["rate 10 %" in one for one in titles] == [True, False]
+
+    def test_what_is_left_out_is_said(
+        self, cli: Cli, grid: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(running, "run_trial", run_badly)
+        grid.write_text(self.GRID)
+        assert cli("run", "grid.yaml", "--workers", "1").code == 3
+        lines = cli("run", "grid.yaml", "--dry-run").out.splitlines()
+        assert lines[0] == "4 trials: 2 in the ledger already, 2 to run; 2 failed before"
+        lines = cli("run", "grid.yaml", "--dry-run", "--skip-failed").out.splitlines()
+        assert lines[0] == "4 trials: 2 in the ledger already, 0 to run"
+        assert lines[1].startswith("2 trials left out")
+        ended = cli("run", "grid.yaml", "--workers", "1", "--skip-failed")
+        assert ended.code == 3 and len(ended.out.splitlines()) == 3
+        assert "2 left out, which failed in an earlier run" in ended.err
+
+    def test_settings_of_one_name_that_differ_tell_failures_apart(
+        self, cli: Cli, grid: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(running, "run_trial", run_badly)
+        grid.write_text(
+            GRID.partition("sweep")[0]
+            + "control: false\nseed: 1\nsweep: {training.lr: [0.1, 0.2]}\n"
+        )
+        assert cli("run", "grid.yaml", "--workers", "1").code == 3
+        failed = json.loads(cli("ledger", "failures", "--format", "json").out)
+        assert ["lr 0.1" in one["title"] for one in failed] == [True, False]
+        assert ["lr 0.2" in one["title"] for one in failed] == [False, True]
+
+
 class TestGrown:
+    def test_trials_that_are_described_twice_are_counted(self, cli: Cli, grid: Path) -> None:
+        grid.write_text(
+            GRID.replace("backdoor.poisoning_rate", "backdoor.trigger.size").replace(
+                "[0.1, 0.3]", "[3, 4]\n  backdoor.trigger: [patch:1px, patch:2px]"
+            )
+        )
+        ended = cli("run", "grid.yaml", "--workers", "1")
+        assert "4 trials, of which 2 are equal to others" in ended.err
+
     def test_a_grid_that_has_grown_runs_only_what_is_new(
         self, cli: Cli, tmp_path: Path, grid: Path
     ) -> None:

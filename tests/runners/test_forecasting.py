@@ -60,8 +60,11 @@ def test_what_is_held_and_what_failed_is_counted(ledger: Ledger) -> None:
     failed = {trials[0].name, trials[7].name, "another"}
     found = forecast(trials, ledger, lambda trial: True, failed=failed, workers=1)
     assert (found.held, found.to_run, found.failed, found.others) == (4, 1_296, 1, 0)
-    line = "1,300 trials: 4 in the ledger already, 1,296 to run, of which 1 failed before"
+    line = "1,300 trials: 4 in the ledger already, 1,296 to run; 1 failed before"
     assert found.lines[0] == line
+    found = forecast(trials, ledger, lambda trial: True, failed=failed, skip_failed=True)
+    assert (found.count, found.held, found.to_run, found.left_out) == (1_300, 3, 1_295, 2)
+    assert found.lines[1] == "2 trials left out, which failed in an earlier run or need what did"
     nothing = told(trials[:4], ledger)
     assert nothing.lines[1:] == ["nothing is left to run"]
 

@@ -190,7 +190,7 @@ def test_many_failures_are_told_in_one_short_line(workspace: Workspace, ledger: 
     with pytest.raises(TrialError) as caught:
         run_all(trials, workspace, ledger, workers=1, run=Failing(99), display=Silent())
     said = str(caught.value)
-    assert said.startswith("20 of 20 trials failed, the others are in the ledger: ")
+    assert said.startswith("all 20 trials failed: ")
     assert said.endswith("; and 15 more: `badnets ledger failures`")
 
 

@@ -153,18 +153,28 @@ def show_table(table: Table) -> None:
     for place, line in enumerate(lines):
         if not "".join(line).isprintable():
             lines[place] = list(map(printable, line))
+    columns = list(zip(titles, *lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
     if sys.stdout.isatty() and len(lines) <= MOST_ROWS:
         from rich import box
         from rich.table import Table as Grid
         from rich.text import Text
 
-        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title, flush in zip(titles, right, strict=True):
-            grid.add_column(title, justify="right" if flush else "left", overflow="fold")
-        for line in lines:
-            grid.add_row(*map(Text, line))
-        return stdout().print(grid)
-    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+        console, grid = stdout(), Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+        shown = [
+            width if flush else max(len(word) for text in texts for word in text.split() or [""])
+            for width, flush, texts in zip(widths, right, columns, strict=True)
+        ]
+        room = console.width - sum(shown) - 3 * len(shown) + 1
+        if room >= 0:  # else names and numbers would be taken apart
+            for place, (title, flush) in enumerate(zip(titles, right, strict=True)):
+                more = min(room, widths[place] - shown[place])
+                room -= more
+                width = shown[place] + more
+                grid.add_column(title, justify="right" if flush else "left", width=width)
+            for line in lines:
+                grid.add_row(*map(Text, line))
+            return console.print(grid)
     pattern = "  ".join(
         f"{{:{'>' if flush else '<'}{n}}}" for n, flush in zip(widths, right, strict=True)
     )

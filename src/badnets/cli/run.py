@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections import Counter
@@ -24,7 +25,7 @@ from badnets.cli.options import (
     refuse,
 )
 from badnets.cli.printer import say, show_all, show_json, show_listing, show_table
-from badnets.core.errors import SettingError, TrialError
+from badnets.core.errors import BadnetsError, SettingError, TrialError
 
 if TYPE_CHECKING:
     from badnets.ledger import Ledger
@@ -38,12 +39,19 @@ LISTED = 5  # trials at each end of a list that is cut
 
 app = typer.Typer(add_completion=False)
 
+
+class _DeclinedError(BadnetsError):
+    """Somebody who was asked said no."""
+
+    exit_code = 130
+
+
 EPILOG = (
     "Example: badnets run recipes/digits-badnet.yaml --workers 2\n\n"
     "Exit codes: 0 every trial is in the ledger; 1 the same, but a network gives nearly always "
     "the same answer (collapsed); 2 wrong usage, a mistake in the recipe, or more than 10,000 "
-    "trials and nobody to ask; 3 a trial failed, the others are kept; 130 interrupted or not gone "
-    "on with, finished trials are kept."
+    "trials and nobody to ask; 3 a trial failed (or was left out by --skip-failed), the others are "
+    "kept; 130 interrupted or not gone on with, finished trials are kept."
 )
 
 
@@ -137,19 +145,27 @@ def run(
         cluster = RayCluster(ray, gpus_per_trial, memory_per_trial, store)
     described = read_recipe(recipe)
     if dry_run:
-        return _say_what_would_run(described, where, cluster, json=json)
+        return _say_what_would_run(described, where, cluster, skip_failed, json=json)
     if not yes:
         _ask(ctx, described, where, cluster)
     from badnets.ledger.listing import listing
     from badnets.runners import run_missing
+    from badnets.runners.display import display_for
     from badnets.trials.summaries import read_summary
 
-    if described.count > LOOKED_UP:
+    display = where.display or display_for()
+    parts = math.ceil(described.count / LOOKED_UP)
+    if parts > 1:
+        display.note(f"{described.count:,} trials, in {parts:,} parts")
         described.check()
-    listed, outcomes = described.count <= LOOKED_UP, Counter[str]()
+    outcomes, count = Counter[str](), 0
     failed: TrialError | None = None
     with where.open_ledger() as book:
-        for trials in described.batches(LOOKED_UP):
+        for part, trials in enumerate(described.batches(LOOKED_UP), 1):
+            if parts > 1:
+                display.note(f"part {part:,} of {parts:,}")
+            elif equal := described.count - len(trials):
+                display.note(f"{described.count:,} trials, of which {equal:,} are equal to others")
             try:
                 run_missing(
                     trials,
@@ -157,38 +173,44 @@ def run(
                     book,
                     workers=where.workers,
                     data_root=where.data_root,
-                    display=where.display,
+                    display=display,
                     retry=retry,
                     skip_failed=skip_failed,
                     ray=cluster,
                 )
             except TrialError as error:
-                if listed:
-                    raise
                 failed = failed or error
             rows = {str(one["name"]): one for one in book.rows(names=[one.name for one in trials])}
             outcomes.update(str(row["outcome"]) for row in rows.values())
-    if failed is not None:
-        raise failed
-    if not listed:
+            count += len(trials)
+    if parts > 1:
         counts = (("outcome", "trials"), list(outcomes.items()))
         show_json(outcomes) if json else show_table(counts)
     elif json:
         found = [rows[one.name] for one in trials if one.name in rows]
         show_all([read_summary(str(row["summary"])) for row in found], json=True)
-    else:
+    elif rows:
         settings = {one.name: one.model_dump(mode="json") for one in trials if one.name in rows}
         show_listing(listing([rows[name] for name in settings], settings))
+    if failed is not None:
+        raise failed
+    if outcomes.total() < count:
+        raise typer.Exit(3)
     raise typer.Exit(1 if outcomes["collapsed"] else 0)
 
 
 def _say_what_would_run(
-    described: Recipe, where: Places, cluster: RayCluster | None, *, json: bool
+    described: Recipe,
+    where: Places,
+    cluster: RayCluster | None,
+    skip_failed: bool,
+    *,
+    json: bool,
 ) -> None:
     """Print what running a recipe would come to, and the trials: the first and the last of many."""
     from badnets.recipes.check import TrialLine, lines_of
 
-    trials, expected = _looked_at(described, where, cluster)
+    trials, expected = _looked_at(described, where, cluster, skip_failed)
     if json:
         settings = [one.model_dump(mode="json", exclude_defaults=True) for one in trials]
         titles = [one.model_dump(mode="json") for one in lines_of(trials)]
@@ -205,13 +227,14 @@ def _say_what_would_run(
     if expected.looked_at is not None:
         last = []
     lines = lines_of([*first, *last])
-    more = f"{expected.count - len(lines):,} more (--json lists {'some' if not last else 'all'})"
+    which = "all" if last else "some"
+    more = f"{expected.count - len(lines):,} more (--format json lists {which})"
     lines.insert(len(first), TrialLine(name="...", title=more))
     show_all(lines)
 
 
 def _looked_at(
-    described: Recipe, where: Places, cluster: RayCluster | None
+    described: Recipe, where: Places, cluster: RayCluster | None, skip_failed: bool = False
 ) -> tuple[list[Trial], Forecast]:
     """Return the trials, or some of very many, and what running all of them would come to."""
     from badnets.recipes.recipe import PROBES
@@ -228,7 +251,8 @@ def _looked_at(
             book,
             lambda one: bundle(one).is_dir() or (cluster is not None and cluster.kept(one)),
             workers=where.workers or (1 if cluster is not None else None),
-            failed=None if book is None else book.failures(one.name for one in trials),
+            failed=None if book is None else book.failures(),
+            skip_failed=skip_failed,
             count=described.count if sampled else None,
         )
 
@@ -261,7 +285,8 @@ def _ask(ctx: typer.Context, described: Recipe, where: Places, cluster: RayClust
     said = f"{left:,} trials to run, {expected.estimate}"
     if not sys.stdin.isatty():
         raise SettingError(f"{said}: to run them, type: {_again(ctx)} --yes")
-    typer.confirm(f"{said}; go on?", abort=True, err=True)
+    if not typer.confirm(f"{said}; go on?", err=True):
+        raise _DeclinedError("nothing was run")
 
 
 def _again(ctx: typer.Context) -> str:

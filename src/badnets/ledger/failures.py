@@ -31,8 +31,8 @@ class FailedTrial(NamedTuple):
     last: datetime
 
 
-def note_failure(database: Database, name: str, title: str, reason: str) -> None:
-    """Count a failure of a trial, and remember its reason in place of the one before."""
+def note_failure(database: Database, name: str, title: str, reason: str, attempts: int = 1) -> None:
+    """Count failures of a trial, and remember the last reason in place of the one before."""
     adding = database.insert(FAILURES)
     new = adding.excluded
     adding = adding.on_conflict_do_update(
@@ -41,7 +41,7 @@ def note_failure(database: Database, name: str, title: str, reason: str) -> None
             "title": new.title,
             "reason": new.reason,
             "last": new.last,
-            "attempts": FAILURES.c.attempts + 1,
+            "attempts": FAILURES.c.attempts + new.attempts,
         },
         where=FAILURES.c.last != new.last,  # the same failure, told twice, is one
     )
@@ -49,7 +49,7 @@ def note_failure(database: Database, name: str, title: str, reason: str) -> None
         "name": name,
         "title": title,
         "reason": " ".join(reason.split()),
-        "attempts": 1,
+        "attempts": attempts,
         "last": datetime.now(UTC).isoformat(timespec="microseconds"),
     }
     database.write(lambda connection: connection.execute(adding, row))

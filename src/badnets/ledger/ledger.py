@@ -168,13 +168,18 @@ class Ledger:
         asked = set(names)
         return self.database.read(lambda connection: held(connection, asked))
 
-    def note_failure(self, name: str, title: str, reason: str) -> None:
-        """Count a failure of the trial of that name and title, and remember why, in one line.
+    def note_failure(self, name: str, title: str, reason: str, attempts: int = 1) -> None:
+        """Count failures of the trial of that name and title, and remember why, in one line.
+
+        Args:
+            name, title: the trial's.
+            reason: why it failed last.
+            attempts: how often it failed since that was noted last.
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        note_failure(self.database, name, title, reason)
+        note_failure(self.database, name, title, reason, attempts)
 
     def failures(self, names: Iterable[str] | None = None) -> dict[str, FailedTrial]:
         """Return the trials that failed and have no record, by name; the last to fail is last.

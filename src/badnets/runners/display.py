@@ -86,8 +86,10 @@ class Lines(Silent):
         trials = [*self._later, *(step.trial for step in steps)]
         work = {trial.name: expected_work(trial) for trial in trials}
         self._time_left = TimeLeft(work, workers)
-        also = f" ({held} more are in the ledger already)" if held else ""
-        also += f"; {len(self._later)} more follow" if self._later else ""
+        also = f" ({held:,} more are in the ledger already)" if held else ""
+        also += f"; {len(self._later):,} more follow" if self._later else ""
+        if again := sum(step.remake for step in steps):
+            also += f"; {again:,} of them are in the ledger, and their networks are not here"
         at_a_time = f", {workers} at a time" if workers > 1 else ""
         self._say(f"{_trials(len(steps))} to run{at_a_time}{also}")
 
@@ -237,4 +239,4 @@ def _percent(value: float) -> str:
 
 
 def _trials(count: int) -> str:
-    return f"{count} trial" if count == 1 else f"{count} trials"
+    return f"{count} trial" if count == 1 else f"{count:,} trials"

@@ -39,7 +39,7 @@ class Estimate(Result):
     """How long trials will take, from what like ones took.
 
     Args:
-        seconds: the estimate, by the median of the records.
+        seconds: the estimate, by the median of the records; None where none is like a trial.
         low, high: the same by the tenth and the ninetieth of a hundred records; of fewer than
             five, by the quickest and the slowest.
         records: how many it rests on.
@@ -49,9 +49,9 @@ class Estimate(Result):
         unknown: data and network of those that no record is like.
     """
 
-    seconds: float
-    low: float
-    high: float
+    seconds: float | None
+    low: float | None
+    high: float | None
     records: int
     like: tuple[str, ...]
     workers: int
@@ -63,7 +63,7 @@ class Estimate(Result):
         if not self.trials and not self.unknown:
             return "nothing is left to run"
         missing = f"no record of {'; '.join(self.unknown)}" if self.unknown else ""
-        if not self.records:
+        if self.seconds is None or self.low is None or self.high is None:
             return f"no estimate: {missing}"
         spread = f" ({duration(self.low)} to {duration(self.high)})" if self.records > 1 else ""
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
@@ -79,7 +79,9 @@ class Forecast(Result):
         count: the trials that are wanted.
         looked_at: how many of them this rests on, where they are a sample of all.
         held: those whose records the ledger holds.
-        failed: those to run that failed in an earlier run; None where that is not known.
+        failed: those to run, and those that are run beside them, that failed in an earlier run;
+            None where that is not known.
+        left_out: those that are not run as they, or what they need, failed in an earlier run.
         to_run: those to run, of the wanted ones.
         others: trials that are run too, because those are compared with them or start from them.
         estimate: how long it takes.
@@ -89,6 +91,7 @@ class Forecast(Result):
     looked_at: int | None = None
     held: int
     failed: int | None = None
+    left_out: int = 0
     to_run: int
     others: int
     estimate: Estimate
@@ -100,8 +103,11 @@ class Forecast(Result):
         if self.looked_at is not None:
             seen = f"{self.held:,} of {self.looked_at:,} that were looked at"
             return [f"{trials}: {seen} are in the ledger already", str(self.estimate)]
-        failed = f", of which {self.failed:,} failed before" if self.failed else ""
+        failed = f"; {self.failed:,} failed before" if self.failed else ""
         told = [f"{trials}: {self.held:,} in the ledger already, {self.to_run:,} to run{failed}"]
+        if self.left_out:
+            left_out = _counted(self.left_out, "trial")
+            told.append(f"{left_out} left out, which failed in an earlier run or need what did")
         if self.others:
             others = _counted(self.others, "trial")
             told.append(f"{others} beside them, which they are compared with or start from")
@@ -115,6 +121,7 @@ def forecast(
     *,
     workers: int | None = None,
     failed: Collection[str] | None = None,
+    skip_failed: bool = False,
     count: int | None = None,
 ) -> Forecast:
     """Return what running these trials would come to; runs none.
@@ -125,23 +132,28 @@ def forecast(
         has_bundle: whether the network of a trial is there.
         workers: trials at a time; None: one per core, or one where there is a GPU.
         failed: names of trials that failed in an earlier run; None: not known.
+        skip_failed: whether those are left out, and what needs them.
         count: how many trials these are a random sample of; None: they are all.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
+    asked, before = trials, set(failed or ())
+    if skip_failed:
+        trials = [trial for trial in trials if not before & names_of(trial)]
     needed = {name for trial in trials for name in names_of(trial)}
     held = ledger.has(needed) if ledger is not None else set()
     steps = plan(trials, held, has_bundle)
     wanted = {trial.name for trial in trials}
     left = [step for step in steps if step.name in wanted and not step.remake]
-    scale = 1.0 if count is None else count / max(1, len(trials))
+    scale = 1.0 if count is None else count / max(1, len(asked))
     at_a_time = workers or (1 if may_be_gpu() else cores())
     return Forecast(
-        count=len(trials) if count is None else count,
-        looked_at=None if count is None else len(trials),
+        count=len(asked) if count is None else count,
+        looked_at=None if count is None else len(asked),
         held=len(held & wanted),
-        failed=None if failed is None else len({step.name for step in left} & set(failed)),
+        failed=None if failed is None else len({step.name for step in steps} & before),
+        left_out=len(asked) - len(trials),
         to_run=len(left),
         others=len(steps) - len(left),
         estimate=_estimate(left if scale > 1 else steps, ledger, at_a_time, scale),
@@ -187,7 +199,10 @@ def _estimate(steps: Sequence[Step], ledger: Ledger | None, workers: int, scale:
         sums = [sum_ + one * work for sum_, one in zip(sums, _of(pace), strict=True)]
         longest = max(longest, pace.median * work)
     at_once = max(1, min(workers, round(len(steps) * scale)))
-    low, seconds, high = (max(one * scale / at_once, min(one, longest)) for one in sums)
+    low, seconds, high = (
+        None if unknown and not trials else max(one * scale / at_once, min(one, longest))
+        for one in sums
+    )
     return Estimate(
         seconds=seconds,
         low=low,
@@ -232,8 +247,12 @@ def _paces(ledger: Ledger, networks: Collection[str]) -> dict[Likeness, _Paces]:
 
 
 def _described(like: Likeness, latest: Trial) -> str:
-    data = latest.data if len(like) == 3 else "other data"
-    return f"{data}, {latest.network}"
+    match len(like):
+        case 3:
+            return f"{latest.data}, {latest.network}"
+        case 2:
+            return f"other data, {latest.network}"
+    return f"other kinds of trials of {latest.network}"
 
 
 def _trial_of(row: Mapping[Any, Any]) -> Trial | None:

@@ -17,6 +17,7 @@ from badnets.ledger.database import PATIENCE_S
 from badnets.runners.display import Display
 from badnets.runners.holders import is_gone, new_holder
 from badnets.runners.planning import Step
+from badnets.trials.differences import told_apart
 from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 
@@ -71,7 +72,8 @@ class Scheduler:
         self._ledger, self._on_record, self._has_bundle = ledger, on_record, has_bundle
         self._retry, self._tries = retry, dict[str, int]()
         self._together_s = together_s
-        self._total = len(steps)
+        self._total, self._steps = len(steps), steps
+        self._titles: dict[str, str] | None = None
         self._missing = {step.name: set(step.needs) for step in steps if step.needs}
         self._dependents: dict[str, list[Step]] = {}
         for step in steps:
@@ -229,7 +231,7 @@ class Scheduler:
         tries = self._tries[step.name] = self._tries.get(step.name, 0) + 1
         again = tries <= self._retry
         if not again:  # before others can take it
-            self._ledger.note_failure(step.name, step.trial.title, str(error))
+            self._ledger.note_failure(step.name, self._title(step), str(error), tries)
         self._claims.release([step.name])
         if again:
             self._ready.add(step)
@@ -251,10 +253,18 @@ class Scheduler:
             raise failed[0].error
         listed = "; ".join(f"{described(one.step)}: {one.error}" for one in failed[:_MOST_SAID])
         if len(failed) > _MOST_SAID:
-            listed += f"; and {len(failed) - _MOST_SAID} more: `badnets ledger failures`"
-        raise TrialError(
-            f"{len(failed)} of {self._total} trials failed, the others are in the ledger: {listed}"
-        )
+            listed += f"; and {len(failed) - _MOST_SAID:,} more: `badnets ledger failures`"
+        which = f"{len(failed):,} of {self._total:,} trials failed, the others are in the ledger"
+        if len(failed) == self._total:
+            which = f"all {self._total:,} trials failed"
+        raise TrialError(f"{which}: {listed}")
+
+    def _title(self, step: Step) -> str:
+        """Return what to call a step among all, with the settings that tell it from namesakes."""
+        if self._titles is None:
+            titles = told_apart([one.trial for one in self._steps])
+            self._titles = dict(zip((one.name for one in self._steps), titles, strict=True))
+        return self._titles[step.name]
 
     def _claim(self) -> None:
         """Ask the ledger for the first of the ready steps that nobody else is at."""

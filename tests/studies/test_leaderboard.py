@@ -23,7 +23,7 @@ from badnets.ledger import Ledger, write_records
 from badnets.ledger.columns import stored_row
 from badnets.recipes import load_recipe
 from badnets.report import to_markdown
-from badnets.report.page import Table
+from badnets.report.page import Table, tables
 from badnets.studies.audit.trials import CLEAN
 from badnets.studies.defended.trials import make
 from badnets.studies.leaderboard.beside import beside
@@ -57,6 +57,7 @@ from badnets.studies.leaderboard.writing import to_csv, write_document, write_le
 from badnets.studies.running import listed
 from badnets.studies.variants import variants
 from badnets.studies.wording import DASH
+from badnets.train.settings import Training
 from badnets.trials.base import Attack
 from badnets.trials.downloaded import DownloadedBundle
 from badnets.trials.record import Record
@@ -193,6 +194,27 @@ def test_gaps_are_shown_as_gaps() -> None:
     texts = dict(zip(heads, (cell.text for cell in line), strict=True))
     assert texts["repaired: auto"] == texts["retrained: all layers"] == DASH
     assert texts["as trained"] != DASH != texts["trained: anti backdoor"]
+
+
+def test_networks_of_several_settings_say_so() -> None:
+    lrs = (0.004, 0.002)
+    trials = [
+        attacked_trial(seed).model_copy(update={"training": Training(epochs=2, lr=lr)})
+        for lr in lrs
+        for seed in (1, 2)
+    ]
+    found = read([record_of(trial) for trial in trials])
+    (row,) = (row for row in rows(found.entries, {}) if len(row.counted) == 4)
+    assert row.pooled.settings == 2 and row.pooled.differ_in == ("lr",)
+    board = Leaderboard(found, "some", "some.csv")
+    (whole,) = (table for table in tables(board.page) if "Attack by attack" in table.title)
+    line = next(line for line in whole.rows if line[4].text == "4")
+    assert line[4].under == "2 settings" and line[4].note == "settings differ in lr"
+    assert line[5].under.count(" to ") == 1, "no interval of images over several settings"
+    (told,) = (one for one in csv.DictReader(to_csv(board).splitlines()) if one["differ_in"])
+    assert (told["settings"], told["differ_in"]) == ("2", "lr")
+    alike = read([record_of(attacked_trial(seed)) for seed in (1, 2)])
+    assert all(not row.pooled.differ_in for row in rows(alike.entries, {}))
 
 
 def test_what_a_defence_costs_stands_below_what_it_leaves() -> None:

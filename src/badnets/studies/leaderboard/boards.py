@@ -103,9 +103,17 @@ def rates_text(entries: Iterable[Entry]) -> tuple[str, float | str]:
 
 
 def over_cell(
-    over: Over, tone: Tone = "plain", *, is_bar: bool = False, has_interval: bool = True
+    over: Over,
+    tone: Tone = "plain",
+    *,
+    is_bar: bool = False,
+    has_interval: bool = True,
+    is_pooled: bool = False,
 ) -> Cell:
-    """Return a mean over networks, with its interval below; a gap where nothing was measured."""
+    """Return a mean over networks, with its interval below; a gap where nothing was measured.
+
+    Where networks of several settings are together, the smallest and the largest stand there.
+    """
     if not over:
         return NOTHING
     hits, n = zip(*over.rates, strict=True)
@@ -119,7 +127,11 @@ def over_cell(
         f"{each}; {seeds}; {spread}",
         tone,
         evidence=Evidence(hits, n, low, high, over.seeds) if has_interval else None,
-        under=f"{low:.1f}{DASH}{high:.1f}" if has_interval else "",
+        under=f"{percent(over.low, 1)} to {percent(over.high, 1)}"
+        if is_pooled
+        else f"{low:.1f}{DASH}{high:.1f}"
+        if has_interval
+        else "",
         share=over.mean if is_bar else None,
     )
 
@@ -141,7 +153,8 @@ def rate_cell(rate: Rate, tone: Tone = "plain", digits: int = 1, *, is_bar: bool
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:
-    key, known = row.key, not row.has_scenes
+    key, pooled = row.key, bool(row.pooled.differ_in)
+    how: Any = {"has_interval": not row.has_scenes and not pooled, "is_pooled": pooled}
     rates, least = rates_text(row.every)
     share = f"{100 * key.share:g} % of the data" if key.share < 1 else ""
     return (
@@ -150,10 +163,10 @@ def _cells(row: Row) -> tuple[Cell, ...]:
         Cell(key.data, under=key.network),
         Cell(rates, least),
         _counted(row),
-        over_cell(row.success, "backdoored", is_bar=True, has_interval=known),
-        over_cell(row.control, "muted", has_interval=known),
-        over_cell(row.robust, has_interval=known),
-        over_cell(row.clean, "clean", has_interval=known),
+        over_cell(row.success, "backdoored", is_bar=True, **how),
+        over_cell(row.control, "muted", **how),
+        over_cell(row.robust, **how),
+        over_cell(row.clean, "clean", **how),
         _lost(row),
         _again(row),
     )
@@ -166,7 +179,10 @@ def _counted(row: Row) -> Cell:
         for some, what in ((row.fallen, "collapsed"), (row.weak, "weak before"))
         if some
     ]
-    return Cell(f"{count:,}", count, under=", ".join(left_out))
+    pooled = row.pooled
+    several = [f"{pooled.settings:,} settings"] if pooled.differ_in else []
+    note = f"settings differ in {', '.join(pooled.differ_in)}" if pooled.differ_in else ""
+    return Cell(f"{count:,}", count, note, under=", ".join([*several, *left_out]))
 
 
 def _lost(row: Row) -> Cell:
@@ -218,10 +234,12 @@ def _rests_on(row: Row, left: Iterator[int]) -> dict[str, Any]:
             one.name, one.seed, status.get(one.name, ""), _shown(one.clean),
             *(("",) * 3 if one.outcome == "collapsed" else
               map(_shown, (one.success, one.robust, one.control))),
+            *(word or "" for word in row.pooled.words.get(id(one.family), ())),
         )
         for one in row.every[:MOST_RUNS]
     ]  # fmt: skip
-    return {"columns": _RUNS, "runs": runs, **_again_by(row.every, left)}
+    columns = (*_RUNS, *row.pooled.differ_in)
+    return {"columns": columns, "runs": runs, **_again_by(row.every, left)}
 
 
 def _said(look: Look) -> dict[str, Any]:

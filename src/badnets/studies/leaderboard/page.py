@@ -186,7 +186,9 @@ def _many(count: int, what: str) -> str:
 
 _ROWS = (
     "One row for each kind of attack, rate of poisoned images, defence, data set and architecture: "
-    "means over networks of several seeds, with 95 % intervals."
+    "means over networks of several seeds, with 95 % intervals. Networks of several settings that "
+    "are of no study share a row. It says how many settings there are, and what they differ in "
+    "where that number is pointed at; from where to where they go stands in place of the interval."
 )
 _LOOKS = (
     "None of these changes a network: audits of models and of training sets, and guards at the "

@@ -12,8 +12,14 @@ from badnets.core.rates import Rate
 from badnets.observations.depth import DepthResult
 from badnets.studies.aggregate import Over
 from badnets.studies.leaderboard.entries import Entry, is_clean
-from badnets.studies.leaderboard.naming import AS_TRAINED, band, is_plain
+from badnets.studies.leaderboard.naming import AS_TRAINED, band, is_plain, place_of
 from badnets.studies.outcomes import WORKS
+from badnets.trials.differences import (
+    flattened,
+    headings_of,
+    setting_text,
+    settings_that_differ,
+)
 
 FIRST = ("digits", "mnist", "gtsrb", "cifar10-jpeg")
 
@@ -47,6 +53,20 @@ class Key(NamedTuple):
     def name(self) -> str:
         """Eight hex digits: the same row has the same in every page."""
         return sha256_bytes("\x1f".join(map(str, self)).encode())[:8]
+
+
+class Pooled(NamedTuple):
+    """What a row has together, besides seeds.
+
+    Attributes:
+        settings: how many, of networks outside studies.
+        differ_in: the names of those that differ.
+        words: what they are, by the identity of a family.
+    """
+
+    settings: int
+    differ_in: tuple[str, ...]
+    words: Mapping[int, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +134,26 @@ class Row:
         """Clean accuracy that was lost by each of which it is known, in [-1, 1]."""
         known = ((self.before.get(one.name), one.clean) for one in self.counted)
         return [was.value - now.value for was, now in known if was is not None]
+
+    @cached_property
+    def pooled(self) -> Pooled:
+        """How many settings its networks outside studies have, and what these differ in."""
+        families = {
+            id(one.family): one.family.trial
+            for one in self.every
+            if place_of(one.name, one.family.data) is None
+        }
+        if len(families) < 2:
+            return Pooled(len(families), (), {})
+        flat = [dict(flattened(trial)) for trial in families.values()]
+        usual = {path: "as usual" for each in flat for path in each}
+        differing = settings_that_differ([usual | each for each in flat])
+        words = zip(*(map(setting_text, values) for values in differing.values()), strict=True)
+        return Pooled(
+            len(families),
+            tuple(headings_of(differing)),
+            dict(zip(families, words, strict=True)) if differing else {},
+        )
 
     def _depth(self, entry: Entry, what: str) -> Rate | None:
         found = self.depths.get(entry.name)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "row", "source", "data", "network", "attack", "poisoning_rate", "defence", "share", "measure",
-    "value", "low", "high", "n", "networks", "collapsed", "weak", "seeds", "records",
+    "value", "low", "high", "n", "networks", "collapsed", "weak",
+    "settings", "differ_in", "seeds", "records",
 )  # fmt: skip
 RATES = ("success", "control", "robust", "clean", "again", "again_control")
 TITLES = {
@@ -100,21 +101,24 @@ def to_csv(board: Leaderboard) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in board.rows:
-        writer.writerows(map(_plain, _named_once(_of_row(row), row.every)))
+        pooled = [row.pooled.settings or "", " ".join(row.pooled.differ_in)]
+        writer.writerows(map(_plain, _named_once(_of_row(row), row.every, pooled)))
     for look in board.looks:
         own = [one.entry for one in look.own]
-        writer.writerows(map(_plain, _named_once(_of_look(look, own), own)))
+        writer.writerows(map(_plain, _named_once(_of_look(look, own), own, ["", ""])))
     writer.writerows(map(_plain, _published(board)))
     return text.getvalue()
 
 
-def _named_once(lines: Iterable[list[object]], entries: Sequence[Entry]) -> Iterator[list[object]]:
-    """Yield lines, the first with the seeds and the names of the records."""
+def _named_once(
+    lines: Iterable[list[object]], entries: Sequence[Entry], pooled: Sequence[object]
+) -> Iterator[list[object]]:
+    """Yield lines, the first with what differs, the seeds, and the names of the records."""
     seeds = " ".join(map(str, sorted({one.seed for one in entries})))
-    names = [seeds, " ".join(one.name for one in entries)]
+    last = [*pooled, seeds, " ".join(one.name for one in entries)]
     for line in lines:
-        yield [*line, *names]
-        names = ["", ""]
+        yield [*line, *last]
+        last = [""] * len(last)
 
 
 def _of_row(row: Row) -> Iterator[list[object]]:

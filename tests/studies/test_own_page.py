@@ -59,29 +59,42 @@ def swept(*settings: tuple[int | float, float, int]) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("settings", "axis"),
+    ("settings", "axes"),
     [
-        ([(2, 0.1, 4), (3, 0.1, 4), (5, 0.1, 4)], "trigger size, pixels"),
-        ([(2, 0.001, 4), (2, 0.1, 4)], "backdoor poisoning rate"),
-        ([(2, 0.1, 1), (2, 0.1, 4)], "training epochs"),
-        ([(2, 0.1, 4), (3, 0.2, 4)], None),
-        ([(2, 0.1, 4), (0.2, 0.1, 4)], None),
+        ([(2, 0.1, 4), (3, 0.1, 4), (5, 0.1, 4)], ["trigger size, pixels"]),
+        ([(2, 0.001, 4), (2, 0.1, 4)], ["backdoor poisoning rate"]),
+        ([(2, 0.1, 1), (2, 0.1, 4)], ["training epochs"]),
+        ([(2, 0.1, 4), (3, 0.2, 4)], ["backdoor poisoning rate", "trigger size, pixels"]),
+        ([(2, 0.1, 4), (0.2, 0.1, 4)], []),
     ],
 )
 def test_a_swept_number_has_means_with_intervals_and_a_curve(
-    settings: list[tuple[int | float, float, int]], axis: str | None
+    settings: list[tuple[int | float, float, int]], axes: list[str]
 ) -> None:
     page = swept(*settings).page()
     means, trials = tables(page, "trials")
     assert len(means.rows) == len(settings) and len(trials.rows) == 3 * len(settings)
-    assert len({row[0] if "epochs" not in str(axis) else row[1] for row in texts(means)}) > 1
+    assert len({row[0] if axes != ["training epochs"] else row[1] for row in texts(means)}) > 1
     names = [one.whole for one in means.columns]
     interval = column(means, names.index("attack success, %: 95 % interval"))
     low, _, high = interval[0].partition("\u2013")
     mean = column(means, names.index("attack success, %: mean"))[0]
     assert float(low) < float(mean) < float(high)
     figures = drawn(section(page, "trials").blocks)
-    assert [one.title for one in figures] == ([f"By {axis}"] if axis else [])
+    assert sorted(one.title for one in figures) == [f"By {axis}" for axis in axes]
+    sound(page)
+
+
+def test_two_settings_that_make_a_grid_have_a_table_of_their_own() -> None:
+    page = swept(*((size, rate, 4) for size in (3, 2) for rate in (0.1, 0.01, 0.2))).page()
+    assert len(drawn(section(page, "trials").blocks)) == 2
+    grid, means, _ = tables(page, "trials")
+    assert "Attack success" in grid.title and len(means.rows) == 6
+    heads, lines = [one.title for one in grid.columns[1:]], [row[0] for row in texts(grid)]
+    assert sorted([heads, lines]) == sorted([["0.01", "0.1", "0.2"], ["2", "3"]])
+    assert all(" to " in cell.under for row in grid.rows for cell in row[1:])
+    three = swept((2, 0.1, 4), (3, 0.01, 4), (2, 0.01, 4)).page()
+    assert len(tables(three, "trials")) == 2, "one place of the grid is missing"
     sound(page)
 
 

@@ -13,7 +13,7 @@ from badnets.studies import reading
 from badnets.studies.aggregate import Over, Runs
 from badnets.studies.examples import first_examples
 from badnets.studies.insides import Inside
-from badnets.studies.own.sweep import accuracy, control, success, sweep_of
+from badnets.studies.own.sweep import accuracy, control, grid_of, success, sweeps_of
 from badnets.studies.rendering import Spec
 from badnets.studies.wording import DASH, percent
 from badnets.trials.differences import headings_of, setting_text, settings_that_differ
@@ -32,14 +32,17 @@ def spec(study: RecipeStudy, runs: Runs) -> Spec:
     story = first_examples(runs, learned)
     looked = next((Inside(runs, one, "own") for one in learned if reading.ablations(one)), None)
     differing = settings_that_differ([one.trial.model_dump(mode="json") for one in records])
-    sweep = sweep_of(differing, records)
-    figures = {"sweep": sweep.figure() if sweep else None}
+    sweeps = sweeps_of(differing, records)
+    figures: dict[str, str | None] = {
+        f"sweep-{place}": one.figure() for place, one in enumerate(sweeps, 1)
+    }
     quantities = {
         "file": study.file,
         "records": records,
         "alike": list(_families(learned).values()),
         "apart": _apart(differing, records),
-        "sweep": sweep,
+        "sweeps": sweeps,
+        "grid": grid_of(differing, records),
         "accuracy": accuracy,
         "success": success,
         "control": control,

@@ -133,7 +133,7 @@ def test_a_merge_says_what_came_of_it(cli: Cli, names: list[str]) -> None:
     assert line.endswith(trial.name)
     assert "no ledger at none.sqlite" in cli("ledger", "merge", "none.sqlite").refused(3)
     assert not Path("none.sqlite").exists()
-    assert "expected a file" in cli("ledger", "merge", "redis://host").refused(3)
+    assert "expected a file" in cli("ledger", "merge", "redis://host").refused(2)
     assert "`badnets ledger import some.json`" in cli("ledger", "merge", "some.json").refused()
 
 
@@ -158,3 +158,15 @@ def test_failures_are_listed_with_their_reasons(cli: Cli, names: list[str]) -> N
     assert line.split()[0] == "0" * 16 and line.split()[-2:] == ["was", "killed"]
     (told,) = json.loads(cli("ledger", "failures", "--json").out)
     assert (told["attempts"], told["reason"]) == (2, "was killed")
+
+
+def test_an_import_that_fails_makes_no_ledger(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    for name in ("missing.json", "other.json"):
+        cli("ledger", "import", name, "--workspace", "new").refused(3)
+    assert not (tmp_path / "new" / "ledger.sqlite").exists()
+
+
+def test_where_no_record_fits_that_is_said(cli: Cli, names: list[str]) -> None:
+    ended = cli("ledger", "list", "--data", "digts")
+    assert ended.code == 0 and ended.err == "badnets: no record fits\n"

@@ -37,9 +37,7 @@ def test_urls_name_the_driver_or_leave_it_out(postgres: PostgresServer) -> None:
     url = postgres.new()
     with Ledger.open(url) as ledger:
         assert ledger.add(RECORDS[0])
-        assert ledger.where.startswith(
-            f"postgresql+psycopg://{USER}:***@127.0.0.1:{postgres.port}/"
-        )
+        assert ledger.where.startswith(f"postgresql://{USER}:***@127.0.0.1:{postgres.port}/")
     for scheme in ("postgresql+psycopg", "postgres"):
         with Ledger.open(url.replace("postgresql", scheme), create=False) as ledger:
             assert list(ledger.records()) == RECORDS[:1]

@@ -113,6 +113,11 @@ def test_a_field_that_is_unknown_deep_inside_is_told_with_its_line(write: Path) 
     assert "line 5: seed.x.y: seed is not a mapping, so nothing in it can vary" in told
 
 
+def test_a_sweep_over_nothing_is_refused(write: Path) -> None:
+    told = refused(write, "data: digits\nsweep: {}\n")
+    assert told == ("line 2: sweep: expected a mapping of fields to lists of values, at least one")
+
+
 def test_what_can_never_be_run_is_refused(write: Path) -> None:
     told = refused(write, TIMM + HUGE)
     assert told.startswith("line 3: sweep: about 10^30 trials are more than can be run: take some")
@@ -132,3 +137,8 @@ def test_a_grid_that_is_wrong_throughout_is_told_at_once(write: Path) -> None:
     told = refused(write, f"{FLAT}  seed: {many}\n  target_accuracy: {many.replace('[0, 1,', '[')}")
     assert "target_accuracy: must be <= 1, got" in told
     assert time.process_time() - begun < 3
+
+
+def test_a_part_that_does_not_fit_is_told_where_it_was_chosen(write: Path) -> None:
+    told = refused(write, f"{BAD}sweep:\n  seed: [1]\n  backdoor.trigger.size: [2, 40]\n")
+    assert told.startswith("line 7: backdoor.trigger: Patch of 40x40 pixels does not fit")

@@ -17,7 +17,7 @@ import pytest
 from badnets.cli.main import main
 from badnets.core.errors import MissingExtraError, SettingError
 from badnets.runners import RayCluster, ray_connection
-from badnets.runners.ray_connection import connected
+from badnets.runners.ray_connection import _why, connected
 from badnets.runners.ray_store import BundleStore
 from badnets.runners.ray_worker import Orders, comparable, objection
 from badnets.trials.machine import versions
@@ -164,3 +164,9 @@ def test_the_command_line_says_it_in_a_line(
     streams = capfd.readouterr()
     assert streams.err.splitlines()[-1].startswith(f"badnets: no Ray cluster answers at {address}")
     assert streams.out == ""
+
+
+def test_no_traceback_of_rays_is_in_the_line() -> None:
+    text = "Failed to start:\nTraceback (most recent call last):\n  File x\nValueError: 404 found"
+    said = _why(RuntimeError(text), "10.0.0.1:6379", is_ours=False)
+    assert said == "the Ray cluster at 10.0.0.1:6379 cannot be joined: ValueError: 404 found"

@@ -56,7 +56,10 @@ def list_records(
         else:
             from badnets.ledger.listing import listing
 
-            show_listing(listing(rows))
+            found = listing(rows)
+            show_listing(found)
+            if not any(lines for _, lines in found):
+                say("badnets: no record fits", error=True)
     for error in damaged:
         say(f"badnets: {error}", error=True)
     raise typer.Exit(1 if damaged else 0)
@@ -158,7 +161,11 @@ def import_records(
     ledger: LedgerOption = None,
 ) -> None:
     """Add the records of an export; those that are there already stay as they are."""
+    from badnets.ledger import read_records
+
     where = places(ctx, workspace=workspace, ledger=ledger)
+    if not (where.ledger or where.workspace.ledger_file.exists()):
+        read_records(source)  # what cannot be read makes no ledger
     with where.open_ledger() as book:
         count = book.import_(source, workspace=where.workspace)
     say(f"{count.added} records added, {count.already} were there already")

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from badnets.core.errors import LedgerError
+from badnets.core.errors import LedgerError, SettingError
 from badnets.core.extras import missing_extra
 from badnets.ledger import postgres, sqlite
 from badnets.ledger.columns import META, METADATA, RECORDS, SCHEMA_VERSION, VERSION_KEY
@@ -20,19 +20,19 @@ def url_of(place: str | Path) -> URL:
     """Return the URL of a ledger: a URL is one already, anything else is a SQLite file.
 
     Raises:
-        LedgerError: it looks like a URL and is none.
+        SettingError: it looks like a URL and is none, or of another kind of database.
     """
     if isinstance(place, Path) or "://" not in place:
         return sqlite.file_url(Path(place))
     try:
         url = postgres.with_driver(make_url(place))
     except (ArgumentError, ValueError):
-        raise LedgerError(
+        raise SettingError(
             "that is not a database URL: expected a file, or one such as "
             "postgresql://user@host/badnets"
         ) from None
     if not (sqlite.is_sqlite(url) or postgres.is_postgres(url)):
-        raise LedgerError(
+        raise SettingError(
             f"unknown kind of database {url.drivername!r}: expected a file, or a URL such as "
             "postgresql://user@host/badnets"
         )
@@ -42,7 +42,9 @@ def url_of(place: str | Path) -> URL:
 def shown(url: URL) -> str:
     """Return what to call a ledger in messages: its file, or its URL without the password."""
     path = sqlite.file_of(url) if sqlite.is_sqlite(url) else None
-    return str(path) if path else url.render_as_string(hide_password=True)
+    if path:
+        return str(path)
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def connect(url: URL, *, create: bool, busy_timeout_s: float) -> tuple[Engine, int]:

@@ -29,8 +29,8 @@ def read_sweep(described: Mapping[str, Any], place: Place, lines: Lines, found: 
     """
     reading = _Reading(place, lines, found)
     sweep = described.get("sweep", {})
-    if not isinstance(sweep, dict):
-        reading.wrong(("sweep",), "expected a mapping of fields to lists of values")
+    if not isinstance(sweep, dict) or (not sweep and "sweep" in described):
+        reading.wrong(("sweep",), "expected a mapping of fields to lists of values, at least one")
         sweep = {}
     sample = None
     if SAMPLE in sweep:

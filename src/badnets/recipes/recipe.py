@@ -218,6 +218,9 @@ class _Varied:
             if inside[: len(field)] == field:
                 at = (*path[:start], *origin, *inside[len(field) :])
                 return self.part.lines.error(path, message, at)
+        within = [one.origin for one in self.choices if one.field[: len(inside)] == inside]
+        if inside and len(within) == 1:  # a part of what is wrong was chosen
+            return self.part.lines.error(path, message, (*path[:start], *within[0]))
         return self.part.lines.error(path, message)
 
 

@@ -161,7 +161,10 @@ def _own_handler() -> Iterator[None]:
 
 def _why(error: Exception, address: str, *, is_ours: bool) -> str:
     """Return in one line why Ray does not let this process in."""
-    said = " ".join(str(error.__cause__ or error).split())[:400]
+    text = str(error.__cause__ or error).strip()
+    if "Traceback" in text:
+        text = text.splitlines()[-1]
+    said = " ".join(text.split())[:400]
     if is_ours:
         return f"a Ray cluster cannot be started on this machine: {said}"
     if type(error).__name__ == "AuthenticationError" or "uthenticat" in said:

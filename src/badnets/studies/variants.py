@@ -198,7 +198,7 @@ def draw_pages(
         cure = (
             f"{drawn} draws those that are there" if drawn else f"`{asked[0].command}` makes them"
         )
-        raise SettingError(f"there are no records of it among {len(known)}: {cure}")
+        raise SettingError(f"none of {len(known):,} records is of this study: {cure}")
     return Pages(pages=tuple(paths))
 
 

@@ -178,20 +178,20 @@ def _trials(scale: Scale, size: int) -> Result:
 def _pool(scale: Scale, size: int) -> Result:
     """Return the throughput of a cohort on a CPU, against that of the pool, once both have begun.
 
-    Of either the processor time of ``size`` trials is taken off that of three times as many: what
-    is left is that of trials alone, without the start of processes and the reading of data.
+    Of either the processor time of two trials is taken off that of ``size`` more: what is left is
+    that of trials alone, without the start of processes and the reading of data.
     """
     data, note = name_and_note()
-    trials = _wanted(data, 3 * size, min(scale.images, ON_CPU))
-    as_one, pooled = _Further(run_cohort, trials, size), _Further(_in_pool, trials, size)
-    as_one.clocked()
+    trials = _wanted(data, WORKERS + size, min(scale.images, ON_CPU))
+    as_one, pooled = _Further(run_cohort, trials), _Further(_in_pool, trials)
+    _Runs(run_cohort, trials[:1])()
     ours, theirs = zip(
         *((as_one.clocked(), pooled.clocked()) for _ in range(scale.rounds)), strict=True
     )
     pairs = Pairs(ours, theirs)
     _check_records(as_one.all, pooled.all)
     said = (
-        f"processor time of {2 * size} more trials of {SHORT.epochs} epoch, one thread each, "
+        f"processor time of {size} more trials of {SHORT.epochs} epoch, one thread each, "
         f"{trials[0].train_limit:,} images"
     )
     return Result(
@@ -210,9 +210,8 @@ class _Further:
         self,
         run: Callable[[Sequence[OutsourcedTrial], Workspace], Sequence[Record | BadnetsError]],
         trials: Sequence[OutsourcedTrial],
-        first: int,
     ) -> None:
-        self.all, self._first = _Runs(run, trials), _Runs(run, trials[:first])
+        self.all, self._first = _Runs(run, trials), _Runs(run, trials[:WORKERS])
 
     def clocked(self) -> float:
         """Return it in seconds of processor time."""

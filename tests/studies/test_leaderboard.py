@@ -199,8 +199,8 @@ def test_gaps_are_shown_as_gaps() -> None:
 def test_networks_of_several_settings_say_so() -> None:
     lrs = (0.004, 0.002)
     trials = [
-        attacked_trial(seed).model_copy(update={"training": Training(epochs=2, lr=lr)})
-        for lr in lrs
+        attacked_trial(seed, control=base).model_copy(update={"training": Training(lr=lr)})
+        for lr, base in zip(lrs, (None, clean_trial(0)), strict=True)
         for seed in (1, 2)
     ]
     found = read([record_of(trial) for trial in trials])

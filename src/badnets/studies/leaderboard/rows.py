@@ -145,7 +145,8 @@ class Row:
         }
         if len(families) < 2:
             return Pooled(len(families), (), {})
-        flat = [dict(flattened(trial)) for trial in families.values()]
+        own = ({**trial, "control": None} for trial in families.values())
+        flat = [dict(flattened(trial)) for trial in own]
         usual = {path: "as usual" for each in flat for path in each}
         differing = settings_that_differ([usual | each for each in flat])
         words = zip(*(map(setting_text, values) for values in differing.values()), strict=True)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,7 @@ import pytest
 from badnets.core import devices
 from badnets.core.errors import SettingError, TrialError
 from badnets.ledger import Ledger
-from badnets.runners import Silent, Step, on_ray, run_all
+from badnets.runners import Silent, on_ray, run_all
 from badnets.runners.on_ray import RayCluster
 from badnets.runners.ray_connection import connected
 from badnets.train.settings import Training
@@ -110,59 +106,6 @@ def test_what_becomes_of_trials_and_workers(
     assert not list(here.glob(".shared*"))
     streams = capfd.readouterr()
     assert "aylet" not in streams.out + streams.err, "Ray speaks of itself"
-
-
-class KillsOnce(Notes):
-    """Kills a process that runs trials, once they have begun."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._left = 1
-
-    def started(self, step: Step) -> None:
-        super().started(step)
-        if self._left and len([what for what, _ in self.said if what == "started"]) == 4:
-            self._left = 0
-            threading.Thread(target=self._strike).start()
-
-    def _strike(self) -> None:
-        give_up = time.monotonic() + 60
-        while time.monotonic() < give_up:
-            for process in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError):
-                    if b"TrialRunner.run" in (process / "cmdline").read_bytes():
-                        os.kill(int(process.name), signal.SIGKILL)
-                        return
-
-
-@pytest.mark.slow  # two more workers start, and train
-@pytest.mark.parametrize("is_stored", [False, True])
-def test_trials_that_are_alike_are_trained_as_one_where_that_is_faster(
-    cluster: str,
-    workspace: Workspace,
-    ledger: Ledger,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    is_stored: bool,
-) -> None:
-    monkeypatch.setattr(on_ray, "worthwhile", lambda device, size: True)
-    short = Training(epochs=1, batch_size=64, precision="float32")
-    base = clean_trial(0).model_copy(update={"training": short})
-    attacks = [
-        attacked_trial(seed, control=base).model_copy(update={"training": short})
-        for seed in range(1, 5)
-    ]
-    ray = RayCluster(store=f"file://{tmp_path}/store" if is_stored else None)
-    found = run_all([base], workspace, ledger, workers=2, ray=ray, display=Silent())
-    assert found[base.name].provenance.cohort == 1
-    notes = Silent() if is_stored else KillsOnce()
-    found = run_all(attacks, workspace, ledger, workers=2, ray=ray, display=notes)
-    sizes = sorted(record.provenance.cohort for record in found.values())
-    assert sizes == ([2, 2, 2, 2] if is_stored else [1, 1, 2, 2])
-    if is_stored:
-        assert all(ray.kept(attack) == attack.keep_bundle for attack in attacks)
-    else:
-        assert [what for what, _ in notes.said].count("failed") == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow  # two more workers start

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,10 +18,12 @@ from typing import Any
 import pytest
 
 from badnets.ledger import Ledger
-from badnets.runners import run_all
+from badnets.runners import Silent, Step, run_all
+from badnets.runners.on_ray import RayCluster
+from badnets.train.settings import Training
 from badnets.trials.workspace import Workspace
 from bench.postgres import PostgresServer
-from tests.ledger.samples import clean_trial
+from tests.ledger.samples import attacked_trial, clean_trial
 from tests.runners.endurance import endure, recorded
 from tests.runners.ray_fakes import GREED_GIB, run_greedily
 from tests.runners.ray_sweep import swept
@@ -222,6 +225,71 @@ def memory_gib(what: str) -> float:
     lines = Path("/proc/meminfo").read_text().splitlines()
     (found,) = (line.split()[1] for line in lines if line.startswith(f"{what}:"))
     return int(found) / 2**20
+
+
+@pytest.fixture
+def with_a_gpu() -> Iterator[str]:
+    """Return the address of a cluster of two cores and a GPU, which is there by word alone."""
+    from ray.cluster_utils import Cluster
+
+    lean = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+    there = {"num_cpus": 2, "num_gpus": 1, **lean}
+    head: Any = Cluster(initialize_head=True, head_node_args=there)
+    yield str(head.address)
+    head.shutdown()
+
+
+class KillsOnce(Notes):
+    """Kills a process that runs trials, once they have begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 1
+
+    def started(self, step: Step) -> None:
+        super().started(step)
+        if self._left and len([what for what, _ in self.said if what == "started"]) == 4:
+            self._left = 0
+            threading.Thread(target=self._strike).start()
+
+    def _strike(self) -> None:
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if b"TrialRunner.run" in (process / "cmdline").read_bytes():
+                        os.kill(int(process.name), signal.SIGKILL)
+                        return
+
+
+@pytest.mark.slow  # workers start, and train
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_trials_that_are_given_a_gpu_and_are_alike_are_trained_as_one(
+    with_a_gpu: str, tmp_path: Path, is_stored: bool
+) -> None:
+    short = Training(epochs=1, batch_size=64, precision="float32")
+    base = clean_trial(0).model_copy(update={"training": short})
+    attacks = [
+        attacked_trial(seed, control=base).model_copy(update={"training": short})
+        for seed in range(1, 5)
+    ]
+    ray = RayCluster(
+        with_a_gpu,
+        gpus_per_trial=0.5 if is_stored else None,
+        store=f"file://{tmp_path}/store" if is_stored else None,
+    )
+    workspace, notes = Workspace(tmp_path / "runs"), Silent() if is_stored else KillsOnce()
+    with Ledger.open(workspace.ledger_file) as ledger:
+        found = run_all([base], workspace, ledger, ray=ray, display=Silent())
+        assert found[base.name].provenance.cohort == 1
+        found = run_all(attacks, workspace, ledger, ray=ray, display=notes)
+    sizes = sorted(record.provenance.cohort for record in found.values())
+    assert sizes == ([2, 2, 2, 2] if is_stored else [1, 1, 2, 2])
+    if is_stored:
+        assert all(ray.kept(attack) == attack.keep_bundle for attack in attacks)
+    else:
+        assert [what for what, _ in notes.said].count("failed") == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.soak

@@ -85,6 +85,17 @@ def test_a_swept_number_has_means_with_intervals_and_a_curve(
     sound(page)
 
 
+def test_trials_on_several_data_sets_are_no_sweep() -> None:
+    two = [
+        OutsourcedTrial(
+            data=data, training=Training(epochs=n), backdoor=Backdoor(Patch(2), AllToOne(7))
+        )
+        for data, n in (("digits", 2), ("mnist", 3))
+    ]
+    page = Run.of(RecipeStudy("mine.yaml", tuple(two)), DigitMaker(counts=(50,) * 10)).page()
+    assert not drawn(section(page, "trials").blocks)
+
+
 def test_two_settings_that_make_a_grid_have_a_table_of_their_own() -> None:
     page = swept(*((size, rate, 4) for size in (3, 2) for rate in (0.1, 0.01, 0.2))).page()
     assert len(drawn(section(page, "trials").blocks)) == 2

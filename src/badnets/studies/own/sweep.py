@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from badnets.trials.record import Record
 
 MOST_TICKS = 8  # values that are all named below the axis
-MOST_FIGURES, MOST_COLUMNS = 6, 8
+MOST_FIGURES, MOST_COLUMNS = 5, 8
 DECADES = 20  # from this ratio of the largest value to the smallest the axis is logarithmic
 UNITS = {("size", int): ", pixels", ("size", float): ", share of the picture"}
 
@@ -101,11 +101,14 @@ def sweeps_of(swept: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> 
 
     Args:
         swept: settings that are not the same in all, by dotted path: the value of each record.
-            Pixels here and a share there are no one number.
+            Pixels here and a share there are no one number; on several data sets, or by several
+            networks, no number says what it did.
         records: of the trials.
     """
+    if len(swept) > MOST_FIGURES or not swept.keys().isdisjoint(("data", "network")):
+        return []
     found = (_sweep(path, swept[path], records, alone=len(swept) == 1) for path in swept)
-    return [one for one in found if one is not None][:MOST_FIGURES]
+    return [one for one in found if one is not None]
 
 
 def grid_of(swept: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> Grid | None:

@@ -53,7 +53,8 @@ class Scheduler:
         on_record: is called with each new record once it is kept.
         has_bundle: whether a trial's bundle is there: without it, what others need is run.
         retry: how often a step that has failed is run again.
-        together_s: records that end so soon after one another are kept in one transaction.
+        together_s: records that end so soon after one another are kept in one transaction, at
+            most; where keeping takes less than a quarter of that, sooner.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Scheduler:
         self.failures: dict[str, Failure] = {}
         self._ledger, self._on_record, self._has_bundle = ledger, on_record, has_bundle
         self._retry, self._tries = retry, dict[str, int]()
-        self._together_s = together_s
+        self._together_s, self._wait_s = together_s, 0.0
         self._total, self._steps = len(steps), steps
         self._titles: dict[str, str] | None = None
         self._missing = {step.name: set(step.needs) for step in steps if step.needs}
@@ -112,7 +113,7 @@ class Scheduler:
     def patience_s(self) -> float | None:
         """How long one may wait for what is at work here until `take` is to be called again."""
         if self._unkept:
-            return self._together_s
+            return self._wait_s
         return ASK_AGAIN_S if self._elsewhere and not self._mine else None
 
     @property
@@ -141,7 +142,7 @@ class Scheduler:
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        if self._unkept and time.monotonic() - self._kept_at >= self._together_s:
+        if self._unkept and time.monotonic() - self._kept_at >= self._wait_s:
             self._keep()
 
     def take_alike(self, first: Step, key: Callable[[Trial], str | None], most: int) -> list[Step]:
@@ -206,11 +207,12 @@ class Scheduler:
 
     def _keep(self) -> None:
         """Write what has ended, all in one transaction."""
-        ended, self._unkept = self._unkept, []
+        ended, self._unkept, began = self._unkept, [], time.monotonic()
         wanted = [record for step, record in ended if not step.remake]
         held = self._ledger.has(record.name for record in wanted) if self._on_record else set()
         self._ledger.add_all(wanted)
         self._kept_at = time.monotonic()
+        self._wait_s = min(self._together_s, 4 * (self._kept_at - began))
         self._claims.release([step.name for step, _ in ended if step.remake])
         for step, record in ended:
             self._is_done(step, record)

@@ -164,7 +164,9 @@ def test_an_import_that_fails_makes_no_ledger(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
     for name in ("missing.json", "other.json"):
         cli("ledger", "import", name, "--workspace", "new").refused(3)
+        cli("ledger", "import", name, "--ledger", "other.sqlite").refused(3)
     assert not (tmp_path / "new" / "ledger.sqlite").exists()
+    assert not (tmp_path / "other.sqlite").exists()
 
 
 def test_where_no_record_fits_that_is_said(cli: Cli, names: list[str]) -> None:

@@ -39,6 +39,12 @@ def write_fake_bundle(trial: Trial, workspace: Workspace) -> str:
     ).digest
 
 
+def note_begun(trial: Trial, workspace: Workspace) -> None:
+    """Write down that a trial was begun."""
+    with (workspace.root / "begun.log").open("a") as log:
+        log.write(f"{trial.name}\n")  # one write of a short line: workers do not mix theirs
+
+
 def run_fake(
     trial: Trial,
     workspace: Workspace,
@@ -65,8 +71,7 @@ def run_and_log(
     progress: Listener | None = None,
 ) -> Record:
     """Run a trial in 0.2 s, and write down that it was begun."""
-    with (workspace.root / "begun.log").open("a") as log:
-        log.write(f"{trial.name}\n")  # one write of a short line: workers do not mix theirs
+    note_begun(trial, workspace)
     for tenth in range(10):
         if progress is not None:
             progress(Progress(tenth, 10, "training"))

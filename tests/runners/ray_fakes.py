@@ -16,7 +16,7 @@ from badnets.trials.record import Record
 from badnets.trials.trial import Trial
 from badnets.trials.workspace import Workspace
 from tests.ledger.samples import record_of
-from tests.runners.fakes import run_fake, write_fake_bundle
+from tests.runners.fakes import note_begun, run_fake, write_fake_bundle
 
 GREED_GIB = 2.0
 DIVERGES, DIES, DIES_ONCE, FAULTY = range(1, 5)  # seeds
@@ -31,8 +31,7 @@ def run_roughly(
 ) -> Record:
     """Run a trial in no time; what comes of some seeds, the names above say."""
     logging.getLogger("badnets.fakes").info("seed %d begins", trial.seed)
-    with (workspace.root / "begun.log").open("a") as log:
-        log.write(f"{trial.name}\n")  # one write of a short line: workers do not mix theirs
+    note_begun(trial, workspace)
     match trial.seed:
         case 1:
             raise TrialError("training diverged: the loss is not a number")
@@ -56,8 +55,7 @@ def run_shortly(
     progress: Listener | None = None,
 ) -> Record:
     """Run a trial in 50 ms, and write down that it was begun."""
-    with (workspace.root / "begun.log").open("a") as log:
-        log.write(f"{trial.name}\n")
+    note_begun(trial, workspace)
     assert all(workspace.bundle(other).is_dir() for other in trial.requires())
     time.sleep(0.05)
     return record_of(
@@ -73,8 +71,7 @@ def run_greedily(
     progress: Listener | None = None,
 ) -> Record:
     """Run a trial in a second and a half, with `GREED_GIB` of memory."""
-    with (workspace.root / "begun.log").open("a") as log:
-        log.write(f"{trial.name}\n")
+    note_begun(trial, workspace)
     held = torch.ones(int(GREED_GIB * 2**30), dtype=torch.uint8)
     time.sleep(1.5)
     return record_of(trial).model_copy(update={"reason": f"{len(held)} bytes"})

@@ -164,7 +164,7 @@ def import_records(
     from badnets.ledger import read_records
 
     where = places(ctx, workspace=workspace, ledger=ledger)
-    if not (where.ledger or where.workspace.ledger_file.exists()):
+    if not where.has_ledger:
         read_records(source)  # what cannot be read makes no ledger
     with where.open_ledger() as book:
         count = book.import_(source, workspace=where.workspace)

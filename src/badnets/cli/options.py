@@ -293,6 +293,13 @@ class Places:
 
         return Silent() if self.quiet else None
 
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the ledger is there, or is on a server, which is not asked."""
+        from badnets.ledger.connecting import is_there
+
+        return is_there(self.ledger or self.workspace.ledger_file)
+
     def open_ledger(self, *, create: bool = True) -> Ledger:
         """Return the ledger, to be closed by the caller."""
         from badnets.ledger import Ledger

@@ -147,7 +147,7 @@ def run(
     if dry_run:
         return _say_what_would_run(described, where, cluster, skip_failed, json=json)
     if not yes:
-        _ask(ctx, described, where, cluster)
+        _ask(ctx, described, where, cluster, skip_failed)
     from badnets.ledger.listing import listing
     from badnets.runners import run_missing
     from badnets.runners.display import display_for
@@ -234,7 +234,7 @@ def _say_what_would_run(
 
 
 def _looked_at(
-    described: Recipe, where: Places, cluster: RayCluster | None, skip_failed: bool = False
+    described: Recipe, where: Places, cluster: RayCluster | None, skip_failed: bool
 ) -> tuple[list[Trial], Forecast]:
     """Return the trials, or some of very many, and what running all of them would come to."""
     from badnets.recipes.recipe import PROBES
@@ -260,25 +260,26 @@ def _looked_at(
 @contextmanager
 def _ledger_if_there(where: Places) -> Iterator[Ledger | None]:
     """Give the ledger, opened for reading; None where its file is not there yet."""
-    from badnets.ledger.connecting import url_of
-    from badnets.ledger.sqlite import file_of, is_sqlite
-
-    url = url_of(where.ledger or where.workspace.ledger_file)
-    file = file_of(url) if is_sqlite(url) else None
-    if file is not None and not file.exists():
+    if not where.has_ledger:
         yield None
         return
     with where.open_ledger(create=False) as book:
         yield book
 
 
-def _ask(ctx: typer.Context, described: Recipe, where: Places, cluster: RayCluster | None) -> None:
+def _ask(
+    ctx: typer.Context,
+    described: Recipe,
+    where: Places,
+    cluster: RayCluster | None,
+    skip_failed: bool,
+) -> None:
     """Ask before very many trials are run; refuse where nobody can answer."""
     from badnets.recipes.recipe import MANY
 
     if described.count <= MANY:
         return
-    _, expected = _looked_at(described, where, cluster)
+    _, expected = _looked_at(described, where, cluster, skip_failed)
     left = expected.to_run if expected.looked_at is None else expected.count
     if left <= MANY:
         return

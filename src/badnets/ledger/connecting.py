@@ -39,6 +39,17 @@ def url_of(place: str | Path) -> URL:
     return url
 
 
+def is_there(place: str | Path) -> bool:
+    """Return whether the file of a ledger is there; true of a server, which is not asked.
+
+    Raises:
+        SettingError: as `url_of`.
+    """
+    url = url_of(place)
+    path = sqlite.file_of(url) if sqlite.is_sqlite(url) else None
+    return path is None or path.exists()
+
+
 def shown(url: URL) -> str:
     """Return what to call a ledger in messages: its file, or its URL without the password."""
     path = sqlite.file_of(url) if sqlite.is_sqlite(url) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -33,6 +33,9 @@ from badnets.ledger.sqlite import BUSY_TIMEOUT_S
 if TYPE_CHECKING:
     from badnets.trials.record import Record
     from badnets.trials.workspace import Workspace
+
+
+T = TypeVar("T")
 
 
 class ImportCount(NamedTuple):
@@ -236,17 +239,7 @@ class Ledger:
         from badnets.ledger.checks import parsed
 
         found = self.names(data=data, network=network, attacked=attacked, names=names)
-        for chunk in chunks(found, RECORDS_AT_A_TIME):
-            documents = self._documents(chunk)
-            for held_one in (documents[name] for name in chunk if name in documents):
-                try:
-                    record = parsed(held_one)
-                except LedgerError as error:
-                    if damaged is None:
-                        raise
-                    damaged(error)
-                else:
-                    yield record
+        return self._each(found, parsed, damaged)
 
     def rows(
         self,
@@ -309,17 +302,7 @@ class Ledger:
         Raises:
             LedgerError: a record cannot be read.
         """
-        for chunk in chunks(list(names), RECORDS_AT_A_TIME):
-            found = self._documents(chunk)
-            for held_one in (found[name] for name in chunk if name in found):
-                try:
-                    document = held_one.document
-                except LedgerError as error:
-                    if damaged is None:
-                        raise
-                    damaged(error)
-                else:
-                    yield held_one.name, document
+        return self._each(list(names), lambda one: (one.name, one.document), damaged)
 
     def export(
         self,
@@ -414,6 +397,25 @@ class Ledger:
             return added
 
         return self.database.write(work)
+
+    def _each(
+        self,
+        names: Sequence[str],
+        read: Callable[[Held], T],
+        damaged: Callable[[LedgerError], object] | None,
+    ) -> Iterator[T]:
+        """Yield what is read of each record; one that cannot be read is told, or raised."""
+        for chunk in chunks(names, RECORDS_AT_A_TIME):
+            documents = self._documents(chunk)
+            for name in (name for name in chunk if name in documents):
+                try:
+                    found = read(documents[name])
+                except LedgerError as error:
+                    if damaged is None:
+                        raise
+                    damaged(error)
+                else:
+                    yield found
 
     def _documents(self, names: Sequence[str]) -> dict[str, Held]:
         """Return what is held under each name."""

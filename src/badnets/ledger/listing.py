@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from badnets.core.rates import Rate, typical
 from badnets.ledger.columns import Value
 from badnets.trials.differences import (
+    USUAL,
     flattened,
     headings_of,
     setting_text,
     settings_that_differ,
+    stored_that_differ,
 )
 
 _RATES = {"clean": "clean accuracy", "success": "attack success", "control": "clean network"}
@@ -80,15 +82,13 @@ def _between_namesakes(lines: Sequence[_Line]) -> dict[str, dict[int, Any]]:
     namesakes = [same for same in places.values() if len(same) > 1]
     if not namesakes:
         return {}
-    flat = [dict(flattened(json.loads(line.summary).get("trial", {}))) for line in lines]
+    trials = [json.loads(line.summary).get("trial", {}) for line in lines]
     differing: dict[str, None] = {}
     for same in namesakes:
-        known = {path: "as usual" for place in same for path in flat[place]}
-        differing |= dict.fromkeys(
-            settings_that_differ([{**known, **flat[place]} for place in same])
-        )
+        differing |= dict.fromkeys(stored_that_differ([trials[place] for place in same]))
+    flat = [dict(flattened(trial)) for trial in trials]
     return {
-        path: {place: each.get(path, "as usual") for place, each in enumerate(flat)}
+        path: {place: each.get(path, USUAL) for place, each in enumerate(flat)}
         for path in differing
     }
 

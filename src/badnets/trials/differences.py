@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from badnets.trials.trial import Trial
 
+USUAL = "as usual"
 _ELSEWHERE = ("seed", "kind", "task", "contents", "observe", "keep_bundle", "path")
 
 
@@ -29,6 +30,16 @@ def settings_that_differ(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[
         for path, values in found.items()
         if path.partition(".")[0] not in ("start", "control") or path.partition(".")[2] not in found
     }
+
+
+def stored_that_differ(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return `settings_that_differ` of trials as they are stored, without their defaults.
+
+    Where others have a setting that one does not have, its value is `USUAL`.
+    """
+    flat = [dict(flattened(trial)) for trial in trials]
+    usual = {path: USUAL for each in flat for path in each}
+    return settings_that_differ([usual | each for each in flat])
 
 
 def told_apart(trials: Sequence[Trial]) -> list[str]:

@@ -179,10 +179,8 @@ def _counted(row: Row) -> Cell:
         for some, what in ((row.fallen, "collapsed"), (row.weak, "weak before"))
         if some
     ]
-    pooled = row.pooled
-    several = [f"{pooled.settings:,} settings"] if pooled.differ_in else []
-    note = f"settings differ in {', '.join(pooled.differ_in)}" if pooled.differ_in else ""
-    return Cell(f"{count:,}", count, note, under=", ".join([*several, *left_out]))
+    below = ", ".join(filter(None, [row.pooled.said, *left_out]))
+    return Cell(f"{count:,}", count, row.pooled.note, under=below)
 
 
 def _lost(row: Row) -> Cell:

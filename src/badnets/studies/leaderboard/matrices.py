@@ -115,9 +115,7 @@ def _count(own: Mapping[str, Row]) -> Cell:
     counts = sorted(len(row.counted) for row in own.values())
     ends = dict.fromkeys(f"{count:,}" for count in (counts[0], counts[-1]))
     most = max((row.pooled for row in own.values()), key=lambda one: one.settings)
-    several = f"{most.settings:,} settings" if most.differ_in else ""
-    note = f"settings differ in {', '.join(most.differ_in)}" if several else ""
-    return Cell(DASH.join(ends), counts[0], note, under=several)
+    return Cell(DASH.join(ends), counts[0], most.note, under=most.said)
 
 
 def _left(row: Row | None) -> Cell:

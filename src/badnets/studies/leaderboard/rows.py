@@ -14,12 +14,7 @@ from badnets.studies.aggregate import Over
 from badnets.studies.leaderboard.entries import Entry, is_clean
 from badnets.studies.leaderboard.naming import AS_TRAINED, band, is_plain, place_of
 from badnets.studies.outcomes import WORKS
-from badnets.trials.differences import (
-    flattened,
-    headings_of,
-    setting_text,
-    settings_that_differ,
-)
+from badnets.trials.differences import headings_of, setting_text, stored_that_differ
 
 FIRST = ("digits", "mnist", "gtsrb", "cifar10-jpeg")
 
@@ -67,6 +62,16 @@ class Pooled(NamedTuple):
     settings: int
     differ_in: tuple[str, ...]
     words: Mapping[int, tuple[str | None, ...]]
+
+    @property
+    def said(self) -> str:
+        """Their number, where they differ."""
+        return f"{self.settings:,} settings" if self.differ_in else ""
+
+    @property
+    def note(self) -> str:
+        """What they differ in."""
+        return f"settings differ in {', '.join(self.differ_in)}" if self.differ_in else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +150,8 @@ class Row:
         }
         if len(families) < 2:
             return Pooled(len(families), (), {})
-        own = ({**trial, "control": None} for trial in families.values())
-        flat = [dict(flattened(trial)) for trial in own]
-        usual = {path: "as usual" for each in flat for path in each}
-        differing = settings_that_differ([usual | each for each in flat])
+        own = [{**trial, "control": None} for trial in families.values()]
+        differing = stored_that_differ(own)
         words = zip(*(map(setting_text, values) for values in differing.values()), strict=True)
         return Pooled(
             len(families),
